@@ -1,0 +1,225 @@
+//! The port to a Docker Engine: everything that AutoGit asks of it or does to it.
+//!
+//! There is no kill of a runner and no forced removal in this port: a runner is asked to drain
+//! ([`Engine::drain`], SIGQUIT) and removed after it exited. Facts are from Engine 20.10 (API 1.41)
+//! and newer.
+
+pub mod docker;
+pub mod runner_config;
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use crate::gitlab::ErrorKind;
+use crate::spec::{Arch, InstanceName, PullPolicy};
+use crate::world::{
+    ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
+    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant,
+};
+
+/// A runner container to be made: all that differs between two runners. How it is hardened is the
+/// adapter's constant.
+#[derive(Debug, Clone)]
+pub struct NewRunner {
+    /// Its name, which is the lock of its slot.
+    pub name: RunnerName,
+    /// The instance that owns it.
+    pub instance: InstanceName,
+    /// Its variant.
+    pub variant: Variant,
+    /// Its slot.
+    pub slot: Slot,
+    /// Its manager's name at GitLab.
+    pub system_id: SystemId,
+    /// The record whose token is in `config`.
+    pub record: RecordId,
+    /// The hash of the spec it is made from.
+    pub spec: SpecHash,
+    /// Its image; must be on the host.
+    pub image: String,
+    /// The network it joins.
+    pub network: String,
+    /// Jobs after which it ends; 0: no limit.
+    pub jobs_max: u32,
+    /// The `config.toml`; holds the token.
+    pub config: SecretString,
+}
+
+/// How an image comes to a host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageRequest {
+    /// The image.
+    pub image: String,
+    /// For which architecture.
+    pub arch: Arch,
+    /// When it is pulled.
+    pub policy: PullPolicy,
+}
+
+/// A Docker Engine, as the rest of AutoGit sees it.
+///
+/// All methods: answer within their own time limit; act on ids; are safe to repeat, an object
+/// that is gone already being no error; correct times by the engine's clock.
+#[async_trait]
+pub trait Engine: Debug + Send + Sync {
+    /// The engine itself.
+    async fn info(&self) -> Result<EngineInfo, EngineError>;
+
+    /// What jobs of any gitlab-runner made there, by gitlab-runner's labels.
+    async fn jobs(&self) -> Result<JobObjects, EngineError>;
+
+    /// The runners of `instance`, by label, in any state. A container whose labels cannot be read
+    /// as ours is left out and logged.
+    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError>;
+
+    /// What the runner's log tells about jobs. The whole log is read once per container and only
+    /// its growth after that.
+    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError>;
+
+    /// The last lines of the runner's log, for the operator.
+    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError>;
+
+    /// The network of that name.
+    async fn network(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Option<NetworkState>, EngineError>;
+
+    /// Makes the network with our label; one that exists is no error.
+    async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError>;
+
+    /// Sees to it that the image is there, by pulling it as its policy says.
+    async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError>;
+
+    /// Creates the runner's container and puts its files in; does not start it.
+    ///
+    /// Guarantees: a container whose files could not be put in is removed again.
+    /// Errors: [`EngineError::NameTaken`] if the slot's name is in use.
+    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError>;
+
+    /// Containers of `instance`, not exited, that carry this system id.
+    async fn with_system_id(
+        &self,
+        instance: &InstanceName,
+        system_id: &SystemId,
+    ) -> Result<Vec<ContainerId>, EngineError>;
+
+    /// Starts a created container.
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Asks a runner to finish what it has and exit: SIGQUIT. Harmless when repeated.
+    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Removes a container that does not run, with its anonymous volumes.
+    ///
+    /// Errors: [`EngineError::Running`] if it runs.
+    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Stops and removes a container that a job made. Assumes: no living runner has its slot.
+    async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError>;
+
+    /// Removes a volume that a job made.
+    async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError>;
+
+    /// Removes a network: a per-job one, or ours.
+    async fn remove_network(&self, id: &str) -> Result<(), EngineError>;
+
+    /// As [`Engine::remove_network`], for one that a job made.
+    async fn remove_job_network(&self, network: &JobNetworkObject) -> Result<(), EngineError> {
+        self.remove_network(&network.id).await
+    }
+
+    /// The `config.toml` of a runner's container, running or not; for finding its token again.
+    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError>;
+
+    /// Sends on `wake` whenever a container of `instance` was created, started, died, was renamed
+    /// or destroyed; reconnects by itself; ends when the receiver is gone.
+    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>);
+
+    /// The engine's socket as that host sees it, as far as it was found.
+    async fn socket(&self) -> Result<PathBuf, EngineError>;
+}
+
+/// Why an engine did not do what it was asked to.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// No answer.
+    #[error(
+        "Docker at {endpoint} cannot be reached: {problem}\nhint: is it running, and may this user use it?"
+    )]
+    Unreachable {
+        /// The address asked.
+        endpoint: String,
+        /// Why.
+        problem: String,
+    },
+    /// No answer in time: the effect may have come about.
+    #[error("Docker did not {attempt} within {}s", limit.as_secs())]
+    TimedOut {
+        /// What was attempted.
+        attempt: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The name is in use on that engine.
+    #[error("the container name `{name}` is in use")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The container runs.
+    #[error("container {id} runs, so it is not removed")]
+    Running {
+        /// The container.
+        id: ContainerId,
+    },
+    /// The image is not there and cannot be had.
+    #[error(
+        "image `{image}` is not to be had: {problem}\nhint: correct `runner_image`, or pull it on the host"
+    )]
+    NoImage {
+        /// The image.
+        image: String,
+        /// Why.
+        problem: String,
+    },
+    /// The object does not exist (any more).
+    #[error("Docker knows no {object}")]
+    NotFound {
+        /// The object.
+        object: String,
+    },
+    /// Docker refuses.
+    #[error("Docker does not {attempt}: {problem}")]
+    Refused {
+        /// What was attempted.
+        attempt: String,
+        /// What Docker says.
+        problem: String,
+    },
+}
+
+impl EngineError {
+    /// Who has to act.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => ErrorKind::Unreachable,
+            Self::NameTaken { .. }
+            | Self::Running { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. } => ErrorKind::Refused,
+            Self::NoImage { .. } => ErrorKind::Yours,
+        }
+    }
+
+    /// The effect may have come about although no answer came.
+    pub fn in_doubt(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+}

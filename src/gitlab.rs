@@ -1,0 +1,289 @@
+//! The port to GitLab: everything that AutoGit asks of it or does to it.
+//!
+//! [`http`] is the adapter (REST and GraphQL over a [`Transport`]); the simulated GitLab is the
+//! same adapter over the sandbox's Router. Facts are from GitLab 16.0 to 18.6.
+
+pub mod http;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::spec::Scope;
+use crate::world::{
+    Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId, Variant,
+};
+
+/// One request to GitLab and its answer; the only way from the adapter to the wire.
+#[async_trait]
+pub trait Transport: Debug + Send + Sync {
+    /// Sends `request`, whose URI is absolute, and reads the whole answer, bounded in size and time.
+    async fn send(
+        &self,
+        request: ::http::Request<Bytes>,
+    ) -> Result<::http::Response<Bytes>, TransportError>;
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// Nothing was sent or nothing came back.
+    #[error("{0}")]
+    Unreachable(String),
+    /// No answer in time; the request may have had its effect.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The answer is longer than any that GitLab gives.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+/// What the server and the token are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// GitLab's version, as it says it.
+    pub version: String,
+    /// The token's user may see the whole instance's queue.
+    pub administrator: bool,
+    /// The token's scopes.
+    pub scopes: Vec<String>,
+    /// When the token ends; `None`: never, or not told.
+    pub token_expires_at: Option<Timestamp>,
+    /// The user behind the token.
+    pub user: String,
+}
+
+/// A record to be made.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// The variant it is for; its description and mark follow from it.
+    pub variant: Variant,
+    /// The installation that will own it.
+    pub installation: Installation,
+    /// Whose jobs it takes.
+    pub scope: Scope,
+    /// Tags and so on.
+    pub settings: RecordSettings,
+}
+
+/// A record that was just made; the token is shown this once.
+#[derive(Debug, Clone)]
+pub struct CreatedRecord {
+    /// GitLab's id.
+    pub id: RecordId,
+    /// The token runners use.
+    pub token: SecretString,
+    /// When it ends.
+    pub token_expires_at: Option<Timestamp>,
+}
+
+/// A job as GitLab tells it when asked for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDetail {
+    /// GitLab's id.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// Its project's full path, where it could be had.
+    pub project_path: String,
+    /// `pending`, `running`, `success`, …
+    pub status: String,
+    /// Its page.
+    pub web_url: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its branch or tag.
+    pub ref_name: String,
+    /// The runner that has it.
+    pub runner: Option<RecordId>,
+}
+
+/// GitLab, as the rest of AutoGit sees it.
+///
+/// All methods: answer within their own time limit; obey 429 and `Retry-After`; never log or
+/// return a secret; are safe to repeat.
+#[async_trait]
+pub trait Gitlab: Debug + Send + Sync {
+    /// Asks what server and token these are.
+    ///
+    /// Guarantees: an error, with its remedy, if the token may not see the queue in the way the
+    /// spec asks for: never an empty queue in its place.
+    async fn probe(&self) -> Result<Server, GitlabError>;
+
+    /// The pending jobs, oldest first, bounded to ten pages.
+    ///
+    /// Assumes: [`Gitlab::probe`] succeeded, else probes first.
+    async fn queue(&self) -> Result<Queue, GitlabError>;
+
+    /// The records under this instance's name, each with what its mark says; not their managers.
+    async fn records(&self, installation: &Installation) -> Result<Vec<Record>, GitlabError>;
+
+    /// The managers of these records, in as few requests as the server allows.
+    async fn managers(
+        &self,
+        records: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError>;
+
+    /// Makes a record.
+    ///
+    /// Guarantees: looks for one of ours by mark before, so a lost answer leads to no second
+    /// record; one whose token was lost that way is deleted first if no manager ever used it.
+    async fn create_record(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError>;
+
+    /// Sets what can be changed in place.
+    async fn update_record(
+        &self,
+        id: RecordId,
+        settings: &RecordSettings,
+    ) -> Result<(), GitlabError>;
+
+    /// Deletes a record; one that is gone already is no error.
+    async fn delete_record(&self, id: RecordId) -> Result<(), GitlabError>;
+
+    /// Deletes the row of one runner; one that is gone or may not be touched is no error.
+    async fn delete_manager(
+        &self,
+        token: &SecretString,
+        system_id: &SystemId,
+    ) -> Result<(), GitlabError>;
+
+    /// Asks whose token this is, and makes a manager row for `system_id`; `None`: valid, but the
+    /// server does not tell the id.
+    async fn verify(
+        &self,
+        token: &SecretString,
+        system_id: &SystemId,
+    ) -> Result<Option<RecordId>, GitlabError>;
+
+    /// One job, by its id; for explaining and for reporting lost jobs.
+    async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
+
+    /// Requests sent so far.
+    fn requests(&self) -> u64;
+
+    /// GitLab's web address, for links.
+    fn url(&self) -> &str;
+}
+
+/// Why GitLab did not do what it was asked to.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GitlabError {
+    /// No answer.
+    #[error("GitLab at {url} cannot be reached: {source}")]
+    Unreachable {
+        /// The address asked.
+        url: String,
+        /// Why.
+        source: TransportError,
+    },
+    /// 401: the token is wrong, revoked or expired.
+    #[error(
+        "GitLab refused the token ({endpoint}: 401)\nhint: make a new one and set `gitlab.token`; it may be revoked or expired"
+    )]
+    Unauthorized {
+        /// What was asked.
+        endpoint: &'static str,
+    },
+    /// 403, or an answer that the token's rights make empty.
+    #[error("the token may not {attempt}\nhint: {hint}")]
+    Forbidden {
+        /// What was attempted.
+        attempt: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// 404.
+    #[error("GitLab knows no {object}")]
+    NotFound {
+        /// The object asked for.
+        object: String,
+    },
+    /// 409 or 422: GitLab does not accept what was sent.
+    #[error("GitLab does not accept {attempt}: {message}")]
+    Rejected {
+        /// What was attempted.
+        attempt: String,
+        /// What GitLab says.
+        message: String,
+    },
+    /// 429: nothing is sent before that time has passed.
+    #[error("GitLab limits our requests; the next goes out in {}s", retry_after.as_secs())]
+    Limited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// 5xx.
+    #[error("GitLab failed with {status} on {endpoint}")]
+    ServerFailed {
+        /// HTTP status.
+        status: u16,
+        /// What was asked.
+        endpoint: &'static str,
+    },
+    /// An answer that is not GitLab's.
+    #[error(
+        "the answer to {endpoint} is not GitLab's: {problem}\nhint: check `gitlab.url`; a proxy or login page may answer in its place"
+    )]
+    NotGitlab {
+        /// What was asked.
+        endpoint: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl GitlabError {
+    /// Who has to act: the server's side, or the operator.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreachable { .. } | Self::Limited { .. } | Self::ServerFailed { .. } => {
+                ErrorKind::Unreachable
+            }
+            Self::NotFound { .. } | Self::Rejected { .. } => ErrorKind::Refused,
+            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::NotGitlab { .. } => {
+                ErrorKind::Yours
+            }
+        }
+    }
+
+    /// The request may have had its effect although no answer came.
+    pub fn in_doubt(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable {
+                source: TransportError::TimedOut(_) | TransportError::TooLong(_),
+                ..
+            } | Self::ServerFailed { .. }
+        )
+    }
+}
+
+/// Who has to act on an error; maps to back-off, exit code and metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// A bug of AutoGit.
+    Ours,
+    /// The other side cannot be reached or fails: wait and try again.
+    Unreachable,
+    /// The other side refuses this one thing.
+    Refused,
+    /// The operator: spec or token.
+    Yours,
+}
+
+impl ErrorKind {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Yours => "yours",
+        }
+    }
+}

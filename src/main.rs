@@ -1,0 +1,2 @@
+//! The `autogit` binary.
+fn main() {}

@@ -1,0 +1,95 @@
+//! The [`World`]: what the spec asks for, what was observed, and now. Plain public data; the
+//! planner's only input. Nothing here reads anything.
+
+mod backoff;
+mod host;
+mod memory;
+mod names;
+mod observed;
+mod phase;
+mod queue;
+mod record;
+
+pub use backoff::{Backoff, Cause};
+pub use host::{
+    ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject, JobObjects,
+    JobVolume, NetworkState, Runner, RunnerLog,
+};
+pub use memory::{Leftover, Memory, Unclaimed};
+pub use names::{
+    ContainerId, EngineId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot, SpecHash,
+    SystemId, Variant,
+};
+pub use observed::Observed;
+pub use phase::{Phase, RunnerView, phases};
+pub use queue::{Job, Queue};
+pub use record::{Access, Manager, Origin, Record, RecordSettings};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::spec::{Arch, HostName, Pool, Spec};
+
+/// Everything a plan is made from.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// When it was observed, by our clock. Times of other machines are corrected to it.
+    pub now: Timestamp,
+    /// What is asked for.
+    pub spec: Arc<Spec>,
+    /// GitLab's pending jobs.
+    pub queue: Observed<Queue>,
+    /// The records that carry our mark, and those of the operator's own tokens.
+    pub records: Observed<Vec<Record>>,
+    /// The declared hosts.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// What this process remembers; losing it costs time, never correctness.
+    pub memory: Memory,
+}
+
+impl World {
+    /// Our installation: known as soon as the first host is.
+    pub fn installation(&self) -> Option<Installation> {
+        self.hosts.values().find_map(|host| host.engine()).map(|info| info.id.installation())
+    }
+
+    /// The architectures in which `pool` is asked for: its own, else those of the hosts that
+    /// serve it; empty while no host is known.
+    pub fn architectures(&self, pool: &Pool) -> Vec<Arch> {
+        if !pool.architectures.is_empty() {
+            return pool.architectures.clone();
+        }
+        let mut found = Vec::new();
+        for (name, host) in &self.hosts {
+            if let Some(info) = host.engine()
+                && self.serves(name, pool)
+                && !found.contains(&info.arch)
+            {
+                found.push(info.arch);
+            }
+        }
+        found
+    }
+
+    /// The declared variants in file order.
+    pub fn variants(&self) -> Vec<(Variant, &Pool)> {
+        let variants = |pool| {
+            let architectures: Vec<Arch> = self.architectures(pool);
+            architectures.into_iter().map(move |arch| (Variant::new(&pool.name, arch), pool))
+        };
+        self.spec.pools.iter().flat_map(variants).collect()
+    }
+
+    /// Whether the spec lets `pool` run on that host.
+    pub fn serves(&self, host: &HostName, pool: &Pool) -> bool {
+        let pools = self.spec.hosts.get(host).and_then(|host| host.pools.as_ref());
+        pools.is_none_or(|pools| pools.contains(&pool.name))
+    }
+
+    /// Whether all hosts could be observed.
+    pub fn all_hosts_known(&self) -> bool {
+        self.hosts.values().all(|host| host.state.known().is_some())
+    }
+}

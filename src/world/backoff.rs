@@ -1,0 +1,76 @@
+//! How long a variant that fails is left alone.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Variant;
+
+/// The first pause; long enough that a typo in an image name costs a host nothing.
+const FIRST: Duration = Duration::from_secs(10);
+/// The longest pause; short enough that a repaired cause is noticed within a coffee.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// What kind of failure it was; each has its own count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The record could not be made or used.
+    Record,
+    /// The container could not be made or started.
+    Start,
+    /// Runners end by themselves with an error, or never make contact.
+    Runner,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Record => "its record",
+            Self::Start => "starting its runner",
+            Self::Runner => "its runner",
+        })
+    }
+}
+
+/// A pause after failures in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backoff {
+    /// What failed.
+    pub cause: Cause,
+    /// How often in a row.
+    pub failures: u32,
+    /// Until when nothing is tried.
+    pub until: Timestamp,
+    /// What the last failure said.
+    pub error: Arc<str>,
+}
+
+impl Backoff {
+    /// The pause after one more failure of `variant` at `now`.
+    pub fn after(
+        previous: Option<&Self>,
+        variant: &Variant,
+        cause: Cause,
+        error: Arc<str>,
+        now: Timestamp,
+    ) -> Self {
+        let before = previous.filter(|backoff| backoff.cause == cause);
+        let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
+        let pause = pause(failures, variant);
+        Self { cause, failures, until: now.saturating_add(pause).unwrap_or(Timestamp::MAX), error }
+    }
+}
+
+/// Doubles with each failure; spread by a quarter, by name, so that pools that broke together do
+/// not all come back in the same tick.
+fn pause(failures: u32, variant: &Variant) -> SignedDuration {
+    let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10));
+    let name = variant.to_string();
+    let spread =
+        name.bytes().fold(failures, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let quarter = f64::from(spread % 256) / 1024.0;
+    let pause = doubled.mul_f64(1.0 + quarter).min(LONGEST);
+    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+}

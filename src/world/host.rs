@@ -1,0 +1,168 @@
+//! What an engine holds: our runners, and what their jobs made.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    ContainerId, EngineId, JobId, Observed, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant,
+};
+use crate::spec::Arch;
+
+/// A declared host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// What it holds, or why that could not be read.
+    pub state: Observed<HostState>,
+}
+
+impl Host {
+    /// The engine, as now or last seen.
+    pub fn engine(&self) -> Option<&EngineInfo> {
+        self.state.last().map(|state| &state.engine)
+    }
+}
+
+/// What a host holds.
+#[derive(Debug, Clone)]
+pub struct HostState {
+    /// The engine itself.
+    pub engine: EngineInfo,
+    /// What jobs of any gitlab-runner made there; read before the runners.
+    pub jobs: JobObjects,
+    /// Our runners there, by our instance label, sorted by name.
+    pub runners: Vec<Runner>,
+    /// The runners' network, if it exists.
+    pub network: Option<NetworkState>,
+}
+
+/// An engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineInfo {
+    /// Its id.
+    pub id: EngineId,
+    /// Its architecture.
+    pub arch: Arch,
+    /// Its cpus.
+    pub cpus: f64,
+    /// Its memory in bytes.
+    pub memory: u64,
+    /// Its version, for the operator.
+    pub version: String,
+    /// How far its clock is ahead of ours; observed times are corrected already.
+    pub skew: SignedDuration,
+}
+
+/// The runners' network on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkState {
+    /// The engine's id of it.
+    pub id: String,
+    /// We made it (our label), so we may remove it.
+    pub ours: bool,
+    /// Containers on it, running or not.
+    pub containers: usize,
+}
+
+/// A runner container of our instance.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    /// Its container.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: RunnerName,
+    /// The variant it was made for.
+    pub variant: Variant,
+    /// The slot it fills.
+    pub slot: Slot,
+    /// Its manager's name at GitLab.
+    pub system_id: SystemId,
+    /// The record whose token it has.
+    pub record: RecordId,
+    /// The hash of the spec it was made from.
+    pub spec: SpecHash,
+    /// When its container was created, by our clock.
+    pub created_at: Timestamp,
+    /// What its container does.
+    pub state: ContainerState,
+    /// What its log told; `None`: not read (yet).
+    pub log: Option<RunnerLog>,
+}
+
+/// What a runner's container does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Never started.
+    Created,
+    /// Running, also where a person paused it.
+    Running {
+        /// Since when, by our clock.
+        started_at: Timestamp,
+    },
+    /// Ended.
+    Exited {
+        /// With which code.
+        code: i64,
+        /// When, by our clock.
+        finished_at: Timestamp,
+        /// The kernel ended it for want of memory.
+        oom_killed: bool,
+    },
+}
+
+/// What a runner's own JSON log told about jobs (gitlab-runner 18.4 to 19.4).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunnerLog {
+    /// The last `Checking for jobs... received`: the job and when.
+    pub received: Option<(JobId, Timestamp)>,
+    /// When the last job ended (`Job succeeded`, `Job failed`, `Failed to process build`).
+    pub ended: Option<Timestamp>,
+    /// Jobs that ended, as far as the log reaches.
+    pub jobs_ended: u32,
+}
+
+/// What jobs made on a host, by gitlab-runner's labels, whosever runner it was.
+#[derive(Debug, Clone, Default)]
+pub struct JobObjects {
+    /// Containers of jobs and services.
+    pub containers: Vec<JobContainer>,
+    /// Volumes.
+    pub volumes: Vec<JobVolume>,
+    /// Per-job networks.
+    pub networks: Vec<JobNetworkObject>,
+}
+
+/// A container that a job made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobContainer {
+    /// Its id.
+    pub id: ContainerId,
+    /// The runner whose job it is.
+    pub system_id: SystemId,
+    /// The job.
+    pub job: Option<JobId>,
+    /// The job's page.
+    pub job_url: Option<String>,
+    /// `build`, `predefined`, `service`, `wait`, `cache`, `cache-init`.
+    pub kind: String,
+    /// It runs.
+    pub running: bool,
+}
+
+/// A volume that a job made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobVolume {
+    /// Its name.
+    pub name: String,
+    /// The runner whose job made it.
+    pub system_id: SystemId,
+    /// A later job of the slot may use it: clone or cache.
+    pub reusable: bool,
+}
+
+/// A network that a job made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNetworkObject {
+    /// Its id.
+    pub id: String,
+    /// The runner whose job made it.
+    pub system_id: SystemId,
+}

@@ -1,0 +1,53 @@
+//! What one process remembers between two ticks. Losing all of it costs time, never correctness.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Backoff, ContainerId, JobId, RecordId, RunnerName, SystemId, Variant};
+use crate::spec::HostName;
+
+/// What one process remembers between two ticks.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// Runners that this process asked to drain, and when.
+    pub draining: BTreeMap<ContainerId, Timestamp>,
+    /// Variants that failed.
+    pub backoffs: BTreeMap<Variant, Backoff>,
+    /// When runners were started, within the last minute.
+    pub starts: Vec<Timestamp>,
+    /// Jobs that no fitting idle runner took.
+    pub unclaimed: BTreeMap<JobId, Unclaimed>,
+    /// What the observation before this one found left over; a sweep needs two in a row.
+    pub leftovers: BTreeSet<Leftover>,
+    /// Slots whose engine call timed out, and when.
+    pub in_doubt: BTreeMap<RunnerName, (HostName, Timestamp)>,
+    /// Runners that made contact with GitLab at some time.
+    pub contacted: BTreeSet<ContainerId>,
+}
+
+/// A job that no fitting idle runner took: GitLab knows something that we do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// How often in a row.
+    pub times: u32,
+    /// Until when no runner is started for it.
+    pub until: Timestamp,
+}
+
+/// Something of ours that has no runner any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leftover {
+    /// A container that a job made.
+    JobContainer(HostName, ContainerId),
+    /// A volume that a job made.
+    JobVolume(HostName, String),
+    /// A network that a job made.
+    JobNetwork(HostName, String),
+    /// A manager's row at GitLab.
+    Manager(RecordId, SystemId),
+    /// A record that the spec does not ask for.
+    Record(RecordId),
+    /// Our network, without a pool that needs it.
+    Network(HostName, String),
+}

@@ -1,0 +1,196 @@
+//! Names and numbers that AutoGit gives or reads, each parsed once at the edge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::spec::{Arch, InstanceName, PoolName};
+
+/// One pool at one architecture: the unit that is scaled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Variant {
+    /// The pool.
+    pub pool: PoolName,
+    /// The architecture.
+    pub arch: Arch,
+}
+
+impl Variant {
+    /// The variant of `pool` at `arch`.
+    pub fn new(pool: &PoolName, arch: Arch) -> Self {
+        Self { pool: pool.clone(), arch }
+    }
+}
+
+impl fmt::Display for Variant {
+    /// `linux/amd64`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pool, self.arch)
+    }
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $inner:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// GitLab's id of a record (its runner).
+    RecordId, u64
+);
+number!(
+    /// GitLab's id of a job.
+    JobId, u64
+);
+number!(
+    /// GitLab's id of a project.
+    ProjectId, u64
+);
+number!(
+    /// A number of a variant, unique over all hosts; a runner fills one.
+    Slot, u32
+);
+
+macro_rules! word {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the word as an adapter read it.
+            pub fn from_observed(word: &str) -> Self {
+                Self(word.into())
+            }
+
+            /// The word itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+word!(
+    /// A runner's name, which is also its container's.
+    RunnerName
+);
+word!(
+    /// gitlab-runner's name for a manager: `r_` and twelve letters or digits.
+    SystemId
+);
+word!(
+    /// The hash of all that needs a new container when it changes.
+    SpecHash
+);
+word!(
+    /// One place where AutoGit runs: a short hash of the first host's Engine ID.
+    Installation
+);
+
+word!(
+    /// An engine's own id, by which a host is known however it is reached.
+    EngineId
+);
+word!(
+    /// A container's id; containers are acted on by id only.
+    ContainerId
+);
+
+impl RunnerName {
+    /// `autogit-runner-<pool>-<arch>-<slot>`, with the instance where it is not the standard one.
+    pub fn new(instance: &InstanceName, variant: &Variant, slot: Slot) -> Self {
+        let Variant { pool, arch } = variant;
+        if *instance == InstanceName::standard() {
+            Self(format!("autogit-runner-{pool}-{arch}-{slot}").into())
+        } else {
+            Self(format!("autogit-runner-{instance}-{pool}-{arch}-{slot}").into())
+        }
+    }
+}
+
+impl SystemId {
+    /// `r_`, five characters of (instance, installation), seven of (engine, variant, slot).
+    pub fn new(
+        instance: &InstanceName,
+        installation: &Installation,
+        engine: &EngineId,
+        variant: &Variant,
+        slot: Slot,
+    ) -> Self {
+        let prefix = Self::prefix(instance, installation);
+        let Variant { pool, arch } = variant;
+        let rest =
+            short_hash(&[engine.as_str(), pool.as_str(), arch.as_str(), &slot.to_string()], 7);
+        Self(format!("{prefix}{rest}").into())
+    }
+
+    /// What all system ids of one instance of one installation start with.
+    pub fn prefix(instance: &InstanceName, installation: &Installation) -> String {
+        format!("r_{}", short_hash(&[instance.as_str(), installation.as_str()], 5))
+    }
+
+    /// The system id that AutoGit itself uses to keep a record in contact; never a slot's.
+    pub fn keeper(instance: &InstanceName, installation: &Installation, variant: &Variant) -> Self {
+        let prefix = Self::prefix(instance, installation);
+        let rest = short_hash(&["keeper", variant.pool.as_str(), variant.arch.as_str()], 7);
+        Self(format!("{prefix}{rest}").into())
+    }
+}
+
+impl SpecHash {
+    /// The hash of `parts`, which say all that needs a new container.
+    pub fn of(parts: &[&str]) -> Self {
+        Self(short_hash(parts, 12).into())
+    }
+}
+
+impl EngineId {
+    /// The installation whose first host this engine is.
+    pub fn installation(&self) -> Installation {
+        Installation(short_hash(&[self.as_str()], 8).into())
+    }
+}
+
+/// The first `length` characters of a hash over `parts`, in lower-case letters and digits.
+///
+/// Parts are separated by a byte that none of them can hold, so that no two lists of parts agree.
+fn short_hash(parts: &[&str], length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let digest = hasher.finalize();
+    digest
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte & 31)))
+        .take(length)
+        .map(|&b| char::from(b))
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! GitLab's pending jobs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{JobId, ProjectId};
+
+/// The pending jobs, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Queue {
+    /// The jobs that were read, sorted by `(queued_at, id)`.
+    pub jobs: Vec<Job>,
+    /// Reading stopped at its bound: there are more jobs than these.
+    pub more: bool,
+}
+
+/// A pending job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// GitLab's id.
+    pub id: JobId,
+    /// Its name in the pipeline.
+    pub name: Arc<str>,
+    /// Its project's id.
+    pub project: ProjectId,
+    /// Its project's full path.
+    pub project_path: Arc<str>,
+    /// Its tags.
+    pub tags: Arc<BTreeSet<String>>,
+    /// Since when it waits, by our clock.
+    pub queued_at: Timestamp,
+    /// Its branch or tag.
+    pub ref_name: Arc<str>,
+    /// Whether its ref is protected; `None`: not known, so it may be.
+    pub protected: Option<bool>,
+    /// Whether its project takes instance runners; `None`: not known.
+    pub instance_runners: Option<bool>,
+    /// Whether its project takes group runners; `None`: not known.
+    pub group_runners: Option<bool>,
+}

@@ -1,0 +1,79 @@
+//! GitLab's rows for our variants, and their managers.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{JobId, Observed, RecordId, SystemId, Variant};
+use crate::spec::Scope;
+
+/// GitLab's row for a variant.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// GitLab's id.
+    pub id: RecordId,
+    /// The variant it serves.
+    pub variant: Variant,
+    /// Whose it is.
+    pub origin: Origin,
+    /// What can be changed in place.
+    pub settings: RecordSettings,
+    /// Whose jobs it takes.
+    pub scope: Scope,
+    /// When its token was made, by GitLab's clock corrected to ours; `None`: not told.
+    pub created_at: Option<Timestamp>,
+    /// When its token ends; `None`: never.
+    pub token_expires_at: Option<Timestamp>,
+    /// Its token is in memory, so a runner can be started with it.
+    pub has_token: bool,
+    /// The runners that ever made contact with its token.
+    pub managers: Observed<Vec<Manager>>,
+}
+
+/// Whose a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Made by this installation of this instance.
+    Ours,
+    /// Behind the operator's own `runner_token`: used, never changed or deleted.
+    Given,
+    /// Under our name, but of another installation (or without its mark): never touched.
+    Foreign,
+}
+
+/// What of a record can be changed in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// Its tags, sorted.
+    pub tags: Vec<String>,
+    /// Takes jobs without tags.
+    pub run_untagged: bool,
+    /// Which refs' jobs it takes.
+    pub access: Access,
+    /// Limit on a job's duration.
+    pub maximum_timeout: Option<Duration>,
+    /// Takes no jobs.
+    pub paused: bool,
+}
+
+/// Which refs' jobs a record takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// All refs'.
+    NotProtected,
+    /// Protected refs' only.
+    RefProtected,
+}
+
+/// One runner that made contact with a record's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    /// Its system id.
+    pub system_id: SystemId,
+    /// Its last contact, by our clock; `None`: not told.
+    pub contacted_at: Option<Timestamp>,
+    /// GitLab says that it runs a job.
+    pub busy: bool,
+    /// The job, where GitLab told which.
+    pub job: Option<JobId>,
+}
