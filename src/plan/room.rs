@@ -183,7 +183,7 @@ impl Room {
             let name = crate::world::RunnerName::new(instance, variant, slot);
             world.memory.in_doubt.contains_key(&name)
         };
-        let free = (0..).map(Slot).find(|slot| !taken.contains(slot) && !in_doubt(*slot));
+        let free = (0..u32::MAX).map(Slot).find(|slot| !taken.contains(slot) && !in_doubt(*slot));
         let slot = free.unwrap_or(Slot(u32::MAX));
         taken.insert(slot);
         slot
