@@ -57,6 +57,11 @@ impl Observer {
         }
     }
 
+    /// The next look asks GitLab anew what server and token these are.
+    pub fn reconnect(&mut self) {
+        self.gitlab = gitlab::GitlabSide::default();
+    }
+
     /// One look at everything. `memory` is brought up to what was seen.
     pub async fn look(
         &mut self,
@@ -141,6 +146,7 @@ fn remember(world: &mut World, memory: &mut Memory) {
     }
     let minute = jiff::SignedDuration::from_mins(1);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < minute);
+    updated.taken.retain(|_, until| *until > world.now);
     updated.in_doubt.retain(|_, (host, at)| {
         let seen_since = world.hosts.get(host).is_some_and(
             |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),

@@ -24,6 +24,14 @@ impl Tokens {
         Self { known: BTreeMap::new(), cache }
     }
 
+    /// Keeps tokens in another folder from now on; those at hand are written there, too.
+    pub fn move_cache(&mut self, instance: &InstanceName, cache: Option<&Path>) {
+        let known = std::mem::replace(self, Self::new(instance, cache)).known;
+        for (record, token) in known {
+            self.keep(record, token);
+        }
+    }
+
     /// The record's token, from memory, else from the cache.
     pub fn find(&mut self, record: RecordId) -> Option<SecretString> {
         if !self.known.contains_key(&record)
