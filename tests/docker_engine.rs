@@ -133,10 +133,10 @@ async fn a_name_is_taken_once_and_its_system_id_is_found() {
         let refusal = engine.create_runner(&bench.runner(0)).await.unwrap_err();
         assert!(matches!(refusal, EngineError::NameTaken { .. }), "{refusal}");
         let with = || async { engine.with_system_id(instance, &system_id).await.unwrap() };
-        assert_eq!(with().await, [id.clone()]);
+        assert_eq!(with().await, std::slice::from_ref(&id));
         engine.start(&id).await.unwrap();
         bench.until_logged(&id, "ready").await;
-        assert_eq!(with().await, [id.clone()]);
+        assert_eq!(with().await, std::slice::from_ref(&id));
         assert!(engine.with_system_id(instance, &bench.system_id(1)).await.unwrap().is_empty());
         engine.drain(&id).await.unwrap();
         bench.until_exited(&id).await;
@@ -370,28 +370,25 @@ async fn a_socket_that_is_not_there_is_refused_with_a_hint_and_leaves_nothing() 
 #[tokio::test]
 async fn images_are_pulled_as_the_policy_says() {
     on_engine(async |bench| {
-        let request = |image: &str, policy| ImageRequest {
-            image: image.to_owned(),
-            arch: bench.arch,
-            policy,
+        let engine = &bench.engine;
+        let ensure = |image: &str, policy| {
+            let request = ImageRequest { image: image.to_owned(), arch: bench.arch, policy };
+            async move { engine.ensure_image(&request).await }
         };
-        let ensure =
-            |request: ImageRequest| async move { bench.engine.ensure_image(&request).await };
-        let ensure = &ensure;
         let absent = "localhost:1/autogit-test:absent";
-        ensure(request(&bench.image, PullPolicy::Never)).await.unwrap();
-        ensure(request(&bench.image, PullPolicy::IfNotPresent)).await.unwrap();
-        ensure(request(&bench.image, PullPolicy::Always)).await.unwrap();
-        let never = ensure(request(absent, PullPolicy::Never)).await.unwrap_err();
+        ensure(&bench.image, PullPolicy::Never).await.unwrap();
+        ensure(&bench.image, PullPolicy::IfNotPresent).await.unwrap();
+        ensure(&bench.image, PullPolicy::Always).await.unwrap();
+        let never = ensure(absent, PullPolicy::Never).await.unwrap_err();
         assert!(matches!(never, EngineError::NoImage { .. }), "{never}");
-        let both = [absent; 2].map(|absent| ensure(request(absent, PullPolicy::IfNotPresent)));
-        for outcome in futures_util::future::join_all(both).await {
+        let twice = [(); 2].map(|()| ensure(absent, PullPolicy::IfNotPresent));
+        for outcome in futures_util::future::join_all(twice).await {
             let error = outcome.unwrap_err();
             assert!(error.to_string().contains("localhost:1"), "{error}");
         }
         let mut new = bench.runner(0);
         new.image = absent.to_owned();
-        let error = bench.engine.create_runner(&new).await.unwrap_err();
+        let error = engine.create_runner(&new).await.unwrap_err();
         assert!(matches!(error, EngineError::NoImage { .. }), "{error}");
     })
     .await;

@@ -31,7 +31,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The token of all test runners; must be in no answer of the engine but the config itself.
-pub const TOKEN: &str = "glrt-test-secret";
+pub(crate) const TOKEN: &str = "glrt-test-secret";
 
 /// Says what gitlab-runner says of a job, tells its own rights, and ends by SIGQUIT only.
 const RUNNER: &str = r#"#!/bin/sh
@@ -40,7 +40,7 @@ trap 'echo "{\"job\":42,\"msg\":\"Checking for jobs... received\"}"; echo "{\"ms
 [ -r /etc/gitlab-runner/config.toml ] && echo "config readable"
 /bin/busybox cat /etc/gitlab-runner/.runner_system_id && echo
 [ -S /var/run/docker.sock ] && echo "socket mounted"
-: 2>/dev/null > /written || echo "root read-only"
+(: > /written) 2>/dev/null || echo "root read-only"
 echo '{"job":41,"msg":"Checking for jobs... received"}' >&2
 echo '{"job":41,"duration_s":1.5,"msg":"Job succeeded"}' >&2
 echo "ready: $*"
@@ -48,20 +48,22 @@ while :; do /bin/busybox sleep 3600 & wait $!; done
 "#;
 
 /// One test's own part of the engine.
-pub struct Bench {
-    pub docker: Docker,
-    pub engine: DockerEngine,
-    pub instance: InstanceName,
-    pub arch: Arch,
+pub(crate) struct Bench {
+    pub(crate) docker: Docker,
+    pub(crate) engine: DockerEngine,
+    pub(crate) instance: InstanceName,
+    pub(crate) arch: Arch,
     /// An image whose entrypoint is the shell runner.
-    pub image: String,
+    pub(crate) image: String,
     /// A bridge network of the instance.
-    pub network: String,
+    pub(crate) network: String,
 }
 
 /// Runs `test` on the engine of this machine, and removes whatever it made, also when it fails.
 /// Without an engine it says so; with `AUTOGIT_REQUIRE_DOCKER=1` that is a failure.
-pub async fn on_engine<F: Future<Output = ()>>(test: impl FnOnce(std::sync::Arc<Bench>) -> F) {
+pub(crate) async fn on_engine<F: Future<Output = ()>>(
+    test: impl FnOnce(std::sync::Arc<Bench>) -> F,
+) {
     let bench = match Bench::new().await {
         Ok(bench) => std::sync::Arc::new(bench),
         Err(reason) if required() => panic!("an engine is required: {reason}"),
@@ -81,7 +83,7 @@ fn required() -> bool {
     std::env::var("AUTOGIT_REQUIRE_DOCKER").is_ok_and(|value| value == "1")
 }
 
-pub fn settings(endpoint: Option<&str>) -> DockerSettings {
+pub(crate) fn settings(endpoint: Option<&str>) -> DockerSettings {
     DockerSettings {
         endpoint: endpoint.map(str::to_owned),
         docker_host: None,
@@ -118,7 +120,7 @@ impl Bench {
     }
 
     /// A runner of this bench.
-    pub fn runner(&self, slot: u32) -> NewRunner {
+    pub(crate) fn runner(&self, slot: u32) -> NewRunner {
         let variant = Variant::new(&PoolName::new("linux").unwrap(), self.arch);
         NewRunner {
             name: RunnerName::new(&self.instance, &variant, Slot(slot)),
@@ -136,20 +138,20 @@ impl Bench {
         }
     }
 
-    pub fn system_id(&self, slot: u32) -> SystemId {
+    pub(crate) fn system_id(&self, slot: u32) -> SystemId {
         let digits: String = self.instance.as_str().chars().filter(char::is_ascii_digit).collect();
         SystemId::from_observed(&format!("r_{:0>12}", format!("{digits}{slot}")))
     }
 
     /// Creates and starts a runner, and waits until its shell is up.
-    pub async fn started(&self, slot: u32) -> ContainerId {
+    pub(crate) async fn started(&self, slot: u32) -> ContainerId {
         let id = self.engine.create_runner(&self.runner(slot)).await.unwrap();
         self.engine.start(&id).await.unwrap();
         self.until_logged(&id, "ready").await;
         id
     }
 
-    pub async fn until_logged(&self, id: &ContainerId, word: &str) {
+    pub(crate) async fn until_logged(&self, id: &ContainerId, word: &str) {
         let options =
             LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
         let mut log = std::pin::pin!(self.docker.logs(id.as_str(), Some(options)));
@@ -161,7 +163,7 @@ impl Bench {
         panic!("{id} ended without saying `{word}`");
     }
 
-    pub async fn until_exited(&self, id: &ContainerId) {
+    pub(crate) async fn until_exited(&self, id: &ContainerId) {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let _ = self.docker.wait_container(id.as_str(), Some(options)).next().await;
     }

@@ -21,10 +21,11 @@ pub(super) async fn find(
     let Some(network) = named(client, name).await?.into_iter().next() else { return Ok(None) };
     let Some(id) = network.id else { return Ok(None) };
     let label = network.labels.as_ref().and_then(|labels| labels.get(labels::INSTANCE));
-    // The network itself lists running containers only.
+    // The network itself lists running containers only, and one that never ran is known to be on
+    // it by name alone.
     let options = ListContainersOptions {
         all: true,
-        filters: Some([("network".to_owned(), vec![id.clone()])].into()),
+        filters: Some([("network".to_owned(), vec![id.clone(), name.to_owned()])].into()),
         ..ListContainersOptions::default()
     };
     let containers = client.call("list a network's containers", READ_LIMIT, |docker| async move {
