@@ -15,8 +15,12 @@ impl Labels {
     pub fn of(job: &Job, config: &Runner, system_id: &str) -> Self {
         let variable = |key| job.variable(key).map(|found| found.value()).unwrap_or_default();
         let job_id = job.id().to_string();
+        let timeout = match variable("CI_JOB_TIMEOUT") {
+            "" => "1h0m0s".to_owned(),
+            secs => format!("{secs}s"),
+        };
         let job_url = match variable("CI_JOB_URL") {
-            "" => format!("{}/-/jobs/{job_id}", repository(job)),
+            "" => format!("{}/-/jobs/{job_id}", repository(job).trim_end_matches(".git")),
             url => url.to_owned(),
         };
         Self(Map::new())
@@ -25,7 +29,7 @@ impl Labels {
             .and("job.url", &job_url)
             .and("job.sha", variable("CI_COMMIT_SHA"))
             .and("job.ref", variable("CI_COMMIT_REF_NAME"))
-            .and("job.timeout", &format!("{}s", variable("CI_JOB_TIMEOUT")))
+            .and("job.timeout", &timeout)
             .and("project.id", variable("CI_PROJECT_ID"))
             .and("pipeline.id", variable("CI_PIPELINE_ID"))
             .and("runner.id", &config.short_token())
@@ -62,12 +66,12 @@ impl Labels {
 /// Where the job's project lives, without the credentials that the server puts in.
 pub fn repository(job: &Job) -> String {
     let variable = |key| job.variable(key).map(|found| found.value().to_owned());
-    let found = variable("CI_PROJECT_URL").or_else(|| variable("CI_REPOSITORY_URL"));
+    let found = variable("CI_REPOSITORY_URL").or_else(|| variable("CI_PROJECT_URL"));
     let Some(mut url) = found.and_then(|text| url::Url::parse(&text).ok()) else {
         return String::new();
     };
     // Refused only for URLs that cannot have credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.as_str().trim_end_matches(".git").to_owned()
+    url.into()
 }
