@@ -1,1 +1,83 @@
-//! plan
+//! The pure centre: [`plan`] turns a [`World`] into a [`Plan`].
+//!
+//! Equal worlds give byte-equal plans, and applying a plan to a model of the world reaches an empty
+//! plan within a few rounds. What was not observed is held, never removed.
+
+mod changed;
+mod decision;
+mod demand;
+mod draft;
+mod facts;
+mod failed;
+mod held;
+mod hold;
+mod network;
+mod orphan;
+mod reap;
+mod records;
+mod room;
+mod rule;
+mod surplus;
+mod sweep;
+mod warm;
+
+pub use decision::{Action, Decision, LostJob, RecordReason};
+pub use facts::Facts;
+pub use held::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
+pub use rule::Rule;
+
+use crate::world::World;
+use draft::Draft;
+
+/// What shall be done now, and why everything else is left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What is done, in the order of the passes.
+    pub decisions: Vec<Decision>,
+    /// Every pending job that does not get a runner now, oldest first.
+    pub held_jobs: Vec<HeldJob>,
+    /// Every runner that stays as it is, by host and name.
+    pub held_runners: Vec<HeldRunner>,
+    /// Pending jobs that an idle runner may take, or that this plan starts a runner for.
+    pub served_jobs: usize,
+}
+
+impl Plan {
+    /// Nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.decisions.is_empty()
+    }
+}
+
+/// One concern of the planner: reads the draft, and only appends to it.
+type Pass = fn(&mut Draft<'_>);
+
+/// The policy, in order of priority.
+///
+/// Records first, because nothing starts without one. What ended or must go comes before demand,
+/// so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes after
+/// both, for only then is it known what is not needed. A changed pool's idle runners come last:
+/// replacing them must not look like a lack of supply. Sweeps touch nothing that a pass before
+/// them could use.
+const PASSES: &[Pass] = &[
+    records::keep_records,
+    reap::reap_exited,
+    orphan::drain_orphans,
+    failed::drain_failed,
+    demand::serve_demand,
+    warm::keep_warm,
+    surplus::drain_surplus,
+    changed::drain_changed,
+    network::create_networks,
+    sweep::sweep_leftovers,
+    hold::hold_runners,
+];
+
+/// What shall be done about `world`, and why everything else is left as it is.
+pub fn plan(world: &World) -> Plan {
+    let mut draft = Draft::new(world);
+    for pass in PASSES {
+        pass(&mut draft);
+    }
+    draft.plan
+}

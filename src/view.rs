@@ -1,1 +1,39 @@
-//! view
+//! What was last seen, planned and done: all that commands and (later) the API print.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::plan::Plan;
+use crate::spec::Spec;
+use crate::world::World;
+
+/// One look, the plan it led to, and the spec it was made for; shared as a snapshot.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What was observed.
+    pub world: Arc<World>,
+    /// What shall be done about it.
+    pub plan: Arc<Plan>,
+    /// Where the spec came from.
+    pub spec: SpecInfo,
+    /// Requests that this look sent to GitLab.
+    pub requests: u64,
+    /// GitLab's web address, for links.
+    pub gitlab_url: String,
+}
+
+/// Where the spec in force came from, and what is wrong with the one that is not.
+#[derive(Debug, Clone)]
+pub struct SpecInfo {
+    /// The file's name as it was given.
+    pub source: String,
+    /// A short hash of the spec in force.
+    pub hash: String,
+    /// When it came into force.
+    pub loaded_at: Timestamp,
+    /// The rendered fault of a newer file that was refused.
+    pub pending_fault: Option<String>,
+    /// The spec itself.
+    pub spec: Arc<Spec>,
+}

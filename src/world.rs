@@ -2,19 +2,26 @@
 //! planner's only input. Nothing here reads anything.
 
 mod backoff;
+mod desired;
 mod host;
+mod leftovers;
+mod matching;
 mod memory;
 mod names;
 mod observed;
 mod phase;
 mod queue;
 mod record;
+mod unclaimed;
 
 pub use backoff::{Backoff, Cause};
+pub use desired::{record_settings, spec_hash};
 pub use host::{
     ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject, JobObjects,
     JobVolume, NetworkState, Runner, RunnerLog,
 };
+pub use leftovers::{leftovers, system_id_prefix};
+pub use matching::{Misfit, Offer};
 pub use memory::{Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot, SpecHash,
@@ -24,6 +31,7 @@ pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
 pub use queue::{Job, Queue};
 pub use record::{Access, Manager, Origin, Record, RecordSettings};
+pub use unclaimed::note_unclaimed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,6 +88,16 @@ impl World {
             architectures.into_iter().map(move |arch| (Variant::new(&pool.name, arch), pool))
         };
         self.spec.pools.iter().flat_map(variants).collect()
+    }
+
+    /// What the enabled variants offer to jobs, in file order.
+    pub fn offers(&self) -> Vec<Offer<'_>> {
+        let enabled = self.spec.pools.iter().filter(|pool| pool.enabled);
+        let offers = enabled.flat_map(|pool| {
+            let architectures = self.architectures(pool).into_iter().enumerate();
+            architectures.map(move |(index, arch)| Offer::new(pool, arch, index == 0))
+        });
+        offers.collect()
     }
 
     /// Whether the spec lets `pool` run on that host.

@@ -63,7 +63,7 @@ pub struct NetworkState {
 }
 
 /// A runner container of our instance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
     /// Its container.
     pub id: ContainerId,

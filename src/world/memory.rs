@@ -51,3 +51,16 @@ pub enum Leftover {
     /// Our network, without a pool that needs it.
     Network(HostName, String),
 }
+
+impl Leftover {
+    /// The host it is on; what is at GitLab is on none.
+    pub fn host(&self) -> Option<&HostName> {
+        match self {
+            Self::JobContainer(host, _)
+            | Self::JobVolume(host, _)
+            | Self::JobNetwork(host, _)
+            | Self::Network(host, _) => Some(host),
+            Self::Manager(..) | Self::Record(_) => None,
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! The phase of a runner: derived at every look, stored nowhere.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerState, JobId, Manager, Record, Runner, World};
+use super::{ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World};
 use crate::spec::HostName;
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
@@ -51,6 +53,21 @@ pub enum Phase {
     },
 }
 
+impl Phase {
+    /// The word for it in output and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Starting { .. } => "starting",
+            Self::Idle { .. } => "idle",
+            Self::Busy { .. } => "busy",
+            Self::Draining { .. } => "draining",
+            Self::Exited { .. } => "exited",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// A runner with its phase.
 #[derive(Debug, Clone)]
 pub struct RunnerView<'a> {
@@ -72,32 +89,44 @@ impl RunnerView<'_> {
 }
 
 /// A runner has a job; which one is not always told.
+#[derive(Debug, Clone, Copy)]
 struct Work {
     job: Option<JobId>,
 }
 
 /// All runners with their phases, by host and name.
 pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
+    let managers = Managers::of(world);
     let mut views = Vec::new();
     for (name, host) in &world.hosts {
         let seen = host.state.known().is_some();
         let Some(state) = host.state.last() else { continue };
+        let working = working(state);
         for runner in &state.runners {
-            let job = state
-                .jobs
-                .containers
-                .iter()
-                .filter(|container| container.running && container.system_id == runner.system_id)
-                .map(|container| Work { job: container.job })
-                .max_by_key(|work| work.job);
-            views.push(RunnerView { host: name, runner, phase: phase(world, runner, job), seen });
+            let on_engine = working.get(&runner.system_id).copied();
+            let phase = phase(world, &managers, runner, on_engine);
+            views.push(RunnerView { host: name, runner, phase, seen });
         }
     }
     views
 }
 
-/// The phase of one runner; `on_engine` is the job whose live container the engine shows.
-fn phase(world: &World, runner: &Runner, on_engine: Option<Work>) -> Phase {
+/// The runners that have a live job container.
+fn working(state: &HostState) -> BTreeMap<&SystemId, Work> {
+    let mut working: BTreeMap<&SystemId, Work> = BTreeMap::new();
+    for container in state.jobs.containers.iter().filter(|container| container.running) {
+        let work = working.entry(&container.system_id).or_insert(Work { job: None });
+        work.job = work.job.max(container.job);
+    }
+    working
+}
+
+fn phase(
+    world: &World,
+    managers: &Managers<'_>,
+    runner: &Runner,
+    on_engine: Option<Work>,
+) -> Phase {
     let started_at = match runner.state {
         ContainerState::Created => return Phase::Created,
         ContainerState::Exited { code, finished_at, .. } => {
@@ -105,23 +134,29 @@ fn phase(world: &World, runner: &Runner, on_engine: Option<Work>) -> Phase {
         }
         ContainerState::Running { started_at } => started_at,
     };
-    let contact = Contact::of(world, runner, started_at);
-    let job = on_engine.or_else(|| contact.job()).or_else(|| picked_up(runner, world.now));
+    let contact = managers.contact(world, runner, started_at);
+    let work = on_engine.or_else(|| contact.work()).or_else(|| picked_up(runner, world.now));
     if let Some(&since) = world.memory.draining.get(&runner.id) {
-        return Phase::Draining { since, busy: job.is_some() };
+        return Phase::Draining { since, busy: work.is_some() };
     }
-    if let Some(Work { job }) = job {
+    if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let idle = Phase::Idle { since: idle_since(runner, started_at) };
     let timeout = world.spec.pool(&runner.variant.pool).map(|pool| pool.startup_timeout);
-    let late = timeout
-        .is_some_and(|timeout| world.now.duration_since(started_at).unsigned_abs() > timeout);
+    let running_for = world.now.duration_since(started_at);
+    let late = timeout.is_some_and(|timeout| {
+        running_for > SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX)
+    });
     match contact {
-        Contact::Made(_) => idle,
+        Contact::Made(_) => Phase::Idle { since: idle_since(runner, started_at) },
         Contact::None if late => Phase::Failed { since: started_at },
         Contact::None | Contact::Unknown => Phase::Starting { since: started_at, late },
     }
+}
+
+/// GitLab's rows of our runners, by record and system id; a record whose rows are unknown is absent.
+struct Managers<'a> {
+    rows: BTreeMap<RecordId, BTreeMap<&'a SystemId, &'a Manager>>,
 }
 
 /// What is known of a runner's contact with GitLab.
@@ -131,29 +166,34 @@ enum Contact<'a> {
     Unknown,
 }
 
-impl<'a> Contact<'a> {
-    fn of(world: &'a World, runner: &Runner, started_at: Timestamp) -> Self {
-        let managers = world
-            .records
-            .known()
-            .and_then(|records| records.iter().find(|record: &&Record| record.id == runner.record))
-            .and_then(|record| record.managers.known());
-        let row =
-            managers.and_then(|rows| rows.iter().find(|row| row.system_id == runner.system_id));
-        let since_start = row.filter(|row| row.contacted_at.is_some_and(|at| at >= started_at));
-        let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
-        if since_start.is_some() || worked || world.memory.contacted.contains(&runner.id) {
-            Self::Made(row)
-        } else if managers.is_some() {
-            Self::None
-        } else {
-            Self::Unknown
-        }
+impl<'a> Managers<'a> {
+    fn of(world: &'a World) -> Self {
+        let records = world.records.known().map(Vec::as_slice).unwrap_or_default();
+        let known = records.iter().filter_map(|record| Some((record.id, record.managers.known()?)));
+        let by_system_id =
+            |rows: &'a Vec<Manager>| rows.iter().map(|row| (&row.system_id, row)).collect();
+        Self { rows: known.map(|(id, rows)| (id, by_system_id(rows))).collect() }
     }
 
-    /// The job that GitLab says the runner has. A row from before this container's start speaks
-    /// of its predecessor in the slot.
-    fn job(&self) -> Option<Work> {
+    /// A row from before this container's start speaks of its predecessor in the slot.
+    fn contact(&self, world: &World, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
+        let rows = self.rows.get(&runner.record);
+        let row = rows
+            .and_then(|rows| rows.get(&runner.system_id).copied())
+            .filter(|row| row.contacted_at.is_some_and(|at| at >= started_at));
+        let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
+        if row.is_some() || worked || world.memory.contacted.contains(&runner.id) {
+            Contact::Made(row)
+        } else if rows.is_some() {
+            Contact::None
+        } else {
+            Contact::Unknown
+        }
+    }
+}
+
+impl Contact<'_> {
+    fn work(&self) -> Option<Work> {
         match self {
             Self::Made(Some(row)) if row.busy => Some(Work { job: row.job }),
             Self::Made(_) | Self::None | Self::Unknown => None,

@@ -1,0 +1,168 @@
+//! What a plan says is to be done.
+
+use super::{Facts, Rule};
+use crate::spec::HostName;
+use crate::world::{
+    ContainerId, JobId, Leftover, RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId,
+    Variant,
+};
+
+/// One thing to do, with the rule and the numbers behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What to do.
+    pub action: Action,
+    /// By which rule.
+    pub rule: Rule,
+    /// On which facts.
+    pub facts: Facts,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Make the runners' network on a host.
+    CreateNetwork {
+        /// The host.
+        host: HostName,
+    },
+    /// Make a record for a variant.
+    CreateRecord {
+        /// The variant.
+        variant: Variant,
+    },
+    /// Set a record's settings.
+    UpdateRecord {
+        /// The variant.
+        variant: Variant,
+        /// Its record.
+        record: RecordId,
+        /// The settings it gets.
+        settings: RecordSettings,
+    },
+    /// Delete a record.
+    DeleteRecord {
+        /// The variant it was for.
+        variant: Variant,
+        /// The record.
+        record: RecordId,
+    },
+    /// Create and start a runner, with the variant's current record.
+    Start {
+        /// Where.
+        host: HostName,
+        /// Its name.
+        runner: RunnerName,
+        /// Its variant.
+        variant: Variant,
+        /// Its slot.
+        slot: Slot,
+        /// Its manager's name at GitLab.
+        system_id: SystemId,
+    },
+    /// Ask a runner to finish what it has and exit.
+    Drain {
+        /// Where.
+        host: HostName,
+        /// Its container.
+        id: ContainerId,
+        /// Its name.
+        runner: RunnerName,
+        /// Its variant.
+        variant: Variant,
+    },
+    /// Clean up after a runner that ended or never ran.
+    Reap {
+        /// Where.
+        host: HostName,
+        /// The runner as it was seen.
+        runner: Box<Runner>,
+        /// The slot's clone and cache volumes go, too.
+        discard_cache: bool,
+        /// The job that it had.
+        lost_job: Option<LostJob>,
+    },
+    /// Remove something of ours that has no runner.
+    Sweep {
+        /// What.
+        leftover: Leftover,
+    },
+}
+
+/// A job whose runner died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostJob {
+    /// GitLab's id.
+    pub id: JobId,
+    /// Its page, where it is known.
+    pub url: Option<String>,
+}
+
+/// Why a record is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordReason {
+    /// There is none.
+    Missing,
+    /// There is one, but its token is in no memory, cache or container.
+    TokenLost,
+    /// The pool's scope is another one.
+    ScopeChanged,
+    /// Most of its token's life is over.
+    TokenEndsSoon,
+}
+
+impl Action {
+    /// The word for it in output.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::CreateNetwork { .. } => "create-network",
+            Self::CreateRecord { .. } => "create-record",
+            Self::UpdateRecord { .. } => "update-record",
+            Self::DeleteRecord { .. } => "delete-record",
+            Self::Start { .. } => "start",
+            Self::Drain { .. } => "drain",
+            Self::Reap { .. } => "reap",
+            Self::Sweep { .. } => "sweep",
+        }
+    }
+
+    /// The host it touches, if one.
+    pub fn host(&self) -> Option<&HostName> {
+        match self {
+            Self::CreateNetwork { host }
+            | Self::Start { host, .. }
+            | Self::Drain { host, .. }
+            | Self::Reap { host, .. } => Some(host),
+            Self::Sweep { leftover } => leftover.host(),
+            Self::CreateRecord { .. } | Self::UpdateRecord { .. } | Self::DeleteRecord { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The variant it is about, if one.
+    pub fn variant(&self) -> Option<&Variant> {
+        match self {
+            Self::CreateRecord { variant }
+            | Self::UpdateRecord { variant, .. }
+            | Self::DeleteRecord { variant, .. }
+            | Self::Start { variant, .. }
+            | Self::Drain { variant, .. } => Some(variant),
+            Self::Reap { runner, .. } => Some(&runner.variant),
+            Self::CreateNetwork { .. } | Self::Sweep { .. } => None,
+        }
+    }
+
+    /// The runner it is about, if one.
+    pub fn runner(&self) -> Option<&RunnerName> {
+        match self {
+            Self::Start { runner, .. } | Self::Drain { runner, .. } => Some(runner),
+            Self::Reap { runner, .. } => Some(&runner.name),
+            Self::CreateNetwork { .. }
+            | Self::CreateRecord { .. }
+            | Self::UpdateRecord { .. }
+            | Self::DeleteRecord { .. }
+            | Self::Sweep { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `serve-demand`: pending jobs are served oldest first within the pool priority. Each takes supply
+//! if there is some, else room for a new runner; the rest are held with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::draft::{Draft, Line};
+use super::{Facts, HeldJob, JobHold, Rule};
+use crate::spec::HostName;
+use crate::world::{Job, Misfit, Slot};
+
+/// Jobs that the same variants may take.
+struct Class {
+    /// Lines that may take it, best first; or why there is none.
+    candidates: Result<Vec<usize>, Arc<JobHold>>,
+    priority: i32,
+    /// Supply and room only shrink, so what one job of the class did not get, none after it gets.
+    exhausted: Option<Arc<JobHold>>,
+}
+
+/// What one line is to do for the jobs that were given to it.
+#[derive(Default)]
+struct Share {
+    pending: u32,
+    starts: Vec<(HostName, Slot)>,
+}
+
+pub(super) fn serve_demand(draft: &mut Draft<'_>) {
+    draft.count_supply();
+    let Some(queue) = draft.world.queue.known() else { return };
+    let (mut classes, order) = classify(&queue.jobs, &draft.lines);
+    let mut shares: Vec<Share> = draft.lines.iter().map(|_| Share::default()).collect();
+    for (job, class) in order {
+        let Some(class) = classes.get_mut(class) else { continue };
+        match serve(draft, &mut shares, class, job) {
+            Ok(()) => draft.plan.served_jobs += 1,
+            Err(hold) => {
+                draft.plan.served_jobs += usize::from(matches!(*hold, JobHold::Starting { .. }));
+                draft.plan.held_jobs.push(HeldJob { job: job.id, hold });
+            }
+        }
+    }
+    start_shares(draft, shares);
+}
+
+/// The classes, and the jobs in the order of serving, each with its class.
+fn classify<'j>(jobs: &'j [Job], lines: &[Line<'_>]) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
+    type Key<'k> = (&'k BTreeSet<String>, Option<&'k str>, [Option<bool>; 3]);
+    let scoped = lines.iter().any(|line| line.offer.pool.scope != crate::spec::Scope::Instance);
+    let mut classes: Vec<Class> = Vec::new();
+    let mut known: BTreeMap<Key<'j>, usize> = BTreeMap::new();
+    let mut order = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let facts = [job.protected, job.instance_runners, job.group_runners];
+        let key = (&*job.tags, scoped.then_some(&*job.project_path), facts);
+        let index = *known.entry(key).or_insert_with(|| {
+            classes.push(Class::of(job, lines));
+            classes.len() - 1
+        });
+        order.push((job, index));
+    }
+    let priority = |index: usize| classes.get(index).map_or(0, |class| class.priority);
+    order.sort_by_key(|(_, class)| std::cmp::Reverse(priority(*class)));
+    (classes, order)
+}
+
+impl Class {
+    fn of(job: &Job, lines: &[Line<'_>]) -> Self {
+        let mut fitting = Vec::new();
+        let mut nearest: Option<(Misfit, &Line<'_>)> = None;
+        for (index, line) in lines.iter().enumerate() {
+            match line.offer.fits(job) {
+                Ok(()) => fitting.push((line.offer.unneeded_tags(job), index)),
+                Err(misfit) if nearest.as_ref().is_none_or(|(best, _)| nearer(&misfit, best)) => {
+                    nearest = Some((misfit, line));
+                }
+                Err(_) => {}
+            }
+        }
+        fitting.sort_unstable();
+        let best = fitting.first().and_then(|(_, index)| lines.get(*index));
+        let priority = best.map_or(0, |line| line.offer.pool.priority);
+        let candidates = if fitting.is_empty() {
+            Err(Arc::new(misfit_hold(job, nearest)))
+        } else {
+            Ok(fitting.into_iter().map(|(_, index)| index).collect())
+        };
+        Self { candidates, priority, exhausted: None }
+    }
+}
+
+/// Among lacking tags, the fewer are nearer; else the order of [`Misfit`].
+fn nearer(one: &Misfit, other: &Misfit) -> bool {
+    match (one, other) {
+        (Misfit::Tags(one), Misfit::Tags(other)) => one.len() < other.len(),
+        _ => one < other,
+    }
+}
+
+fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>) -> JobHold {
+    match nearest {
+        Some((Misfit::Protected, line)) => {
+            JobHold::Protected { pool: line.offer.pool.name.clone() }
+        }
+        Some((Misfit::Scope | Misfit::Switch, line)) => {
+            JobHold::Scope { pool: line.offer.pool.name.clone() }
+        }
+        Some((Misfit::Tags(missing), _)) => JobHold::NoPoolMatches { missing },
+        Some((Misfit::Untagged, _)) => JobHold::NoPoolMatches { missing: BTreeSet::new() },
+        None => JobHold::NoPoolMatches { missing: (*job.tags).clone() },
+    }
+}
+
+/// Gives the job to supply, else to room.
+fn serve(
+    draft: &mut Draft<'_>,
+    shares: &mut [Share],
+    class: &mut Class,
+    job: &Job,
+) -> Result<(), Arc<JobHold>> {
+    let now = draft.world.now;
+    let candidates = match &class.candidates {
+        Ok(candidates) => candidates,
+        Err(hold) => return Err(Arc::clone(hold)),
+    };
+    if let Some(unclaimed) = draft.world.memory.unclaimed.get(&job.id).filter(|job| job.until > now)
+    {
+        let left = unclaimed.until.duration_since(now);
+        return Err(Arc::new(JobHold::Unclaimed { times: unclaimed.times, left }));
+    }
+    if let Some(hold) = &class.exhausted {
+        count(shares, candidates.first());
+        return Err(Arc::clone(hold));
+    }
+    for &index in candidates {
+        if let Some(line) = draft.lines.get_mut(index).filter(|line| line.idle_spare() > 0) {
+            line.idle_needed += 1;
+            count(shares, Some(&index));
+            return Ok(());
+        }
+    }
+    for &index in candidates {
+        let starting = |line: &&mut Line<'_>| line.starting > line.starting_needed;
+        if let Some(line) = draft.lines.get_mut(index).filter(starting) {
+            line.starting_needed += 1;
+            count(shares, Some(&index));
+            return Err(Arc::new(JobHold::Starting { variant: line.offer.variant.clone() }));
+        }
+    }
+    let mut first_hold = None;
+    for &index in candidates {
+        match draft.take_room(index) {
+            Ok(place) => {
+                count(shares, Some(&index));
+                if let Some(share) = shares.get_mut(index) {
+                    share.starts.push(place);
+                }
+                return Ok(());
+            }
+            Err(hold) => {
+                first_hold.get_or_insert(hold);
+            }
+        }
+    }
+    count(shares, candidates.first());
+    class.exhausted.clone_from(&first_hold);
+    first_hold.map_or(Ok(()), Err)
+}
+
+fn count(shares: &mut [Share], line: Option<&usize>) {
+    if let Some(share) = line.and_then(|line| shares.get_mut(*line)) {
+        share.pending = share.pending.saturating_add(1);
+    }
+}
+
+/// Appends the starts, variant by variant, each with the variant's whole count.
+fn start_shares(draft: &mut Draft<'_>, shares: Vec<Share>) {
+    for (index, share) in shares.into_iter().enumerate() {
+        let Some(line) = draft.lines.get(index) else { continue };
+        let facts = Facts::Demand {
+            pending: share.pending,
+            idle: narrow(line.idle.len()),
+            starting: narrow(line.starting),
+            start: narrow(share.starts.len()),
+            max: line.offer.pool.max,
+        };
+        for (host, slot) in share.starts {
+            draft.start(index, &host, slot, Rule::ServeDemand, facts.clone());
+        }
+    }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,181 @@
+//! The numbers behind a decision, typed; they are put into words late.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::RecordReason;
+
+/// The numbers behind a decision.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Facts {
+    /// Why a record is made.
+    Record {
+        /// In words.
+        #[serde(serialize_with = "as_text")]
+        reason: RecordReason,
+    },
+    /// What differs between a record and the spec.
+    Drift {
+        /// The settings that differ.
+        settings: Vec<&'static str>,
+    },
+    /// A runner that ended.
+    Exited {
+        /// With which code.
+        code: i64,
+        /// How long ago.
+        #[serde(serialize_with = "as_seconds")]
+        ago: SignedDuration,
+        /// The kernel ended it for want of memory.
+        oom_killed: bool,
+    },
+    /// A container that never ran.
+    Unstarted,
+    /// Why a runner is not asked for.
+    Orphan {
+        /// In words.
+        reason: &'static str,
+    },
+    /// A runner without contact.
+    NoContact {
+        /// How long it runs.
+        #[serde(serialize_with = "as_seconds")]
+        running: SignedDuration,
+        /// How long it may take.
+        startup_timeout: Duration,
+    },
+    /// Jobs against runners.
+    Demand {
+        /// Pending jobs that the variant serves.
+        pending: u32,
+        /// Its idle runners.
+        idle: u32,
+        /// Its starting runners.
+        starting: u32,
+        /// Runners that this plan starts for them.
+        start: u32,
+        /// The pool's maximum.
+        max: u32,
+    },
+    /// Idle runners kept beyond the demand.
+    Warm {
+        /// How many are asked for.
+        warm: u32,
+        /// How many there are beyond the demand.
+        spare: u32,
+    },
+    /// An idle runner beyond the demand.
+    Idle {
+        /// How long it is idle.
+        #[serde(serialize_with = "as_seconds")]
+        idle: SignedDuration,
+        /// How long it may be.
+        cooldown: Duration,
+        /// How many are kept warm.
+        warm: u32,
+    },
+    /// More runners than the pool may have.
+    OverMax {
+        /// Live runners.
+        live: u32,
+        /// The maximum.
+        max: u32,
+    },
+    /// A runner made from an older spec.
+    Changed,
+    /// A network that runners need.
+    NetworkMissing {
+        /// Its name.
+        network: String,
+    },
+    /// Something left over, twice seen.
+    Leftover {
+        /// What, in words.
+        what: String,
+    },
+}
+
+impl fmt::Display for RecordReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "it has none",
+            Self::TokenLost => {
+                "its token is lost; the new one takes over, the old one goes when no runner uses it"
+            }
+            Self::ScopeChanged => "its scope changed; the new one takes over",
+            Self::TokenEndsSoon => "its token ends soon; the new one takes over",
+        })
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record { reason } => reason.fmt(f),
+            Self::Drift { settings } => write!(f, "differs in {}", settings.join(", ")),
+            Self::Exited { code, ago, oom_killed } => {
+                write!(f, "exited {code}, {} ago", brief(*ago))?;
+                if *oom_killed { f.write_str(", out of memory") } else { Ok(()) }
+            }
+            Self::Unstarted => f.write_str("created and never started"),
+            Self::Orphan { reason } => f.write_str(reason),
+            Self::NoContact { running, startup_timeout } => {
+                let limit = brief_std(*startup_timeout);
+                write!(
+                    f,
+                    "runs {} without contact to GitLab; startup_timeout {limit}",
+                    brief(*running)
+                )
+            }
+            Self::Demand { pending, idle, starting, start, max } => {
+                write!(
+                    f,
+                    "{pending} waiting, {idle} idle, {starting} starting → {start} more; max {max}"
+                )
+            }
+            Self::Warm { warm, spare } => write!(f, "warm {warm}, {spare} beyond the demand"),
+            Self::Idle { idle, cooldown, warm } => {
+                write!(f, "idle {}, cooldown {}, warm {warm}", brief(*idle), brief_std(*cooldown))
+            }
+            Self::OverMax { live, max } => write!(f, "{live} live, max {max}"),
+            Self::Changed => f.write_str("made from an older spec"),
+            Self::NetworkMissing { network } => write!(f, "`{network}` is not there"),
+            Self::Leftover { what } => f.write_str(what),
+        }
+    }
+}
+
+/// `10m40s`: the two largest units.
+pub(crate) fn brief(duration: SignedDuration) -> String {
+    let secs = duration.as_secs().max(0);
+    let (days, hours, mins) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);
+    match (days, hours, mins) {
+        (0, 0, 0) => format!("{secs}s"),
+        (0, 0, _) if secs % 60 == 0 => format!("{mins}m"),
+        (0, 0, _) => format!("{mins}m{:02}s", secs % 60),
+        (0, _, _) => format!("{hours}h{mins:02}m"),
+        (_, _, _) => format!("{days}d{hours:02}h"),
+    }
+}
+
+fn brief_std(duration: Duration) -> String {
+    brief(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
+}
+
+fn as_text<S: serde::Serializer>(
+    value: &impl fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_seconds<S: serde::Serializer>(
+    value: &SignedDuration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(value.as_secs())
+}

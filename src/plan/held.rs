@@ -1,0 +1,282 @@
+//! Why a job has no runner yet, and why a runner stays as it is.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::brief;
+use crate::spec::{HostName, PoolName};
+use crate::world::{JobId, RunnerName, Variant};
+
+/// A pending job that does not get a runner now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldJob {
+    /// The job.
+    pub job: JobId,
+    /// Why.
+    pub hold: Arc<JobHold>,
+}
+
+/// Why a job does not get a runner now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobHold {
+    /// No pool has its tags.
+    NoPoolMatches {
+        /// The tags that no pool has, or that no single pool has together; empty: the job has none.
+        missing: BTreeSet<String>,
+    },
+    /// Only pools for protected refs would fit.
+    Protected {
+        /// The nearest.
+        pool: PoolName,
+    },
+    /// Only pools of another scope would fit.
+    Scope {
+        /// The nearest.
+        pool: PoolName,
+    },
+    /// The pool has as many runners as it may.
+    PoolAtMax {
+        /// The pool.
+        pool: PoolName,
+        /// Its maximum.
+        max: u32,
+    },
+    /// No host has room.
+    HostBudget {
+        /// The host with the most room.
+        host: HostName,
+        /// What it lacks.
+        lacks: Lack,
+    },
+    /// As many runners were started as may be in a minute.
+    StartRate {
+        /// How many that are.
+        per_minute: u32,
+    },
+    /// The variant failed lately.
+    BackingOff {
+        /// The variant.
+        variant: Variant,
+        /// Until when.
+        until: Timestamp,
+        /// For how long from now.
+        left: SignedDuration,
+        /// What went wrong.
+        error: Arc<str>,
+    },
+    /// Fitting idle runners did not take it.
+    Unclaimed {
+        /// How often.
+        times: u32,
+        /// For how long no runner is started for it.
+        left: SignedDuration,
+    },
+    /// A runner for it is starting.
+    Starting {
+        /// Its variant.
+        variant: Variant,
+    },
+    /// Something that is needed to decide could not be read.
+    Unseen {
+        /// What, and why.
+        what: Arc<str>,
+    },
+    /// Another installation's record stands under the variant's name.
+    ForeignRecord {
+        /// The variant.
+        variant: Variant,
+    },
+}
+
+/// What a host lacks for one more runner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Lack {
+    /// Runners: how many it may have.
+    Runners(u32),
+    /// Cpus: how many are free.
+    Cpus(f64),
+    /// Memory: how many bytes are free.
+    Memory(u64),
+    /// A host of that architecture.
+    Architecture,
+}
+
+impl JobHold {
+    /// The word for it in output.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoPoolMatches { .. } => "no-pool-matches",
+            Self::Protected { .. } => "protected",
+            Self::Scope { .. } => "scope",
+            Self::PoolAtMax { .. } => "pool-at-max",
+            Self::HostBudget { .. } => "host-budget",
+            Self::StartRate { .. } => "start-rate",
+            Self::BackingOff { .. } => "backing-off",
+            Self::Unclaimed { .. } => "unclaimed",
+            Self::Starting { .. } => "starting",
+            Self::Unseen { .. } => "unseen",
+            Self::ForeignRecord { .. } => "foreign-record",
+        }
+    }
+}
+
+impl fmt::Display for JobHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPoolMatches { missing } => no_pool_matches(f, missing),
+            Self::Protected { pool } => {
+                write!(
+                    f,
+                    "pool `{pool}` takes jobs on protected refs only, and this ref is not protected"
+                )
+            }
+            Self::Scope { pool } => {
+                write!(f, "the scope of pool `{pool}` does not hold the job's project")
+            }
+            Self::PoolAtMax { pool, max } => write!(f, "pool `{pool}` is at its max of {max}"),
+            Self::HostBudget { host, lacks } => write!(f, "host `{host}` has no room: {lacks}"),
+            Self::StartRate { per_minute } => {
+                write!(f, "{per_minute} runners were started within a minute")
+            }
+            Self::BackingOff { variant, left, error, .. } => {
+                write!(f, "`{variant}` failed and is tried again in {}: {error}", brief(*left))
+            }
+            Self::Unclaimed { times, left } => write!(
+                f,
+                "fitting runners were idle and GitLab did not give it to them ({times}×); looked at again in {}",
+                brief(*left)
+            ),
+            Self::Starting { variant } => write!(f, "a runner of `{variant}` is starting"),
+            Self::Unseen { what } => f.write_str(what),
+            Self::ForeignRecord { variant } => write!(
+                f,
+                "another installation registered `{variant}` under this name; hint: set `instance:` to a name of your own"
+            ),
+        }
+    }
+}
+
+fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fmt::Result {
+    if missing.is_empty() {
+        return f.write_str(
+            "the job has no tags and no pool takes such jobs; hint: set `run_untagged` on a pool",
+        );
+    }
+    let tags: Vec<String> = missing.iter().map(|tag| format!("`{tag}`")).collect();
+    let plural = if missing.len() == 1 { "" } else { "s" };
+    write!(
+        f,
+        "no pool has tag{plural} {}; hint: add to a pool, or correct the job's tags",
+        tags.join(", ")
+    )
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runners(most) => write!(f, "it may have {most} runners"),
+            Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
+            Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
+            Self::Architecture => f.write_str("no host of that architecture"),
+        }
+    }
+}
+
+/// A runner that stays as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldRunner {
+    /// Where.
+    pub host: HostName,
+    /// The runner.
+    pub runner: RunnerName,
+    /// Why.
+    pub hold: RunnerHold,
+}
+
+/// Why a runner stays as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunnerHold {
+    /// It has a job.
+    Busy {
+        /// Which.
+        job: Option<JobId>,
+    },
+    /// It is not in contact yet.
+    Starting {
+        /// How long it runs.
+        running: SignedDuration,
+    },
+    /// A pending job may go to it.
+    Needed,
+    /// It is kept warm.
+    Warm,
+    /// It may be idle a while longer.
+    CoolingDown {
+        /// How long it is idle.
+        idle: SignedDuration,
+        /// How long it may be.
+        cooldown: Duration,
+    },
+    /// It was asked to exit.
+    Draining {
+        /// How long ago.
+        ago: SignedDuration,
+        /// It finishes a job first.
+        busy: bool,
+    },
+    /// It is replaced after another one of its variant.
+    InTurn,
+    /// Its host, or the queue, could not be read.
+    Unseen {
+        /// Why.
+        error: Arc<str>,
+    },
+    /// A call about its slot got no answer.
+    InDoubt,
+}
+
+impl RunnerHold {
+    /// The word for it in output.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "busy",
+            Self::Starting { .. } => "starting",
+            Self::Needed => "needed",
+            Self::Warm => "warm",
+            Self::CoolingDown { .. } => "cooling-down",
+            Self::Draining { .. } => "draining",
+            Self::InTurn => "in-turn",
+            Self::Unseen { .. } => "unseen",
+            Self::InDoubt => "in-doubt",
+        }
+    }
+}
+
+impl fmt::Display for RunnerHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy { job: Some(job) } => write!(f, "runs job {job}"),
+            Self::Busy { job: None } => f.write_str("runs a job"),
+            Self::Starting { running } => {
+                write!(f, "started {} ago, no contact with GitLab yet", brief(*running))
+            }
+            Self::Needed => f.write_str("a pending job may go to it"),
+            Self::Warm => f.write_str("kept warm"),
+            Self::CoolingDown { idle, cooldown } => {
+                let cooldown = SignedDuration::try_from(*cooldown).unwrap_or(SignedDuration::MAX);
+                write!(f, "idle {} of {}", brief(*idle), brief(cooldown))
+            }
+            Self::Draining { ago, busy: true } => {
+                write!(f, "asked to exit {} ago; finishes its job first", brief(*ago))
+            }
+            Self::Draining { ago, busy: false } => write!(f, "asked to exit {} ago", brief(*ago)),
+            Self::InTurn => f.write_str("made from an older spec; replaced after another one"),
+            Self::Unseen { error } => f.write_str(error),
+            Self::InDoubt => f.write_str("a call about it got no answer"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Every runner without a decision is held with the reason.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::changed::is_changed;
+use super::draft::Draft;
+use super::{HeldRunner, RunnerHold};
+use crate::world::{ContainerId, Observed, Phase, RunnerView, World};
+
+pub(super) fn hold_runners(draft: &mut Draft<'_>) {
+    let world = draft.world;
+    let kept = Kept::of(draft);
+    let held = draft.runners.iter().filter(|view| !draft.decided.contains(&view.runner.id));
+    let held: Vec<HeldRunner> = held
+        .map(|view| HeldRunner {
+            host: view.host.clone(),
+            runner: view.runner.name.clone(),
+            hold: hold(world, view, &kept),
+        })
+        .collect();
+    draft.plan.held_runners = held;
+}
+
+/// Idle runners that stay for a job or as warm ones: of each variant, those that are idle shortest,
+/// for the others go first.
+struct Kept<'a> {
+    needed: BTreeSet<&'a ContainerId>,
+    warm: BTreeSet<&'a ContainerId>,
+}
+
+impl<'a> Kept<'a> {
+    fn of(draft: &Draft<'a>) -> Self {
+        let (mut needed, mut warm) = (BTreeSet::new(), BTreeSet::new());
+        for line in &draft.lines {
+            let mut idle = line.idle.iter().rev().filter_map(|&index| draft.runners.get(index));
+            needed.extend(idle.by_ref().take(line.idle_needed).map(|view| &view.runner.id));
+            let starting = line.starting.saturating_sub(line.starting_needed);
+            let idle_warm = line.warm().saturating_sub(starting);
+            warm.extend(idle.take(idle_warm).map(|view| &view.runner.id));
+        }
+        Self { needed, warm }
+    }
+}
+
+fn hold(world: &World, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold {
+    let runner = view.runner;
+    let host = world.hosts.get(view.host);
+    if let Some(Observed::Unknown { error, .. }) = host.map(|host| &host.state) {
+        return RunnerHold::Unseen { error: Arc::clone(error) };
+    }
+    if world.memory.in_doubt.contains_key(&runner.name) {
+        return RunnerHold::InDoubt;
+    }
+    match view.phase {
+        Phase::Busy { job } => RunnerHold::Busy { job },
+        Phase::Draining { since, busy } => {
+            RunnerHold::Draining { ago: world.now.duration_since(since), busy }
+        }
+        Phase::Starting { since, .. } | Phase::Failed { since } => {
+            RunnerHold::Starting { running: world.now.duration_since(since) }
+        }
+        Phase::Idle { .. } if kept.needed.contains(&runner.id) => RunnerHold::Needed,
+        Phase::Idle { .. } if is_changed(world, view) => RunnerHold::InTurn,
+        Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
+        Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
+        // Both are decided on wherever their host is seen.
+        Phase::Created | Phase::Exited { .. } => RunnerHold::InDoubt,
+    }
+}
+
+fn idle_hold(world: &World, view: &RunnerView<'_>, idle: jiff::SignedDuration) -> RunnerHold {
+    let cooldown = world.spec.pool(&view.runner.variant.pool).map(|pool| pool.cooldown);
+    match (&world.queue, cooldown) {
+        (Observed::Unknown { error, .. }, _) => {
+            RunnerHold::Unseen { error: format!("the queue could not be read: {error}").into() }
+        }
+        (Observed::Known { .. }, cooldown) => {
+            RunnerHold::CoolingDown { idle, cooldown: cooldown.unwrap_or_default() }
+        }
+    }
+}

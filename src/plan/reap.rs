@@ -1,0 +1,75 @@
+//! `reap-exited`, `remove-unstarted`: what ended, or never ran, is cleaned up after.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use super::{Action, Facts, LostJob, Rule};
+use crate::spec::Cache;
+use crate::world::{ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World};
+
+pub(super) fn reap_exited(draft: &mut Draft<'_>) {
+    let world = draft.world;
+    let jobs = jobs_by_runner(world);
+    let mut reaps = Vec::new();
+    for (_, view) in draft.undecided() {
+        let (rule, facts, lost_job) = match view.phase {
+            Phase::Created => (Rule::RemoveUnstarted, Facts::Unstarted, None),
+            Phase::Exited { code, at } => {
+                let oom_killed =
+                    matches!(view.runner.state, ContainerState::Exited { oom_killed: true, .. });
+                let ago = world.now.duration_since(at);
+                let left = jobs.get(&view.runner.system_id).map(Vec::as_slice).unwrap_or_default();
+                (
+                    Rule::ReapExited,
+                    Facts::Exited { code, ago, oom_killed },
+                    lost_job(view.runner, code, left),
+                )
+            }
+            Phase::Starting { .. }
+            | Phase::Idle { .. }
+            | Phase::Busy { .. }
+            | Phase::Draining { .. }
+            | Phase::Failed { .. } => continue,
+        };
+        reaps.push((reap(world, view, lost_job), rule, facts, &view.runner.id));
+    }
+    for (action, rule, facts, id) in reaps {
+        draft.decided.insert(id);
+        draft.decide(action, rule, facts);
+    }
+}
+
+fn reap(world: &World, view: &RunnerView<'_>, lost_job: Option<LostJob>) -> Action {
+    let pool = world.spec.pool(&view.runner.variant.pool);
+    // A slot at or above the maximum is not filled again, so its cache is of no use.
+    let kept = pool.is_some_and(|pool| pool.cache == Cache::Keep && view.runner.slot.0 < pool.max);
+    Action::Reap {
+        host: view.host.clone(),
+        runner: Box::new(view.runner.clone()),
+        discard_cache: !kept,
+        lost_job,
+    }
+}
+
+fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
+    let mut jobs: BTreeMap<&SystemId, Vec<&JobContainer>> = BTreeMap::new();
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    for container in states.flat_map(|state| &state.jobs.containers) {
+        jobs.entry(&container.system_id).or_default().push(container);
+    }
+    jobs
+}
+
+/// The job that a runner left unfinished: its containers tell, else its log, where it did not
+/// end by itself (some ways for a job to end leave no line).
+fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer]) -> Option<LostJob> {
+    let by_container = left.iter().find_map(|container| {
+        container.job.map(|id| LostJob { id, url: container.job_url.clone() })
+    });
+    let by_log = || {
+        let log = runner.log.as_ref().filter(|_| code != 0)?;
+        let (id, received) = log.received?;
+        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None })
+    };
+    by_container.or_else(by_log)
+}

@@ -1,0 +1,117 @@
+//! `keep-record`, `correct-record`: each declared variant has a record with the spec's settings.
+//! Records are made early, so that no call to GitLab stands between a job and its container.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::{Action, Facts, JobHold, RecordReason, Rule};
+use crate::world::{Observed, Offer, Origin, Record, RecordSettings, World, record_settings};
+
+pub(super) fn keep_records(draft: &mut Draft<'_>) {
+    let world = draft.world;
+    for index in 0..draft.lines.len() {
+        let Some(offer) = draft.lines.get(index).map(|line| line.offer.clone()) else { continue };
+        let decision = match verdict(world, &offer) {
+            Verdict::Fine => None,
+            Verdict::Correct(record, settings, differing) => {
+                let action = Action::UpdateRecord {
+                    variant: offer.variant.clone(),
+                    record: record.id,
+                    settings,
+                };
+                Some((action, Rule::CorrectRecord, Facts::Drift { settings: differing }))
+            }
+            Verdict::Create(reason) => {
+                let action = Action::CreateRecord { variant: offer.variant.clone() };
+                Some((action, Rule::KeepRecord, Facts::Record { reason }))
+            }
+            Verdict::Blocked(hold) => {
+                if let Some(line) = draft.lines.get_mut(index) {
+                    line.blocked = Some(Arc::new(hold));
+                }
+                None
+            }
+        };
+        if let Some((action, rule, facts)) = decision {
+            draft.decide(action, rule, facts);
+        }
+    }
+}
+
+enum Verdict<'a> {
+    Fine,
+    Correct(&'a Record, RecordSettings, Vec<&'static str>),
+    Create(RecordReason),
+    Blocked(JobHold),
+}
+
+fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
+    let current = world.current_record(&offer.variant, offer.pool);
+    let backing_off =
+        world.memory.backoffs.get(&offer.variant).filter(|backoff| backoff.until > world.now);
+    if let Some(backoff) = backing_off {
+        return Verdict::Blocked(JobHold::BackingOff {
+            variant: offer.variant.clone(),
+            until: backoff.until,
+            left: backoff.until.duration_since(world.now),
+            error: Arc::clone(&backoff.error),
+        });
+    }
+    let records = match (&world.records, current) {
+        (Observed::Known { value, .. }, _) => value,
+        (Observed::Unknown { .. }, Some(_)) => return Verdict::Fine,
+        (Observed::Unknown { error, .. }, None) => {
+            let what = format!("GitLab's records could not be read: {error}").into();
+            return Verdict::Blocked(JobHold::Unseen { what });
+        }
+    };
+    let named: Vec<&Record> =
+        records.iter().filter(|record| record.variant == offer.variant).collect();
+    if named.iter().any(|record| record.origin == Origin::Foreign) {
+        return Verdict::Blocked(JobHold::ForeignRecord { variant: offer.variant.clone() });
+    }
+    match current {
+        Some(record) if record.origin == Origin::Given => Verdict::Fine,
+        Some(record) if world.token_ends_soon(record) => {
+            Verdict::Create(RecordReason::TokenEndsSoon)
+        }
+        Some(record) => correction(record, offer),
+        None => creation(world, offer, &named),
+    }
+}
+
+fn correction<'a>(record: &'a Record, offer: &Offer<'_>) -> Verdict<'a> {
+    let wanted = record_settings(offer.pool, offer.variant.arch, offer.first);
+    let is = &record.settings;
+    let differing = [
+        (is.tags != wanted.tags, "tags"),
+        (is.run_untagged != wanted.run_untagged, "run_untagged"),
+        (is.access != wanted.access, "protected"),
+        (is.maximum_timeout != wanted.maximum_timeout, "maximum_timeout"),
+        (is.paused, "paused"),
+    ];
+    let differing: Vec<&'static str> =
+        differing.into_iter().filter_map(|(differs, name)| differs.then_some(name)).collect();
+    if differing.is_empty() { Verdict::Fine } else { Verdict::Correct(record, wanted, differing) }
+}
+
+fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<'a> {
+    let unseen = |what: &str| Verdict::Blocked(JobHold::Unseen { what: what.into() });
+    if offer.pool.runner_token.is_some() {
+        return unseen("the pool's `runner_token` was not verified with GitLab yet");
+    }
+    if world.installation().is_none() {
+        return unseen("no host was reached yet, so this installation is not known");
+    }
+    if named.is_empty() {
+        return Verdict::Create(RecordReason::Missing);
+    }
+    if named.iter().any(|record| record.scope == offer.pool.scope) {
+        // A host that cannot be read may hold a container with the token.
+        if !world.all_hosts_known() {
+            return unseen("the record's token may be on a host that cannot be read");
+        }
+        return Verdict::Create(RecordReason::TokenLost);
+    }
+    Verdict::Create(RecordReason::ScopeChanged)
+}

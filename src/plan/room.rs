@@ -1,0 +1,207 @@
+//! Where a new runner fits: the least of the pool's maximum, the hosts' budgets and the starts per
+//! minute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use super::held::{JobHold, Lack};
+use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
+use crate::world::{EngineInfo, Offer, RunnerView, Slot, Variant, World};
+
+/// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
+const RUNNERS_PER_CPU: f64 = 2.0;
+
+/// The room that is left, less what was taken from it.
+#[derive(Debug)]
+pub(super) struct Room {
+    live: BTreeMap<PoolName, u32>,
+    slots: BTreeMap<Variant, BTreeSet<Slot>>,
+    hosts: BTreeMap<HostName, HostRoom>,
+    starts_left: u32,
+}
+
+/// What is left of a host's budget.
+#[derive(Debug, Clone)]
+struct HostRoom {
+    runners: i64,
+    runners_most: u32,
+    cpus: f64,
+    memory: i128,
+}
+
+/// What one slot of a pool costs a host.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    pub(crate) cpus: f64,
+    pub(crate) memory: u64,
+}
+
+impl Cost {
+    /// The job's share and its services'; a pool without `resources` costs a runner only.
+    pub(crate) fn of(pool: &Pool) -> Self {
+        let Some(resources) = &pool.resources else { return Self::default() };
+        let services = resources.services.as_ref();
+        let count = services.map_or(0, |services| services.max);
+        let service_cpus = services.and_then(|services| services.cpus).unwrap_or(0.0);
+        let service_memory = services.and_then(|services| services.memory).unwrap_or(0);
+        Self {
+            cpus: resources.cpus.unwrap_or(0.0) + service_cpus * f64::from(count),
+            memory: resources
+                .memory
+                .unwrap_or(0)
+                .saturating_add(service_memory.saturating_mul(count.into())),
+        }
+    }
+}
+
+impl HostRoom {
+    fn new(budget: &BudgetSpec, engine: &EngineInfo) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and a count of cpus is small and positive"
+        )]
+        let by_cpu = (engine.cpus * RUNNERS_PER_CPU).ceil() as u32;
+        let runners_most = budget.runners.unwrap_or(by_cpu.max(1));
+        Self {
+            runners: runners_most.into(),
+            runners_most,
+            cpus: budget.cpus.unwrap_or(engine.cpus),
+            memory: budget.memory.unwrap_or(engine.memory).into(),
+        }
+    }
+
+    fn spend(&mut self, cost: Cost) {
+        self.runners -= 1;
+        self.cpus -= cost.cpus;
+        self.memory -= i128::from(cost.memory);
+    }
+
+    fn lacks(&self, cost: Cost) -> Option<Lack> {
+        // Sums of decimals such as 0.1 are not exact: a millionth of a cpu is no reason.
+        if self.runners < 1 {
+            Some(Lack::Runners(self.runners_most))
+        } else if cost.cpus > self.cpus + 1e-6 {
+            Some(Lack::Cpus(self.cpus.max(0.0)))
+        } else if i128::from(cost.memory) > self.memory {
+            Some(Lack::Memory(u64::try_from(self.memory).unwrap_or(0)))
+        } else {
+            None
+        }
+    }
+}
+
+impl Room {
+    pub(super) fn new(world: &World, runners: &[RunnerView<'_>]) -> Self {
+        let mut room = Self {
+            live: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            hosts: host_rooms(world),
+            starts_left: starts_left(world),
+        };
+        for view in runners {
+            let variant = &view.runner.variant;
+            room.slots.entry(variant.clone()).or_default().insert(view.runner.slot);
+            if view.is_live() {
+                let cost = world.spec.pool(&variant.pool).map(Cost::of).unwrap_or_default();
+                room.count(&variant.pool, 1);
+                if let Some(host) = room.hosts.get_mut(view.host) {
+                    host.spend(cost);
+                }
+            }
+        }
+        for (variant, count) in world.unaccounted_managers() {
+            room.count(&variant.pool, count);
+        }
+        room
+    }
+
+    fn count(&mut self, pool: &PoolName, runners: u32) {
+        let live = self.live.entry(pool.clone()).or_default();
+        *live = live.saturating_add(runners);
+    }
+
+    /// Live runners of the pool, those of this plan included.
+    pub(super) fn live(&self, pool: &PoolName) -> u32 {
+        self.live.get(pool).copied().unwrap_or(0)
+    }
+
+    /// Takes the room for one more runner of that variant, or says what there is none of.
+    pub(super) fn take(
+        &mut self,
+        world: &World,
+        offer: &Offer<'_>,
+    ) -> Result<(HostName, Slot), JobHold> {
+        let pool = offer.pool;
+        if self.live(&pool.name) >= pool.max {
+            return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max });
+        }
+        let host = self.host_for(world, offer)?;
+        if self.starts_left == 0 {
+            return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
+        }
+        self.starts_left -= 1;
+        let slot = self.free_slot(world, &offer.variant);
+        self.count(&pool.name, 1);
+        if let Some(room) = self.hosts.get_mut(&host) {
+            room.spend(Cost::of(pool));
+        }
+        Ok((host, slot))
+    }
+
+    /// The first host that serves the variant and has room for it.
+    fn host_for(&self, world: &World, offer: &Offer<'_>) -> Result<HostName, JobHold> {
+        let mut hold = None;
+        for (name, host) in &world.hosts {
+            let right_arch = host.engine().is_none_or(|engine| engine.arch == offer.variant.arch);
+            if !world.serves(name, offer.pool) || !right_arch {
+                continue;
+            }
+            if let crate::world::Observed::Unknown { error, .. } = &host.state {
+                let what = format!("host `{name}` could not be read: {error}").into();
+                hold.get_or_insert(JobHold::Unseen { what });
+                continue;
+            }
+            match self.hosts.get(name).and_then(|room| room.lacks(Cost::of(offer.pool))) {
+                None => return Ok(name.clone()),
+                Some(lacks) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),
+            }
+        }
+        let any_host = world.hosts.keys().next();
+        Err(hold.unwrap_or_else(|| match any_host {
+            Some(host) => JobHold::HostBudget { host: host.clone(), lacks: Lack::Architecture },
+            None => JobHold::Unseen { what: "no host is declared".into() },
+        }))
+    }
+
+    /// The lowest free slot, so that it finds its clone and cache again.
+    fn free_slot(&mut self, world: &World, variant: &Variant) -> Slot {
+        let taken = self.slots.entry(variant.clone()).or_default();
+        let instance = &world.spec.instance;
+        let in_doubt = |slot| {
+            let name = crate::world::RunnerName::new(instance, variant, slot);
+            world.memory.in_doubt.contains_key(&name)
+        };
+        let free = (0..u32::MAX).map(Slot).find(|slot| !taken.contains(slot) && !in_doubt(*slot));
+        let slot = free.unwrap_or(Slot(u32::MAX));
+        taken.insert(slot);
+        slot
+    }
+}
+
+fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
+    let rooms = world.hosts.iter().filter_map(|(name, host)| {
+        let budget = &world.spec.hosts.get(name)?.budget;
+        Some((name.clone(), HostRoom::new(budget, host.engine()?)))
+    });
+    rooms.collect()
+}
+
+/// Starts that the minute before now leaves.
+fn starts_left(world: &World) -> u32 {
+    let minute = SignedDuration::from_mins(1);
+    let recent = world.memory.starts.iter().filter(|at| world.now.duration_since(**at) < minute);
+    let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
+    world.spec.starts_per_minute.saturating_sub(recent)
+}

@@ -1,0 +1,78 @@
+//! The rules by which decisions are made.
+
+use std::fmt;
+
+/// The rule behind a decision; its word stands in output, logs and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// A declared variant has a usable record.
+    KeepRecord,
+    /// A record's settings are the spec's.
+    CorrectRecord,
+    /// A runner that ended is cleaned up after.
+    ReapExited,
+    /// A container that was never started is removed.
+    RemoveUnstarted,
+    /// A runner that the spec does not ask for exits.
+    DrainOrphan,
+    /// A runner that never made contact exits.
+    DrainFailed,
+    /// A pending job gets a runner.
+    ServeDemand,
+    /// A pool has its idle runners.
+    KeepWarm,
+    /// An idle runner beyond the demand exits after its cooldown.
+    DrainSurplus,
+    /// An idle runner beyond the pool's maximum exits.
+    DrainOverMax,
+    /// An idle runner made from an older spec is replaced.
+    DrainChanged,
+    /// Runners have a network.
+    KeepNetwork,
+    /// What is ours and has no runner is removed.
+    SweepLeftover,
+}
+
+impl Rule {
+    /// All rules, for metrics and docs.
+    pub const ALL: [Self; 13] = [
+        Self::KeepRecord,
+        Self::CorrectRecord,
+        Self::ReapExited,
+        Self::RemoveUnstarted,
+        Self::DrainOrphan,
+        Self::DrainFailed,
+        Self::ServeDemand,
+        Self::KeepWarm,
+        Self::DrainSurplus,
+        Self::DrainOverMax,
+        Self::DrainChanged,
+        Self::KeepNetwork,
+        Self::SweepLeftover,
+    ];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepRecord => "keep-record",
+            Self::CorrectRecord => "correct-record",
+            Self::ReapExited => "reap-exited",
+            Self::RemoveUnstarted => "remove-unstarted",
+            Self::DrainOrphan => "drain-orphan",
+            Self::DrainFailed => "drain-failed",
+            Self::ServeDemand => "serve-demand",
+            Self::KeepWarm => "keep-warm",
+            Self::DrainSurplus => "drain-surplus",
+            Self::DrainOverMax => "drain-over-max",
+            Self::DrainChanged => "drain-changed",
+            Self::KeepNetwork => "keep-network",
+            Self::SweepLeftover => "sweep-leftover",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,19 @@
+//! `keep-warm`: a pool has its idle runners beyond the demand.
+
+use super::draft::Draft;
+use super::{Facts, Rule};
+
+pub(super) fn keep_warm(draft: &mut Draft<'_>) {
+    for index in 0..draft.lines.len() {
+        let Some(line) = draft.lines.get(index) else { continue };
+        let (warm, spare) = (line.warm(), line.spare());
+        let facts = Facts::Warm {
+            warm: u32::try_from(warm).unwrap_or(u32::MAX),
+            spare: u32::try_from(spare).unwrap_or(u32::MAX),
+        };
+        for _ in spare..warm {
+            let Ok((host, slot)) = draft.take_room(index) else { break };
+            draft.start(index, &host, slot, Rule::KeepWarm, facts.clone());
+        }
+    }
+}
