@@ -18,7 +18,7 @@ mod paths;
 mod tree;
 
 use paths::{names, rooted_at};
-use tree::{Source, files, read, sources};
+use tree::{Source, files, files_with, read, sources};
 
 /// A place where a rule does not hold, and the argument for it.
 struct Exception {
@@ -108,7 +108,7 @@ fn crate_names(who: &[&str], refused: &[&str]) -> Vec<(String, String)> {
 }
 
 fn longer_than(limit: usize, suffix: &str) -> Vec<(String, String)> {
-    let long = files().into_iter().filter(|file| file.ends_with(suffix)).filter_map(|file| {
+    let long = files_with(suffix).into_iter().filter_map(|file| {
         let lines = read(&file).lines().count();
         (lines > limit).then(|| (file, format!("{lines} lines, at most {limit}")))
     });
@@ -143,8 +143,11 @@ fn the_binary_only_starts_the_library() {
 
 #[test]
 fn a_module_opens_its_folder_by_its_own_name() {
-    let mods = files().into_iter().filter(|file| file.ends_with("/mod.rs"));
-    check("mod-rs", mods.map(|file| (file, "is named by its folder".to_owned())).collect());
+    let mods = files_with("/mod.rs");
+    check(
+        "mod-rs",
+        mods.into_iter().map(|file| (file, "is named by its folder".to_owned())).collect(),
+    );
 }
 
 #[test]

@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 
 /// Names under which the engine has the images.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Images {
+pub(crate) struct Images {
     /// Answers to gitlab-runner's command line.
-    pub runner: String,
+    pub(crate) runner: String,
     /// Has `/bin/sh` and busybox's applets.
-    pub job: String,
+    pub(crate) job: String,
 }
 
 /// The images, built if they are not there yet; nothing where no engine answers, and the test is
@@ -22,7 +22,7 @@ pub struct Images {
 ///
 /// With `AUTOGIT_REQUIRE_DOCKER=1` a silent engine fails the test instead. That the images cannot
 /// be built fails it always.
-pub fn ensure() -> Option<Images> {
+pub(crate) fn ensure() -> Option<Images> {
     static IMAGES: OnceLock<Result<Images, String>> = OnceLock::new();
     match IMAGES.get_or_init(|| ask_engine().map(|()| build())) {
         Ok(images) => Some(images.clone()),
@@ -60,7 +60,8 @@ fn build() -> Images {
 fn note_skipped(reason: &str) {
     let thread = std::thread::current();
     let line = format!("{}: {reason}\n", thread.name().unwrap_or("a test"));
-    eprint!("skipped: {line}");
+    // Not by `eprint!`: its output would be kept back for tests that pass.
+    std::io::stderr().write_all(format!("skipped: {line}").as_bytes()).unwrap();
     if let Some(list) = std::env::var_os("AUTOGIT_SKIPPED") {
         let mut list = std::fs::OpenOptions::new().append(true).open(list).unwrap();
         list.write_all(line.as_bytes()).unwrap();

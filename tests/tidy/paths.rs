@@ -1,7 +1,7 @@
 //! Paths as they stand in code, with `use` groups spelled out.
 
 /// What follows `root::` wherever that begins a path; the root alone gives an empty one.
-pub fn rooted_at(code: &str, root: &str) -> Vec<String> {
+pub(crate) fn rooted_at(code: &str, root: &str) -> Vec<String> {
     let opening = format!("{root}::");
     let mut found = Vec::new();
     for (at, _) in code.match_indices(&opening) {
@@ -14,7 +14,7 @@ pub fn rooted_at(code: &str, root: &str) -> Vec<String> {
 }
 
 /// Whether a path is `module` or goes through it.
-pub fn names(path: &str, module: &str) -> bool {
+pub(crate) fn names(path: &str, module: &str) -> bool {
     path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -32,13 +32,11 @@ fn expand<'a>(text: &'a str, before: &str, found: &mut Vec<String>) -> &'a str {
     }
     let (word, rest) = text.split_at(text.find(|letter| !is_word(letter)).unwrap_or(text.len()));
     let path = format!("{before}{word}");
-    match rest.strip_prefix("::") {
-        Some(deeper) => expand(deeper, &format!("{path}::"), found),
-        None => {
-            found.push(path);
-            rest
-        }
+    if let Some(deeper) = rest.strip_prefix("::") {
+        return expand(deeper, &format!("{path}::"), found);
     }
+    found.push(path);
+    rest
 }
 
 fn is_word(letter: char) -> bool {

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A Rust file without its comments and its unit tests.
-pub struct Source {
+pub(crate) struct Source {
     /// From the project's root.
-    pub path: String,
-    pub code: String,
+    pub(crate) path: String,
+    pub(crate) code: String,
 }
 
 impl Source {
     /// Whether it belongs to one of these top modules of the crate.
-    pub fn is_in(&self, modules: &[&str]) -> bool {
+    pub(crate) fn is_in(&self, modules: &[&str]) -> bool {
         let below = self.path.strip_prefix("src/").unwrap_or_default();
         let module = below.split('/').next().unwrap_or_default().trim_end_matches(".rs");
         modules.contains(&module)
@@ -20,11 +20,10 @@ impl Source {
 }
 
 /// The code below a folder. Unit tests are left out: they may name what they like.
-pub fn sources(folder: &str) -> Vec<Source> {
+pub(crate) fn sources(folder: &str) -> Vec<Source> {
     let below = format!("{folder}/");
-    let wanted = files().into_iter().filter(|file| {
-        file.starts_with(&below) && file.ends_with(".rs") && !file.ends_with("/tests.rs")
-    });
+    let rust = files_with(".rs").into_iter();
+    let wanted = rust.filter(|file| file.starts_with(&below) && !file.ends_with("/tests.rs"));
     let sources: Vec<Source> = wanted
         .map(|path| Source { code: without_tests(&without_comments(&read(&path))), path })
         .collect();
@@ -33,7 +32,7 @@ pub fn sources(folder: &str) -> Vec<Source> {
 }
 
 /// What git knows or would take, sorted; every file of the tree where there is no git.
-pub fn files() -> Vec<String> {
+pub(crate) fn files() -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
@@ -51,7 +50,12 @@ pub fn files() -> Vec<String> {
     files
 }
 
-pub fn read(file: &str) -> String {
+/// Those whose name ends like this.
+pub(crate) fn files_with(suffix: &str) -> Vec<String> {
+    files().into_iter().filter(|file| file.ends_with(suffix)).collect()
+}
+
+pub(crate) fn read(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"))
 }
 
