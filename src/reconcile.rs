@@ -3,9 +3,12 @@
 //! Level-triggered: each tick decides again from a fresh look, so nothing is lost with a wake-up,
 //! a crash or a failed action. One task owns all state; others read the published [`View`].
 
+mod daemon;
 mod images;
 mod journal;
 mod remember;
+
+pub use daemon::{Connect, Daemon, Ending, Wake, spec_info};
 
 use std::sync::Arc;
 

@@ -85,7 +85,7 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
         asked.borrow_mut().insert(name.to_owned(), value.clone());
         value
     };
-    let parsed = Spec::parse(&source, &text, &lookup, Missing::Refuse)?;
+    let parsed = Spec::parse(&source, &text, &lookup, Missing::Fault)?;
     for (name, value) in asked.take() {
         inputs.add(&name, value.unwrap_or_default().as_bytes());
     }

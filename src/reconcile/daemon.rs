@@ -1,0 +1,213 @@
+//! The loop around the controller: what wakes it, and when it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::{Controller, Tick};
+use crate::clock::Clock;
+use crate::observe::Ports;
+use crate::source::{Loaded, Reloaded, SpecSource, Watch};
+use crate::view::SpecInfo;
+
+/// The next look after one that did something: soon enough to see what came of it.
+const AFTER_PROGRESS: Duration = Duration::from_secs(1);
+
+/// Events of an engine come in bursts; one look after the burst sees all of it.
+const BURST: Duration = Duration::from_millis(100);
+
+/// Why the loop looks before its time. A wake carries no truth: a lost one costs one interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Look now.
+    Reconcile,
+    /// Read the spec again, then look.
+    Reload,
+    /// End, and leave all runners as they are.
+    Stop,
+}
+
+/// When the loop ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It goes on until it is told to stop.
+    Never,
+    /// When the plan is empty; jobs are not waited for.
+    WhenSettled,
+}
+
+/// How ports are made for a spec.
+pub type Connect = dyn Fn(&Loaded) -> Result<Ports, String> + Send;
+
+/// The controller with the source of its spec.
+pub struct Daemon {
+    controller: Controller,
+    source: SpecSource,
+    watch: Watch,
+    connect: Box<Connect>,
+    clock: Clock,
+    watchers: JoinSet<()>,
+    events: (mpsc::Sender<()>, mpsc::Receiver<()>),
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon").field("controller", &self.controller).finish_non_exhaustive()
+    }
+}
+
+/// What to say of the spec in force.
+pub fn spec_info(source: &SpecSource) -> SpecInfo {
+    let loaded = source.loaded();
+    SpecInfo {
+        source: loaded.source.clone(),
+        hash: loaded.hash.clone(),
+        loaded_at: loaded.loaded_at,
+        pending_fault: source.fault().map(|fault| fault.text.clone()),
+        spec: Arc::clone(&loaded.spec),
+    }
+}
+
+impl Daemon {
+    /// Connects the ports of the spec in force.
+    pub fn new(
+        source: SpecSource,
+        watch: Watch,
+        connect: Box<Connect>,
+        clock: Clock,
+    ) -> Result<Self, String> {
+        let ports = connect(source.loaded())?;
+        let controller = Controller::new(ports, clock.clone(), spec_info(&source));
+        let mut daemon = Self {
+            controller,
+            source,
+            watch,
+            connect,
+            clock,
+            watchers: JoinSet::new(),
+            events: mpsc::channel(1),
+        };
+        daemon.watch_engines();
+        Ok(daemon)
+    }
+
+    /// The controller.
+    pub fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    /// Ticks until it is told to stop, or `ending` says so; whether the last tick went well.
+    pub async fn run(&mut self, wakes: &mut mpsc::Receiver<Wake>, ending: Ending) -> bool {
+        loop {
+            let mut waiting = None;
+            let tick = tokio::select! {
+                biased;
+                () = stopped(wakes, &mut waiting) => return true,
+                tick = self.controller.tick() => tick,
+            };
+            if ending == Ending::WhenSettled && (tick.settled || tick.failed()) {
+                return !tick.failed();
+            }
+            let wake = match waiting {
+                Some(wake) => wake,
+                None => self.rest(wakes, &tick).await,
+            };
+            match wake {
+                Wake::Stop => return true,
+                Wake::Reload => self.reload(),
+                Wake::Reconcile => {}
+            }
+        }
+    }
+
+    /// Waits for what the next look is for.
+    async fn rest(&mut self, wakes: &mut mpsc::Receiver<Wake>, tick: &Tick) -> Wake {
+        let interval = self.source.loaded().spec.gitlab.poll_interval;
+        let pause = if tick.made_progress() || !tick.view.world.memory.pulling.is_empty() {
+            AFTER_PROGRESS.min(interval)
+        } else {
+            interval
+        };
+        tokio::select! {
+            biased;
+            wake = wakes.recv() => wake.unwrap_or(Wake::Stop),
+            () = self.watch.changed() => Wake::Reload,
+            Some(()) = self.events.1.recv() => {
+                self.clock.sleep(BURST).await;
+                Wake::Reconcile
+            }
+            () = self.clock.sleep(pause) => Wake::Reconcile,
+        }
+    }
+
+    /// Reads the spec again; a file that is not good changes nothing but what is said of it.
+    fn reload(&mut self) {
+        match self.source.reload() {
+            Reloaded::Unchanged => {}
+            Reloaded::Recovered => {
+                tracing::info!("the spec in the file is the one in force again");
+                self.controller.adopt(spec_info(&self.source));
+            }
+            Reloaded::Refused { fault, repeated } => {
+                if !repeated {
+                    tracing::error!(
+                        "the spec is refused, the last good one stays in force:\n{}",
+                        fault.text
+                    );
+                }
+                self.controller.adopt(spec_info(&self.source));
+            }
+            Reloaded::Changed { diff, after_restart } => {
+                self.take_up(&diff, &after_restart);
+            }
+        }
+    }
+
+    fn take_up(&mut self, diff: &[String], after_restart: &[&'static str]) {
+        for line in diff {
+            tracing::info!("spec: {line}");
+        }
+        for field in after_restart {
+            tracing::warn!("spec: `{field}` takes effect after a restart");
+        }
+        for warning in &self.source.loaded().warnings {
+            tracing::warn!("{warning}");
+        }
+        match (self.connect)(self.source.loaded()) {
+            Ok(ports) => {
+                self.controller.reconnect(ports);
+                self.watch_engines();
+            }
+            Err(error) => {
+                tracing::error!("the new spec's hosts cannot be used, the old ones stay: {error}");
+            }
+        }
+        self.controller.adopt(spec_info(&self.source));
+    }
+
+    /// One watcher per engine; events only wake.
+    fn watch_engines(&mut self) {
+        self.watchers.abort_all();
+        let instance = self.source.loaded().spec.instance.clone();
+        for engine in self.controller.ports().engines.values() {
+            let (engine, instance, events) =
+                (Arc::clone(engine), instance.clone(), self.events.0.clone());
+            self.watchers.spawn(async move { engine.watch(&instance, events).await });
+        }
+    }
+}
+
+/// Waits for the stop; of other wakes that come during a tick, the most telling is kept for its end.
+async fn stopped(wakes: &mut mpsc::Receiver<Wake>, waiting: &mut Option<Wake>) {
+    loop {
+        match wakes.recv().await {
+            Some(Wake::Stop) | None => return,
+            Some(Wake::Reload) => *waiting = Some(Wake::Reload),
+            Some(Wake::Reconcile) => {
+                waiting.get_or_insert(Wake::Reconcile);
+            }
+        }
+    }
+}
