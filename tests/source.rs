@@ -12,6 +12,10 @@
 mod env_file;
 #[path = "source/folder.rs"]
 mod folder;
+#[path = "source/in_force.rs"]
+mod in_force;
+#[path = "source/load.rs"]
+mod load;
 #[path = "source/lock.rs"]
 mod lock;
 #[path = "source/watch.rs"]

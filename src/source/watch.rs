@@ -232,7 +232,7 @@ mod tests {
         let file = folder.join("autogit.yaml");
         let pace = Pace {
             settle: Duration::from_millis(5),
-            look_beside_events: Duration::from_secs(3600),
+            look_beside_events: Duration::from_hours(1),
             look_alone: Duration::from_millis(5),
         };
         let events = Err("too many open files".to_owned());

@@ -4,10 +4,20 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub struct Folder(PathBuf);
+/// A spec that passes, to which a test adds.
+pub(crate) const SPEC: &str = "\
+gitlab:
+  url: https://gitlab.example.com
+  token: glpat-1
+pools:
+  linux:
+    tags: [docker]
+";
+
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("autogit-source-{}-{number}", std::process::id());
@@ -16,19 +26,19 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Writes in place, as `echo >` does.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// Puts a new file in the old one's place at once, as editors do.
-    pub fn replace(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn replace(&self, name: &str, text: &str) -> PathBuf {
         let draft = self.write(&format!("{name}.draft"), text);
         let path = self.path(name);
         std::fs::rename(draft, &path).unwrap();
@@ -36,7 +46,7 @@ impl Folder {
     }
 
     /// Puts a new link in the old one's place at once, as the kubelet does.
-    pub fn point(&self, link: &str, target: &str) {
+    pub(crate) fn point(&self, link: &str, target: &str) {
         let draft = self.path(&format!("{link}_tmp"));
         symlink(Path::new(target), &draft).unwrap();
         std::fs::rename(draft, self.path(link)).unwrap();

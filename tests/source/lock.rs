@@ -89,7 +89,8 @@ fn a_link_in_the_place_of_our_folder_is_refused_and_not_followed() {
 fn without_any_folder_the_message_names_what_was_tried() {
     let folder = Folder::new();
     let missing = folder.path("missing");
-    let refused = InstanceLock::acquire(&instance("ci"), &[missing.clone()]).unwrap_err();
+    let refused =
+        InstanceLock::acquire(&instance("ci"), std::slice::from_ref(&missing)).unwrap_err();
     let expected = format!(
         "there is no folder for the lock of instance `ci`: {}: No such file",
         missing.display()

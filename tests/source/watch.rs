@@ -9,7 +9,7 @@ use crate::folder::Folder;
 
 /// Looks so rarely that only events can pass a test.
 fn by_events() -> Pace {
-    let never = Duration::from_secs(24 * 60 * 60);
+    let never = Duration::from_hours(24);
     Pace { look_beside_events: never, look_alone: never, ..Pace::default() }
 }
 
@@ -19,7 +19,7 @@ fn watch(path: &Path) -> Watch {
     watch
 }
 
-pub async fn hint(watch: &mut Watch) {
+pub(crate) async fn hint(watch: &mut Watch) {
     tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.expect("no hint came");
 }
 
