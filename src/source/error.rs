@@ -11,7 +11,12 @@ use crate::spec::{Fault, Faults};
 #[derive(Debug, Clone)]
 pub enum Warning {
     /// About what the file says.
-    Spec(Fault),
+    Spec {
+        /// The file as the operator named it.
+        source: String,
+        /// What, and where.
+        fault: Fault,
+    },
     /// A secret's file that other users may read.
     Exposed {
         /// The field that names it.
@@ -31,7 +36,10 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Spec(fault) => fault.fmt(f),
+            Self::Spec { source, fault } => {
+                write!(f, "{source}:{fault}")?;
+                fault.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
+            }
             Self::Exposed { field, path, mode } => {
                 let path = path.display();
                 write!(f, "{field}: `{path}` may be read by others (mode {mode:04o})")?;

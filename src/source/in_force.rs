@@ -58,8 +58,8 @@ pub enum Reloaded {
     Recovered,
     /// A new spec is in force.
     Changed {
-        /// What is different, in the operator's terms. Empty when only comments, or what a
-        /// variable or secret file holds, are.
+        /// What is different, in the operator's terms, secrets as `***`. Empty when it is only
+        /// how the file is written.
         diff: Vec<String>,
         /// The fields whose present value waits for a restart.
         after_restart: Vec<&'static str>,
@@ -129,7 +129,11 @@ impl SpecSource {
         if loaded.inputs == self.loaded.inputs {
             return if faulty { Reloaded::Recovered } else { Reloaded::Unchanged };
         }
-        let diff = spec::diff(&self.loaded.spec, &loaded.spec);
+        let mut diff = spec::diff(&self.loaded.spec, &loaded.spec);
+        let same_file = self.loaded.spec.gitlab.ca_file == loaded.spec.gitlab.ca_file;
+        if same_file && self.loaded.ca != loaded.ca {
+            diff.push("gitlab: ca_file holds something new".to_owned());
+        }
         self.loaded = Arc::new(loaded);
         Reloaded::Changed { diff, after_restart: self.after_restart() }
     }

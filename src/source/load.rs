@@ -29,7 +29,7 @@ pub struct Loaded {
     pub spec: Arc<Spec>,
     /// The file as the operator named it.
     pub source: String,
-    /// The hash of its text.
+    /// Twelve hex digits that differ when the spec differs, secrets aside.
     pub hash: String,
     /// When it was loaded.
     pub loaded_at: Timestamp,
@@ -89,14 +89,16 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
     for (name, value) in asked.take() {
         inputs.add(&name, value.unwrap_or_default().as_bytes());
     }
-    let mut warnings: Vec<_> = parsed.warnings.into_iter().map(Warning::Spec).collect();
+    let said = |fault| Warning::Spec { source: source.clone(), fault };
+    let mut warnings: Vec<_> = parsed.warnings.into_iter().map(said).collect();
     if mount::is_mounted_alone(path) {
         warnings.push(Warning::MountedAlone { path: path.to_owned() });
     }
     let mut spec = parsed.spec;
     let folder = path.parent().unwrap_or(Path::new(""));
+    place(&mut spec, folder);
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs);
-    let ca = authority(&spec, folder).unwrap_or_else(|error| {
+    let ca = authority(&spec).unwrap_or_else(|error| {
         errors.push(error);
         None
     });
@@ -108,11 +110,20 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
     Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, inputs })
 }
 
-fn authority(spec: &Spec, folder: &Path) -> Result<Option<Vec<u8>>, NamedFileError> {
+/// Puts the folder before each relative path that is used on this machine and stays a path.
+fn place(spec: &mut Spec, folder: &Path) {
+    let certificates = spec.hosts.values_mut().filter_map(|host| host.tls.as_mut());
+    let certificates = certificates.flat_map(|tls| [&mut tls.ca, &mut tls.cert, &mut tls.key]);
+    let gitlab = spec.gitlab.token_cache.iter_mut().chain(spec.gitlab.ca_file.iter_mut());
+    for path in certificates.chain(gitlab) {
+        *path = folder.join(&*path);
+    }
+}
+
+fn authority(spec: &Spec) -> Result<Option<Vec<u8>>, NamedFileError> {
     let Some(path) = &spec.gitlab.ca_file else { return Ok(None) };
-    let path = folder.join(path);
-    let read = file::bytes(&path, CA_BYTES_MAX).and_then(|(bytes, _)| match bytes.as_slice() {
-        [] => Err(FileProblem::Empty.of(&path)),
+    let read = file::bytes(path, CA_BYTES_MAX).and_then(|(bytes, _)| match bytes.as_slice() {
+        [] => Err(FileProblem::Empty.of(path)),
         _ => Ok(bytes),
     });
     read.map(Some).map_err(|error| NamedFileError { field: "gitlab.ca_file".into(), error })

@@ -66,7 +66,9 @@ fn a_bad_file_keeps_the_last_good_one_in_force_until_a_good_one_is_read() {
 
     folder.write("autogit.yaml", "gitlab:\n  urll: x\n");
     let (first, repeated) = fault(source.reload());
-    assert!(first.text.contains("urll") && !repeated, "{}", first.text);
+    let place = format!("{}:2:3", path.display());
+    assert!(first.text.contains(&place) && first.text.contains("urll: x"), "{}", first.text);
+    assert!(!repeated);
     assert_eq!(source.loaded().spec.pools.len(), 1);
     assert_eq!(fault(source.reload()), (first.clone(), true));
 
@@ -86,7 +88,7 @@ fn a_bad_file_keeps_the_last_good_one_in_force_until_a_good_one_is_read() {
 #[test]
 fn a_rotated_secret_and_a_changed_env_file_are_changes() {
     let folder = Folder::new();
-    let text = SPEC.replace("token: glpat-1", "token_file: token").replace("docker", "${TAG}");
+    let text = SPEC.replace("token: glpat-1", "token_file: token").replace("docker", "'${TAG}'");
     let path = folder.write("autogit.yaml", &text);
     folder.write("token", "glpat-1");
     let env_file = folder.write(".env", "TAG=docker\nUNUSED=1");
@@ -94,13 +96,24 @@ fn a_rotated_secret_and_a_changed_env_file_are_changes() {
     let mut source = SpecSource::open(&path, environment, Clock::system()).unwrap();
     assert_eq!(source.reload(), Reloaded::Unchanged);
     folder.write("token", "glpat-2");
-    diff(source.reload());
+    assert_eq!(diff(source.reload()), ["gitlab: token *** → ***"]);
     folder.write(".env", "TAG=podman\nUNUSED=1");
     assert!(diff(source.reload()).iter().any(|line| line.contains("podman")));
     folder.write(".env", "TAG=podman\nUNUSED=2");
     assert_eq!(source.reload(), Reloaded::Unchanged);
     folder.write("token", "");
     assert!(fault(source.reload()).0.text.starts_with("gitlab.token_file: "));
+}
+
+#[test]
+fn a_new_certificate_in_the_same_file_is_a_change() {
+    let folder = Folder::new();
+    folder.write("ca.pem", "old");
+    let mut source =
+        open(&folder.write("autogit.yaml", &SPEC.replace("pools:", "  ca_file: ca.pem\npools:")));
+    folder.write("ca.pem", "new");
+    assert_eq!(diff(source.reload()), ["gitlab: ca_file holds something new"]);
+    assert_eq!(source.loaded().ca.as_deref(), Some(b"new".as_slice()));
 }
 
 #[test]

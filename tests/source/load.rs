@@ -103,6 +103,33 @@ fn a_secret_that_others_may_read_is_warned_of() {
 }
 
 #[test]
+fn paths_that_stay_paths_are_beside_the_spec_too() {
+    let folder = Folder::new();
+    let hosts = "\
+hosts:
+  rack:
+    docker: tcp://rack:2376
+    tls: {ca: ca.pem, cert: /etc/cert.pem, key: key.pem}
+pools:";
+    let spec = SPEC.replace("pools:", &format!("  token_cache: cache\n{hosts}"));
+    let found = loaded(&folder.write("autogit.yaml", &spec)).unwrap();
+    assert_eq!(found.spec.gitlab.token_cache, Some(folder.path("cache")));
+    let tls = found.spec.hosts.values().find_map(|host| host.tls.clone()).unwrap();
+    let expected = [folder.path("ca.pem"), "/etc/cert.pem".into(), folder.path("key.pem")];
+    assert_eq!([tls.ca, tls.cert, tls.key], expected);
+}
+
+#[test]
+fn a_warning_about_the_spec_says_where_and_what_to_do() {
+    let folder = Folder::new();
+    let path = folder.write("autogit.yaml", &format!("{SPEC}    job: {{privileged: true}}\n"));
+    let found = loaded(&path).unwrap();
+    let warnings: Vec<_> = found.warnings.iter().map(ToString::to_string).collect();
+    let place = format!("{}:7:", path.display());
+    assert!(warnings[0].starts_with(&place) && warnings[0].contains("\nhint: "), "{warnings:?}");
+}
+
+#[test]
 fn a_linked_spec_finds_its_files_beside_the_link() {
     let folder = with_files([("token", "a"), ("ca.pem", "b"), ("api", "c"), ("runner", "d")]);
     std::fs::create_dir(folder.path("..data")).unwrap();
