@@ -1,6 +1,8 @@
 //! One seeded world behind the two ports: a simulated GitLab that is spoken to over HTTP, and a
 //! simulated engine whose runners behave as gitlab-runner does. For `autogit sandbox` and for tests.
 
+pub mod demo;
 pub mod dice;
 pub mod engine;
+pub mod gitlab;
 pub mod runner;
