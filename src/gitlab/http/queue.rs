@@ -41,13 +41,16 @@ pub(super) struct Read {
 impl HttpGitlab {
     pub(super) async fn read_queue(&self) -> Result<Queue, GitlabError> {
         let proof = self.proof().await?;
-        let Read { jobs, more } = if proof.instance_queue {
+        let Read { mut jobs, more } = if proof.instance_queue {
             self.read_instance(&proof).await?
         } else {
             self.read_projects(&proof.server).await?
         };
-        let mut jobs: Vec<Pending> =
-            jobs.into_values().filter(|job| !self.settings.leaves_out(&job.project_path)).collect();
+        if proof.instance_queue {
+            // Else only those projects were listed, and under the paths they have by now.
+            jobs.retain(|_, job| !self.settings.leaves_out(&job.project_path));
+        }
+        let mut jobs: Vec<Pending> = jobs.into_values().collect();
         jobs.sort_by_key(|job| (job.queued_at, job.id));
         self.jobs.with(|known| known.remember(&jobs));
         self.refresh_refs(&jobs).await;

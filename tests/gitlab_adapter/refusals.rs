@@ -1,0 +1,96 @@
+use autogit::gitlab::{ErrorKind, Gitlab, GitlabError};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::fake::{REGISTRATION_TOKEN, TOKEN, over, server, settings};
+
+/// The error of a probe whose first answer is this one.
+async fn refused(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> GitlabError {
+    let router = Router::new().fallback(move || {
+        let answer = answer();
+        async move { answer }
+    });
+    over(router, settings()).gitlab.probe().await.unwrap_err()
+}
+
+/// The error of a probe of a server of that version, for a token with those scopes.
+async fn probed(version: &'static str, scopes: Value) -> Result<(), GitlabError> {
+    let router = Router::new()
+        .route(
+            "/api/v4/personal_access_tokens/self",
+            get(move || async move { Json(json!({ "scopes": scopes })) }),
+        )
+        .route(
+            "/api/v4/user",
+            get(|| async { Json(json!({ "username": "ann", "is_admin": true })) }),
+        )
+        .route("/api/v4/metadata", get(move || async move { Json(json!({ "version": version })) }));
+    over(router, settings()).gitlab.probe().await.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_gitlabs_is_told_apart() {
+    let page = "<!DOCTYPE html><title>Sign in</title>";
+    for (problem, error) in [
+        ("web page", refused(move || Html(page).into_response()).await),
+        ("web page", refused(move || (StatusCode::NOT_FOUND, Html(page)).into_response()).await),
+        ("web page", refused(move || (StatusCode::UNAUTHORIZED, page).into_response()).await),
+        ("is empty", refused(|| "".into_response()).await),
+        ("no JSON", refused(|| "fine".into_response()).await),
+        ("another shape", refused(|| Json(json!({ "ok": true })).into_response()).await),
+        (
+            "set `gitlab.url`",
+            refused(|| Redirect::permanent("https://gitlab.test/api").into_response()).await,
+        ),
+    ] {
+        assert!(matches!(error, GitlabError::NotGitlab { .. }), "{problem}: {error:?}");
+        assert!(error.to_string().contains(problem), "{problem}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Yours);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_and_a_failing_server_are_told_apart() {
+    let error = refused(|| (StatusCode::UNAUTHORIZED, Json(json!({}))).into_response()).await;
+    assert!(matches!(error, GitlabError::Unauthorized { .. }), "{error:?}");
+    let error = refused(|| (StatusCode::BAD_GATEWAY, "<html>").into_response()).await;
+    assert!(matches!(error, GitlabError::ServerFailed { status: 502, .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_servers_and_weak_tokens_are_refused_with_a_remedy() {
+    probed("16.0.0", json!(["read_api"])).await.unwrap();
+    let error = probed("15.11.13-ee", json!(["api"])).await.unwrap_err().to_string();
+    assert!(error.contains("15.11.13-ee") && error.contains("hint: update"), "{error}");
+    let error = probed("18.6.0", json!(["read_user"])).await.unwrap_err().to_string();
+    assert!(error.contains("`read_user`") && error.contains("`read_api`"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_tells_what_server_and_token_these_are() {
+    let server = over(server(true), settings()).gitlab.probe().await.unwrap();
+    assert!(server.administrator);
+    assert_eq!((server.version.as_str(), server.user.as_str()), ("18.6.0-ee", "ann"));
+    assert_eq!(server.scopes, ["api"]);
+    assert_eq!(server.token_expires_at.unwrap().to_string(), "2024-01-31T00:00:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_in_debug_or_errors() {
+    let mut settings = settings();
+    settings.registration_token = Some(SecretString::from(REGISTRATION_TOKEN));
+    let echo = || async {
+        let message = format!("bad {TOKEN} and {REGISTRATION_TOKEN}");
+        (StatusCode::BAD_REQUEST, Json(json!({ "message": { "base": [message] } })))
+    };
+    let fixture = over(Router::new().fallback(echo), settings);
+    let error = fixture.gitlab.probe().await.unwrap_err();
+    for text in [error.to_string(), format!("{error:?}"), format!("{:?}", fixture.gitlab)] {
+        assert!(!text.contains("very-secret"), "{text}");
+    }
+    assert!(error.to_string().contains("bad *** and ***"), "{error}");
+}

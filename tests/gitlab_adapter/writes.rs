@@ -1,0 +1,177 @@
+use std::sync::atomic::Ordering;
+
+use autogit::gitlab::{Gitlab, GitlabError, NewRecord, TransportError};
+use autogit::spec::{Arch, PoolName, Scope};
+use autogit::world::{Access, Installation, RecordId, RecordSettings, SystemId, Variant};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::fake::{Fixture, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
+use crate::registry::Registry;
+
+fn record_settings() -> RecordSettings {
+    RecordSettings {
+        tags: vec!["amd64".to_owned(), "docker".to_owned()],
+        run_untagged: false,
+        access: Access::NotProtected,
+        maximum_timeout: None,
+        paused: false,
+    }
+}
+
+fn wanted(scope: Scope) -> NewRecord {
+    NewRecord {
+        variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
+        installation: home(),
+        scope,
+        settings: record_settings(),
+    }
+}
+
+fn process(registry: &Registry) -> Fixture {
+    over(server(true).merge(registry.router()), settings())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_leads_to_no_second_record() {
+    let registry = Registry::default();
+    let fixture = process(&registry);
+    fixture.transport.lost.store(1, Ordering::SeqCst);
+    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    assert!(error.in_doubt(), "{error:?}");
+    assert_eq!(registry.ids(), [1]);
+    let made = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    assert_eq!(registry.ids(), [2]);
+    assert_eq!(made.token.expose_secret(), "glrt-2-very-secret");
+    assert!(!format!("{made:?}").contains("very-secret"));
+    let body = registry.runners()[0].body.clone();
+    assert_eq!(body["description"], "autogit/autogit/linux-amd64");
+    assert_eq!(body["maintenance_note"], "autogit installation=home");
+    assert_eq!(body["runner_type"], "instance_type");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_runners_use_or_whose_token_is_known_stays() {
+    let registry = Registry::default();
+    let first = process(&registry);
+    first.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    first.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    assert_eq!(registry.ids(), [1, 2]);
+    // Another process knows neither token; only the first record is used.
+    registry.contact(1, "r_1");
+    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    assert_eq!(registry.ids(), [1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_record_is_never_deleted() {
+    let registry = Registry::default();
+    let mut elsewhere = wanted(Scope::Instance);
+    elsewhere.installation = Installation::from_observed("elsewhere");
+    process(&registry).gitlab.create_record(&elsewhere).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    assert_eq!(registry.ids(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_is_sent_by_its_id() {
+    let registry = Registry::default();
+    let group = || async { Json(json!({ "id": 9, "full_path": "infra/os" })) };
+    let router = registry.router().route("/api/v4/groups/infra%2Fos", get(group));
+    let fixture = over(server(true).merge(router), settings());
+    fixture.gitlab.create_record(&wanted(Scope::Group("infra/os".to_owned()))).await.unwrap();
+    let body = registry.runners()[0].body.clone();
+    assert_eq!((&body["runner_type"], &body["group_id"]), (&json!("group_type"), &json!(9)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_registration_token_serves_where_runners_may_not_be_made() {
+    for (status, made) in [(201, true), (403, false), (410, false)] {
+        let refuse = || async { (StatusCode::FORBIDDEN, Json(json!({}))) };
+        let register = move |Json(body): Json<Value>| async move {
+            assert_eq!(body["token"], REGISTRATION_TOKEN);
+            assert!(body.get("runner_type").is_none());
+            let answer = json!({ "id": 5, "token": "abc", "message": "registration disallowed" });
+            (StatusCode::from_u16(status).unwrap(), Json(answer))
+        };
+        let router = server(true)
+            .route("/api/v4/user/runners", post(refuse))
+            .route("/api/v4/runners/all", get(|| async { Json(json!([])) }))
+            .route("/api/v4/runners", post(register));
+        let mut settings = settings();
+        settings.registration_token = Some(SecretString::from(REGISTRATION_TOKEN));
+        let created = over(router, settings).gitlab.create_record(&wanted(Scope::Instance)).await;
+        match created {
+            Ok(created) => assert!(made && created.id == RecordId(5)),
+            Err(error) => assert!(!made && error.to_string().contains("runner_token"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_make_a_record_is_told_what_it_takes() {
+    let registry = Registry::default();
+    let projects = || async { Json(json!([{ "id": 1, "path_with_namespace": "a/b" }])) };
+    let router = registry.router().route("/api/v4/projects", get(projects));
+    let fixture = over(server(false).merge(router), settings());
+    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    assert!(error.to_string().contains("administrator's token"), "{error}");
+    assert!(registry.ids().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_already_counts_as_deleted() {
+    process(&Registry::default()).gitlab.delete_record(RecordId(99)).await.unwrap();
+    for status in [204, 403, 404] {
+        let answer = move || async move { StatusCode::from_u16(status).unwrap() };
+        let router = Router::new().route("/api/v4/runners/managers", delete(answer));
+        let fixture = over(router, settings());
+        let token = SecretString::from("glrt-1");
+        let system_id = SystemId::from_observed("r_1");
+        fixture.gitlab.delete_manager(&token, &system_id).await.unwrap();
+        let (_, body) = &fixture.asked_with_bodies()[0];
+        assert_eq!(body, &json!({ "token": "glrt-1", "system_id": "r_1" }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_record_is_read_again_at_the_next_look() {
+    let registry = Registry::default();
+    let fixture = process(&registry);
+    let id = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap().id;
+    fixture.gitlab.records(&home()).await.unwrap();
+    let mut to = record_settings();
+    to.tags.push("fast".to_owned());
+    to.access = Access::RefProtected;
+    fixture.gitlab.update_record(id, &to).await.unwrap();
+    let records = fixture.gitlab.records(&home()).await.unwrap();
+    assert_eq!(records[0].settings, to);
+    assert_eq!(registry.runners()[0].body["maximum_timeout"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_verified_with_or_without_an_id() {
+    let told = r#"{"id":7,"token":"glrt-1"}"#;
+    for (body, id) in [(told, Some(RecordId(7))), ("null", None), ("", None)] {
+        let router =
+            Router::new().route("/api/v4/runners/verify", post(move || async move { body }));
+        let fixture = over(router, settings());
+        let token = SecretString::from("glrt-1");
+        let system_id = SystemId::from_observed("r_1");
+        assert_eq!(fixture.gitlab.verify(&token, &system_id).await.unwrap(), id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_never_came_is_named_without_a_secret() {
+    let fixture = process(&Registry::default());
+    fixture.transport.lost.store(1, Ordering::SeqCst);
+    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    let GitlabError::Unreachable { source: TransportError::TimedOut(_), .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(!format!("{error:?}").contains(TOKEN));
+}
