@@ -147,16 +147,26 @@ async fn pull(
 
 /// A registry that answers no is the operator's matter; one that does not answer is not.
 fn not_pulled(failure: Failure, request: &ImageRequest, helper: Option<&str>) -> EngineError {
-    let Some((400..=499, no)) = failure.answer() else { return failure.into() };
-    no_image(
-        request,
-        match helper {
-            None => no.to_owned(),
-            Some(helper) => format!(
-                "{no} (its credentials are with the helper `{helper}`, which AutoGit does not ask)"
-            ),
-        },
-    )
+    let explained = |problem: &str| match helper {
+        None => problem.to_owned(),
+        Some(helper) => format!(
+            "{problem} (its credentials are with the helper `{helper}`, which AutoGit does not ask)"
+        ),
+    };
+    if let Some((400..=499, no)) = failure.answer() {
+        return no_image(request, explained(no));
+    }
+    match failure.into() {
+        EngineError::Refused { attempt, problem } => {
+            EngineError::Refused { attempt, problem: explained(&problem) }
+        }
+        error @ (EngineError::Unreachable { .. }
+        | EngineError::TimedOut { .. }
+        | EngineError::NameTaken { .. }
+        | EngineError::Running { .. }
+        | EngineError::NoImage { .. }
+        | EngineError::NotFound { .. }) => error,
+    }
 }
 
 fn no_image(request: &ImageRequest, problem: String) -> EngineError {
