@@ -1,9 +1,35 @@
 //! `autogit.yaml`: text to a typed, checked [`Spec`]. Pure: text and a variable lookup in,
 //! a spec or all of its faults out. No file is read here; credential files are only named.
 
+mod across;
+mod build;
+mod context;
+mod defaults;
+mod diff;
+mod fault;
+mod hash;
+mod json;
+mod mask;
 mod names;
+mod nearest;
+mod node;
+mod parse;
+mod path;
+mod raw;
+mod reader;
+mod render;
+mod report;
+mod schema;
+mod validate;
+mod values;
+mod variables;
 
+pub use diff::diff;
+pub use fault::{Code, Fault, Faults, Severity};
 pub use names::{Arch, HostName, InstanceName, PoolName};
+pub use parse::Parsed;
+pub use schema::schema_json;
+pub use variables::Missing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

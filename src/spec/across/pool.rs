@@ -1,0 +1,149 @@
+//! One pool: whether its values go together, and GitLab takes them.
+
+use std::time::Duration;
+
+use crate::spec::context::Context;
+use crate::spec::fault::Code;
+use crate::spec::path::Path;
+use crate::spec::report::Finding;
+use crate::spec::values::runner_version;
+use crate::spec::{Credential, JobNetwork, Pool, Warm};
+
+/// GitLab refuses a runner with more.
+const TAGS_MAX: usize = 50;
+/// GitLab refuses a shorter one.
+const MAXIMUM_TIMEOUT_MIN: Duration = Duration::from_mins(10);
+/// GitLab counts a record's managers only so far.
+const RUNNERS_MAX: u32 = 500;
+/// The first gitlab-runner that labels what jobs create with the runner's system id.
+const RUNNER_VERSION_MIN: (u32, u32) = (18, 4);
+
+pub(super) fn check(pool: &Pool, context: &mut Context<'_>) {
+    let path = Path::of("pools").join(pool.name.as_str());
+    let subject = format!("pool `{}`", pool.name);
+    let mut findings = Vec::new();
+    tags(pool, &path, &mut findings);
+    size(pool, &path, context, &mut findings);
+    runner(pool, &path, &mut findings);
+    openings(pool, &path, &mut findings);
+    for (needs, finding) in findings {
+        if let Some(at) = needs.first().filter(|_| needs.iter().all(|path| context.sound(path))) {
+            context.add(at, finding.about(subject.as_str()));
+        }
+    }
+}
+
+/// The paths that a finding follows from, the one it is shown at first.
+type Findings = Vec<(Vec<Path>, Finding)>;
+
+fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
+    let tags = path.join("tags");
+    if pool.tags.is_empty() && !pool.run_untagged {
+        let message = "without `tags` it takes no job";
+        let finding = Finding::error(Code::MissingKey, message)
+            .hint("give it a tag, or set `run_untagged: true`");
+        findings.push((vec![tags.clone(), path.join("run_untagged")], finding));
+    }
+    // Each architecture adds its own.
+    if pool.tags.len() >= TAGS_MAX {
+        let message = format!("{} tags, but GitLab takes {TAGS_MAX}", pool.tags.len() + 1);
+        let finding = Finding::error(Code::BadValue, message)
+            .hint("the architecture adds one to those of the file");
+        findings.push((vec![tags.clone()], finding));
+    }
+    for (index, tag) in pool.tags.iter().enumerate() {
+        let fits = !tag.trim().is_empty() && tag.trim() == tag && !tag.contains(',');
+        if !fits || tag.chars().count() > 255 {
+            let finding = Finding::error(Code::BadValue, format!("`{tag}` is no tag"))
+                .hint("a tag has no comma, and no space around it");
+            findings.push((vec![tags.join(&index.to_string())], finding));
+        }
+    }
+}
+
+fn size(pool: &Pool, path: &Path, context: &Context<'_>, findings: &mut Findings) {
+    let (warm, max) = (path.join("warm"), path.join("max"));
+    let wanted = match &pool.warm {
+        Warm::Count(count) => *count,
+        Warm::PerArch(counts) => {
+            counts.values().fold(0, |sum: u32, count| sum.saturating_add(*count))
+        }
+    };
+    if wanted > pool.max {
+        let message = format!("`warm` is {wanted} but `max` is {}", pool.max);
+        let finding =
+            Finding::error(Code::Conflict, message).hint(format!("set `max` to at least {wanted}"));
+        findings.push((vec![warm.clone(), max.clone()], finding));
+    }
+    if let Warm::PerArch(counts) = &pool.warm
+        && !pool.architectures.is_empty()
+    {
+        for arch in counts.keys().filter(|arch| !pool.architectures.contains(arch)) {
+            let message = format!("`warm` asks for {arch}, which is not among its architectures");
+            let written = if context.given(&warm.join("arm/v7")) && arch.as_str() == "armv7" {
+                "arm/v7"
+            } else {
+                arch.as_str()
+            };
+            let needs = vec![warm.join(written), path.join("architectures")];
+            findings.push((needs, Finding::error(Code::Conflict, message)));
+        }
+    }
+    if pool.max > RUNNERS_MAX {
+        let message = format!(
+            "`max` is {}: beyond {RUNNERS_MAX} runners of one registration GitLab no longer tells which are alive",
+            pool.max
+        );
+        let finding = Finding::warning(Code::Doubtful, message).hint("split it into two pools");
+        findings.push((vec![max], finding));
+    }
+}
+
+fn runner(pool: &Pool, path: &Path, findings: &mut Findings) {
+    if pool.maximum_timeout.is_some_and(|limit| limit < MAXIMUM_TIMEOUT_MIN) {
+        let message = "`maximum_timeout` is shorter than GitLab takes";
+        let finding = Finding::error(Code::BadValue, message).hint("set it to at least `10m`");
+        findings.push((vec![path.join("maximum_timeout")], finding));
+    }
+    if let Some(version) = runner_version(&pool.runner_image)
+        && version < RUNNER_VERSION_MIN
+    {
+        let message = format!("gitlab-runner {}.{} is too old", version.0, version.1);
+        let finding = Finding::error(Code::BadValue, message)
+            .hint("18.4 is the first that marks what jobs leave behind with its runner");
+        findings.push((vec![path.join("runner_image")], finding));
+    }
+    if let Some(Credential::Value(token)) = &pool.runner_token {
+        let token = secrecy::ExposeSecret::expose_secret(token);
+        if !token.contains("glrt-") {
+            let finding = Finding::error(Code::BadValue, "`runner_token` is no runner token")
+                .hint("it begins with `glrt-`; GitLab shows it when a runner is created");
+            findings.push((vec![path.join("runner_token")], finding));
+        }
+    }
+}
+
+/// What lowers the wall between a job and its host.
+fn openings(pool: &Pool, path: &Path, findings: &mut Findings) {
+    let job = path.join("job");
+    let openings = [
+        ("privileged", pool.job.privileged, "`privileged` gives its jobs the host"),
+        (
+            "docker_socket",
+            pool.job.docker_socket,
+            "`docker_socket` gives its jobs the host's engine, and so the host",
+        ),
+        (
+            "network",
+            pool.job.network == JobNetwork::Host,
+            "`network: host` lets its jobs reach all that the host can, our API too",
+        ),
+    ];
+    for (key, open, message) in openings {
+        if open {
+            let finding = Finding::warning(Code::Unsafe, message)
+                .hint("limit it to those you trust: `protected: true`, or a `scope`");
+            findings.push((vec![job.join(key)], finding));
+        }
+    }
+}

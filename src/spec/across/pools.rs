@@ -1,0 +1,184 @@
+//! Pools against each other, and against the hosts.
+
+use crate::spec::context::Context;
+use crate::spec::fault::Code;
+use crate::spec::path::Path;
+use crate::spec::report::Finding;
+use crate::spec::{HostSpec, Pool, Resources, Scope, Spec};
+
+pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
+    for (index, pool) in spec.pools.iter().enumerate() {
+        let above = spec.pools.iter().take(index);
+        shadowed(pool, above, context);
+        trusted_with_plain_jobs(pool, &spec.pools, context);
+        fits_no_host(pool, spec, context);
+    }
+    uncounted(spec, context);
+}
+
+fn path_of(pool: &Pool) -> Path {
+    Path::of("pools").join(pool.name.as_str())
+}
+
+fn subject(pool: &Pool) -> String {
+    format!("pool `{}`", pool.name)
+}
+
+fn sound(pool: &Pool, keys: &[&str], context: &Context<'_>) -> bool {
+    keys.iter().all(|key| context.sound(&path_of(pool).join(key)))
+}
+
+const MATCHING: [&str; 6] =
+    ["enabled", "tags", "architectures", "run_untagged", "protected", "scope"];
+
+/// Of two pools that fit a job equally well, the upper one gets it.
+fn shadowed<'p>(pool: &Pool, above: impl Iterator<Item = &'p Pool>, context: &mut Context<'_>) {
+    let known = |pool: &Pool| pool.enabled && sound(pool, &MATCHING, context);
+    let taker =
+        above.filter(|upper| known(pool) && known(upper)).find(|upper| takes_all(upper, pool));
+    if let Some(upper) = taker {
+        let message = format!(
+            "takes the same jobs as pool `{}` above, and so none while that has room",
+            upper.name
+        );
+        let finding = Finding::warning(Code::Doubtful, message)
+            .hint("give it a tag of its own, or remove it")
+            .about(subject(pool));
+        context.add_at_key(&path_of(pool), finding);
+    }
+}
+
+fn takes_all(upper: &Pool, lower: &Pool) -> bool {
+    let mut tags = [upper.tags.clone(), lower.tags.clone()];
+    tags.iter_mut().for_each(|tags| tags.sort());
+    let architectures = upper.architectures == lower.architectures
+        || (!lower.architectures.is_empty()
+            && lower.architectures.iter().all(|arch| upper.architectures.contains(arch)));
+    tags[0] == tags[1]
+        && architectures
+        && (upper.run_untagged || !lower.run_untagged)
+        && (!upper.protected || lower.protected)
+        && covers(&upper.scope, &lower.scope)
+}
+
+fn covers(upper: &Scope, lower: &Scope) -> bool {
+    let below = |group: &str, path: &str| {
+        path.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match (upper, lower) {
+        (Scope::Instance, _) => true,
+        (Scope::Group(group), Scope::Group(path) | Scope::Project(path)) => below(group, path),
+        (upper, lower) => upper == lower,
+    }
+}
+
+/// A pool whose jobs are given the host, and which also takes jobs that were written for another.
+fn trusted_with_plain_jobs(pool: &Pool, pools: &[Pool], context: &mut Context<'_>) {
+    let gives_host = |pool: &Pool| pool.job.privileged || pool.job.docker_socket;
+    if !gives_host(pool) || !pool.enabled || !sound(pool, &["tags", "job", "run_untagged"], context)
+    {
+        return;
+    }
+    let plain = pools.iter().filter(|other| other.enabled && !gives_host(other));
+    let shared = plain.filter(|other| sound(other, &["tags", "job"], context)).find_map(|other| {
+        let tag = pool.tags.iter().find(|tag| other.tags.contains(tag))?;
+        Some((tag, other))
+    });
+    if let Some((tag, other)) = shared {
+        let message = format!(
+            "it gives its jobs the host, and also takes those that ask for `{tag}` only, as pool `{}` does",
+            other.name
+        );
+        let finding = Finding::warning(Code::Doubtful, message)
+            .hint("give it only tags that no other pool has")
+            .about(subject(pool));
+        context.add(&path_of(pool).join("tags"), finding);
+    }
+}
+
+fn serves(host: &HostSpec, pool: &Pool) -> bool {
+    host.pools.as_ref().is_none_or(|pools| pools.contains(&pool.name))
+}
+
+fn fits_no_host(pool: &Pool, spec: &Spec, context: &mut Context<'_>) {
+    if !context.sound(&Path::of("hosts")) || !sound(pool, &["resources"], context) {
+        return;
+    }
+    let path = path_of(pool);
+    let mut serving = spec.hosts.values().filter(|host| serves(host, pool)).peekable();
+    if serving.peek().is_none() {
+        let finding = Finding::error(Code::Conflict, "no host serves it")
+            .hint("add it to the `pools` of a host")
+            .about(subject(pool));
+        context.add_at_key(&path, finding);
+        return;
+    }
+    let Some(resources) = &pool.resources else { return };
+    let cost = Cost::of(resources);
+    if !serving.any(|host| cost.fits(host)) {
+        let finding = Finding::error(
+            Code::Conflict,
+            format!("one runner costs {cost}, more than any host's budget"),
+        )
+        .hint("a job and all of its services count; raise `budget`, or lower `resources`")
+        .about(subject(pool));
+        context.add(&path.join("resources"), finding);
+    }
+}
+
+/// What one runner costs: its job and all the services that the job may have.
+struct Cost {
+    cpus: f64,
+    memory: u64,
+}
+
+impl Cost {
+    fn of(resources: &Resources) -> Self {
+        let services = resources.services.as_ref();
+        let count = services.map_or(0, |services| services.max);
+        let each_cpus = services.and_then(|services| services.cpus).unwrap_or(0.0);
+        let each_memory = services.and_then(|services| services.memory).unwrap_or(0);
+        Self {
+            cpus: resources.cpus.unwrap_or(0.0) + f64::from(count) * each_cpus,
+            memory: resources
+                .memory
+                .unwrap_or(0)
+                .saturating_add(each_memory.saturating_mul(count.into())),
+        }
+    }
+
+    fn fits(&self, host: &HostSpec) -> bool {
+        host.budget.cpus.is_none_or(|cpus| self.cpus <= cpus)
+            && host.budget.memory.is_none_or(|memory| self.memory <= memory)
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} cpus and {} MiB", self.cpus, self.memory >> 20)
+    }
+}
+
+/// An explicit budget counts what pools say they use; one that says nothing goes uncounted.
+fn uncounted(spec: &Spec, context: &mut Context<'_>) {
+    for (name, host) in &spec.hosts {
+        let budget = Path::of("hosts").join(name.as_str()).join("budget");
+        let explicit = host.budget.cpus.is_some() || host.budget.memory.is_some();
+        if !explicit || !context.sound(&budget) {
+            continue;
+        }
+        for pool in spec.pools.iter().filter(|pool| pool.resources.is_none() && serves(host, pool))
+        {
+            if !sound(pool, &["resources"], context) {
+                continue;
+            }
+            let message = format!(
+                "sets no `resources`, so host `{name}` does not count it against its budget"
+            );
+            let finding = Finding::warning(Code::Doubtful, message)
+                .hint("set `resources`, for all pools in `defaults`")
+                .about(subject(pool));
+            context.add_at_key(&path_of(pool), finding);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One pool.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::spec::context::Context;
+use crate::spec::fault::Code;
+use crate::spec::path::Path;
+use crate::spec::raw::{
+    RawArch, RawCache, RawLostJobs, RawPool, RawResources, RawScope, RawWarm, RawWarmMap,
+};
+use crate::spec::report::Finding;
+use crate::spec::values;
+use crate::spec::{
+    Arch, Cache, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources, Warm,
+};
+
+/// The runner's image unless the file names one. Pinned, so that an upgrade is a decision.
+pub(super) const RUNNER_IMAGE: &str = "gitlab/gitlab-runner:alpine-v18.6.0";
+
+pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Context<'_>) -> Pool {
+    not_supported_yet(&raw, path, context);
+    let mut duration =
+        |key: &str, word, default| context.duration(&path.join(key), word).unwrap_or(default);
+    let cooldown = duration("cooldown", raw.cooldown, Duration::from_mins(5));
+    let startup_timeout = duration("startup_timeout", raw.startup_timeout, Duration::from_mins(2));
+    Pool {
+        name,
+        enabled: raw.enabled.unwrap_or(true),
+        tags: raw.tags.unwrap_or_default(),
+        architectures: raw.architectures.unwrap_or_default().into_iter().map(arch).collect(),
+        run_untagged: raw.run_untagged.unwrap_or(false),
+        protected: raw.protected.unwrap_or(false),
+        scope: scope(raw.scope, &path.join("scope"), context),
+        max: raw.max.unwrap_or(4),
+        warm: raw.warm.map_or(Warm::Count(0), |raw| warm(raw, &path.join("warm"), context)),
+        cooldown,
+        jobs_per_runner: raw.jobs_per_runner.unwrap_or(0),
+        startup_timeout,
+        maximum_timeout: context.duration(&path.join("maximum_timeout"), raw.maximum_timeout),
+        priority: raw.priority.unwrap_or(0),
+        runner_image: raw.runner_image.unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
+        pull_policy: raw.pull_policy.map_or(PullPolicy::IfNotPresent, super::job::pull_policy),
+        resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
+        cache: match raw.cache {
+            None | Some(RawCache::Keep) => Cache::Keep,
+            Some(RawCache::Discard) => Cache::Discard,
+        },
+        runner_token: context.credential(
+            path,
+            "runner_token",
+            raw.runner_token,
+            raw.runner_token_file,
+        ),
+        lost_jobs: match raw.lost_jobs {
+            None | Some(RawLostJobs::Report) => LostJobs::Report,
+            Some(RawLostJobs::Retry) => LostJobs::Retry,
+        },
+        job: super::job::build(raw.job.unwrap_or_default(), &path.join("job"), context),
+        runner_config: raw.runner_config.unwrap_or_default(),
+    }
+}
+
+/// What the file may say and this version cannot do: refused, for nothing is silently ignored.
+fn not_supported_yet(raw: &RawPool, path: &Path, context: &mut Context<'_>) {
+    let asked = [("gpu", raw.gpu.is_some()), ("emulate", raw.emulate == Some(true))];
+    for (key, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+        let message = format!("`{key}` is not supported yet");
+        let finding = Finding::error(Code::NotSupportedYet, message).hint("remove it");
+        context.add_at_key(&path.join(key), finding);
+    }
+}
+
+fn arch(raw: RawArch) -> Arch {
+    match raw {
+        RawArch::Amd64 => Arch::Amd64,
+        RawArch::Arm64 => Arch::Arm64,
+        RawArch::ArmV7 | RawArch::Armv7 => Arch::Armv7,
+        RawArch::Riscv64 => Arch::Riscv64,
+        RawArch::S390x => Arch::S390x,
+        RawArch::Ppc64le => Arch::Ppc64le,
+    }
+}
+
+fn scope(raw: Option<RawScope>, path: &Path, context: &mut Context<'_>) -> Scope {
+    let map = match raw {
+        None | Some(RawScope::Word(_)) => return Scope::Instance,
+        Some(RawScope::Map(map)) => map,
+    };
+    match (map.group, map.project) {
+        (Some(group), None) => {
+            super::gitlab::full_path(&group, &path.join("group"), context);
+            Scope::Group(group)
+        }
+        (None, Some(project)) => {
+            let path = path.join("project");
+            super::gitlab::full_path(&project, &path, context);
+            if !project.contains('/') && context.sound(&path) {
+                let message = format!("{} is no project's full path", context.shown(&path));
+                let finding = Finding::error(Code::BadValue, message)
+                    .hint("write its group or user too, as in `team/app`");
+                context.add(&path, finding);
+            }
+            Scope::Project(project)
+        }
+        (group, _) => {
+            let message = match group {
+                Some(_) => "`scope` names both a group and a project",
+                None => "`scope` names neither a group nor a project",
+            };
+            let finding = Finding::error(Code::Conflict, message)
+                .hint("write `instance`, `{group: path}` or `{project: path}`");
+            if context.sound(path) {
+                context.add_at_key(path, finding);
+            }
+            Scope::Instance
+        }
+    }
+}
+
+fn warm(raw: RawWarm, path: &Path, context: &mut Context<'_>) -> Warm {
+    let map = match raw {
+        RawWarm::Count(count) => return Warm::Count(count),
+        RawWarm::Map(map) => map,
+    };
+    if map.schedule.is_some() {
+        let finding = Finding::error(Code::NotSupportedYet, "`schedule` is not supported yet")
+            .hint("give `warm` a number");
+        context.add_at_key(&path.join("schedule"), finding);
+    }
+    let by_arch = by_arch(&map);
+    match map.base {
+        None => Warm::PerArch(by_arch),
+        Some(base) if by_arch.is_empty() => Warm::Count(base),
+        Some(base) => {
+            let message = "`warm` is given by architecture and as a whole";
+            let finding = Finding::error(Code::Conflict, message).hint("remove `base`");
+            context.add_at_key(&path.join("base"), finding);
+            Warm::Count(base)
+        }
+    }
+}
+
+fn by_arch(map: &RawWarmMap) -> BTreeMap<Arch, u32> {
+    let counts = [
+        (Arch::Amd64, map.amd64),
+        (Arch::Arm64, map.arm64),
+        (Arch::Armv7, map.arm_v7.or(map.armv7)),
+        (Arch::Riscv64, map.riscv64),
+        (Arch::S390x, map.s390x),
+        (Arch::Ppc64le, map.ppc64le),
+    ];
+    counts.into_iter().filter_map(|(arch, count)| Some((arch, count?))).collect()
+}
+
+fn resources(raw: RawResources, path: &Path, context: &mut Context<'_>) -> Resources {
+    let services = raw.services.map(|raw| ServiceResources {
+        max: raw.max.unwrap_or(0),
+        cpus: raw.cpus,
+        memory: memory(raw.memory, &path.join("services").join("memory"), context),
+    });
+    Resources {
+        cpus: raw.cpus,
+        memory: memory(raw.memory, &path.join("memory"), context),
+        services,
+    }
+}
+
+/// The memory of a container. Docker refuses less than 6 MiB, at each job's start.
+fn memory(word: Option<String>, path: &Path, context: &mut Context<'_>) -> Option<u64> {
+    let bytes = context.read(path, word, values::size)?;
+    if bytes < 6 << 20 {
+        let message =
+            format!("`memory` is {}, but Docker needs at least 6MiB", context.shown(path));
+        context.add(path, Finding::error(Code::BadValue, message));
+    }
+    Some(bytes)
+}

@@ -1,0 +1,108 @@
+//! What the checks share: the tree to point into, the faults so far, and what is known to be
+//! unusable, so that one mistake does not show up as several.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::mask::is_secret_name;
+use super::node::{Kind, Node, Scalar, Span};
+use super::path::Path;
+use super::report::{Finding, Report};
+
+/// Values longer than this are not repeated in a message; the source line shows them.
+const SHOWN_MAX: usize = 60;
+
+pub(super) struct Context<'a> {
+    pub(super) tree: Node,
+    pub(super) report: Report<'a>,
+    /// Scalars that came out empty, by path.
+    pub(super) empty: BTreeMap<Path, Span>,
+    faulty: BTreeSet<Path>,
+    unknown: BTreeSet<Path>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(tree: Node, report: Report<'a>, empty: BTreeMap<Path, Span>) -> Self {
+        Self { tree, report, empty, faulty: BTreeSet::new(), unknown: BTreeSet::new() }
+    }
+
+    /// Takes a finding about the value at `path`.
+    pub(super) fn add(&mut self, path: &Path, finding: Finding) {
+        let span = match self.empty.get(path) {
+            Some(span) => *span,
+            None => self.tree.shown_at(path),
+        };
+        self.add_at(span, path, finding);
+    }
+
+    /// Takes a finding about the key at `path`.
+    pub(super) fn add_at_key(&mut self, path: &Path, finding: Finding) {
+        let span = self.tree.key_at(path).unwrap_or_else(|| self.tree.shown_at(path));
+        self.add_at(span, path, finding);
+    }
+
+    fn add_at(&mut self, span: Span, path: &Path, mut finding: Finding) {
+        if self.unknown.iter().any(|unknown| path.starts_with(unknown)) {
+            return;
+        }
+        if finding.severity == super::Severity::Error {
+            self.faulty.insert(path.clone());
+        }
+        finding.path = path.to_string();
+        if finding.label.is_none() {
+            finding.label = self.origin(path);
+        }
+        self.report.add(span, finding);
+    }
+
+    /// Notes that the value at `path` is not known, and no fault may follow from it.
+    pub(super) fn set_unknown(&mut self, path: Path) {
+        self.unknown.insert(path);
+    }
+
+    /// Whether the value at `path` can be judged: neither it nor a part of it is faulty.
+    pub(super) fn sound(&self, path: &Path) -> bool {
+        let touches = |other: &Path| other.starts_with(path) || path.starts_with(other);
+        !self.faulty.iter().any(touches) && !self.unknown.iter().any(touches)
+    }
+
+    /// Whether `path` was written, in the pool itself or by `defaults`.
+    pub(super) fn given(&self, path: &Path) -> bool {
+        self.tree.at(path).is_some_and(|node| !node.is_null())
+    }
+
+    /// The value at `path` for a message.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        match self.tree.at(path).map(|node| &node.kind) {
+            Some(Kind::List(_)) => "a list".to_owned(),
+            Some(Kind::Map(_)) => "a mapping".to_owned(),
+            Some(Kind::Scalar(scalar)) if scalar.is_null() => "nothing".to_owned(),
+            Some(Kind::Scalar(scalar)) if showable(path, scalar) => format!("`{}`", scalar.text),
+            Some(Kind::Scalar(_) | Kind::Unknown) | None => "this value".to_owned(),
+        }
+    }
+
+    /// Which variables a value came from, where the text shows only their names.
+    fn origin(&self, path: &Path) -> Option<String> {
+        let scalar = self.tree.at(path)?.scalar()?;
+        if scalar.variables.is_empty() {
+            return None;
+        }
+        let variables = scalar.variables.join(", ");
+        if showable(path, scalar) {
+            Some(format!("{}, from {variables}", scalar.text))
+        } else {
+            Some(format!("from {variables}"))
+        }
+    }
+}
+
+/// Whether a value may be printed: no secret by its field's name or its variable's, or by looks.
+fn showable(path: &Path, scalar: &Scalar) -> bool {
+    let secret = is_secret_name(path.field())
+        || scalar.variables.iter().any(|variable| is_secret_name(variable))
+        || ["glpat-", "glrt-", "gldt-", "whsec_", "://"].iter().any(|mark| {
+            // A URL may hold a password before its `@`.
+            scalar.text.contains(mark) && (*mark != "://" || scalar.text.contains('@'))
+        });
+    !secret && scalar.text.len() <= SHOWN_MAX && !scalar.text.contains('\n')
+}

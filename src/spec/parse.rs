@@ -1,0 +1,74 @@
+//! The way from text to a checked spec, and all faults on the way.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::fault::{Code, Fault, Faults};
+use super::path::Path;
+use super::raw::RawSpec;
+use super::report::{Finding, Report};
+use super::variables::{Missing, Variables};
+use super::{Spec, across, build, defaults, hash, json, reader, schema, validate};
+
+/// A file that passed.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// What it says.
+    pub spec: Spec,
+    /// What somebody should look at.
+    pub warnings: Vec<Fault>,
+    /// Twelve hex digits that differ when the spec differs, secrets aside.
+    pub hash: String,
+    /// The variables used, by the path of the value that they stand in.
+    pub variables: BTreeMap<String, Vec<String>>,
+}
+
+impl Spec {
+    /// Reads `text`, which messages call `file`, with the variables that `lookup` knows. Finds all
+    /// faults in one pass.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        missing: Missing,
+    ) -> Result<Parsed, Faults> {
+        parse(text, lookup, missing).map_err(|faults| Faults::new(file, text, faults))
+    }
+}
+
+fn parse(
+    text: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    missing: Missing,
+) -> Result<Parsed, Vec<Fault>> {
+    let mut report = Report::new(text);
+    let Some(mut tree) = reader::read(&mut report) else { return Err(report.finish()) };
+    let (used, empty) = {
+        let (used, empty) = (BTreeMap::new(), BTreeMap::new());
+        let mut variables = Variables { lookup, missing, report: &mut report, used, empty };
+        variables.fill(&mut tree, &Path::default());
+        (variables.used, variables.empty)
+    };
+    let mut context = Context::new(defaults::spread(tree), report, empty);
+    let schema = schema::strict();
+    let mut value = json::coerced(&mut context, &schema);
+    validate::validate(&mut value, &schema, &mut context);
+    let hash = hash::of(&value);
+    match serde_json::from_value::<RawSpec>(value) {
+        Ok(raw) => {
+            let spec = build::build(raw, &mut context);
+            across::check(&spec, &mut context);
+            if !context.report.failed() {
+                let warnings = context.report.finish();
+                return Ok(Parsed { spec, warnings, hash, variables: used });
+            }
+        }
+        // The schema comes from the same types, so this is ours, unless it follows from a fault.
+        Err(error) if !context.report.failed() => {
+            let message = format!("the schema let something through: {error}");
+            context.add(&Path::default(), Finding::error(Code::Internal, message));
+        }
+        Err(_) => {}
+    }
+    Err(context.report.finish())
+}

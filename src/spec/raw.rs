@@ -1,0 +1,64 @@
+//! The file's own shape: what serde reads and both schemas are generated from. The comments here
+//! are the descriptions that editors show.
+
+mod gitlab;
+mod host;
+mod job;
+mod pool;
+
+pub(super) use gitlab::{RawGitlab, RawQueueSource};
+pub(super) use host::{RawBudget, RawGpus, RawHost, RawTls};
+pub(super) use job::{RawJob, RawJobNetwork, RawPullPolicy};
+pub(super) use pool::{
+    RawArch, RawCache, RawLostJobs, RawPool, RawResources, RawScope, RawWarm, RawWarmMap,
+};
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Keeps GitLab Runner containers in agreement with this file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "autogit.yaml")]
+pub(super) struct RawSpec {
+    /// Scopes labels and records. Default: autogit.
+    #[schemars(pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub(super) instance: Option<String>,
+    /// How GitLab is reached.
+    #[schemars(required)]
+    pub(super) gitlab: Option<RawGitlab>,
+    /// The Docker hosts by name. Default: one, `local`, from `DOCKER_HOST` or the usual sockets.
+    #[schemars(extend("minProperties" = 1))]
+    pub(super) hosts: Option<BTreeMap<String, RawHost>>,
+    /// The bridge network that runners join. Default: autogit-network, or <instance>-network.
+    #[schemars(pattern("^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"))]
+    pub(super) network: Option<String>,
+    /// How many runners may be started in a minute, over the whole instance. Default: 30.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) starts_per_minute: Option<u32>,
+    /// Any pool field, for all pools. Maps merge deeply, lists replace, null resets.
+    pub(super) defaults: Option<RawPool>,
+    /// The pools of runners by name.
+    #[schemars(required, extend("minProperties" = 1))]
+    pub(super) pools: Option<BTreeMap<String, RawPool>>,
+    /// The status API.
+    pub(super) api: Option<RawApi>,
+}
+
+/// The status API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawApi {
+    /// Address and port of the status API. Default: 127.0.0.1:8080.
+    pub(super) listen: Option<String>,
+    /// Where GitLab reaches the webhook.
+    pub(super) external_url: Option<String>,
+    /// Bearer token; without it nothing that changes something is served.
+    pub(super) token: Option<String>,
+    /// File that holds the bearer token.
+    pub(super) token_file: Option<String>,
+    /// File that holds a bearer token which only previews plans.
+    pub(super) plan_token_file: Option<String>,
+}

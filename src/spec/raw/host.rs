@@ -1,0 +1,74 @@
+//! The `hosts` section.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A Docker host.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::spec) struct RawHost {
+    /// The engine's endpoint: unix:///path, <tcp://host:port> or <ssh://user@host>.
+    #[schemars(required)]
+    pub(in crate::spec) docker: Option<String>,
+    /// Certificates for a tcp:// endpoint.
+    pub(in crate::spec) tls: Option<RawTls>,
+    /// The engine's socket as that host sees it, for mounting. Default: found.
+    pub(in crate::spec) socket: Option<String>,
+    /// The endpoint is a Swarm manager. Default: false.
+    pub(in crate::spec) swarm: Option<bool>,
+    /// Endpoints of the Swarm's nodes.
+    pub(in crate::spec) nodes: Option<Vec<String>>,
+    /// What runners may use of the host.
+    pub(in crate::spec) budget: Option<RawBudget>,
+    /// The pools that may run there. Default: all it can serve.
+    pub(in crate::spec) pools: Option<Vec<String>>,
+}
+
+/// Certificates for a tcp:// endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::spec) struct RawTls {
+    /// The authority that signed the engine's certificate.
+    #[schemars(required)]
+    pub(in crate::spec) ca: Option<String>,
+    /// Our certificate.
+    #[schemars(required)]
+    pub(in crate::spec) cert: Option<String>,
+    /// Our key.
+    #[schemars(required)]
+    pub(in crate::spec) key: Option<String>,
+}
+
+/// What runners may use of a host.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::spec) struct RawBudget {
+    /// Live runners. Default: two per cpu.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(in crate::spec) runners: Option<u32>,
+    /// Cpus, for pools that set `resources`. Default: what the host has.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 100_000))]
+    pub(in crate::spec) cpus: Option<f64>,
+    /// Memory, for pools that set `resources`, as in 4GiB. Default: what the host has.
+    #[schemars(extend("format" = "byte-size"))]
+    pub(in crate::spec) memory: Option<String>,
+    /// GPUs. Default: auto.
+    pub(in crate::spec) gpus: Option<RawGpus>,
+}
+
+/// GPUs of a host: `auto`, or how many.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::spec) enum RawGpus {
+    /// What the host has.
+    Auto(RawAuto),
+    /// So many.
+    Count(#[schemars(range(min = 0, max = 1_000))] u32),
+}
+
+/// What the host has.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::spec) enum RawAuto {
+    Auto,
+}

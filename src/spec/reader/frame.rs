@@ -1,0 +1,110 @@
+//! A list or mapping that is still being read.
+
+use crate::spec::fault::Code;
+use crate::spec::node::{Entry, Kind, Node, Span};
+use crate::spec::report::Finding;
+
+pub(super) struct Frame {
+    pub(super) anchor: usize,
+    /// How many nodes had been read before this one.
+    pub(super) nodes_before: usize,
+    start: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, merged: Vec<Entry>, key: Key },
+}
+
+/// What a mapping waits for.
+enum Key {
+    Awaited,
+    Named(String, Span),
+    /// The key was refused with a fault; its value is dropped.
+    Refused,
+}
+
+impl Frame {
+    pub(super) fn list(anchor: usize, span: Span, nodes_before: usize) -> Self {
+        Self { anchor, nodes_before, start: span.start, content: Content::List(Vec::new()) }
+    }
+
+    pub(super) fn map(anchor: usize, span: Span, nodes_before: usize) -> Self {
+        let content = Content::Map { entries: Vec::new(), merged: Vec::new(), key: Key::Awaited };
+        Self { anchor, nodes_before, start: span.start, content }
+    }
+
+    /// Takes the next item, key or value.
+    pub(super) fn place(&mut self, node: Node) -> Result<(), (Span, Finding)> {
+        match &mut self.content {
+            Content::List(items) => {
+                items.push(node);
+                Ok(())
+            }
+            Content::Map { entries, merged, key } => match std::mem::replace(key, Key::Awaited) {
+                Key::Awaited => {
+                    let (next, outcome) = next_key(node, entries);
+                    *key = next;
+                    outcome
+                }
+                Key::Refused => Ok(()),
+                Key::Named(name, _) if name == "<<" => merge(node, merged),
+                Key::Named(key, key_span) => {
+                    entries.push(Entry { key, key_span, value: node });
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    pub(super) fn finish(self, end: usize) -> Node {
+        let span = Span { start: self.start, end: end.max(self.start) };
+        let kind = match self.content {
+            Content::List(items) => Kind::List(items),
+            Content::Map { mut entries, merged, .. } => {
+                for entry in merged {
+                    if !entries.iter().any(|own| own.key == entry.key) {
+                        entries.push(entry);
+                    }
+                }
+                Kind::Map(entries)
+            }
+        };
+        Node { kind, span }
+    }
+}
+
+fn next_key(node: Node, entries: &[Entry]) -> (Key, Result<(), (Span, Finding)>) {
+    let Kind::Scalar(scalar) = node.kind else {
+        let finding = Finding::error(Code::Syntax, "a key is a word, not a list or mapping");
+        return (Key::Refused, Err((node.span, finding)));
+    };
+    let key = scalar.text;
+    if entries.iter().any(|entry| entry.key == key) {
+        let finding = Finding::error(Code::DuplicateKey, format!("`{key}` is given twice"))
+            .hint("keep one of them");
+        return (Key::Refused, Err((node.span, finding)));
+    }
+    if key.contains("${") {
+        let finding =
+            Finding::error(Code::BadVariable, format!("`{key}` is a key with a variable"))
+                .hint("variables are replaced in values only");
+        return (Key::Refused, Err((node.span, finding)));
+    }
+    (Key::Named(key, node.span), Ok(()))
+}
+
+/// YAML's `<<`: keys that the mapping lacks come from another one, or from several.
+fn merge(node: Node, merged: &mut Vec<Entry>) -> Result<(), (Span, Finding)> {
+    match node.kind {
+        Kind::Map(entries) => {
+            merged.extend(entries);
+            Ok(())
+        }
+        Kind::List(items) => items.into_iter().try_for_each(|item| merge(item, merged)),
+        Kind::Scalar(_) | Kind::Unknown => {
+            Err((node.span, Finding::error(Code::WrongType, "`<<` takes mappings")))
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The strict schema as a gate: each of its errors in the operator's words, at the value's place.
+
+use std::collections::BTreeSet;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError};
+use serde_json::Value;
+
+use super::context::Context;
+use super::fault::Code;
+use super::nearest::nearest;
+use super::path::Path;
+use super::report::Finding;
+
+/// Checks `value`, and takes out of it what does not pass, so that the rest can be checked on.
+pub(super) fn validate(value: &mut Value, schema: &Value, context: &mut Context<'_>) {
+    let validator = match jsonschema::draft202012::options().build(schema) {
+        Ok(validator) => validator,
+        Err(error) => {
+            let message = format!("the schema itself is broken: {error}");
+            context.add(&Path::default(), Finding::error(Code::Internal, message));
+            return;
+        }
+    };
+    let mut refused = BTreeSet::new();
+    let errors: Vec<Explained> =
+        validator.iter_errors(value).flat_map(|error| explain(&error, schema, context)).collect();
+    for explained in errors {
+        if explained.at_key {
+            context.add_at_key(&explained.path, explained.finding);
+        } else {
+            context.add(&explained.path, explained.finding);
+        }
+        refused.insert(explained.path);
+    }
+    for path in refused {
+        take_out(value, &path);
+    }
+}
+
+struct Explained {
+    path: Path,
+    at_key: bool,
+    finding: Finding,
+}
+
+impl Explained {
+    fn value(path: Path, finding: Finding) -> Vec<Self> {
+        vec![Self { path, at_key: false, finding }]
+    }
+}
+
+/// Removes the nearest key at or above `path`: a list with a hole would be another list.
+fn take_out(value: &mut Value, path: &Path) {
+    let mut held = value;
+    let steps: Vec<&str> = path.steps().collect();
+    for (index, step) in steps.iter().enumerate() {
+        let Value::Object(object) = held else { return };
+        let last = index + 1 == steps.len();
+        let is_list = object.get(*step).is_some_and(Value::is_array);
+        if last || is_list {
+            object.shift_remove(*step);
+            return;
+        }
+        let Some(next) = object.get_mut(*step) else { return };
+        held = next;
+    }
+}
+
+fn explain(error: &ValidationError<'_>, schema: &Value, context: &Context<'_>) -> Vec<Explained> {
+    let path = Path::from_pointer(error.instance_path().as_str());
+    let field = path.field().to_owned();
+    let wrong = |message: String| Finding::error(Code::BadValue, message);
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unknown_keys(&path, unexpected, known_keys(error, schema))
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            let whose = if path.last().is_some() { format!("`{path}`") } else { "the file".into() };
+            let message = format!("{whose} needs `{key}`");
+            Explained::value(path.join(key), Finding::error(Code::MissingKey, message))
+        }
+        ValidationErrorKind::Type { kind } => {
+            let finding = wrong_type(&path, kind, error.instance(), context);
+            Explained::value(path, finding)
+        }
+        ValidationErrorKind::Enum { options } => {
+            let finding = no_such_word(&path, options, error.instance(), context);
+            Explained::value(path, finding)
+        }
+        ValidationErrorKind::AnyOf { context: branches }
+        | ValidationErrorKind::OneOfNotValid { context: branches } => {
+            union(path, branches, schema, context)
+        }
+        ValidationErrorKind::Minimum { limit } => {
+            let message = format!("`{field}` is {}, but at least {limit}", error.instance());
+            Explained::value(path, wrong(message))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            let message = format!("`{field}` is {}, but at most {limit}", error.instance());
+            Explained::value(path, wrong(message))
+        }
+        ValidationErrorKind::ExclusiveMinimum { limit } => {
+            let message = format!("`{field}` is {}, but more than {limit}", error.instance());
+            Explained::value(path, wrong(message))
+        }
+        _ => {
+            let finding = by_keyword(&path, error, context);
+            Explained::value(path, finding)
+        }
+    }
+}
+
+/// The limits that say enough by their name.
+fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -> Finding {
+    let (field, shown) = (path.field(), context.shown(path));
+    let message = match error.kind().keyword() {
+        "minProperties" | "minItems" | "minLength" => format!("`{field}` is empty"),
+        "uniqueItems" => format!("`{field}` names one thing twice"),
+        "pattern" => format!("{shown} is no name for `{field}`"),
+        // What is not listed here is in no schema of ours; its own words are better than none.
+        _ => format!("`{field}`: {}", error.masked()),
+    };
+    let finding = Finding::error(Code::BadValue, message);
+    match error.kind().keyword() {
+        "pattern" => finding.hint("use letters, digits and `-`, beginning with a letter or digit"),
+        _ => finding,
+    }
+}
+
+fn unknown_keys(path: &Path, unexpected: &[String], known: Vec<String>) -> Vec<Explained> {
+    let explained = unexpected.iter().map(|key| {
+        let message = match path.last() {
+            Some(_) => format!("`{path}` knows no `{key}`"),
+            None => format!("the file knows no `{key}`"),
+        };
+        let finding = Finding::error(Code::UnknownKey, message);
+        let near = nearest(key, known.iter().map(String::as_str));
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        Explained { path: path.join(key), at_key: true, finding: finding.maybe_hint(hint) }
+    });
+    explained.collect()
+}
+
+/// The keys that the schema knows where `error` was found.
+fn known_keys(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let pointer = error.schema_path().as_str();
+    let owner = pointer.rsplit_once('/').map_or("", |(owner, _)| owner);
+    let properties = schema.pointer(owner).and_then(|owner| owner.get("properties"));
+    let known = properties.and_then(Value::as_object);
+    known.map(|known| known.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn wrong_type(path: &Path, kind: &TypeKind, value: &Value, context: &Context<'_>) -> Finding {
+    let wanted = match kind {
+        TypeKind::Single(one) => words_for(*one).to_owned(),
+        TypeKind::Multiple(several) => {
+            several.iter().map(words_for).collect::<Vec<_>>().join(" or ")
+        }
+    };
+    let shown = context.shown(path);
+    let subject = match path.last() {
+        None => "the file is".to_owned(),
+        Some(step) if step == path.field() => format!("`{step}` takes"),
+        Some(_) => format!("each of `{}` is", path.field()),
+    };
+    let finding = Finding::error(Code::WrongType, format!("{subject} {wanted}, not {shown}"));
+    let number = matches!(kind, TypeKind::Single(JsonType::Integer | JsonType::Number));
+    match (kind, value.as_str()) {
+        (_, Some(text)) if number && text.parse::<f64>().is_ok() => {
+            finding.hint("remove the quotes")
+        }
+        (TypeKind::Single(JsonType::Boolean), Some("yes" | "Yes" | "on" | "On" | "True")) => {
+            finding.hint("write `true`")
+        }
+        (TypeKind::Single(JsonType::Boolean), Some("no" | "No" | "off" | "Off" | "False")) => {
+            finding.hint("write `false`")
+        }
+        (TypeKind::Single(JsonType::Boolean), Some("true" | "false")) => {
+            finding.hint("remove the quotes")
+        }
+        (TypeKind::Single(JsonType::Array), Some(_)) => {
+            finding.hint(format!("write `[{}]`", shown.trim_matches('`')))
+        }
+        _ => finding,
+    }
+}
+
+fn words_for(json_type: JsonType) -> &'static str {
+    match json_type {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "`true` or `false`",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "nothing",
+        JsonType::Number => "a number",
+        JsonType::Object => "a mapping",
+        JsonType::String => "text",
+    }
+}
+
+fn no_such_word(path: &Path, options: &Value, value: &Value, context: &Context<'_>) -> Finding {
+    let words: Vec<&str> =
+        options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let listed = match listed.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        all => all.join(""),
+    };
+    let message = format!("`{}` takes {listed}, not {}", path.field(), context.shown(path));
+    let word = value.as_str().unwrap_or_default();
+    let other_name = super::Arch::parse(word).map(super::Arch::as_str);
+    let meant = other_name.filter(|name| words.contains(name));
+    let meant = meant.or_else(|| nearest(word, words.iter().copied()));
+    let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
+    Finding::error(Code::BadValue, message).maybe_hint(hint)
+}
+
+/// The forms of the fields that have several, for a value that is like none of them.
+const FORMS: &[(&str, &str)] = &[
+    ("scope", "`instance`, `{group: path}` or `{project: path}`"),
+    ("warm", "a whole number, or one by architecture as in `{amd64: 1}`"),
+    ("gpus", "`auto` or a whole number"),
+];
+
+/// Of several forms the one that was meant is the one whose type fits; its errors are the faults.
+fn union(
+    path: Path,
+    branches: &[Vec<ValidationError<'static>>],
+    schema: &Value,
+    context: &Context<'_>,
+) -> Vec<Explained> {
+    let misses_type = |error: &ValidationError<'_>| {
+        matches!(error.kind(), ValidationErrorKind::Type { .. })
+            && Path::from_pointer(error.instance_path().as_str()) == path
+    };
+    let meant = branches.iter().find(|branch| !branch.iter().any(misses_type));
+    if let Some(branch) = meant {
+        return branch.iter().flat_map(|error| explain(error, schema, context)).collect();
+    }
+    let forms = FORMS.iter().find(|(field, _)| *field == path.field());
+    let forms = forms.map_or("another form", |(_, forms)| forms);
+    let message = format!("`{}` takes {forms}, not {}", path.field(), context.shown(&path));
+    Explained::value(path, Finding::error(Code::WrongType, message))
+}
