@@ -1,1 +1,266 @@
-//! apply
+//! A [`Plan`] to port calls: one outcome per decision, no choices left to make.
+//!
+//! Networks and records come first, because runners need them; then everything else at once, under
+//! a limit. Each step is safe to lose half-way and to repeat; one that fails never stops the others.
+
+mod reap;
+mod start;
+mod sweep;
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use crate::engine::runner_config::RunnerConfigError;
+use crate::engine::{Engine, EngineError};
+use crate::gitlab::{ErrorKind, GitlabError, NewRecord};
+use crate::observe::Ports;
+use crate::plan::{Action, Decision, Plan};
+use crate::spec::HostName;
+use crate::tokens::Tokens;
+use crate::world::{ContainerId, RecordId, RunnerName, Variant, World, record_settings};
+
+/// Actions that run at the same time: an engine starts containers one after the other inside, so
+/// more only lengthens each call; fewer would let one slow pull hold up the rest.
+const ACTIONS_AT_ONCE: usize = 16;
+
+/// What came of one decision.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The decision.
+    pub decision: Decision,
+    /// Its effect, or why it has none.
+    pub result: Result<Effect, ApplyError>,
+}
+
+/// What a decision brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// What it says.
+    Done,
+    /// A runner runs in that container.
+    Started(ContainerId),
+    /// A record was made.
+    Recorded(RecordId),
+    /// Nothing: what it was to act on is gone, or in use after all.
+    Skipped(&'static str),
+}
+
+/// Why a decision had no effect, or an unknown one.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// GitLab.
+    #[error(transparent)]
+    Gitlab(#[from] GitlabError),
+    /// An engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// No `config.toml` can be made for the pool.
+    #[error(transparent)]
+    Config(#[from] RunnerConfigError),
+    /// The variant has no record with a token.
+    #[error("`{0}` has no record yet")]
+    NoRecord(Variant),
+    /// A living container has the slot: another AutoGit under this name was faster.
+    #[error(
+        "the slot of `{0}` is taken by another container\nhint: does a second AutoGit run under this `instance`?"
+    )]
+    SlotTaken(RunnerName),
+    /// The plan names a host that there is no port to.
+    #[error("host `{0}` is not connected")]
+    NoHost(HostName),
+}
+
+impl ApplyError {
+    /// Who has to act.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Gitlab(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Config(_) => ErrorKind::Yours,
+            Self::NoRecord(_) | Self::SlotTaken(_) => ErrorKind::Refused,
+            Self::NoHost(_) => ErrorKind::Ours,
+        }
+    }
+
+    /// The effect may have come about although no answer came.
+    pub fn in_doubt(&self) -> bool {
+        match self {
+            Self::Gitlab(error) => error.in_doubt(),
+            Self::Engine(error) => error.in_doubt(),
+            Self::Config(_) | Self::NoRecord(_) | Self::SlotTaken(_) | Self::NoHost(_) => false,
+        }
+    }
+}
+
+/// Does what `plan` says about `world`.
+pub async fn apply(ports: &Ports, world: &World, plan: Plan, tokens: &mut Tokens) -> Vec<Outcome> {
+    let first = |decision: &Decision| {
+        matches!(
+            decision.action,
+            Action::CreateNetwork { .. }
+                | Action::CreateRecord { .. }
+                | Action::UpdateRecord { .. }
+        )
+    };
+    let (before, after): (Vec<Decision>, Vec<Decision>) =
+        plan.decisions.into_iter().partition(first);
+    let mut outcomes = Vec::with_capacity(before.len() + after.len());
+    for (decision, result) in at_once(before, |decision| prepare(ports, world, decision)).await {
+        let result = result.map(|(effect, created)| {
+            if let Some((id, token)) = created {
+                tokens.keep(id, token);
+            }
+            effect
+        });
+        outcomes.push(Outcome { decision, result });
+    }
+    let records = current_records(world, &outcomes, tokens);
+    let act = |decision| act(ports, world, &records, decision);
+    for (decision, result) in at_once(after, act).await {
+        if let (Action::DeleteRecord { record, .. }, Ok(Effect::Done)) = (&decision.action, &result)
+        {
+            tokens.forget(*record);
+        }
+        outcomes.push(Outcome { decision, result });
+    }
+    outcomes
+}
+
+/// Runs `act` on all decisions, at most [`ACTIONS_AT_ONCE`] at a time; outcomes in their order.
+async fn at_once<T, F, Fut>(
+    decisions: Vec<Decision>,
+    act: F,
+) -> Vec<(Decision, Result<T, ApplyError>)>
+where
+    F: Fn(Decision) -> Fut,
+    Fut: Future<Output = (Decision, Result<T, ApplyError>)>,
+{
+    let futures: Vec<_> = decisions.into_iter().map(act).collect();
+    stream::iter(futures).buffered(ACTIONS_AT_ONCE).collect().await
+}
+
+type Created = Option<(RecordId, secrecy::SecretString)>;
+
+/// Networks and records.
+async fn prepare(
+    ports: &Ports,
+    world: &World,
+    decision: Decision,
+) -> (Decision, Result<(Effect, Created), ApplyError>) {
+    let result = match &decision.action {
+        Action::CreateNetwork { host } => create_network(ports, world, host).await,
+        Action::CreateRecord { variant } => create_record(ports, world, variant).await,
+        Action::UpdateRecord { record, settings, .. } => {
+            let updated = ports.gitlab.update_record(*record, settings).await;
+            updated.map(|()| (Effect::Done, None)).map_err(ApplyError::from)
+        }
+        Action::DeleteRecord { .. }
+        | Action::Start { .. }
+        | Action::Drain { .. }
+        | Action::Reap { .. }
+        | Action::Sweep { .. } => Ok((Effect::Skipped("not a preparation"), None)),
+    };
+    (decision, result)
+}
+
+async fn create_network(
+    ports: &Ports,
+    world: &World,
+    host: &HostName,
+) -> Result<(Effect, Created), ApplyError> {
+    engine(ports, host)?.create_network(&world.spec.network, &world.spec.instance).await?;
+    Ok((Effect::Done, None))
+}
+
+async fn create_record(
+    ports: &Ports,
+    world: &World,
+    variant: &Variant,
+) -> Result<(Effect, Created), ApplyError> {
+    let no_record = || ApplyError::NoRecord(variant.clone());
+    let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
+    let first = world.architectures(pool).first() == Some(&variant.arch);
+    let record = NewRecord {
+        variant: variant.clone(),
+        installation: world.installation().ok_or_else(no_record)?,
+        scope: pool.scope.clone(),
+        settings: record_settings(pool, variant.arch, first),
+    };
+    let created = ports.gitlab.create_record(&record).await?;
+    Ok((Effect::Recorded(created.id), Some((created.id, created.token))))
+}
+
+/// The record and token that new runners of each variant get: those just made, else the current.
+fn current_records(
+    world: &World,
+    outcomes: &[Outcome],
+    tokens: &mut Tokens,
+) -> BTreeMap<Variant, start::Registration> {
+    let mut records = BTreeMap::new();
+    for (variant, pool) in world.variants() {
+        let made =
+            outcomes.iter().find_map(|outcome| match (&outcome.decision.action, &outcome.result) {
+                (Action::CreateRecord { variant: of }, Ok(Effect::Recorded(id)))
+                    if *of == variant =>
+                {
+                    Some(*id)
+                }
+                _ => None,
+            });
+        let current = made.or_else(|| world.current_record(&variant, pool).map(|record| record.id));
+        if let Some(record) = current
+            && let Some(token) = tokens.find(record)
+        {
+            records.insert(variant, start::Registration { record, token });
+        }
+    }
+    records
+}
+
+/// Everything that is not a preparation.
+async fn act(
+    ports: &Ports,
+    world: &World,
+    records: &BTreeMap<Variant, start::Registration>,
+    decision: Decision,
+) -> (Decision, Result<Effect, ApplyError>) {
+    let result = match &decision.action {
+        Action::Start { host, runner, variant, slot, system_id } => match records.get(variant) {
+            Some(registration) => {
+                let start =
+                    start::Start { host, runner, variant, slot: *slot, system_id, registration };
+                start.run(ports, world).await
+            }
+            None => Err(ApplyError::NoRecord(variant.clone())),
+        },
+        Action::Drain { host, id, .. } => drain(ports, host, id).await,
+        Action::Reap { host, runner, discard_cache, lost_job } => match engine(ports, host) {
+            Ok(engine) => {
+                let reap = reap::Reap {
+                    runner,
+                    discard_cache: *discard_cache,
+                    lost_job: lost_job.as_ref(),
+                };
+                reap.run(ports, world, engine).await
+            }
+            Err(error) => Err(error),
+        },
+        Action::Sweep { leftover } => sweep::sweep(ports, world, records, leftover).await,
+        Action::DeleteRecord { record, .. } => sweep::delete_record(ports, world, *record).await,
+        Action::CreateNetwork { .. }
+        | Action::CreateRecord { .. }
+        | Action::UpdateRecord { .. } => Ok(Effect::Skipped("a preparation")),
+    };
+    (decision, result)
+}
+
+async fn drain(ports: &Ports, host: &HostName, id: &ContainerId) -> Result<Effect, ApplyError> {
+    engine(ports, host)?.drain(id).await?;
+    Ok(Effect::Done)
+}
+
+fn engine<'a>(ports: &'a Ports, host: &HostName) -> Result<&'a dyn Engine, ApplyError> {
+    let engine = ports.engines.get(host).ok_or_else(|| ApplyError::NoHost(host.clone()))?;
+    Ok(engine.as_ref())
+}

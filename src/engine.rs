@@ -48,6 +48,8 @@ pub struct NewRunner {
     pub jobs_max: u32,
     /// The `config.toml`; holds the token.
     pub config: SecretString,
+    /// The authority that signed GitLab's certificate, as PEM; put at [`runner_config::CA_PATH`].
+    pub ca: Option<String>,
 }
 
 /// How an image comes to a host.

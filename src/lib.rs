@@ -17,6 +17,7 @@
 //! - [`source`]: where the spec comes from: a watched file
 //! - [`observe`]: ports to [`world::World`]
 //! - [`apply`]: [`plan::Plan`] to port calls
+//! - [`tokens`]: runner tokens, in memory and in the token cache
 //! - [`clock`]: now and sleep, real and simulated
 //! - [`reconcile`]: the loop: wake, reload, observe, plan, apply, publish
 //! - [`view`]: what was last seen, planned and done, as the structs that are printed
@@ -36,5 +37,6 @@ pub mod reconcile;
 pub mod sandbox;
 pub mod source;
 pub mod spec;
+pub mod tokens;
 pub mod view;
 pub mod world;

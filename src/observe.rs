@@ -1,1 +1,161 @@
-//! observe
+//! The two ports to a [`World`]: what is there, how old each part is, and what could not be read.
+//!
+//! The order of looking is what makes a lost race harmless: per host, what jobs made is read before
+//! the runners, and the queue after both, so that a job that starts in between is seen twice rather
+//! than not at all.
+
+mod gitlab;
+mod host;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::gitlab::Gitlab;
+use crate::spec::{HostName, Spec};
+use crate::tokens::Tokens;
+use crate::world::{
+    Cause, Host, JobId, Memory, Observed, Phase, Queue, Record, World, leftovers, note_unclaimed,
+    phases,
+};
+
+/// The two ports: GitLab, and an engine per declared host.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// GitLab.
+    pub gitlab: Arc<dyn Gitlab>,
+    /// The engines, by host.
+    pub engines: BTreeMap<HostName, Arc<dyn Engine>>,
+    /// The authority that signed GitLab's certificate, as PEM, for the runners.
+    pub ca: Option<String>,
+}
+
+/// Looks at both ports, again and again, and remembers what was last seen.
+#[derive(Debug)]
+pub struct Observer {
+    clock: Clock,
+    hosts: BTreeMap<HostName, Host>,
+    queue: Observed<Queue>,
+    records: Observed<Vec<Record>>,
+    gitlab: gitlab::GitlabSide,
+}
+
+impl Observer {
+    /// Has seen nothing yet.
+    pub fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        let unread = || Arc::from("not read yet");
+        Self {
+            clock,
+            hosts: BTreeMap::new(),
+            queue: Observed::Unknown { since: now, error: unread(), last: None },
+            records: Observed::Unknown { since: now, error: unread(), last: None },
+            gitlab: gitlab::GitlabSide::default(),
+        }
+    }
+
+    /// The next look asks GitLab anew what server and token these are.
+    pub fn reconnect(&mut self) {
+        self.gitlab = gitlab::GitlabSide::default();
+    }
+
+    /// One look at everything. `memory` is brought up to what was seen.
+    pub async fn look(
+        &mut self,
+        ports: &Ports,
+        spec: &Arc<Spec>,
+        tokens: &mut Tokens,
+        memory: &mut Memory,
+    ) -> World {
+        self.look_at_hosts(ports, spec).await;
+        let mut world = World {
+            now: self.clock.now(),
+            spec: Arc::clone(spec),
+            queue: self.queue.clone(),
+            records: self.records.clone(),
+            hosts: self.hosts.clone(),
+            memory: Memory::default(),
+        };
+        let records = self.gitlab.records(ports, &world, tokens).await;
+        self.records = self.records.clone().next(self.clock.now(), records);
+        let queue = self.gitlab.queue(ports).await;
+        self.queue = self.queue.clone().next(self.clock.now(), queue);
+        world.records = self.records.clone();
+        world.queue = self.queue.clone();
+        drop_taken_jobs(&mut world);
+        world.now = self.clock.now();
+        remember(&mut world, memory);
+        world
+    }
+
+    async fn look_at_hosts(&mut self, ports: &Ports, spec: &Arc<Spec>) {
+        let looks = ports.engines.iter().map(|(name, engine)| {
+            let last = self.hosts.get(name).and_then(|host| host.state.last());
+            async move { (name.clone(), host::look(engine.as_ref(), spec, last).await) }
+        });
+        let looks = join_all(looks).await;
+        let now = self.clock.now();
+        let mut before = std::mem::take(&mut self.hosts);
+        for (name, read) in looks {
+            let unread =
+                || Observed::Unknown { since: now, error: "not read yet".into(), last: None };
+            let state = before.remove(&name).map_or_else(unread, |host| host.state);
+            let read = read.map_err(|error| Arc::from(error.to_string()));
+            self.hosts.insert(name, Host { state: state.next(now, read) });
+        }
+    }
+}
+
+/// A job that has a container, or that a runner's log says was picked up, is not pending.
+fn drop_taken_jobs(world: &mut World) {
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let taken: BTreeSet<JobId> = states
+        .flat_map(|state| {
+            let containers = state.jobs.containers.iter().filter(|container| container.running);
+            let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
+            containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))
+        })
+        .collect();
+    if let Observed::Known { value, .. } = &mut world.queue {
+        value.jobs.retain(|job| !taken.contains(&job.id));
+    }
+}
+
+/// Brings the memory up to the world, and the world's memory up to that.
+fn remember(world: &mut World, memory: &mut Memory) {
+    world.memory = std::mem::take(memory);
+    let mut updated = world.memory.clone();
+    let views = phases(world);
+    let present: BTreeSet<_> = views.iter().map(|view| view.runner.id.clone()).collect();
+    if world.all_hosts_known() {
+        updated.draining.retain(|id, _| present.contains(id));
+        updated.contacted.retain(|id| present.contains(id));
+    }
+    for view in &views {
+        if matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. }) {
+            updated.contacted.insert(view.runner.id.clone());
+            let worked = |cause: Cause| matches!(cause, Cause::Start | Cause::Runner);
+            let variant = &view.runner.variant;
+            if updated.backoffs.get(variant).is_some_and(|backoff| worked(backoff.cause)) {
+                updated.backoffs.remove(variant);
+            }
+        }
+    }
+    let minute = jiff::SignedDuration::from_mins(1);
+    updated.starts.retain(|at| world.now.duration_since(*at).abs() < minute);
+    updated.taken.retain(|_, until| *until > world.now);
+    updated.in_doubt.retain(|_, (host, at)| {
+        let seen_since = world.hosts.get(host).is_some_and(
+            |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),
+        );
+        !seen_since
+    });
+    note_unclaimed(world, &mut updated);
+    world.memory = updated.clone();
+    // What this look finds counts at the next one.
+    updated.leftovers = leftovers(world);
+    *memory = updated;
+}

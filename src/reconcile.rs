@@ -1,1 +1,160 @@
-//! reconcile
+//! The loop: wake, reload, observe, plan, apply, publish.
+//!
+//! Level-triggered: each tick decides again from a fresh look, so nothing is lost with a wake-up,
+//! a crash or a failed action. One task owns all state; others read the published [`View`].
+
+mod images;
+mod journal;
+mod remember;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::apply::{Effect, Outcome, apply};
+use crate::clock::Clock;
+use crate::observe::{Observer, Ports};
+use crate::plan::{Plan, plan};
+use crate::tokens::Tokens;
+use crate::view::{SpecInfo, View};
+use crate::world::{Memory, World};
+
+/// Observes, plans and applies, tick by tick.
+#[derive(Debug)]
+pub struct Controller {
+    ports: Ports,
+    clock: Clock,
+    info: SpecInfo,
+    observer: Observer,
+    memory: Memory,
+    tokens: Tokens,
+    images: images::Images,
+    journal: journal::Journal,
+    views: watch::Sender<Option<Arc<View>>>,
+}
+
+/// What one tick did.
+#[derive(Debug)]
+pub struct Tick {
+    /// What was seen and planned.
+    pub view: Arc<View>,
+    /// What came of it.
+    pub outcomes: Vec<Outcome>,
+    /// The plan was empty, everything could be read, and nothing waits for a second look.
+    pub settled: bool,
+}
+
+impl Tick {
+    /// Something was done, and nothing failed: the next look is worth taking soon.
+    pub fn made_progress(&self) -> bool {
+        let done = |outcome: &Outcome| matches!(outcome.result, Ok(ref effect) if !matches!(effect, Effect::Skipped(_)));
+        !self.outcomes.is_empty() && self.outcomes.iter().all(done)
+    }
+
+    /// A decision could not be carried out.
+    pub fn failed(&self) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.result.is_err())
+    }
+}
+
+impl Controller {
+    /// Has looked at nothing yet.
+    pub fn new(ports: Ports, clock: Clock, info: SpecInfo) -> Self {
+        let cache = info.spec.gitlab.token_cache.as_deref();
+        Self {
+            observer: Observer::new(clock.clone()),
+            memory: Memory::default(),
+            tokens: Tokens::new(&info.spec.instance, cache),
+            images: images::Images::default(),
+            journal: journal::Journal::default(),
+            views: watch::Sender::new(None),
+            ports,
+            clock,
+            info,
+        }
+    }
+
+    /// The newest view, as ticks publish it.
+    pub fn views(&self) -> watch::Receiver<Option<Arc<View>>> {
+        self.views.subscribe()
+    }
+
+    /// The ports in use.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Uses other ports from now on: the spec reaches GitLab or a host in another way.
+    pub fn reconnect(&mut self, ports: Ports) {
+        self.ports = ports;
+        self.observer.reconnect();
+    }
+
+    /// Takes up a spec, or what is now said of the one in force.
+    pub fn adopt(&mut self, info: SpecInfo) {
+        if !Arc::ptr_eq(&info.spec, &self.info.spec) {
+            let cache = info.spec.gitlab.token_cache.as_deref();
+            self.tokens.move_cache(&info.spec.instance, cache);
+            // What failed under the old spec may work under the new one.
+            self.memory.backoffs.clear();
+            self.images = images::Images::default();
+        }
+        self.info = info;
+    }
+
+    /// Observes and plans; changes nothing.
+    pub async fn look(&mut self) -> View {
+        let before = self.ports.gitlab.requests();
+        let world = self.observe().await;
+        let plan = plan(&world);
+        self.view(world, plan, before)
+    }
+
+    /// Observes, plans, applies and publishes.
+    pub async fn tick(&mut self) -> Tick {
+        let before = self.ports.gitlab.requests();
+        let mut world = self.observe().await;
+        self.images.keep(&self.ports, &world, &self.clock).await;
+        self.note_images(&mut world);
+        let plan = plan(&world);
+        let view = Arc::new(self.view(world, plan, before));
+        self.journal.say_view(&view);
+        self.views.send_replace(Some(Arc::clone(&view)));
+        let plan = Plan::clone(&view.plan);
+        let outcomes = apply(&self.ports, &view.world, plan, &mut self.tokens).await;
+        self.journal.say_outcomes(&outcomes);
+        remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
+        let settled = outcomes.is_empty()
+            && self.memory.pulling.is_empty()
+            && self.memory.leftovers.is_subset(&view.world.memory.leftovers)
+            && is_known(&view.world);
+        Tick { view, outcomes, settled }
+    }
+
+    async fn observe(&mut self) -> World {
+        self.observer.look(&self.ports, &self.info.spec, &mut self.tokens, &mut self.memory).await
+    }
+
+    /// Images that are being pulled hold up the starts that need them, and nothing else.
+    fn note_images(&mut self, world: &mut World) {
+        let failed = self.images.take_failures();
+        remember::image_failures(&mut self.memory, world, failed);
+        self.memory.pulling = self.images.pulling();
+        world.memory.pulling.clone_from(&self.memory.pulling);
+        world.memory.backoffs.clone_from(&self.memory.backoffs);
+    }
+
+    fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {
+        View {
+            world: Arc::new(world),
+            plan: Arc::new(plan),
+            spec: self.info.clone(),
+            requests: self.ports.gitlab.requests().saturating_sub(requests_before),
+            gitlab_url: self.ports.gitlab.url().to_owned(),
+        }
+    }
+}
+
+fn is_known(world: &World) -> bool {
+    world.queue.known().is_some() && world.records.known().is_some() && world.all_hosts_known()
+}

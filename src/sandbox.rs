@@ -1,1 +1,4 @@
 //! sandbox
+
+pub mod engine;
+pub mod runner;

@@ -1,1 +1,33 @@
-//! source
+//! Where the spec comes from: a file, with the variables and the files that it names.
+//!
+//! A load reads all of it anew and takes it whole or not at all. [`SpecSource`] keeps the last good
+//! spec in force while the file is wrong, half-written or gone, and remembers what is wrong with
+//! it. [`Watch`] says when to look again; SIGHUP and `POST /reload` do the same. [`InstanceLock`]
+//! sees to it that one instance has one AutoGit on this machine.
+//!
+//! A file is good or not by what it says; whether GitLab and the hosts it names can be reached is
+//! not asked here. What a reload never does: take half of a file, or another instance's.
+
+mod credentials;
+mod env_file;
+mod environment;
+mod error;
+mod events;
+mod file;
+mod in_force;
+mod load;
+mod location;
+mod lock;
+mod mount;
+mod trail;
+mod watch;
+
+pub use env_file::{EnvFileError, LineFault, LineProblem, parse as parse_env_file};
+pub use environment::{Environment, Variables};
+pub use error::{LoadError, NamedFileError, Warning};
+pub use file::{FileError, FileProblem};
+pub use in_force::{PendingFault, Refusal, Reloaded, SpecSource};
+pub use load::{Loaded, load, read};
+pub use location::{UnsupportedSource, file_named};
+pub use lock::{InstanceLock, LockError, lock_folders};
+pub use watch::{Pace, Seeing, Watch};

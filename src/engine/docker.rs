@@ -1,1 +1,190 @@
-//! Docker by bollard.
+//! The [`Engine`] port by Docker's API, through bollard.
+//!
+//! Checked against Engine 20.10 (API 1.41); newer ones are spoken to as bollard knows them. It
+//! never runs a command in a container, never kills a runner and never removes by force. Nothing
+//! here decides: each method is one thing asked of the engine, with its own time limit.
+
+mod archive;
+mod client;
+mod create;
+mod endpoint;
+mod events;
+mod failure;
+mod images;
+mod info;
+mod jobs;
+mod labels;
+mod lifecycle;
+mod log_line;
+mod logs;
+mod networks;
+mod registry;
+mod runners;
+mod socket;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use super::{Engine, EngineError, ImageRequest, NewRunner};
+use crate::clock::Clock;
+use crate::spec::{InstanceName, TlsSpec};
+use crate::world::{
+    ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
+    Runner, RunnerLog, SystemId,
+};
+use client::Client;
+use endpoint::Endpoint;
+
+/// How an engine is reached, and what of this machine that needs.
+#[derive(Debug, Clone)]
+pub struct DockerSettings {
+    /// `hosts.<host>.docker`: `unix://`, `tcp://` or `ssh://`.
+    pub endpoint: Option<String>,
+    /// `DOCKER_HOST`, which counts where the spec names no endpoint.
+    pub docker_host: Option<String>,
+    /// The client's certificates, for `tcp://`.
+    pub tls: Option<TlsSpec>,
+    /// The engine's socket as that host sees it; `None`: found.
+    pub socket: Option<PathBuf>,
+    /// The user's home, where Docker Desktop's socket and Docker's own config are looked for.
+    pub home: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, where sockets of engines without root are looked for.
+    pub xdg_runtime_dir: Option<PathBuf>,
+    /// Docker's own `config.json`, for registry credentials; `None`: the one in `home`.
+    pub docker_config: Option<PathBuf>,
+    /// The source of time.
+    pub clock: Clock,
+}
+
+/// A Docker Engine.
+#[derive(Debug)]
+pub struct DockerEngine {
+    client: Arc<Client>,
+    runners: runners::Inspected,
+    logs: logs::Readers,
+    pulls: images::Pulls,
+    socket: socket::Found,
+}
+
+impl DockerEngine {
+    /// The engine that `settings` name.
+    ///
+    /// Nothing is sent yet: an engine that is down is told by each call, and is used as soon as it
+    /// is up. Errors: [`EngineError::Unreachable`] if the endpoint is none that AutoGit speaks.
+    pub fn connect(settings: DockerSettings) -> Result<Self, EngineError> {
+        let endpoint = Endpoint::resolve(&settings)?;
+        let config = settings.docker_config.clone().or_else(|| {
+            settings.home.as_ref().map(|home| home.join(".docker").join("config.json"))
+        });
+        Ok(Self {
+            client: Arc::new(Client::new(endpoint, settings.clock)),
+            runners: runners::Inspected::default(),
+            logs: logs::Readers::default(),
+            pulls: images::Pulls::new(config),
+            socket: socket::Found::new(settings.socket),
+        })
+    }
+
+    /// The endpoint, for the operator.
+    pub fn endpoint(&self) -> String {
+        self.client.endpoint().to_string()
+    }
+}
+
+#[async_trait]
+impl Engine for DockerEngine {
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        info::info(&self.client).await
+    }
+
+    async fn jobs(&self) -> Result<JobObjects, EngineError> {
+        jobs::list(&self.client).await
+    }
+
+    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+        let runners = runners::list(&self.client, &self.runners, instance).await?;
+        self.logs.keep_only(&runners);
+        Ok(runners)
+    }
+
+    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+        self.logs.read(&self.client, id).await
+    }
+
+    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
+        logs::tail(&self.client, id, lines).await
+    }
+
+    async fn network(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Option<NetworkState>, EngineError> {
+        networks::find(&self.client, name, instance).await
+    }
+
+    async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
+        networks::create(&self.client, name, instance).await
+    }
+
+    async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
+        self.pulls.ensure(&self.client, request).await
+    }
+
+    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+        let socket = self.socket.path(&self.client).await?;
+        create::create(&self.client, runner, &socket).await
+    }
+
+    async fn with_system_id(
+        &self,
+        instance: &InstanceName,
+        system_id: &SystemId,
+    ) -> Result<Vec<ContainerId>, EngineError> {
+        runners::with_system_id(&self.client, instance, system_id).await
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+        lifecycle::start(&self.client, id).await
+    }
+
+    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+        lifecycle::drain(&self.client, id).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+        lifecycle::remove(&self.client, id).await
+    }
+
+    async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
+        jobs::remove_container(&self.client, container).await
+    }
+
+    async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
+        jobs::remove_volume(&self.client, volume).await
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
+        networks::remove(&self.client, id).await
+    }
+
+    async fn remove_job_network(&self, network: &JobNetworkObject) -> Result<(), EngineError> {
+        networks::remove_of_job(&self.client, network).await
+    }
+
+    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
+        archive::read_config(&self.client, id).await
+    }
+
+    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
+        events::watch(&self.client, instance, wake).await;
+    }
+
+    async fn socket(&self) -> Result<PathBuf, EngineError> {
+        self.socket.path(&self.client).await
+    }
+}

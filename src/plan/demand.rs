@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::draft::{Draft, Line};
 use super::{Facts, HeldJob, JobHold, Rule};
 use crate::spec::HostName;
-use crate::world::{Job, Misfit, Slot};
+use crate::world::{Job, Misfit, Observed, Slot, World};
 
 /// Jobs that the same variants may take.
 struct Class {
@@ -28,7 +28,7 @@ struct Share {
 pub(super) fn serve_demand(draft: &mut Draft<'_>) {
     draft.count_supply();
     let Some(queue) = draft.world.queue.known() else { return };
-    let (mut classes, order) = classify(&queue.jobs, &draft.lines);
+    let (mut classes, order) = classify(draft.world, &queue.jobs, &draft.lines);
     let mut shares: Vec<Share> = draft.lines.iter().map(|_| Share::default()).collect();
     for (job, class) in order {
         let Some(class) = classes.get_mut(class) else { continue };
@@ -44,8 +44,13 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
 }
 
 /// The classes, and the jobs in the order of serving, each with its class.
-fn classify<'j>(jobs: &'j [Job], lines: &[Line<'_>]) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
+fn classify<'j>(
+    world: &World,
+    jobs: &'j [Job],
+    lines: &[Line<'_>],
+) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
     type Key<'k> = (&'k BTreeSet<String>, Option<&'k str>, [Option<bool>; 3]);
+    let unseen = unseen_pools(world);
     let scoped = lines.iter().any(|line| line.offer.pool.scope != crate::spec::Scope::Instance);
     let mut classes: Vec<Class> = Vec::new();
     let mut known: BTreeMap<Key<'j>, usize> = BTreeMap::new();
@@ -54,7 +59,7 @@ fn classify<'j>(jobs: &'j [Job], lines: &[Line<'_>]) -> (Vec<Class>, Vec<(&'j Jo
         let facts = [job.protected, job.instance_runners, job.group_runners];
         let key = (&*job.tags, scoped.then_some(&*job.project_path), facts);
         let index = *known.entry(key).or_insert_with(|| {
-            classes.push(Class::of(job, lines));
+            classes.push(Class::of(job, lines, unseen.as_ref()));
             classes.len() - 1
         });
         order.push((job, index));
@@ -65,7 +70,7 @@ fn classify<'j>(jobs: &'j [Job], lines: &[Line<'_>]) -> (Vec<Class>, Vec<(&'j Jo
 }
 
 impl Class {
-    fn of(job: &Job, lines: &[Line<'_>]) -> Self {
+    fn of(job: &Job, lines: &[Line<'_>], unseen: Option<&Arc<JobHold>>) -> Self {
         let mut fitting = Vec::new();
         let mut nearest: Option<(Misfit, &Line<'_>)> = None;
         for (index, line) in lines.iter().enumerate() {
@@ -81,12 +86,26 @@ impl Class {
         let best = fitting.first().and_then(|(_, index)| lines.get(*index));
         let priority = best.map_or(0, |line| line.offer.pool.priority);
         let candidates = if fitting.is_empty() {
-            Err(Arc::new(misfit_hold(job, nearest)))
+            Err(unseen.map_or_else(|| Arc::new(misfit_hold(job, nearest)), Arc::clone))
         } else {
             Ok(fitting.into_iter().map(|(_, index)| index).collect())
         };
         Self { candidates, priority, exhausted: None }
     }
+}
+
+/// Pools take their architectures from hosts; while such a host was never read, nobody knows what
+/// they would take.
+fn unseen_pools(world: &World) -> Option<Arc<JobHold>> {
+    let mut pools = world.spec.pools.iter().filter(|pool| pool.enabled);
+    pools.find(|pool| world.architectures(pool).is_empty())?;
+    let unread = world.hosts.iter().find_map(|(name, host)| match &host.state {
+        Observed::Unknown { error, .. } => {
+            Some(format!("host `{name}` could not be read: {error}"))
+        }
+        Observed::Known { .. } => None,
+    })?;
+    Some(Arc::new(JobHold::Unseen { what: unread.into() }))
 }
 
 /// Among lacking tags, the fewer are nearer; else the order of [`Misfit`].

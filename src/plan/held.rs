@@ -85,6 +85,13 @@ pub enum JobHold {
         /// What, and why.
         what: Arc<str>,
     },
+    /// The runner's image is on its way.
+    ImagePull {
+        /// To where.
+        host: HostName,
+        /// The image.
+        image: String,
+    },
     /// Another installation's record stands under the variant's name.
     ForeignRecord {
         /// The variant.
@@ -119,6 +126,7 @@ impl JobHold {
             Self::Unclaimed { .. } => "unclaimed",
             Self::Starting { .. } => "starting",
             Self::Unseen { .. } => "unseen",
+            Self::ImagePull { .. } => "image-pull",
             Self::ForeignRecord { .. } => "foreign-record",
         }
     }
@@ -152,6 +160,7 @@ impl fmt::Display for JobHold {
             ),
             Self::Starting { variant } => write!(f, "a runner of `{variant}` is starting"),
             Self::Unseen { what } => f.write_str(what),
+            Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
             Self::ForeignRecord { variant } => write!(
                 f,
                 "another installation registered `{variant}` under this name; hint: set `instance:` to a name of your own"

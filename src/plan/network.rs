@@ -7,9 +7,9 @@ use super::{Action, Facts, Rule};
 use crate::spec::HostName;
 
 pub(super) fn create_networks(draft: &mut Draft<'_>) {
-    let starts = draft.plan.decisions.iter().filter_map(|decision| match &decision.action {
-        Action::Start { host, .. } => Some(host.clone()),
-        _ => None,
+    let starts = draft.plan.decisions.iter().filter_map(|decision| {
+        let Action::Start { host, .. } = &decision.action else { return None };
+        Some(host.clone())
     });
     let hosts: BTreeSet<HostName> = starts.collect();
     for host in hosts {

@@ -25,7 +25,11 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
                     lost_job(view.runner, code, left),
                 )
             }
-            _ => continue,
+            Phase::Starting { .. }
+            | Phase::Idle { .. }
+            | Phase::Busy { .. }
+            | Phase::Draining { .. }
+            | Phase::Failed { .. } => continue,
         };
         reaps.push((reap(world, view, lost_job), rule, facts, &view.runner.id));
     }
@@ -62,8 +66,10 @@ fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer]) -> Option<LostJo
     let by_container = left.iter().find_map(|container| {
         container.job.map(|id| LostJob { id, url: container.job_url.clone() })
     });
-    let log = runner.log.as_ref().filter(|_| code != 0)?;
-    let (id, received) = log.received.unzip();
-    let unfinished = received > log.ended;
-    by_container.or_else(|| id.filter(|_| unfinished).map(|id| LostJob { id, url: None }))
+    let by_log = || {
+        let log = runner.log.as_ref().filter(|_| code != 0)?;
+        let (id, received) = log.received?;
+        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None })
+    };
+    by_container.or_else(by_log)
 }

@@ -163,6 +163,11 @@ impl Room {
                 hold.get_or_insert(JobHold::Unseen { what });
                 continue;
             }
+            if world.memory.pulling.contains(&(name.clone(), offer.pool.runner_image.clone())) {
+                let image = offer.pool.runner_image.clone();
+                hold.get_or_insert(JobHold::ImagePull { host: name.clone(), image });
+                continue;
+            }
             match self.hosts.get(name).and_then(|room| room.lacks(Cost::of(offer.pool))) {
                 None => return Ok(name.clone()),
                 Some(lacks) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),
@@ -179,11 +184,12 @@ impl Room {
     fn free_slot(&mut self, world: &World, variant: &Variant) -> Slot {
         let taken = self.slots.entry(variant.clone()).or_default();
         let instance = &world.spec.instance;
-        let in_doubt = |slot| {
+        let memory = &world.memory;
+        let avoided = |slot| {
             let name = crate::world::RunnerName::new(instance, variant, slot);
-            world.memory.in_doubt.contains_key(&name)
+            memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
         };
-        let free = (0..).map(Slot).find(|slot| !taken.contains(slot) && !in_doubt(*slot));
+        let free = (0..u32::MAX).map(Slot).find(|slot| !taken.contains(slot) && !avoided(*slot));
         let slot = free.unwrap_or(Slot(u32::MAX));
         taken.insert(slot);
         slot

@@ -16,12 +16,10 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
             continue;
         }
         let facts = Facts::Leftover { what: words(&leftover) };
-        let record = match &leftover {
-            Leftover::Record(id) => {
-                world.records.known().and_then(|rows| rows.iter().find(|row| row.id == *id))
-            }
-            _ => None,
-        };
+        let record = world
+            .records
+            .known()
+            .and_then(|rows| rows.iter().find(|row| leftover == Leftover::Record(row.id)));
         let action = match record {
             Some(record) => {
                 Action::DeleteRecord { variant: record.variant.clone(), record: record.id }

@@ -123,7 +123,9 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
                 let rows = gone_rows.into_iter();
                 found.extend(rows.map(|row| Leftover::Manager(record.id, row.system_id.clone())));
             }
-        } else if !gone.in_use(world, record) && others.iter().all(|row| is_silent(world, row)) {
+        } else if !GoneRunners::in_use(world, record)
+            && others.iter().all(|row| is_silent(world, row))
+        {
             found.insert(Leftover::Record(record.id));
         }
     }
@@ -173,7 +175,7 @@ impl GoneRunners {
     }
 
     /// A container of any state still has the record's token.
-    fn in_use(&self, world: &World, record: &Record) -> bool {
+    fn in_use(world: &World, record: &Record) -> bool {
         let states = world.hosts.values().filter_map(|host| host.state.known());
         states
             .flat_map(|state| &state.runners)

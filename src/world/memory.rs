@@ -22,6 +22,10 @@ pub struct Memory {
     pub leftovers: BTreeSet<Leftover>,
     /// Slots whose engine call timed out, and when.
     pub in_doubt: BTreeMap<RunnerName, (HostName, Timestamp)>,
+    /// Slots whose name a container has that is not theirs, and until when they are left alone.
+    pub taken: BTreeMap<RunnerName, Timestamp>,
+    /// Images that are being pulled, by host.
+    pub pulling: BTreeSet<(HostName, String)>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
 }

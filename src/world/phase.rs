@@ -10,6 +10,9 @@ use crate::spec::HostName;
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
 const PICK_UP_MAX: SignedDuration = SignedDuration::from_secs(120);
 
+/// How far a corrected time may be off: GitLab tells its own to the second.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
+
 /// What a runner does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
@@ -178,9 +181,9 @@ impl<'a> Managers<'a> {
     /// A row from before this container's start speaks of its predecessor in the slot.
     fn contact(&self, world: &World, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
         let rows = self.rows.get(&runner.record);
-        let row = rows
-            .and_then(|rows| rows.get(&runner.system_id).copied())
-            .filter(|row| row.contacted_at.is_some_and(|at| at >= started_at));
+        let row = rows.and_then(|rows| rows.get(&runner.system_id).copied()).filter(|row| {
+            row.contacted_at.is_some_and(|at| started_at.duration_since(at) <= CLOCK_ERROR)
+        });
         let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
         if row.is_some() || worked || world.memory.contacted.contains(&runner.id) {
             Contact::Made(row)

@@ -1,0 +1,87 @@
+//! Cleaning up after a runner, in an order in which each step is safe to repeat: report the lost
+//! job → job containers → volumes and networks → the manager's row → the container, last, because
+//! it holds the slot and says what is still to be done.
+
+use super::{ApplyError, Effect};
+use crate::engine::Engine;
+use crate::engine::runner_config;
+use crate::observe::Ports;
+use crate::plan::LostJob;
+use crate::world::{ContainerState, JobObjects, Runner, SystemId, World};
+
+/// Lines of the log of a runner that failed which are kept in ours.
+const TAIL_LINES: usize = 20;
+
+/// A runner that ended, or never ran.
+pub(super) struct Reap<'a> {
+    pub(super) runner: &'a Runner,
+    pub(super) discard_cache: bool,
+    pub(super) lost_job: Option<&'a LostJob>,
+}
+
+impl Reap<'_> {
+    pub(super) async fn run(
+        &self,
+        ports: &Ports,
+        world: &World,
+        engine: &dyn Engine,
+    ) -> Result<Effect, ApplyError> {
+        let Runner { id, system_id, .. } = self.runner;
+        let holders = engine.with_system_id(&world.spec.instance, system_id).await?;
+        let ended = self.runner.state != ContainerState::Created;
+        if ended {
+            // A person may have started it again, or another container may have the slot.
+            if !holders.is_empty() {
+                return Ok(Effect::Skipped("a living container has its slot"));
+            }
+            self.report(engine).await;
+            remove_job_objects(engine, system_id, self.discard_cache).await?;
+            self.remove_manager(ports, engine).await?;
+        }
+        engine.remove_container(id).await?;
+        Ok(Effect::Done)
+    }
+
+    /// Says what is lost, and what the runner said last if it failed.
+    async fn report(&self, engine: &dyn Engine) {
+        let runner = &self.runner.name;
+        if let Some(LostJob { id, url }) = self.lost_job {
+            let url = url.as_deref().unwrap_or("unknown");
+            tracing::warn!(%runner, job = %id, url, "the runner ended while it had this job; GitLab shows it as running for up to an hour\nhint: retry the job in GitLab");
+        }
+        let ContainerState::Exited { code, .. } = self.runner.state else { return };
+        if code != 0 {
+            let tail = engine.log_tail(&self.runner.id, TAIL_LINES).await.unwrap_or_default();
+            tracing::warn!(%runner, code, log = tail.join("\n"), "the runner ended with an error");
+        }
+    }
+
+    /// The row of this runner at GitLab; its token is in its own files.
+    async fn remove_manager(&self, ports: &Ports, engine: &dyn Engine) -> Result<(), ApplyError> {
+        let config = engine.read_config(&self.runner.id).await?;
+        if let Some(token) = runner_config::token_of(&config) {
+            ports.gitlab.delete_manager(&token, &self.runner.system_id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what jobs of that runner left: containers, then volumes, then networks, as seen now.
+async fn remove_job_objects(
+    engine: &dyn Engine,
+    system_id: &SystemId,
+    discard_cache: bool,
+) -> Result<(), ApplyError> {
+    let JobObjects { containers, volumes, networks } = engine.jobs().await?;
+    for container in containers.iter().filter(|container| container.system_id == *system_id) {
+        engine.remove_job_container(container).await?;
+    }
+    let volumes = volumes.iter().filter(|volume| volume.system_id == *system_id);
+    for volume in volumes.filter(|volume| discard_cache || !volume.reusable) {
+        engine.remove_job_volume(volume).await?;
+    }
+    for network in networks.iter().filter(|network| network.system_id == *system_id) {
+        engine.remove_job_network(network).await?;
+    }
+    Ok(())
+}

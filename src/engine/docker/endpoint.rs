@@ -1,0 +1,212 @@
+//! Where the engine is asked, and how a client for it is opened.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bollard::errors::Error;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use http::header::HeaderValue;
+
+use super::DockerSettings;
+use crate::engine::EngineError;
+use crate::spec::TlsSpec;
+
+/// bollard's own limit, in seconds; only to be longer than each of ours, which say what was
+/// attempted.
+const BOLLARD_LIMIT: u64 = 3600;
+
+/// Where Docker and Podman listen when they run as root, in order of trying.
+const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+
+/// An engine's address.
+#[derive(Debug, Clone)]
+pub(super) enum Endpoint {
+    /// The first of these sockets that exists when a call needs it.
+    FirstOf(Vec<PathBuf>),
+    /// A socket.
+    Unix(PathBuf),
+    /// Plain HTTP, by host and port.
+    Http(String),
+    /// HTTP with client certificates, by host and port.
+    Tls(String, TlsSpec),
+    /// `docker system dial-stdio` over ssh, by its URL.
+    Ssh(String),
+}
+
+impl Endpoint {
+    /// The spec's endpoint, else `DOCKER_HOST`, else the usual sockets.
+    pub(super) fn resolve(settings: &DockerSettings) -> Result<Self, EngineError> {
+        let given = settings.endpoint.as_deref().or(settings.docker_host.as_deref());
+        match given.filter(|given| !given.is_empty()) {
+            Some(given) => Self::parse(given, settings.tls.as_ref()),
+            None => Ok(Self::FirstOf(usual_sockets(settings))),
+        }
+    }
+
+    fn parse(given: &str, tls: Option<&TlsSpec>) -> Result<Self, EngineError> {
+        let unreachable = |problem: &str| EngineError::Unreachable {
+            endpoint: given.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let (scheme, rest) = given.split_once("://").unwrap_or(("", given));
+        let rest = rest.trim_end_matches('/');
+        if rest.is_empty() {
+            return Err(unreachable("the address is empty"));
+        }
+        match (scheme, tls) {
+            ("unix", _) if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
+            ("unix", _) => Err(unreachable("a socket's path starts with `/`")),
+            ("tcp" | "http", None) => Ok(Self::Http(with_port(rest, 2375))),
+            ("tcp" | "https", Some(tls)) => Ok(Self::Tls(with_port(rest, 2376), tls.clone())),
+            ("https", None) => Err(unreachable("`tls` with `ca`, `cert` and `key` is missing")),
+            ("ssh", _) => Ok(Self::Ssh(format!("ssh://{rest}"))),
+            _ => Err(unreachable("use unix://, tcp:// or ssh://")),
+        }
+    }
+
+    /// The socket, where it is one.
+    pub(super) fn unix_path(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) => Some(path),
+            Self::FirstOf(paths) => first_existing(paths),
+            Self::Http(_) | Self::Tls(..) | Self::Ssh(_) => None,
+        }
+    }
+
+    /// A client; no connection is made yet, but sockets and certificates have to exist.
+    pub(super) fn open(&self) -> Result<Docker, Error> {
+        let docker = match self {
+            Self::Unix(path) => open_unix(path)?,
+            Self::FirstOf(paths) => match first_existing(paths) {
+                Some(path) => open_unix(path)?,
+                None => return Err(Error::SocketNotFoundError(self.to_string())),
+            },
+            Self::Http(address) => {
+                Docker::connect_with_http(address, BOLLARD_LIMIT, API_DEFAULT_VERSION)?
+            }
+            Self::Tls(address, TlsSpec { ca, cert, key }) => {
+                // A second installation of the same provider is refused, and is no fault.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                Docker::connect_with_ssl(
+                    address,
+                    key,
+                    cert,
+                    ca,
+                    BOLLARD_LIMIT,
+                    API_DEFAULT_VERSION,
+                )?
+            }
+            Self::Ssh(url) => {
+                Docker::connect_with_ssh(url, BOLLARD_LIMIT, API_DEFAULT_VERSION, None)?
+            }
+        };
+        Ok(docker.with_request_modifier(with_url_safe_credentials))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Http(address) | Self::Tls(address, _) => write!(f, "tcp://{address}"),
+            Self::Ssh(url) => f.write_str(url),
+            Self::FirstOf(paths) => {
+                if let Some(path) = first_existing(paths) {
+                    return write!(f, "unix://{}", path.display());
+                }
+                let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+                f.write_str(&paths.join(", "))
+            }
+        }
+    }
+}
+
+fn usual_sockets(settings: &DockerSettings) -> Vec<PathBuf> {
+    let [docker, podman] = SOCKETS.map(PathBuf::from);
+    let runtime = settings.xdg_runtime_dir.as_ref();
+    let mut sockets = vec![docker];
+    sockets.extend(runtime.map(|folder| folder.join("docker.sock")));
+    sockets.extend(settings.home.as_ref().map(|home| home.join(".docker/run/docker.sock")));
+    sockets.extend(runtime.map(|folder| folder.join("podman/podman.sock")));
+    sockets.push(podman);
+    sockets
+}
+
+fn first_existing(paths: &[PathBuf]) -> Option<&Path> {
+    paths.iter().find(|path| path.exists()).map(PathBuf::as_path)
+}
+
+fn open_unix(path: &Path) -> Result<Docker, Error> {
+    Docker::connect_with_unix(&path.to_string_lossy(), BOLLARD_LIMIT, API_DEFAULT_VERSION)
+}
+
+/// Docker's own ports, for an address that names none.
+fn with_port(address: &str, port: u16) -> String {
+    let after_ipv6 = address.rsplit(']').next().unwrap_or(address);
+    if after_ipv6.contains(':') { address.to_owned() } else { format!("{address}:{port}") }
+}
+
+/// bollard 0.21 writes registry credentials in the plain base64 alphabet, but Docker reads the
+/// URL-safe one, and goes on without credentials where it cannot.
+fn with_url_safe_credentials(mut request: bollard::BollardRequest) -> bollard::BollardRequest {
+    const HEADER: &str = "x-registry-auth";
+    if let Some(value) = request.headers().get(HEADER).and_then(|value| value.to_str().ok())
+        && let Ok(mut value) = HeaderValue::from_str(&value.replace('+', "-").replace('/', "_"))
+    {
+        value.set_sensitive(true);
+        request.headers_mut().insert(HEADER, value);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    fn resolved(endpoint: Option<&str>, docker_host: Option<&str>) -> Result<String, String> {
+        let settings = DockerSettings {
+            endpoint: endpoint.map(str::to_owned),
+            docker_host: docker_host.map(str::to_owned),
+            tls: None,
+            socket: None,
+            home: None,
+            xdg_runtime_dir: Some("/nowhere".into()),
+            docker_config: None,
+            clock: Clock::system(),
+        };
+        let endpoint = Endpoint::resolve(&settings).map_err(|error| error.to_string())?;
+        if let Endpoint::FirstOf(paths) = endpoint {
+            return Ok(format!("{paths:?}"));
+        }
+        Ok(endpoint.to_string())
+    }
+
+    #[test]
+    fn the_spec_counts_before_docker_host_and_that_before_the_usual_sockets() {
+        let both = resolved(Some("unix:///a.sock"), Some("tcp://b:1"));
+        assert_eq!(both.unwrap(), "unix:///a.sock");
+        assert_eq!(resolved(None, Some("tcp://b:1")).unwrap(), "tcp://b:1");
+        assert_eq!(
+            resolved(None, Some("")).unwrap(),
+            r#"["/var/run/docker.sock", "/nowhere/docker.sock", "/nowhere/podman/podman.sock", "/run/podman/podman.sock"]"#
+        );
+    }
+
+    #[test]
+    fn an_address_without_a_port_gets_dockers() {
+        assert_eq!(resolved(Some("tcp://rack"), None).unwrap(), "tcp://rack:2375");
+        assert_eq!(resolved(Some("tcp://[fd00::7]"), None).unwrap(), "tcp://[fd00::7]:2375");
+        assert_eq!(resolved(Some("tcp://[fd00::7]:99/"), None).unwrap(), "tcp://[fd00::7]:99");
+        assert_eq!(resolved(Some("ssh://ci@rack:2222"), None).unwrap(), "ssh://ci@rack:2222");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_none_is_named_in_its_fault() {
+        for given in ["npipe:////./pipe/docker", "rack:2375", "unix://docker.sock", "tcp://"] {
+            let fault = resolved(Some(given), None).unwrap_err();
+            assert!(fault.contains(given), "{fault}");
+        }
+        assert!(resolved(Some("https://rack"), None).unwrap_err().contains("`tls`"));
+    }
+}

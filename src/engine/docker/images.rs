@@ -1,0 +1,164 @@
+//! Runner images: looked up, and pulled as their policy says.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::query_parameters::CreateImageOptions;
+use futures_util::future::{BoxFuture, Shared};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::client::{Client, READ_LIMIT};
+use super::failure::Failure;
+use super::registry::{self, Access};
+use crate::engine::{EngineError, ImageRequest};
+use crate::spec::{Arch, PullPolicy};
+
+/// gitlab-runner's image has 100 MB; a slow line takes minutes for that.
+const PULL_LIMIT: Duration = Duration::from_mins(15);
+
+type Pull = Shared<BoxFuture<'static, Result<(), EngineError>>>;
+
+/// The pulls that are under way: whoever asks for the same image waits for the same pull.
+#[derive(Debug)]
+pub(super) struct Pulls {
+    /// Docker's own `config.json`; read at each pull, for `docker login` changes it.
+    config: Option<PathBuf>,
+    running: Mutex<BTreeMap<ImageRequest, Pull>>,
+}
+
+impl Pulls {
+    pub(super) fn new(config: Option<PathBuf>) -> Self {
+        Self { config, running: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Sees to it that the image is on the host.
+    pub(super) async fn ensure(
+        &self,
+        client: &Arc<Client>,
+        request: &ImageRequest,
+    ) -> Result<(), EngineError> {
+        let present = present(client, request).await?;
+        match (request.policy, present) {
+            (PullPolicy::IfNotPresent | PullPolicy::Never, Presence::Here) => Ok(()),
+            (PullPolicy::Never, absent) => Err(no_image(request, absent.problem(request.arch))),
+            (PullPolicy::IfNotPresent, _) => Ok(self.pull_once(client, request).await?),
+            (PullPolicy::Always, present) => {
+                match (self.pull_once(client, request).await, present) {
+                    (Err(error), Presence::Here)
+                        if !matches!(error, EngineError::NoImage { .. }) =>
+                    {
+                        tracing::warn!(image = request.image, %error, "not pulled; what is there is used");
+                        Ok(())
+                    }
+                    (pulled, _) => pulled,
+                }
+            }
+        }
+    }
+
+    async fn pull_once(
+        &self,
+        client: &Arc<Client>,
+        request: &ImageRequest,
+    ) -> Result<(), EngineError> {
+        let pull = {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let start =
+                || pull(Arc::clone(client), request.clone(), self.config.clone()).boxed().shared();
+            running.entry(request.clone()).or_insert_with(start).clone()
+        };
+        let pulled = pull.await;
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(request).is_some_and(|pull| pull.peek().is_some()) {
+            running.remove(request);
+        }
+        pulled
+    }
+}
+
+/// Whether an image is on the host.
+enum Presence {
+    Here,
+    OtherArch(Arch),
+    Absent,
+}
+
+impl Presence {
+    fn problem(&self, wanted: Arch) -> String {
+        match self {
+            Self::OtherArch(arch) => format!("it is on the host for {arch}, not for {wanted}"),
+            Self::Here | Self::Absent => {
+                "it is not on the host, and `pull_policy` is `never`".to_owned()
+            }
+        }
+    }
+}
+
+async fn present(client: &Client, request: &ImageRequest) -> Result<Presence, EngineError> {
+    let image = request.image.as_str();
+    let shown = client.call("show an image", READ_LIMIT, |docker| async move {
+        docker.inspect_image(image).await
+    });
+    match shown.await {
+        Ok(shown) => Ok(match shown.architecture.as_deref().and_then(Arch::parse) {
+            Some(arch) if arch != request.arch => Presence::OtherArch(arch),
+            _ => Presence::Here,
+        }),
+        Err(failure) if failure.status() == Some(404) => Ok(Presence::Absent),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+async fn pull(
+    client: Arc<Client>,
+    request: ImageRequest,
+    config: Option<PathBuf>,
+) -> Result<(), EngineError> {
+    let config = match config {
+        Some(path) => tokio::fs::read_to_string(path).await.unwrap_or_default(),
+        None => String::new(),
+    };
+    let (credentials, helper) =
+        match registry::access(&config, registry::registry_of(&request.image)) {
+            Access::Known(credentials) => (Some(*credentials), None),
+            Access::Helper(helper) => (None, Some(helper)),
+            Access::Anonymous => (None, None),
+        };
+    let options = CreateImageOptions {
+        from_image: Some(registry::with_tag(&request.image)),
+        platform: request.arch.platform().to_owned(),
+        ..CreateImageOptions::default()
+    };
+    tracing::info!(image = request.image, arch = %request.arch, "pulling");
+    let attempt = format!("pull `{}`", request.image);
+    let pulled = client.call(&attempt, PULL_LIMIT, |docker| async move {
+        let mut progress = std::pin::pin!(docker.create_image(Some(options), None, credentials));
+        while let Some(step) = progress.next().await.transpose()? {
+            tracing::trace!(status = step.status, "pulling");
+        }
+        Ok(())
+    });
+    pulled.await.map_err(|failure| not_pulled(failure, &request, helper.as_deref()))?;
+    tracing::info!(image = request.image, arch = %request.arch, "pulled");
+    Ok(())
+}
+
+/// A registry that answers no is the operator's matter; one that does not answer is not.
+fn not_pulled(failure: Failure, request: &ImageRequest, helper: Option<&str>) -> EngineError {
+    let Some((400..=499, no)) = failure.answer() else { return failure.into() };
+    no_image(
+        request,
+        match helper {
+            None => no.to_owned(),
+            Some(helper) => format!(
+                "{no} (its credentials are with the helper `{helper}`, which AutoGit does not ask)"
+            ),
+        },
+    )
+}
+
+fn no_image(request: &ImageRequest, problem: String) -> EngineError {
+    EngineError::NoImage { image: request.image.clone(), problem }
+}

@@ -1,0 +1,102 @@
+//! What the engine says of itself.
+
+use bollard::models::SystemInfo;
+use jiff::{SignedDuration, Timestamp};
+
+use super::client::{Client, Facts, READ_LIMIT};
+use crate::engine::EngineError;
+use crate::spec::Arch;
+use crate::world::{EngineId, EngineInfo};
+
+const ATTEMPT: &str = "tell about itself";
+
+/// Differences below this are the answer's way here, not the clocks'. Corrected times would
+/// otherwise move a little at each look.
+const NOISE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Asks the engine about itself, and keeps what other calls need.
+pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
+    let before = client.clock().now();
+    let told =
+        client.call(ATTEMPT, READ_LIMIT, |docker| async move { docker.info().await }).await?;
+    let after = client.clock().now();
+    let middle = before.saturating_add(after.duration_since(before) / 2).unwrap_or(after);
+    let last = client.known_facts().unwrap_or_default().skew;
+    let facts = facts(&told, skew(&told, middle, last));
+    let info = engine_info(told, facts.skew)?;
+    client.learn(facts);
+    Ok(info)
+}
+
+fn skew(told: &SystemInfo, ours: Timestamp, last: SignedDuration) -> SignedDuration {
+    let theirs = told.system_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+    let measured = theirs.map_or(last, |theirs| theirs.duration_since(ours));
+    if (measured - last).abs() < NOISE { last } else { measured }
+}
+
+fn facts(told: &SystemInfo, skew: SignedDuration) -> Facts {
+    let options = told.security_options.as_deref().unwrap_or_default();
+    let has = |name: &str| {
+        let name = format!("name={name}");
+        options.iter().any(|option| option.split(',').any(|part| part == name))
+    };
+    Facts {
+        skew,
+        selinux: has("selinux"),
+        user_namespaces: has("userns"),
+        rootless: has("rootless"),
+    }
+}
+
+fn engine_info(told: SystemInfo, skew: SignedDuration) -> Result<EngineInfo, EngineError> {
+    let lacks = |what: &str| EngineError::Refused {
+        attempt: ATTEMPT.to_owned(),
+        problem: format!("its answer lacks {what}"),
+    };
+    let id = told.id.filter(|id| !id.is_empty()).ok_or_else(|| lacks("its id"))?;
+    let word = told.architecture.unwrap_or_default();
+    let arch = Arch::parse(&word)
+        .ok_or_else(|| lacks(&format!("an architecture that AutoGit knows (`{word}`)")))?;
+    let cpus = told.ncpu.and_then(|cpus| u32::try_from(cpus).ok());
+    let memory = told.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
+    Ok(EngineInfo {
+        id: EngineId::from_observed(&id),
+        arch,
+        cpus: cpus.ok_or_else(|| lacks("its cpus"))?.into(),
+        memory: memory.ok_or_else(|| lacks("its memory"))?,
+        version: told.server_version.unwrap_or_default(),
+        skew,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(time: &str) -> SystemInfo {
+        SystemInfo { system_time: Some(time.to_owned()), ..SystemInfo::default() }
+    }
+
+    #[test]
+    fn a_clock_that_goes_wrong_by_a_second_or_more_is_noticed_and_less_is_not() {
+        let ours: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let skew = |time: &str, last: i64| {
+            skew(&told(time), ours, SignedDuration::from_secs(last)).as_secs()
+        };
+        assert_eq!(skew("2026-01-02T03:04:05.9Z", 0), 0);
+        assert_eq!(skew("2026-01-02T05:04:35+02:00", 0), 30);
+        assert_eq!(skew("2026-01-02T03:04:34.5Z", 30), 30);
+        assert_eq!(skew("not a time", 30), 30);
+    }
+
+    #[test]
+    fn security_options_are_read_by_name() {
+        let options = ["name=seccomp,profile=default", "name=selinux", "name=userns"];
+        let told = SystemInfo {
+            security_options: Some(options.map(str::to_owned).to_vec()),
+            ..SystemInfo::default()
+        };
+        let facts = facts(&told, SignedDuration::ZERO);
+        assert!(facts.selinux && facts.user_namespaces && !facts.rootless);
+    }
+}

@@ -1,0 +1,176 @@
+//! What jobs made on the engine, by gitlab-runner's labels (18.4 and newer): seen and removed.
+//!
+//! Labels are read again right before each removal: what no longer carries them is not touched.
+
+use std::collections::BTreeMap;
+
+use bollard::models::{ContainerSummary, Network, Volume};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListNetworksOptions, ListVolumesOptions, RemoveVolumeOptions,
+};
+
+use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
+use super::failure::gone_is_done;
+use super::{lifecycle, runners};
+use crate::engine::EngineError;
+use crate::world::{
+    ContainerId, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume, SystemId,
+};
+
+const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
+const SYSTEM_ID: &str = "com.gitlab.gitlab-runner.runner.system_id";
+const JOB_ID: &str = "com.gitlab.gitlab-runner.job.id";
+const JOB_URL: &str = "com.gitlab.gitlab-runner.job.url";
+const TYPE: &str = "com.gitlab.gitlab-runner.type";
+const REUSABLE: &str = "com.gitlab.gitlab-runner.reusable";
+
+/// Labels, whatever map the API gives them in.
+struct Marked(BTreeMap<String, String>);
+
+impl Marked {
+    fn new(labels: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(labels.into_iter().collect())
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The runner whose job made it. Older gitlab-runners do not say; theirs are not ours.
+    fn system_id(&self) -> Option<SystemId> {
+        let managed = self.get(MANAGED) == Some("true");
+        self.get(SYSTEM_ID).filter(|_| managed).map(SystemId::from_observed)
+    }
+}
+
+/// Whether labels say that a job of the runner `system_id` made it.
+pub(super) fn made_by(
+    labels: Option<impl IntoIterator<Item = (String, String)>>,
+    system_id: &SystemId,
+) -> bool {
+    labels.and_then(|labels| Marked::new(labels).system_id()).as_ref() == Some(system_id)
+}
+
+/// All that jobs made on the engine.
+pub(super) async fn list(client: &Client) -> Result<JobObjects, EngineError> {
+    let managed = format!("{MANAGED}=true");
+    let containers = runners::containers(client, vec![managed.clone()]).await?;
+    let filters = Some([("label".to_owned(), vec![managed])].into());
+    let options = ListVolumesOptions { filters: filters.clone() };
+    let volumes = client.call("list volumes", READ_LIMIT, |docker| async move {
+        docker.list_volumes(Some(options)).await
+    });
+    let volumes = volumes.await?.volumes.unwrap_or_default();
+    let options = ListNetworksOptions { filters };
+    let networks = client.call("list networks", READ_LIMIT, |docker| async move {
+        docker.list_networks(Some(options)).await
+    });
+    let networks = networks.await?;
+    let mut objects = JobObjects {
+        containers: containers.into_iter().filter_map(job_container).collect(),
+        volumes: volumes.into_iter().filter_map(job_volume).collect(),
+        networks: networks.into_iter().filter_map(job_network).collect(),
+    };
+    objects.containers.sort_by(|a, b| a.id.cmp(&b.id));
+    objects.volumes.sort_by(|a, b| a.name.cmp(&b.name));
+    objects.networks.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(objects)
+}
+
+fn job_container(mut container: ContainerSummary) -> Option<JobContainer> {
+    let labels = Marked::new(container.labels.take().unwrap_or_default());
+    Some(JobContainer {
+        id: ContainerId::from_observed(container.id.as_deref()?),
+        system_id: labels.system_id()?,
+        job: labels.get(JOB_ID).and_then(|id| id.parse().ok()).map(JobId),
+        job_url: labels.get(JOB_URL).map(str::to_owned),
+        kind: labels.get(TYPE).unwrap_or_default().to_owned(),
+        running: runners::is_running(&container),
+    })
+}
+
+fn job_volume(volume: Volume) -> Option<JobVolume> {
+    let labels = Marked::new(volume.labels);
+    Some(JobVolume {
+        system_id: labels.system_id()?,
+        reusable: labels.get(REUSABLE) == Some("true"),
+        name: volume.name,
+    })
+}
+
+fn job_network(network: Network) -> Option<JobNetworkObject> {
+    let labels = Marked::new(network.labels.unwrap_or_default());
+    Some(JobNetworkObject { system_id: labels.system_id()?, id: network.id? })
+}
+
+/// Stops and removes a container that a job of a dead runner left.
+pub(super) async fn remove_container(
+    client: &Client,
+    container: &JobContainer,
+) -> Result<(), EngineError> {
+    let id = &container.id;
+    let shown = client.call("show a job's container", READ_LIMIT, |docker| async move {
+        docker.inspect_container(id.as_str(), None::<InspectContainerOptions>).await
+    });
+    let shown = match shown.await {
+        Err(failure) if failure.status() == Some(404) => return Ok(()),
+        other => other?,
+    };
+    if !made_by(shown.config.and_then(|config| config.labels), &container.system_id) {
+        return Err(not_of_a_job(&format!("container {id}")));
+    }
+    if shown.state.and_then(|state| state.running) == Some(true) {
+        // Its job is lost to GitLab already, and no one is left to wait for it.
+        let killed = lifecycle::signal(client, id, "SIGKILL", "stop a job's container").await;
+        match gone_is_done(killed) {
+            Err(failure) if failure.status() != Some(409) => return Err(failure.into()),
+            _ => wait_until_stopped(client, id).await?,
+        }
+    }
+    lifecycle::remove(client, id).await
+}
+
+/// Docker acknowledges a signal before the process is gone, and refuses to remove until then.
+async fn wait_until_stopped(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    use bollard::query_parameters::WaitContainerOptions;
+    use futures_util::StreamExt as _;
+    let options = WaitContainerOptions { condition: "not-running".to_owned() };
+    let waited = client.call("end a job's container", CHANGE_LIMIT, |docker| async move {
+        let mut waiting = docker.wait_container(id.as_str(), Some(options));
+        match waiting.next().await {
+            // An exit code other than 0 comes as an error, and is none here.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { .. }) | Ok(_)) | None => {
+                Ok(())
+            }
+            Some(Err(error)) => Err(error),
+        }
+    });
+    Ok(gone_is_done(waited.await)?)
+}
+
+/// Removes a volume that a job made.
+pub(super) async fn remove_volume(client: &Client, volume: &JobVolume) -> Result<(), EngineError> {
+    let name = &volume.name;
+    let shown = client.call("show a job's volume", READ_LIMIT, |docker| async move {
+        docker.inspect_volume(name).await
+    });
+    let shown = match shown.await {
+        Err(failure) if failure.status() == Some(404) => return Ok(()),
+        other => other?,
+    };
+    if !made_by(Some(shown.labels), &volume.system_id) {
+        return Err(not_of_a_job(&format!("volume {name}")));
+    }
+    let removed = client.call("remove a job's volume", CHANGE_LIMIT, |docker| async move {
+        docker.remove_volume(name, None::<RemoveVolumeOptions>).await
+    });
+    Ok(gone_is_done(removed.await)?)
+}
+
+/// The refusal to remove what does not carry the labels it was found by.
+pub(super) fn not_of_a_job(object: &str) -> EngineError {
+    EngineError::Refused {
+        attempt: format!("get to remove {object}"),
+        problem: "it does not carry the labels of that job's runner".to_owned(),
+    }
+}

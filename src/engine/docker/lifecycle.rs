@@ -1,0 +1,91 @@
+//! Starting, draining and removing a container of ours, by its id.
+
+use bollard::query_parameters::{
+    InspectContainerOptions, KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
+};
+
+use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
+use super::failure::{Failure, gone_is_done};
+use crate::engine::EngineError;
+use crate::world::ContainerId;
+
+/// Starts a created container.
+pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    let started = client.call("start a runner", CHANGE_LIMIT, |docker| async move {
+        docker.start_container(id.as_str(), None::<StartContainerOptions>).await
+    });
+    match started.await {
+        // Docker answers 404 for a missing network as well.
+        Err(Failure::Answer { status: 404, message, .. }) if message.contains("container") => {
+            Err(EngineError::NotFound { object: format!("container {id}") })
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Asks a runner to finish what it has and exit.
+pub(super) async fn drain(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    match gone_is_done(signal(client, id, "SIGQUIT", "drain a runner").await) {
+        // It does not run (any more), so there is nothing to finish.
+        Err(failure) if failure.status() == Some(409) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Sends a signal to a container's first process.
+pub(super) async fn signal(
+    client: &Client,
+    id: &ContainerId,
+    signal: &str,
+    attempt: &str,
+) -> Result<(), Failure> {
+    let options = KillContainerOptions { signal: signal.to_owned() };
+    client
+        .call(attempt, CHANGE_LIMIT, |docker| async move {
+            docker.kill_container(id.as_str(), Some(options)).await
+        })
+        .await
+}
+
+/// Removes a container that does not run, with its anonymous volumes.
+pub(super) async fn remove(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    // Never by force: that would kill a runner with its job.
+    let options = RemoveContainerOptions { v: true, force: false, link: false };
+    let removed = client.call("remove a container", CHANGE_LIMIT, |docker| async move {
+        docker.remove_container(id.as_str(), Some(options)).await
+    });
+    match gone_is_done(removed.await) {
+        Err(failure) if failure.status() == Some(409) => {
+            explain_conflict(client, id, failure).await
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Docker refuses with the same status what runs and what is being removed already.
+async fn explain_conflict(
+    client: &Client,
+    id: &ContainerId,
+    failure: Failure,
+) -> Result<(), EngineError> {
+    match runs(client, id).await? {
+        None => Ok(()),
+        Some(true) => Err(EngineError::Running { id: id.clone() }),
+        Some(false) => match failure.answer() {
+            Some((_, message)) if message.contains("in progress") => Ok(()),
+            _ => Err(failure.into()),
+        },
+    }
+}
+
+/// Whether a container runs; `None`: it is gone.
+pub(super) async fn runs(client: &Client, id: &ContainerId) -> Result<Option<bool>, EngineError> {
+    let inspected = client.call("show a container", READ_LIMIT, |docker| async move {
+        docker.inspect_container(id.as_str(), None::<InspectContainerOptions>).await
+    });
+    match inspected.await {
+        Ok(container) => Ok(Some(container.state.and_then(|state| state.running) == Some(true))),
+        Err(failure) if failure.status() == Some(404) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}

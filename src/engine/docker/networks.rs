@@ -1,0 +1,133 @@
+//! The runners' network, and those that jobs made.
+
+use bollard::models::{Network, NetworkCreateRequest, NetworkInspect};
+use bollard::query_parameters::{
+    InspectNetworkOptions, ListContainersOptions, ListNetworksOptions,
+};
+
+use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
+use super::failure::{Failure, gone_is_done};
+use super::{jobs, labels};
+use crate::engine::EngineError;
+use crate::spec::InstanceName;
+use crate::world::{JobNetworkObject, NetworkState};
+
+/// The network of that name, with what is on it.
+pub(super) async fn find(
+    client: &Client,
+    name: &str,
+    instance: &InstanceName,
+) -> Result<Option<NetworkState>, EngineError> {
+    let Some(network) = named(client, name).await?.into_iter().next() else { return Ok(None) };
+    let Some(id) = network.id else { return Ok(None) };
+    let label = network.labels.as_ref().and_then(|labels| labels.get(labels::INSTANCE));
+    // The network itself lists running containers only, and one that never ran is known to be on
+    // it by name alone.
+    let options = ListContainersOptions {
+        all: true,
+        filters: Some([("network".to_owned(), vec![id.clone(), name.to_owned()])].into()),
+        ..ListContainersOptions::default()
+    };
+    let containers = client.call("list a network's containers", READ_LIMIT, |docker| async move {
+        docker.list_containers(Some(options)).await
+    });
+    Ok(Some(NetworkState {
+        ours: label.map(String::as_str) == Some(instance.as_str()),
+        containers: containers.await?.len(),
+        id,
+    }))
+}
+
+/// Makes the network; one that exists is as wanted, whosever it is.
+pub(super) async fn create(
+    client: &Client,
+    name: &str,
+    instance: &InstanceName,
+) -> Result<(), EngineError> {
+    if !named(client, name).await?.is_empty() {
+        return Ok(());
+    }
+    let request = NetworkCreateRequest {
+        name: name.to_owned(),
+        driver: Some("bridge".to_owned()),
+        labels: Some([(labels::INSTANCE.to_owned(), instance.to_string())].into()),
+        ..NetworkCreateRequest::default()
+    };
+    let attempt = format!("create network `{name}`");
+    let created = client
+        .call(&attempt, CHANGE_LIMIT, |docker| async move { docker.create_network(request).await });
+    match created.await {
+        Ok(created) => leave_one(client, name, &created.id).await,
+        Err(failure) if failure.status() == Some(409) => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Before API 1.44 an engine takes a second network of one name, which no container can then
+/// join by name. Of those that came about at once, all but the first withdraw theirs.
+async fn leave_one(client: &Client, name: &str, ours: &str) -> Result<(), EngineError> {
+    let first = named(client, name).await?.into_iter().next().and_then(|network| network.id);
+    if first.is_some_and(|first| first != ours) {
+        delete(client, ours).await?;
+    }
+    Ok(())
+}
+
+/// Removes a network that AutoGit made.
+pub(super) async fn remove(client: &Client, id: &str) -> Result<(), EngineError> {
+    let Some(network) = inspect(client, id).await? else { return Ok(()) };
+    if !network.labels.is_some_and(|labels| labels.contains_key(labels::INSTANCE)) {
+        return Err(EngineError::Refused {
+            attempt: format!("get to remove network {id}"),
+            problem: "AutoGit did not make it".to_owned(),
+        });
+    }
+    delete(client, id).await
+}
+
+/// Removes a network that a job made.
+pub(super) async fn remove_of_job(
+    client: &Client,
+    network: &JobNetworkObject,
+) -> Result<(), EngineError> {
+    let id = &network.id;
+    let Some(shown) = inspect(client, id).await? else { return Ok(()) };
+    if !jobs::made_by(shown.labels, &network.system_id) {
+        return Err(jobs::not_of_a_job(&format!("network {id}")));
+    }
+    delete(client, id).await
+}
+
+/// Docker refuses while a container is on it; nothing is disconnected.
+async fn delete(client: &Client, id: &str) -> Result<(), EngineError> {
+    let removed = client.call("remove a network", CHANGE_LIMIT, |docker| async move {
+        docker.remove_network(id).await
+    });
+    Ok(gone_is_done(removed.await)?)
+}
+
+async fn inspect(client: &Client, id: &str) -> Result<Option<NetworkInspect>, EngineError> {
+    let shown = client.call("show a network", READ_LIMIT, |docker| async move {
+        docker.inspect_network(id, None::<InspectNetworkOptions>).await
+    });
+    match shown.await {
+        Ok(network) => Ok(Some(network)),
+        Err(failure) if failure.status() == Some(404) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The networks of exactly that name, the first made first.
+async fn named(client: &Client, name: &str) -> Result<Vec<Network>, Failure> {
+    let options =
+        ListNetworksOptions { filters: Some([("name".to_owned(), vec![name.to_owned()])].into()) };
+    let mut found = client
+        .call("list networks", READ_LIMIT, |docker| async move {
+            docker.list_networks(Some(options)).await
+        })
+        .await?;
+    // Docker's filter takes any name that contains the word.
+    found.retain(|network| network.name.as_deref() == Some(name));
+    found.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+    Ok(found)
+}

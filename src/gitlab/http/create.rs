@@ -1,0 +1,210 @@
+//! Making, changing and deleting records.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use ::http::Method;
+
+use super::HttpGitlab;
+use super::call::Call;
+use super::mark;
+use crate::gitlab::{CreatedRecord, GitlabError, NewRecord};
+use crate::spec::Scope;
+use crate::world::{Access, Origin, Record, RecordId, RecordSettings};
+
+const CHANGE_HINT: &str = "give the token the scope `manage_runner` (and `admin_mode` where Admin \
+                           Mode is on); its user must be the one who may make the runner";
+
+#[derive(Deserialize)]
+struct Created {
+    id: u64,
+    token: SecretString,
+    token_expires_at: Option<Timestamp>,
+}
+
+impl HttpGitlab {
+    pub(super) async fn create(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError> {
+        self.may_be_found_again(record).await?;
+        self.remove_lost(record).await?;
+        let body = self.body(record).await?;
+        let created = self.make(record, body).await?;
+        let id = RecordId(created.id);
+        let token_expires_at = created.token_expires_at.map(|at| self.wire.ours(at));
+        self.records.with(|known| {
+            known.handed_out.insert(id);
+            token_expires_at.map(|at| known.expiries.insert(id, at));
+        });
+        Ok(CreatedRecord { id, token: created.token, token_expires_at })
+    }
+
+    /// Refuses what this token could make by a registration token but never see again: each lost
+    /// answer would leave one more record behind.
+    async fn may_be_found_again(&self, record: &NewRecord) -> Result<(), GitlabError> {
+        let server = self.proof().await?.server;
+        if server.administrator || record.scope != Scope::Instance {
+            return Ok(());
+        }
+        Err(GitlabError::Forbidden {
+            attempt: format!("make or see instance runners: `{}` is no administrator", server.user),
+            hint: create_hint(&record.scope),
+        })
+    }
+
+    /// Deletes own records of the variant whose token was lost before any runner used it: the
+    /// answer to their making never came.
+    async fn remove_lost(&self, record: &NewRecord) -> Result<(), GitlabError> {
+        let lost = |known: &Record| known.origin == Origin::Ours && known.variant == record.variant;
+        let own = self.read_records(&record.installation).await?;
+        let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
+        let handed_out = self.records.with(|known| known.handed_out.clone());
+        let own: Vec<RecordId> = own.into_iter().filter(|id| !handed_out.contains(id)).collect();
+        if own.is_empty() {
+            return Ok(());
+        }
+        let managers = self.read_managers(&own).await?;
+        for id in own {
+            match managers.get(&id) {
+                Some(managers) if managers.is_empty() => self.delete(id).await?,
+                Some(_) => {}
+                None => {
+                    return Err(GitlabError::Forbidden {
+                        attempt: format!("read the managers of runner {id}"),
+                        hint: format!("delete runner {id} if nothing uses it"),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn body(&self, record: &NewRecord) -> Result<Map<String, Value>, GitlabError> {
+        let mut body = settings(&record.settings);
+        let description = mark::description(&self.settings.instance, &record.variant);
+        body.insert("description".to_owned(), json!(description));
+        body.insert("maintenance_note".to_owned(), json!(mark::note(&record.installation)));
+        let runner_type = match record.scope {
+            Scope::Instance => "instance_type",
+            Scope::Group(_) => "group_type",
+            Scope::Project(_) => "project_type",
+        };
+        body.insert("runner_type".to_owned(), json!(runner_type));
+        if let Some((key, id)) = self.scope_id(&record.scope).await? {
+            body.insert(key.to_owned(), json!(id));
+        }
+        if matches!(record.scope, Scope::Project(_)) {
+            // Otherwise a maintainer could lend it to a project of another trust.
+            body.insert("locked".to_owned(), json!(true));
+        }
+        Ok(body)
+    }
+
+    /// Makes the record by the token's own right, else by the registration token.
+    async fn make(
+        &self,
+        record: &NewRecord,
+        body: Map<String, Value>,
+    ) -> Result<Created, GitlabError> {
+        let call = Call::rest(Method::POST, "POST /user/runners", "/user/runners")
+            .body(Value::Object(body.clone()))
+            .attempt(format!("make a runner for {}", record.variant))
+            .object("way to make runners on this server, or no such group or project")
+            .hint(create_hint(&record.scope));
+        let refusal = match self.wire.json(&call).await {
+            Err(refusal @ (GitlabError::Forbidden { .. } | GitlabError::NotFound { .. })) => {
+                refusal
+            }
+            made => return made,
+        };
+        match &self.settings.registration_token {
+            Some(token) => self.register(record, body, token).await,
+            None => Err(refusal),
+        }
+    }
+
+    /// Makes the record by a registration token, whose own scope counts.
+    async fn register(
+        &self,
+        record: &NewRecord,
+        mut body: Map<String, Value>,
+        token: &SecretString,
+    ) -> Result<Created, GitlabError> {
+        for key in ["runner_type", "group_id", "project_id"] {
+            body.remove(key);
+        }
+        body.insert("token".to_owned(), json!(token.expose_secret()));
+        let attempt = format!("register a runner for {}", record.variant);
+        let call = Call::rest(Method::POST, "POST /runners", "/runners")
+            .body(Value::Object(body))
+            .by(token)
+            .attempt(attempt.clone());
+        let refused = |message: &str| GitlabError::Forbidden {
+            attempt: format!("{attempt} with `gitlab.registration_token`: {message}"),
+            hint: "registration tokens are off by default since GitLab 17: give the API token the \
+                   scope `create_runner`, or set the pool's `runner_token`"
+                .to_owned(),
+        };
+        match self.wire.json(&call).await {
+            Err(GitlabError::Forbidden { .. }) => Err(refused("it was refused")),
+            Err(GitlabError::Rejected { message, .. }) => Err(refused(&message)),
+            made => made,
+        }
+    }
+
+    pub(super) async fn update(
+        &self,
+        id: RecordId,
+        to: &RecordSettings,
+    ) -> Result<(), GitlabError> {
+        let call = Call::rest(Method::PUT, "PUT /runners/:id", format!("/runners/{id}"))
+            .body(Value::Object(settings(to)))
+            .attempt(format!("change runner {id}"))
+            .object(format!("runner {id}"))
+            .hint(CHANGE_HINT);
+        let answer = self.wire.answer(&call).await;
+        self.records.with(|known| known.changed(id));
+        answer.map(drop)
+    }
+
+    pub(super) async fn delete(&self, id: RecordId) -> Result<(), GitlabError> {
+        let call = Call::rest(Method::DELETE, "DELETE /runners/:id", format!("/runners/{id}"))
+            .attempt(format!("delete runner {id}"))
+            .object(format!("runner {id}"))
+            .hint(CHANGE_HINT);
+        match self.wire.answer(&call).await {
+            Ok(_) | Err(GitlabError::NotFound { .. }) => {
+                self.records.with(|known| known.forget(id));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn settings(settings: &RecordSettings) -> Map<String, Value> {
+    let access = match settings.access {
+        Access::NotProtected => "not_protected",
+        Access::RefProtected => "ref_protected",
+    };
+    let pairs = [
+        ("tag_list", json!(settings.tags)),
+        ("run_untagged", json!(settings.run_untagged)),
+        ("access_level", json!(access)),
+        ("maximum_timeout", json!(settings.maximum_timeout.map(|limit| limit.as_secs()))),
+        ("paused", json!(settings.paused)),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn create_hint(scope: &Scope) -> String {
+    let who = match scope {
+        Scope::Instance => "an administrator's token".to_owned(),
+        Scope::Group(path) => format!("the token of an Owner of `{path}`"),
+        Scope::Project(path) => format!("the token of a Maintainer or Owner of `{path}`"),
+    };
+    format!(
+        "it takes {who} with the scopes `create_runner` and `manage_runner` (and `admin_mode` \
+         where Admin Mode is on), or a `runner_token` in the pool"
+    )
+}

@@ -1,0 +1,142 @@
+//! One job by its id.
+//!
+//! No API finds a job by its id alone: it takes the project. So the projects of jobs that were
+//! seen in the queue are remembered; another job can be found while it runs or waits, and only by
+//! an administrator.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::HttpGitlab;
+use super::call::Call;
+use super::graphql::Gid;
+use super::queue::Pending;
+use crate::gitlab::{GitlabError, JobDetail};
+use crate::world::{JobId, ProjectId, RecordId};
+
+/// Jobs whose projects are remembered: those of several days on most instances.
+const REMEMBERED_MAX: usize = 20_000;
+/// Pages of live jobs that are searched for one that was not seen in the queue.
+const SEARCH_PAGES_MAX: usize = 5;
+const SEARCH: &str = "query($after:String){ \
+     jobs(statuses:[RUNNING,PENDING], first:100, after:$after){ \
+     pageInfo{hasNextPage endCursor} nodes{ id project{id fullPath} } } }";
+
+/// The projects of jobs that were seen.
+#[derive(Default)]
+pub(super) struct Whereabouts(BTreeMap<JobId, (ProjectId, Arc<str>)>);
+
+#[derive(Deserialize)]
+struct Row {
+    id: u64,
+    name: String,
+    status: String,
+    web_url: String,
+    #[serde(default)]
+    tag_list: Vec<String>,
+    #[serde(rename = "ref")]
+    ref_name: Option<String>,
+    runner: Option<Runner>,
+}
+
+#[derive(Deserialize)]
+struct Runner {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    jobs: Option<Connection>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Connection {
+    page_info: PageInfo,
+    nodes: Vec<Option<Node>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: Gid,
+    project: Option<Project>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Project {
+    id: Gid,
+    full_path: String,
+}
+
+impl HttpGitlab {
+    pub(super) async fn find_job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
+        let known = self.jobs.with(|jobs| jobs.0.get(&id).cloned());
+        let (project, path) = match known {
+            Some(place) => place,
+            None => self.search_job(id).await?,
+        };
+        let call =
+            Call::get("GET /projects/:id/jobs/:id", format!("/projects/{project}/jobs/{id}"))
+                .attempt(format!("see job {id} of `{path}`"))
+                .object(format!("job {id} in `{path}`"));
+        let row: Row = self.wire.json(&call).await?;
+        Ok(JobDetail {
+            id: JobId(row.id),
+            name: row.name,
+            project_path: path.to_string(),
+            status: row.status,
+            web_url: row.web_url,
+            tags: row.tag_list,
+            ref_name: row.ref_name.unwrap_or_default(),
+            runner: row.runner.map(|runner| RecordId(runner.id)),
+        })
+    }
+
+    /// Where a job is that was not seen in the queue: among the instance's live jobs.
+    async fn search_job(&self, id: JobId) -> Result<(ProjectId, Arc<str>), GitlabError> {
+        let unknown = || GitlabError::NotFound {
+            object: format!("job {id} among the waiting and running jobs that the token may see"),
+        };
+        if !self.proof().await?.server.administrator {
+            return Err(unknown());
+        }
+        let mut after = None;
+        for _ in 0..SEARCH_PAGES_MAX {
+            let variables = json!({ "after": after });
+            let data: Data = self.wire.graphql("search the live jobs", SEARCH, variables).await?;
+            let Connection { page_info, nodes } = data.jobs.ok_or_else(unknown)?;
+            let found = nodes.into_iter().flatten().find(|node| node.id.0 == id.0);
+            if let Some(project) = found.and_then(|node| node.project) {
+                return Ok((ProjectId(project.id.0), project.full_path.into()));
+            }
+            after = page_info.end_cursor;
+            if !page_info.has_next_page || after.is_none() {
+                break;
+            }
+        }
+        Err(unknown())
+    }
+}
+
+impl Whereabouts {
+    /// Remembers where these jobs are; the oldest are forgotten first.
+    pub(super) fn remember(&mut self, jobs: &[Pending]) {
+        for job in jobs {
+            self.0.insert(job.id, (job.project, job.project_path.clone()));
+        }
+        while self.0.len() > REMEMBERED_MAX {
+            self.0.pop_first();
+        }
+    }
+}

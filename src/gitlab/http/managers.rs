@@ -1,0 +1,147 @@
+//! The managers of records: one GraphQL request for several records, by alias.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::HttpGitlab;
+use super::graphql::{Reply, whole};
+use crate::gitlab::GitlabError;
+use crate::world::{Manager, RecordId, SystemId};
+
+/// Records asked for in one request: each costs about 16 of GitLab's 250 points of complexity.
+const RECORDS_PER_REQUEST: usize = 12;
+/// Pages of one record's managers: 1000 runners. A record with more is left out.
+const PAGES_MAX: usize = 10;
+const ATTEMPT: &str = "read the managers of runners";
+/// A manager that runs no job; all else is busy, whatever a newer server calls it.
+const IDLE: &str = "IDLE";
+
+#[derive(Deserialize)]
+struct Runner {
+    managers: Option<Connection>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Connection {
+    page_info: PageInfo,
+    nodes: Vec<Option<Node>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    system_id: String,
+    contacted_at: Option<Timestamp>,
+    job_execution_status: Option<String>,
+}
+
+/// A record of which a page is still to be read.
+struct Wanted {
+    id: RecordId,
+    after: Option<String>,
+    pages: usize,
+}
+
+impl HttpGitlab {
+    /// The managers by record. A record that is gone or may not be seen is left out.
+    pub(super) async fn read_managers(
+        &self,
+        records: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError> {
+        let mut found = BTreeMap::new();
+        let mut wanted: Vec<Wanted> =
+            records.iter().map(|&id| Wanted { id, after: None, pages: 0 }).collect();
+        while !wanted.is_empty() {
+            let rest = wanted.split_off(wanted.len().min(RECORDS_PER_REQUEST));
+            let mut next = self.ask_for(&wanted, &mut found).await?;
+            next.extend(rest);
+            wanted = next;
+        }
+        Ok(found)
+    }
+
+    /// Asks one page of each; tells which have another.
+    async fn ask_for(
+        &self,
+        wanted: &[Wanted],
+        found: &mut BTreeMap<RecordId, Vec<Manager>>,
+    ) -> Result<Vec<Wanted>, GitlabError> {
+        let (query, variables) = query(wanted);
+        let mut reply: Reply<BTreeMap<String, Option<Runner>>> =
+            self.wire.reply(ATTEMPT, &query, variables).await?;
+        // A record that may not be seen must not hide the others: its alias stays empty.
+        reply.errors.retain(|fault| fault.unseen_field().is_none());
+        let mut data = whole(ATTEMPT, reply)?;
+        let mut next = Vec::new();
+        for record in wanted {
+            let runner = data.remove(&alias(record.id)).flatten();
+            let Some(connection) = runner.and_then(|runner| runner.managers) else {
+                found.remove(&record.id);
+                continue;
+            };
+            let managers = found.entry(record.id).or_default();
+            managers.extend(connection.nodes.into_iter().flatten().map(|node| self.manager(node)));
+            if !connection.page_info.has_next_page {
+                continue;
+            }
+            let pages = record.pages + 1;
+            let after = connection.page_info.end_cursor;
+            if pages < PAGES_MAX && after.is_some() {
+                next.push(Wanted { id: record.id, after, pages });
+            } else {
+                found.remove(&record.id);
+            }
+        }
+        Ok(next)
+    }
+
+    fn manager(&self, node: Node) -> Manager {
+        Manager {
+            system_id: SystemId::from_observed(&node.system_id),
+            contacted_at: node.contacted_at.map(|at| self.wire.ours(at)),
+            busy: node.job_execution_status.is_some_and(|status| status != IDLE),
+            job: None,
+        }
+    }
+}
+
+fn alias(id: RecordId) -> String {
+    format!("r{id}")
+}
+
+fn query(wanted: &[Wanted]) -> (String, Value) {
+    let mut fields = String::new();
+    let mut parameters = String::new();
+    let mut variables = serde_json::Map::new();
+    for Wanted { id, after, .. } in wanted {
+        let mut page = String::new();
+        if let Some(after) = after {
+            // Writing to a string cannot fail.
+            let _ = write!(parameters, "$a{id}:String ");
+            let _ = write!(page, ", after:$a{id}");
+            variables.insert(format!("a{id}"), json!(after));
+        }
+        let _ = write!(
+            fields,
+            "{}:runner(id:\"gid://gitlab/Ci::Runner/{id}\"){{ managers(first:100{page}){{ \
+             pageInfo{{hasNextPage endCursor}} \
+             nodes{{ systemId status contactedAt jobExecutionStatus }} }} }} ",
+            alias(*id)
+        );
+    }
+    let parameters =
+        if parameters.is_empty() { parameters } else { format!("({})", parameters.trim_end()) };
+    (format!("query{parameters}{{ {fields}}}"), Value::Object(variables))
+}

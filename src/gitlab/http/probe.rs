@@ -1,0 +1,176 @@
+//! What the server and the token are, and whether they suffice for what the spec asks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::HttpGitlab;
+use super::call::Call;
+use crate::gitlab::{GitlabError, Server};
+use crate::spec::QueueSource;
+
+/// The oldest server with what AutoGit uses: runners made by `POST /user/runners`.
+const OLDEST_MAJOR: u32 = 16;
+/// How old the proof of an administrator's rights may be where the instance's queue is empty: a
+/// user who lost them reads an empty queue, too.
+const PROOF_AGE_MAX: Duration = Duration::from_mins(1);
+
+/// A probe that passed.
+#[derive(Clone)]
+pub(super) struct Proof {
+    pub(super) at: Timestamp,
+    pub(super) server: Server,
+    /// The queue is read from the whole instance.
+    pub(super) instance_queue: bool,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    scopes: Vec<String>,
+    expires_at: Option<Date>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    username: String,
+    /// Told of administrators only.
+    is_admin: Option<bool>,
+}
+
+impl User {
+    fn administers(&self) -> bool {
+        self.is_admin == Some(true)
+    }
+}
+
+impl HttpGitlab {
+    pub(super) async fn probe_server(&self) -> Result<Server, GitlabError> {
+        let token = self.token().await?;
+        let user = self.user().await?;
+        let version = self.version().await?;
+        let server = Server {
+            version,
+            administrator: user.administers(),
+            scopes: token.as_ref().map(|token| token.scopes.clone()).unwrap_or_default(),
+            token_expires_at: token.and_then(|token| end_of(token.expires_at?)),
+            user: user.username,
+        };
+        let instance_queue = self.reads_instance(&server)?;
+        if !instance_queue {
+            self.refresh_projects(&server).await?;
+        }
+        let proof = Proof { at: self.wire.now(), server: server.clone(), instance_queue };
+        self.proof.with(|known| *known = Some(proof));
+        Ok(server)
+    }
+
+    /// The last probe that passed, or a new one.
+    pub(super) async fn proof(&self) -> Result<Proof, GitlabError> {
+        if let Some(proof) = self.proof.with(|proof| proof.clone()) {
+            return Ok(proof);
+        }
+        let server = self.probe_server().await?;
+        let proof = self.proof.with(|proof| proof.clone());
+        proof.ok_or_else(|| not_administrator(&server.user))
+    }
+
+    /// Makes sure that an empty queue is not a queue that may no longer be seen.
+    pub(super) async fn confirm_administrator(&self, proof: &Proof) -> Result<(), GitlabError> {
+        let now = self.wire.now();
+        if !older(now, proof.at, PROOF_AGE_MAX) {
+            return Ok(());
+        }
+        let user = self.user().await?;
+        if !user.administers() {
+            self.proof.with(|proof| *proof = None);
+            return Err(not_administrator(&user.username));
+        }
+        self.proof.with(|proof| {
+            if let Some(proof) = proof {
+                proof.at = now;
+            }
+        });
+        Ok(())
+    }
+
+    fn reads_instance(&self, server: &Server) -> Result<bool, GitlabError> {
+        match self.settings.queue_source {
+            QueueSource::Projects => Ok(false),
+            QueueSource::Auto => Ok(server.administrator),
+            QueueSource::Instance if server.administrator => Ok(true),
+            QueueSource::Instance => Err(not_administrator(&server.user)),
+        }
+    }
+
+    /// The token's own row; `None` where the token is of a kind that has none.
+    async fn token(&self) -> Result<Option<Token>, GitlabError> {
+        let call = Call::get("GET /personal_access_tokens/self", "/personal_access_tokens/self");
+        let token: Token = match self.wire.json(&call).await {
+            Ok(token) => token,
+            Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let reads = |scope: &String| scope == "api" || scope == "read_api";
+        if token.scopes.iter().any(reads) {
+            return Ok(Some(token));
+        }
+        Err(GitlabError::Forbidden {
+            attempt: format!("read the API: its scopes are `{}`", token.scopes.join("`, `")),
+            hint: "make one with the scope `read_api`, and `create_runner` and `manage_runner` \
+                   unless every pool has a `runner_token`"
+                .to_owned(),
+        })
+    }
+
+    async fn user(&self) -> Result<User, GitlabError> {
+        self.wire.json(&Call::get("GET /user", "/user")).await
+    }
+
+    async fn version(&self) -> Result<String, GitlabError> {
+        let metadata = Call::get("GET /metadata", "/metadata");
+        let Metadata { version } = match self.wire.json(&metadata).await {
+            Err(GitlabError::NotFound { .. }) => {
+                self.wire.json(&Call::get("GET /version", "/version")).await?
+            }
+            told => told?,
+        };
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major >= OLDEST_MAJOR) {
+            return Ok(version);
+        }
+        let version: String = version.chars().take(40).collect();
+        Err(GitlabError::Rejected {
+            attempt: "what AutoGit asks of it".to_owned(),
+            message: format!(
+                "it is version `{version}`, and {OLDEST_MAJOR}.0 is the oldest that does\n\
+                 hint: update GitLab"
+            ),
+        })
+    }
+}
+
+/// Whether `at` is more than `age` ago, or ahead of a clock that was set back.
+pub(super) fn older(now: Timestamp, at: Timestamp, age: Duration) -> bool {
+    let passed = now.duration_since(at);
+    passed.is_negative() || passed.unsigned_abs() > age
+}
+
+fn not_administrator(user: &str) -> GitlabError {
+    GitlabError::Forbidden {
+        attempt: format!("read the instance's queue: `{user}` is no administrator"),
+        hint: "use an administrator's token, or set `gitlab.queue_source: projects`".to_owned(),
+    }
+}
+
+/// A token ends at the first moment of its last day, by UTC.
+fn end_of(day: Date) -> Option<Timestamp> {
+    TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()
+}

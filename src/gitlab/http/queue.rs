@@ -1,0 +1,80 @@
+//! The pending jobs, from the whole instance or project by project.
+
+mod instance;
+mod projects;
+mod turn;
+
+pub(super) use projects::Projects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::HttpGitlab;
+use crate::gitlab::GitlabError;
+use crate::world::{Job, JobId, ProjectId, Queue};
+
+/// Pages of one list that a look reads.
+const PAGES_MAX: usize = 10;
+
+/// A pending job as either source tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pending {
+    pub(super) id: JobId,
+    pub(super) name: String,
+    pub(super) project: ProjectId,
+    pub(super) project_path: Arc<str>,
+    pub(super) tags: Vec<String>,
+    pub(super) queued_at: Timestamp,
+    pub(super) ref_name: String,
+    /// Its ref is a tag.
+    pub(super) of_tag: bool,
+}
+
+/// The jobs that a source told, and whether it has more.
+pub(super) struct Read {
+    pub(super) jobs: BTreeMap<JobId, Pending>,
+    pub(super) more: bool,
+}
+
+impl HttpGitlab {
+    pub(super) async fn read_queue(&self) -> Result<Queue, GitlabError> {
+        let proof = self.proof().await?;
+        let Read { jobs, more } = if proof.instance_queue {
+            self.read_instance(&proof).await?
+        } else {
+            self.read_projects(&proof.server).await?
+        };
+        let mut jobs: Vec<Pending> =
+            jobs.into_values().filter(|job| !self.settings.leaves_out(&job.project_path)).collect();
+        jobs.sort_by_key(|job| (job.queued_at, job.id));
+        self.jobs.with(|known| known.remember(&jobs));
+        self.refresh_refs(&jobs).await;
+        let jobs = self.refs.with(|facts| jobs.into_iter().map(|job| facts.judge(job)).collect());
+        Ok(Queue { jobs, more })
+    }
+}
+
+impl Pending {
+    /// The job, with what is known of its project and ref.
+    pub(super) fn judged(
+        self,
+        protected: Option<bool>,
+        instance_runners: Option<bool>,
+        group_runners: Option<bool>,
+    ) -> Job {
+        Job {
+            id: self.id,
+            name: self.name.into(),
+            project: self.project,
+            project_path: self.project_path,
+            tags: Arc::new(self.tags.into_iter().collect()),
+            queued_at: self.queued_at,
+            ref_name: self.ref_name.into(),
+            protected,
+            instance_runners,
+            group_runners,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Calls that a runner's own token speaks for; the API token is not sent with them.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use ::http::Method;
+
+use super::HttpGitlab;
+use super::call::Call;
+use super::wire::parse;
+use crate::gitlab::GitlabError;
+use crate::world::{RecordId, SystemId};
+
+#[derive(Deserialize)]
+struct Verified {
+    id: Option<u64>,
+    token_expires_at: Option<Timestamp>,
+}
+
+impl HttpGitlab {
+    pub(super) async fn remove_manager(
+        &self,
+        token: &SecretString,
+        system_id: &SystemId,
+    ) -> Result<(), GitlabError> {
+        let body = json!({ "token": token.expose_secret(), "system_id": system_id.as_str() });
+        let call = Call::rest(Method::DELETE, "DELETE /runners/managers", "/runners/managers")
+            .body(body)
+            .by(token)
+            .attempt(format!("delete the manager `{system_id}`"));
+        match self.wire.answer(&call).await {
+            Ok(_) | Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn verify_token(
+        &self,
+        token: &SecretString,
+        system_id: &SystemId,
+    ) -> Result<Option<RecordId>, GitlabError> {
+        let body = json!({ "token": token.expose_secret(), "system_id": system_id.as_str() });
+        let call = Call::rest(Method::POST, "POST /runners/verify", "/runners/verify")
+            .body(body)
+            .by(token)
+            .attempt("speak for a runner")
+            .hint("the runner was deleted or its token replaced: make a new one and set it");
+        let answer = self.wire.answer(&call).await?;
+        // Older servers say no more than that it is valid: the body is empty, `null` or `"200"`.
+        if answer.body().trim_ascii().first() != Some(&b'{') {
+            return Ok(None);
+        }
+        let verified: Verified = parse(&call, &answer)?;
+        let id = verified.id.map(RecordId);
+        if let (Some(id), Some(at)) = (id, verified.token_expires_at) {
+            let at = self.wire.ours(at);
+            self.records.with(|known| known.expiries.insert(id, at));
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,164 @@
+//! The transport of the field: reqwest over rustls.
+//!
+//! It follows no redirect (the adapter decides, and only within one origin), bounds each answer in
+//! time and size, and keeps connections for reuse.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::{Certificate, Client, redirect};
+
+use crate::gitlab::{Transport, TransportError};
+
+/// How long making a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one request may take; GitLab itself ends a GraphQL query after 30 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer read; a page of 100 jobs or projects has less than 1 MiB.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Sends requests to a real server.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    client: Client,
+    timeout: Duration,
+    answer_bytes_max: usize,
+}
+
+impl HttpTransport {
+    /// A transport to the server at `url` that trusts the system's authorities and those in
+    /// `ca_pem`, a bundle in PEM.
+    pub fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, TransportError> {
+        // Fails where a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let authorities = match ca_pem {
+            Some(pem) => authorities(pem)?,
+            None => Vec::new(),
+        };
+        let builder = Client::builder()
+            .user_agent(concat!("autogit/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(redirect::Policy::none());
+        // Plain http needs no authorities, and a minimal image may have none to load.
+        let builder = if url.starts_with("http://") {
+            builder.tls_certs_only(authorities)
+        } else {
+            builder.tls_certs_merge(authorities)
+        };
+        let client = builder.build().map_err(|error| TransportError::Unreachable(said(&error)))?;
+        Ok(Self { client, timeout: REQUEST_TIMEOUT, answer_bytes_max: ANSWER_BYTES_MAX })
+    }
+
+    fn failure(&self, error: reqwest::Error) -> TransportError {
+        if error.is_timeout() && !error.is_connect() {
+            return TransportError::TimedOut(self.timeout);
+        }
+        TransportError::Unreachable(said(&error.without_url()))
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(
+        &self,
+        request: ::http::Request<Bytes>,
+    ) -> Result<::http::Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(|error| self.failure(error))?;
+        let mut response =
+            self.client.execute(request).await.map_err(|error| self.failure(error))?;
+        let mut body = BytesMut::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.failure(error))? {
+            if body.len().saturating_add(part.len()) > self.answer_bytes_max {
+                return Err(TransportError::TooLong(self.answer_bytes_max));
+            }
+            body.extend_from_slice(&part);
+        }
+        let mut answer = ::http::Response::new(body.freeze());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+}
+
+fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, TransportError> {
+    let bundle = Certificate::from_pem_bundle(pem).map_err(|error| {
+        TransportError::Unreachable(format!("`gitlab.ca_file`: {}", said(&error)))
+    })?;
+    if bundle.is_empty() {
+        let problem = "`gitlab.ca_file` holds no certificate in PEM".to_owned();
+        return Err(TransportError::Unreachable(problem));
+    }
+    Ok(bundle)
+}
+
+/// The innermost cause, which names what went wrong; reqwest's own words only say where.
+fn said(error: &reqwest::Error) -> String {
+    let mut cause = error.to_string();
+    let mut next = error.source();
+    while let Some(inner) = next {
+        cause = inner.to_string();
+        next = inner.source();
+    }
+    cause
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+
+    async fn serving(router: Router) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    fn request(address: SocketAddr, path: &str) -> ::http::Request<Bytes> {
+        ::http::Request::get(format!("http://{address}{path}")).body(Bytes::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_refused() {
+        let address = serving(Router::new().route("/", get(|| async { "x".repeat(100) }))).await;
+        let mut transport = HttpTransport::new("http://localhost", None).unwrap();
+        transport.answer_bytes_max = 10;
+        let error = transport.send(request(address, "/")).await.unwrap_err();
+        assert!(matches!(error, TransportError::TooLong(10)));
+        transport.answer_bytes_max = 100;
+        assert_eq!(transport.send(request(address, "/")).await.unwrap().body().len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_handed_on_and_not_followed() {
+        let router = Router::new()
+            .route("/", get(|| async { axum::response::Redirect::temporary("/elsewhere") }));
+        let address = serving(router).await;
+        let transport = HttpTransport::new("http://localhost", None).unwrap();
+        let answer = transport.send(request(address, "/")).await.unwrap();
+        assert_eq!(answer.status(), 307);
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_unreachable() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let transport = HttpTransport::new("http://localhost", None).unwrap();
+        let error = transport.send(request(address, "/")).await.unwrap_err();
+        assert!(matches!(error, TransportError::Unreachable(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        let error = HttpTransport::new("https://gitlab.test", Some(b"nothing")).unwrap_err();
+        assert!(error.to_string().contains("ca_file"), "{error}");
+    }
+}

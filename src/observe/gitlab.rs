@@ -1,0 +1,180 @@
+//! One look at GitLab: the queue, and the records with their managers and tokens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Ports;
+use crate::engine::runner_config;
+use crate::gitlab::GitlabError;
+use crate::spec::{Credential, Pool};
+use crate::tokens::Tokens;
+use crate::world::{Observed, Origin, Record, RecordId, SystemId, Variant, World, record_settings};
+
+/// What the observer knows of GitLab between two looks.
+#[derive(Debug, Default)]
+pub(super) struct GitlabSide {
+    probed: bool,
+    /// The records behind the operator's own tokens, by token.
+    given: Vec<(SecretString, RecordId)>,
+}
+
+impl GitlabSide {
+    /// The pending jobs.
+    pub(super) async fn queue(&mut self, ports: &Ports) -> Result<crate::world::Queue, Arc<str>> {
+        self.probe(ports).await.map_err(|error| words(&error))?;
+        let queue = ports.gitlab.queue().await;
+        self.note(&queue);
+        queue.map_err(|error| words(&error))
+    }
+
+    /// Our records, with their managers, and those of the operator's tokens.
+    pub(super) async fn records(
+        &mut self,
+        ports: &Ports,
+        world: &World,
+        tokens: &mut Tokens,
+    ) -> Result<Vec<Record>, Arc<str>> {
+        let Some(installation) = world.installation() else {
+            return Err("no host was reached yet, so this installation is not known".into());
+        };
+        self.probe(ports).await.map_err(|error| words(&error))?;
+        let records = ports.gitlab.records(&installation).await;
+        self.note(&records);
+        let mut records = records.map_err(|error| words(&error))?;
+        records.extend(self.given(ports, world, tokens).await);
+        for record in &mut records {
+            if record.origin == Origin::Ours {
+                record.has_token = find_token(ports, world, record, tokens).await;
+            }
+        }
+        self.fill_managers(ports, world.now, &mut records).await;
+        Ok(records)
+    }
+
+    async fn probe(&mut self, ports: &Ports) -> Result<(), GitlabError> {
+        if !self.probed {
+            let server = ports.gitlab.probe().await?;
+            let (version, user) = (&server.version, &server.user);
+            let queue = if server.administrator { "instance" } else { "projects" };
+            tracing::info!(%version, %user, queue, "GitLab answers");
+            self.probed = true;
+        }
+        Ok(())
+    }
+
+    /// After a failure the next look asks again what server and token these are.
+    fn note<T>(&mut self, result: &Result<T, GitlabError>) {
+        if let Err(
+            GitlabError::Unauthorized { .. }
+            | GitlabError::Forbidden { .. }
+            | GitlabError::NotGitlab { .. },
+        ) = result
+        {
+            self.probed = false;
+        }
+    }
+
+    /// One record per variant of each pool that brings its own token.
+    async fn given(&mut self, ports: &Ports, world: &World, tokens: &mut Tokens) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (variant, pool) in world.variants() {
+            let Some(Credential::Value(token)) = &pool.runner_token else { continue };
+            match self.verified(ports, world, &variant, token).await {
+                Ok(id) => {
+                    tokens.keep(id, token.clone());
+                    records.push(given_record(world, id, variant, pool));
+                }
+                Err(error) => {
+                    tracing::warn!(%variant, %error, "the pool's `runner_token` is not usable");
+                }
+            }
+        }
+        records
+    }
+
+    /// The record behind an operator's token: asked once, with a system id that is no slot's, whose
+    /// manager row goes again at once.
+    async fn verified(
+        &mut self,
+        ports: &Ports,
+        world: &World,
+        variant: &Variant,
+        token: &SecretString,
+    ) -> Result<RecordId, GitlabError> {
+        let same =
+            |(known, _): &&(SecretString, RecordId)| known.expose_secret() == token.expose_secret();
+        if let Some((_, id)) = self.given.iter().find(same) {
+            return Ok(*id);
+        }
+        let installation =
+            world.installation().unwrap_or_else(|| crate::world::Installation::from_observed(""));
+        let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
+        // Older servers do not tell the id; 0 is none of GitLab's.
+        let id = ports.gitlab.verify(token, &keeper).await?.unwrap_or(RecordId(0));
+        ports.gitlab.delete_manager(token, &keeper).await?;
+        self.given.push((token.clone(), id));
+        Ok(id)
+    }
+
+    async fn fill_managers(&mut self, ports: &Ports, now: Timestamp, records: &mut [Record]) {
+        let asked = |record: &&Record| record.origin != Origin::Foreign && record.id != RecordId(0);
+        let ids: Vec<RecordId> = records.iter().filter(asked).map(|record| record.id).collect();
+        let read =
+            if ids.is_empty() { Ok(BTreeMap::new()) } else { ports.gitlab.managers(&ids).await };
+        self.note(&read);
+        let read = read.map_err(|error| words(&error));
+        for record in records {
+            let rows = match &read {
+                Ok(rows) => rows.get(&record.id).cloned().ok_or("GitLab does not show them"),
+                Err(error) => Err(&**error),
+            };
+            record.managers = match rows {
+                Ok(value) => Observed::Known { at: now, value },
+                Err(error) => Observed::Unknown { since: now, error: error.into(), last: None },
+            };
+        }
+    }
+}
+
+/// Whether the record's token is at hand, looking for it in the containers made with it.
+async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> bool {
+    if tokens.find(record.id).is_some() {
+        return true;
+    }
+    for (name, host) in &world.hosts {
+        let (Some(state), Some(engine)) = (host.state.known(), ports.engines.get(name)) else {
+            continue;
+        };
+        let with_token = state.runners.iter().filter(|runner| runner.record == record.id);
+        for runner in with_token {
+            let config = engine.read_config(&runner.id).await.ok();
+            if let Some(token) = config.as_ref().and_then(runner_config::token_of) {
+                tokens.keep(record.id, token);
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn given_record(world: &World, id: RecordId, variant: Variant, pool: &Pool) -> Record {
+    let first = world.architectures(pool).first() == Some(&variant.arch);
+    Record {
+        id,
+        settings: record_settings(pool, variant.arch, first),
+        variant,
+        origin: Origin::Given,
+        scope: pool.scope.clone(),
+        created_at: None,
+        token_expires_at: None,
+        has_token: true,
+        managers: Observed::Unknown { since: world.now, error: "not asked yet".into(), last: None },
+    }
+}
+
+fn words(error: &GitlabError) -> Arc<str> {
+    error.to_string().into()
+}

@@ -1,0 +1,113 @@
+//! A container on the simulated engine.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::task::AbortHandle;
+
+use super::labels;
+use crate::engine::NewRunner;
+use crate::sandbox::runner::{Labels, LogLine, Quit};
+use crate::world::{ContainerState, JobId, RunnerLog, RunnerName, SystemId};
+
+/// Log lines kept, as a bounded log driver does.
+const LINES_MAX: usize = 1000;
+
+/// A container, with the times of the engine's own clock.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) labels: Labels,
+    pub(super) network: Option<String>,
+    pub(super) volumes: Vec<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) state: ContainerState,
+    /// What it runs; `None`: nothing that is simulated.
+    pub(super) task: Option<Task>,
+    /// What makes it a runner.
+    pub(super) process: Option<Process>,
+}
+
+impl Container {
+    /// A runner's container, before it is started; `anonymous` is the volume with its files.
+    pub(super) fn of_runner(runner: &NewRunner, anonymous: &str, created_at: Timestamp) -> Self {
+        Self {
+            name: runner.name.to_string(),
+            image: runner.image.clone(),
+            labels: labels::of_runner(runner),
+            network: Some(runner.network.clone()),
+            volumes: vec![anonymous.to_owned()],
+            created_at,
+            state: ContainerState::Created,
+            task: None,
+            process: Some(Process {
+                config: runner.config.clone(),
+                runner: runner.name.clone(),
+                system_id: runner.system_id.clone(),
+                jobs_max: runner.jobs_max,
+                quit: Quit::default(),
+                job: None,
+                log: RunnerLog::default(),
+                lines: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        matches!(self.state, ContainerState::Running { .. })
+    }
+
+    pub(super) fn exited(&self) -> bool {
+        matches!(self.state, ContainerState::Exited { .. })
+    }
+}
+
+/// What a runner's container was given, and what its process did.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) config: SecretString,
+    pub(super) runner: RunnerName,
+    pub(super) system_id: SystemId,
+    pub(super) jobs_max: u32,
+    pub(super) quit: Quit,
+    pub(super) job: Option<JobId>,
+    pub(super) log: RunnerLog,
+    pub(super) lines: VecDeque<String>,
+}
+
+impl Process {
+    /// Takes a line that the process wrote at `at`, and what a reader learns from it.
+    pub(super) fn write(&mut self, line: &LogLine, at: Timestamp) {
+        if self.lines.len() == LINES_MAX {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.json(at));
+        match line {
+            LogLine::Received { job, .. } => {
+                self.job = Some(*job);
+                self.log.received = Some((*job, at));
+            }
+            LogLine::Succeeded { .. } | LogLine::Failed { .. } => {
+                self.job = None;
+                self.log.ended = Some(at);
+                self.log.jobs_ended += 1;
+            }
+            LogLine::Unhealthy
+            | LogLine::PollFailed { .. }
+            | LogLine::Exiting { .. }
+            | LogLine::Fatal { .. } => {}
+        }
+    }
+}
+
+/// A task that ends when its container does.
+#[derive(Debug)]
+pub(super) struct Task(pub(super) AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

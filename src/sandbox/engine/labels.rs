@@ -1,0 +1,102 @@
+//! Labels on the simulated engine's objects: AutoGit's are written and read as the Docker adapter
+//! does, gitlab-runner's are read.
+
+use crate::engine::NewRunner;
+use crate::sandbox::runner::{Labels, PREFIX};
+use crate::spec::{Arch, InstanceName, PoolName};
+use crate::world::{ContainerId, JobContainer, JobId, RecordId, Slot, SpecHash, SystemId, Variant};
+
+const OURS: &str = "io.autogit.";
+
+/// What a runner's labels say.
+pub(super) struct RunnerLabels {
+    pub(super) variant: Variant,
+    pub(super) slot: Slot,
+    pub(super) system_id: SystemId,
+    pub(super) record: RecordId,
+    pub(super) spec: SpecHash,
+}
+
+impl RunnerLabels {
+    /// `None`: not a runner of ours, or of a schema that is not ours.
+    pub(super) fn read(labels: &Labels) -> Option<Self> {
+        let label = |name| ours(labels, name);
+        if label("schema")? != "1" {
+            return None;
+        }
+        let pool = PoolName::new(label("pool")?).ok()?;
+        Some(Self {
+            variant: Variant::new(&pool, Arch::parse(label("arch")?)?),
+            slot: Slot(label("slot")?.parse().ok()?),
+            system_id: SystemId::from_observed(label("system-id")?),
+            record: RecordId(label("record")?.parse().ok()?),
+            spec: SpecHash::from_observed(label("spec")?),
+        })
+    }
+}
+
+/// The labels of a runner to be made.
+pub(super) fn of_runner(runner: &NewRunner) -> Labels {
+    let mut labels = of_instance(&runner.instance);
+    let mut set = |name: &str, value: String| labels.insert(format!("{OURS}{name}"), value);
+    set("pool", runner.variant.pool.to_string());
+    set("arch", runner.variant.arch.to_string());
+    set("slot", runner.slot.to_string());
+    set("system-id", runner.system_id.to_string());
+    set("record", runner.record.to_string());
+    set("spec", runner.spec.to_string());
+    set("schema", "1".to_owned());
+    labels
+}
+
+/// The label that makes an object an instance's.
+pub(super) fn of_instance(instance: &InstanceName) -> Labels {
+    Labels::from([(format!("{OURS}instance"), instance.to_string())])
+}
+
+/// Whose an object is.
+pub(super) fn instance(labels: &Labels) -> Option<&str> {
+    ours(labels, "instance")
+}
+
+/// The system id that AutoGit put on a container.
+pub(super) fn our_system_id(labels: &Labels) -> Option<&str> {
+    ours(labels, "system-id")
+}
+
+/// The system id that gitlab-runner put on an object of a job.
+pub(super) fn job_system_id(labels: &Labels) -> Option<SystemId> {
+    if theirs(labels, "managed")? != "true" {
+        return None;
+    }
+    theirs(labels, "runner.system_id").map(SystemId::from_observed)
+}
+
+/// Whether a later job may use the volume.
+pub(super) fn reusable(labels: &Labels) -> bool {
+    theirs(labels, "reusable") == Some("true")
+}
+
+/// The container of a job, if these are the labels of one.
+pub(super) fn job_container(
+    id: &ContainerId,
+    labels: &Labels,
+    running: bool,
+) -> Option<JobContainer> {
+    Some(JobContainer {
+        id: id.clone(),
+        system_id: job_system_id(labels)?,
+        job: theirs(labels, "job.id").and_then(|id| id.parse().ok()).map(JobId),
+        job_url: theirs(labels, "job.url").map(str::to_owned),
+        kind: theirs(labels, "type").unwrap_or_default().to_owned(),
+        running,
+    })
+}
+
+fn ours<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
+    labels.get(&format!("{OURS}{name}")).map(String::as_str)
+}
+
+fn theirs<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
+    labels.get(&format!("{PREFIX}{name}")).map(String::as_str)
+}

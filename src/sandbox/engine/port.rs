@@ -1,0 +1,242 @@
+//! The port: what AutoGit may ask of a simulated engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use super::container::Container;
+use super::faults::Operation;
+use super::objects::short;
+use super::state::State;
+use super::{SimulatedEngine, labels, process, view};
+use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
+use crate::sandbox::runner::Labels;
+use crate::spec::{InstanceName, PullPolicy};
+use crate::world::{
+    ContainerId, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Runner, RunnerLog,
+    SystemId,
+};
+
+/// Of calls that answer at once.
+const NO_TIME: Duration = Duration::ZERO;
+
+#[async_trait]
+impl Engine for SimulatedEngine {
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        let settings = &self.inner.settings;
+        self.call(Operation::Info, "", NO_TIME, |state| {
+            Ok(EngineInfo {
+                id: settings.id.clone(),
+                arch: settings.arch,
+                cpus: settings.cpus,
+                memory: settings.memory,
+                version: "28.0.0 (simulated)".to_owned(),
+                skew: state.skew,
+            })
+        })
+        .await
+    }
+
+    async fn jobs(&self) -> Result<JobObjects, EngineError> {
+        self.call(Operation::Jobs, "", NO_TIME, |state| Ok(view::jobs(state))).await
+    }
+
+    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+        self.call(Operation::Runners, instance.as_str(), NO_TIME, |state| {
+            Ok(view::runners(state, instance))
+        })
+        .await
+    }
+
+    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+        self.call(Operation::RunnerLog, short(id), NO_TIME, |state| view::runner_log(state, id))
+            .await
+    }
+
+    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
+        self.call(Operation::LogTail, short(id), NO_TIME, |state| {
+            let process = state.container(id)?.process.as_ref();
+            let all = process.map(|process| &process.lines).into_iter().flatten();
+            let skipped = process.map_or(0, |process| process.lines.len().saturating_sub(lines));
+            Ok(all.skip(skipped).cloned().collect())
+        })
+        .await
+    }
+
+    async fn network(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Option<NetworkState>, EngineError> {
+        self.call(Operation::Network, name, NO_TIME, |state| {
+            Ok(view::network(state, name, instance))
+        })
+        .await
+    }
+
+    async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
+        self.call(Operation::CreateNetwork, name, NO_TIME, |state| {
+            state.add_network(name, labels::of_instance(instance));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
+        let image = &request.image;
+        let here = self.state().images.contains(image);
+        let pulls = match request.policy {
+            PullPolicy::Always => true,
+            PullPolicy::IfNotPresent => !here,
+            PullPolicy::Never => false,
+        };
+        let latency = if pulls { self.inner.settings.latencies.pull } else { NO_TIME };
+        self.call(Operation::EnsureImage, image, latency, |state| {
+            if pulls { pull(state, image) } else { expect_image(state, image) }
+        })
+        .await
+    }
+
+    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+        let latency = self.inner.settings.latencies.create;
+        self.call(Operation::CreateRunner, runner.name.as_str(), latency, |state| {
+            expect_image(state, &runner.image)?;
+            let anonymous = state.fresh_id();
+            let container = Container::of_runner(runner, &anonymous, state.now());
+            let id = state.create(container)?;
+            state.add_volume(&anonymous, Labels::new());
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn with_system_id(
+        &self,
+        instance: &InstanceName,
+        system_id: &SystemId,
+    ) -> Result<Vec<ContainerId>, EngineError> {
+        self.call(Operation::WithSystemId, system_id.as_str(), NO_TIME, |state| {
+            let fits = |container: &Container| {
+                !container.exited()
+                    && labels::instance(&container.labels) == Some(instance.as_str())
+                    && labels::our_system_id(&container.labels) == Some(system_id.as_str())
+            };
+            let fitting = state.containers.iter().filter(|(_, container)| fits(container));
+            Ok(fitting.map(|(id, _)| id.clone()).collect())
+        })
+        .await
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let settings = &self.inner.settings;
+        let engine = Arc::downgrade(&self.inner);
+        self.call(Operation::Start, short(id), settings.latencies.start, |state| {
+            process::start(state, id, settings, &engine)
+        })
+        .await
+    }
+
+    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.call(Operation::Drain, short(id), NO_TIME, |state| {
+            let running = state.containers.get(id).filter(|container| container.runs());
+            if let Some(process) = running.and_then(|container| container.process.as_ref()) {
+                process.quit.send();
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.call(Operation::RemoveContainer, short(id), NO_TIME, |state| {
+            if state.containers.get(id).is_some_and(Container::runs) {
+                return Err(EngineError::Running { id: id.clone() });
+            }
+            state.remove(id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
+        let id = &container.id;
+        self.call(Operation::RemoveJobContainer, short(id), NO_TIME, |state| {
+            state.remove(id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
+        self.call(Operation::RemoveJobVolume, &volume.name, NO_TIME, |state| {
+            state.remove_volume(&volume.name)
+        })
+        .await
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
+        self.call(Operation::RemoveNetwork, id.get(..12).unwrap_or(id), NO_TIME, |state| {
+            state.remove_network(id)
+        })
+        .await
+    }
+
+    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
+        self.call(Operation::ReadConfig, short(id), NO_TIME, |state| {
+            let process = state.container(id)?.process.as_ref();
+            process.map(|process| process.config.clone()).ok_or_else(|| EngineError::NotFound {
+                object: format!("config.toml in container {id}"),
+            })
+        })
+        .await
+    }
+
+    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
+        let mut events = self.state().events.subscribe();
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = wake.closed() => return,
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(whose) if whose != *instance => {}
+                // A wake that waits already says the same.
+                Ok(_) | Err(RecvError::Lagged(_)) => drop(wake.try_send(())),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn socket(&self) -> Result<PathBuf, EngineError> {
+        let path = || PathBuf::from("/var/run/docker.sock");
+        self.call(Operation::Socket, "", NO_TIME, |_| Ok(path())).await
+    }
+}
+
+fn expect_image(state: &State, image: &str) -> Result<(), EngineError> {
+    if state.images.contains(image) {
+        return Ok(());
+    }
+    Err(EngineError::NoImage { image: image.to_owned(), problem: "no such image".to_owned() })
+}
+
+fn pull(state: &mut State, image: &str) -> Result<(), EngineError> {
+    if !state.published.contains(image) {
+        let problem = "manifest unknown".to_owned();
+        return Err(EngineError::NoImage { image: image.to_owned(), problem });
+    }
+    if state.disk_full {
+        return Err(EngineError::Refused {
+            attempt: format!("pull {image}"),
+            problem: "no space left on device".to_owned(),
+        });
+    }
+    state.images.insert(image.to_owned());
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Read-only looks at the simulated engine: for the port, and for tests.
+
+use super::labels::{self, RunnerLabels};
+use super::state::State;
+use crate::engine::EngineError;
+use crate::sandbox::runner::Labels;
+use crate::spec::InstanceName;
+use crate::world::{
+    ContainerId, ContainerState, JobId, JobNetworkObject, JobObjects, JobVolume, NetworkState,
+    Runner, RunnerLog, RunnerName, SystemId,
+};
+
+/// A container, as a test sees it; times by the simulation's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerView {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// What it does.
+    pub state: ContainerState,
+    /// The network it is on.
+    pub network: Option<String>,
+    /// The volumes it mounts.
+    pub volumes: Vec<String>,
+}
+
+/// A job that a living gitlab-runner has: from its pick-up until the runner reported its end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunningJob {
+    /// The job.
+    pub job: JobId,
+    /// The runner's name at GitLab.
+    pub system_id: SystemId,
+    /// The runner's container.
+    pub runner: ContainerId,
+}
+
+/// How much exists, whosever it is; the networks that every engine has do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Containers in any state.
+    pub containers: usize,
+    /// Volumes, anonymous ones too.
+    pub volumes: usize,
+    /// Networks.
+    pub networks: usize,
+}
+
+pub(super) fn containers(state: &State) -> Vec<ContainerView> {
+    let view = |(id, container): (&ContainerId, &super::container::Container)| ContainerView {
+        id: id.clone(),
+        name: container.name.clone(),
+        image: container.image.clone(),
+        labels: container.labels.clone(),
+        state: state.corrected_state(&container.state),
+        network: container.network.clone(),
+        volumes: container.volumes.clone(),
+    };
+    let mut views: Vec<_> = state.containers.iter().map(view).collect();
+    views.sort_by(|a, b| a.name.cmp(&b.name));
+    views
+}
+
+pub(super) fn running_jobs(state: &State) -> Vec<RunningJob> {
+    let running = |(id, container): (&ContainerId, &super::container::Container)| {
+        let process = container.process.as_ref()?;
+        let system_id = process.system_id.clone();
+        Some(RunningJob { job: process.job?, system_id, runner: id.clone() })
+    };
+    let mut jobs: Vec<_> = state.containers.iter().filter_map(running).collect();
+    jobs.sort();
+    jobs
+}
+
+pub(super) fn runners(state: &State, instance: &InstanceName) -> Vec<Runner> {
+    let mut runners = Vec::new();
+    for (id, container) in &state.containers {
+        if labels::instance(&container.labels) != Some(instance.as_str()) {
+            continue;
+        }
+        let Some(read) = RunnerLabels::read(&container.labels) else {
+            tracing::warn!(container = container.name, "its labels are not a runner's");
+            continue;
+        };
+        runners.push(Runner {
+            id: id.clone(),
+            name: RunnerName::from_observed(&container.name),
+            variant: read.variant,
+            slot: read.slot,
+            system_id: read.system_id,
+            record: read.record,
+            spec: read.spec,
+            created_at: state.corrected(container.created_at),
+            state: state.corrected_state(&container.state),
+            log: None,
+        });
+    }
+    runners.sort_by(|a, b| a.name.cmp(&b.name));
+    runners
+}
+
+pub(super) fn runner_log(state: &State, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+    let process = state.container(id)?.process.as_ref();
+    let log = process.map(|process| process.log.clone()).unwrap_or_default();
+    Ok(RunnerLog {
+        received: log.received.map(|(job, at)| (job, state.corrected(at))),
+        ended: log.ended.map(|at| state.corrected(at)),
+        jobs_ended: log.jobs_ended,
+    })
+}
+
+pub(super) fn jobs(state: &State) -> JobObjects {
+    let containers = state.containers.iter();
+    let volume = |(name, volume): (&String, &super::state::Volume)| {
+        Some(JobVolume {
+            name: name.clone(),
+            system_id: labels::job_system_id(&volume.labels)?,
+            reusable: labels::reusable(&volume.labels),
+        })
+    };
+    let network = |(id, network): (&String, &super::state::Network)| {
+        let system_id = labels::job_system_id(&network.labels)?;
+        Some(JobNetworkObject { id: id.clone(), system_id })
+    };
+    JobObjects {
+        containers: containers
+            .filter_map(|(id, it)| labels::job_container(id, &it.labels, it.runs()))
+            .collect(),
+        volumes: state.volumes.iter().filter_map(volume).collect(),
+        networks: state.networks.iter().filter_map(network).collect(),
+    }
+}
+
+pub(super) fn network(state: &State, name: &str, instance: &InstanceName) -> Option<NetworkState> {
+    let (id, network) = state.networks.iter().find(|(_, network)| network.name == name)?;
+    let on_it = state.containers.values().filter(|it| it.network.as_deref() == Some(name));
+    Some(NetworkState {
+        id: id.clone(),
+        ours: labels::instance(&network.labels) == Some(instance.as_str()),
+        containers: on_it.count(),
+    })
+}

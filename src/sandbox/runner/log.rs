@@ -1,0 +1,126 @@
+//! What the process writes, as `--log-format json` writes it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::world::JobId;
+
+/// One line of the process's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogLine {
+    /// A job was handed over.
+    Received {
+        /// The job.
+        job: JobId,
+        /// Its repository.
+        repo_url: String,
+    },
+    /// A job succeeded.
+    Succeeded {
+        /// The job.
+        job: JobId,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// A job failed, or was cancelled.
+    Failed {
+        /// The job.
+        job: JobId,
+        /// How long it took.
+        duration: Duration,
+        /// In words.
+        problem: String,
+        /// In GitLab's word.
+        reason: &'static str,
+        /// Its script's exit code.
+        exit_code: Option<i64>,
+    },
+    /// GitLab refused the token.
+    Unhealthy,
+    /// GitLab was not reached, or made no sense.
+    PollFailed {
+        /// Why.
+        problem: String,
+    },
+    /// The process ends.
+    Exiting {
+        /// Why.
+        why: &'static str,
+    },
+    /// The process cannot start.
+    Fatal {
+        /// Why.
+        problem: String,
+    },
+}
+
+impl LogLine {
+    /// The line, written at `at`.
+    pub fn json(&self, at: Timestamp) -> String {
+        let (level, message) = (self.level(), self.message());
+        let mut line = Map::new();
+        match self {
+            Self::Received { job, repo_url } => {
+                line.insert("job".to_owned(), json!(job));
+                line.insert("repo_url".to_owned(), json!(repo_url));
+            }
+            Self::Succeeded { job, duration } => {
+                line.insert("duration_s".to_owned(), json!(duration.as_secs_f64()));
+                line.insert("job".to_owned(), json!(job));
+            }
+            Self::Failed { job, duration, reason, exit_code, .. } => {
+                line.insert("duration_s".to_owned(), json!(duration.as_secs_f64()));
+                if let Some(code) = exit_code {
+                    line.insert("exit_code".to_owned(), json!(code));
+                }
+                line.insert("failure_reason".to_owned(), json!(reason));
+                line.insert("job".to_owned(), json!(job));
+            }
+            Self::Unhealthy
+            | Self::PollFailed { .. }
+            | Self::Exiting { .. }
+            | Self::Fatal { .. } => {}
+        }
+        line.insert("level".to_owned(), json!(level));
+        line.insert("msg".to_owned(), json!(message));
+        line.insert("time".to_owned(), json!(at.to_string()));
+        Value::Object(line).to_string()
+    }
+
+    /// Its message.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Received { .. } => "Checking for jobs... received".to_owned(),
+            Self::Succeeded { .. } => "Job succeeded".to_owned(),
+            Self::Failed { problem, .. } => format!("Job failed: {problem}"),
+            Self::Unhealthy => "Runner is not healthy!".to_owned(),
+            Self::PollFailed { problem } => format!("Checking for jobs... failed: {problem}"),
+            Self::Exiting { why } => format!("{why}, so now exiting"),
+            Self::Fatal { problem } => problem.clone(),
+        }
+    }
+
+    /// The job it is about.
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Received { job, .. } | Self::Succeeded { job, .. } | Self::Failed { job, .. } => {
+                Some(*job)
+            }
+            Self::Unhealthy
+            | Self::PollFailed { .. }
+            | Self::Exiting { .. }
+            | Self::Fatal { .. } => None,
+        }
+    }
+
+    fn level(&self) -> &'static str {
+        match self {
+            Self::Received { .. } | Self::Succeeded { .. } | Self::Exiting { .. } => "info",
+            Self::Failed { .. } | Self::PollFailed { .. } => "warning",
+            Self::Unhealthy => "error",
+            Self::Fatal { .. } => "fatal",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Puts the content of a credential's file in the place of its path.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::error::{NamedFileError, Warning};
+use super::file::{self, FileError, FileProblem};
+use super::load::Inputs;
+use crate::spec::{Credential, Spec};
+
+/// The longest tokens, signed ones, are a few KiB.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// Readable by the group or by everyone.
+const OTHERS_READ: u32 = 0o044;
+
+/// Reads every file that a credential of `spec` names, relative to `folder`. The answer is what
+/// could not be used; nothing is left out for the first failure.
+pub(super) fn read(
+    spec: &mut Spec,
+    folder: &Path,
+    warnings: &mut Vec<Warning>,
+    inputs: &mut Inputs,
+) -> Vec<NamedFileError> {
+    let mut errors = Vec::new();
+    for (field, credential) in named(spec) {
+        let Credential::File(path) = credential else { continue };
+        let path = folder.join(path);
+        match secret(&path) {
+            Ok((text, mode)) => {
+                inputs.add(&field, text.as_bytes());
+                *credential = Credential::Value(SecretString::from(text));
+                if mode & OTHERS_READ != 0 {
+                    warnings.push(Warning::Exposed { field, path, mode });
+                }
+            }
+            Err(error) => errors.push(NamedFileError { field, error }),
+        }
+    }
+    errors
+}
+
+/// All credentials, each with the field that would name its file.
+fn named(spec: &mut Spec) -> Vec<(String, &mut Credential)> {
+    let gitlab = &mut spec.gitlab;
+    let api = &mut spec.api;
+    let fixed = [
+        ("gitlab.token_file", Some(&mut gitlab.token)),
+        ("gitlab.registration_token_file", gitlab.registration_token.as_mut()),
+        ("gitlab.webhook_secret_file", gitlab.webhook_secret.as_mut()),
+        ("api.token_file", api.token.as_mut()),
+        ("api.plan_token_file", api.plan_token.as_mut()),
+    ];
+    let fixed = fixed
+        .into_iter()
+        .filter_map(|(field, credential)| credential.map(|found| (field.to_owned(), found)));
+    let pools = spec.pools.iter_mut().filter_map(|pool| {
+        let field = format!("pools.{}.runner_token_file", pool.name);
+        pool.runner_token.as_mut().map(|found| (field, found))
+    });
+    fixed.chain(pools).collect()
+}
+
+/// The secret in a file, without the line break that editors and `echo` put after it, and the
+/// file's permissions.
+fn secret(path: &Path) -> Result<(String, u32), FileError> {
+    let (mut text, metadata) = file::text(path, SECRET_BYTES_MAX)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.trim().is_empty() {
+        return Err(FileProblem::Empty.of(path));
+    }
+    if text.contains(['\n', '\r']) {
+        return Err(FileProblem::ManyLines.of(path));
+    }
+    Ok((text, metadata.mode() & 0o7777))
+}

@@ -1,0 +1,97 @@
+//! What a load has to say: why it came to nothing, or what is worth a word.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::env_file::EnvFileError;
+use super::file::FileError;
+use crate::spec::{Fault, Faults};
+
+/// What is worth a word when a spec is loaded.
+#[derive(Debug, Clone)]
+pub enum Warning {
+    /// About what the file says.
+    Spec(Fault),
+    /// A secret's file that other users may read.
+    Exposed {
+        /// The field that names it.
+        field: String,
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The spec is mounted into a container without its folder.
+    MountedAlone {
+        /// The spec's file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(fault) => fault.fmt(f),
+            Self::Exposed { field, path, mode } => {
+                let path = path.display();
+                write!(f, "{field}: `{path}` may be read by others (mode {mode:04o})")?;
+                write!(f, "\nhint: chmod 600 {path}")
+            }
+            Self::MountedAlone { path } => {
+                let path = path.display();
+                write!(f, "`{path}` is mounted as a single file, so its replacement is not seen")?;
+                write!(f, "\nhint: mount the folder instead")
+            }
+        }
+    }
+}
+
+/// A file that the spec names and that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {error}")]
+pub struct NamedFileError {
+    /// The field that names it, as in `pools.linux.runner_token_file`.
+    pub field: String,
+    /// What is wrong with it.
+    pub error: FileError,
+}
+
+/// Why a spec cannot be loaded.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadError {
+    /// There is no spec.
+    #[error("the spec `{}` does not exist\nhint: `autogit init` writes one, `--config` names another", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The spec's file cannot be used.
+    #[error("the spec {0}")]
+    File(FileError),
+    /// An env file cannot be used.
+    #[error(transparent)]
+    EnvFile(#[from] EnvFileError),
+    /// What the spec says is wrong.
+    #[error(transparent)]
+    Spec(#[from] Faults),
+    /// Files that the spec names cannot be used: all of them.
+    #[error("{}", lines(.0))]
+    Named(Vec<NamedFileError>),
+}
+
+impl LoadError {
+    /// All there is to say: for a spec that says something wrong each fault with its line, a caret
+    /// and its hint, in colour for a terminal. The error itself prints as one line then.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Spec(faults) => faults.render(color),
+            Self::Missing { .. } | Self::File(_) | Self::EnvFile(_) | Self::Named(_) => {
+                self.to_string()
+            }
+        }
+    }
+}
+
+fn lines(errors: &[NamedFileError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

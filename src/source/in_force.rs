@@ -1,0 +1,154 @@
+//! Which spec is in force, and what is wrong with the one that should be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::environment::Environment;
+use super::error::LoadError;
+use super::load::{Loaded, load};
+use crate::clock::Clock;
+use crate::spec::{self, InstanceName};
+
+/// Why a file does not come into force.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It is another instance's. Taking it would leave every runner, record and network of the
+    /// present one without an owner, and the lock of the other one was never taken.
+    #[error(
+        "`instance` is `{asked}` in the file and `{running}` in the AutoGit that runs\nhint: set it back, or start AutoGit anew; what `{running}` owns stays until it is swept under that name"
+    )]
+    Instance {
+        /// The running instance.
+        running: InstanceName,
+        /// The file's.
+        asked: InstanceName,
+    },
+}
+
+impl Refusal {
+    /// As [`LoadError::render`].
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Load(error) => error.render(color),
+            Self::Instance { .. } => self.to_string(),
+        }
+    }
+}
+
+/// What is wrong with a file that should be in force and is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingFault {
+    /// All of it, with lines, carets and hints.
+    pub text: String,
+    /// When the file was first found to be wrong; another fault in between does not count.
+    pub since: Timestamp,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reloaded {
+    /// Nothing is new; nothing needs to be said.
+    Unchanged,
+    /// The file is again the one in force, and its fault is gone.
+    Recovered,
+    /// A new spec is in force.
+    Changed {
+        /// What is different, in the operator's terms. Empty when only comments, or what a
+        /// variable or secret file holds, are.
+        diff: Vec<String>,
+        /// The fields whose present value waits for a restart.
+        after_restart: Vec<&'static str>,
+    },
+    /// The spec in force stays, as the file cannot take its place.
+    Refused {
+        /// Why.
+        fault: PendingFault,
+        /// The same as was said of the last reload.
+        repeated: bool,
+    },
+}
+
+/// The spec in force and the file it comes from.
+#[derive(Debug)]
+pub struct SpecSource {
+    path: PathBuf,
+    environment: Environment,
+    clock: Clock,
+    loaded: Arc<Loaded>,
+    fault: Option<PendingFault>,
+    /// Where the API listens: what the first spec said.
+    listening: std::net::SocketAddr,
+}
+
+impl SpecSource {
+    /// Loads the first spec: without one, there is nothing to fall back to.
+    pub fn open(path: &Path, environment: Environment, clock: Clock) -> Result<Self, LoadError> {
+        let loaded = Arc::new(load(path, &environment, clock.now())?);
+        let listening = loaded.spec.api.listen;
+        Ok(Self { path: path.to_owned(), environment, clock, loaded, fault: None, listening })
+    }
+
+    /// The spec in force.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// The file it comes from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with the file since it was last good.
+    pub fn fault(&self) -> Option<&PendingFault> {
+        self.fault.as_ref()
+    }
+
+    /// The fields whose present value waits for a restart.
+    ///
+    /// `api.listen` alone: the socket is bound once. All else is taken up by the next tick.
+    pub fn after_restart(&self) -> Vec<&'static str> {
+        let moved = self.loaded.spec.api.listen != self.listening;
+        if moved { vec!["api.listen"] } else { Vec::new() }
+    }
+
+    /// Reads the file, the env files and all files that the spec names, and puts the result in
+    /// force if it is good.
+    ///
+    /// Guarantees: a file that is not good changes nothing but the fault.
+    pub fn reload(&mut self) -> Reloaded {
+        let loaded = match self.candidate() {
+            Ok(loaded) => loaded,
+            Err(refusal) => return self.refuse(refusal.render(false)),
+        };
+        let faulty = self.fault.take().is_some();
+        if loaded.inputs == self.loaded.inputs {
+            return if faulty { Reloaded::Recovered } else { Reloaded::Unchanged };
+        }
+        let diff = spec::diff(&self.loaded.spec, &loaded.spec);
+        self.loaded = Arc::new(loaded);
+        Reloaded::Changed { diff, after_restart: self.after_restart() }
+    }
+
+    fn candidate(&self) -> Result<Loaded, Refusal> {
+        let loaded = load(&self.path, &self.environment, self.clock.now())?;
+        let (running, asked) = (&self.loaded.spec.instance, &loaded.spec.instance);
+        if running == asked {
+            return Ok(loaded);
+        }
+        Err(Refusal::Instance { running: running.clone(), asked: asked.clone() })
+    }
+
+    fn refuse(&mut self, text: String) -> Reloaded {
+        let known = self.fault.take();
+        let since = known.as_ref().map_or_else(|| self.clock.now(), |known| known.since);
+        let fault = PendingFault { text, since };
+        let repeated = known.as_ref() == Some(&fault);
+        self.fault = Some(fault.clone());
+        Reloaded::Refused { fault, repeated }
+    }
+}

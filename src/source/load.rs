@@ -1,0 +1,139 @@
+//! One load: the file and everything it names, read and checked whole, or refused whole.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::credentials;
+use super::environment::Environment;
+use super::error::{LoadError, NamedFileError, Warning};
+use super::file::{self, FileError, FileProblem};
+use super::mount;
+use crate::spec::{Missing, Spec};
+
+/// A spec is written by hand or by a template; a larger one is the wrong file.
+const SPEC_BYTES_MAX: u64 = 4 << 20;
+
+/// The bundle of all public authorities is a quarter of this.
+const CA_BYTES_MAX: u64 = 1 << 20;
+
+/// A spec as it was loaded, with what its files held at that moment.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The spec; each of its credentials is a [`crate::spec::Credential::Value`].
+    pub spec: Arc<Spec>,
+    /// The file as the operator named it.
+    pub source: String,
+    /// The hash of its text.
+    pub hash: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// What is worth a word and no reason to refuse.
+    pub warnings: Vec<Warning>,
+    /// What `gitlab.ca_file` holds.
+    pub ca: Option<Vec<u8>>,
+    /// Everything that went in; the same again is no change.
+    pub(super) inputs: Inputs,
+}
+
+/// Leaves out the authority's bytes and the inputs.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("spec", &self.spec)
+            .field("source", &self.source)
+            .field("hash", &self.hash)
+            .field("loaded_at", &self.loaded_at)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text of a spec's file, for whoever checks it without loading it.
+pub fn read(path: &Path) -> Result<String, LoadError> {
+    let refused = |error: FileError| {
+        if error.problem == FileProblem::Missing {
+            LoadError::Missing { path: error.path }
+        } else {
+            LoadError::File(error)
+        }
+    };
+    let (text, _) = file::text(path, SPEC_BYTES_MAX).map_err(refused)?;
+    if file::is_nameless(path) {
+        return Err(LoadError::File(FileProblem::Replaced.of(path)));
+    }
+    Ok(text)
+}
+
+/// Reads the spec at `path`, its variables and every file it names.
+///
+/// Paths in the spec are relative to the folder of `path` as it was given: a link to the spec
+/// does not move them.
+pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Loaded, LoadError> {
+    let text = read(path)?;
+    let source = path.display().to_string();
+    let mut inputs = Inputs::new(&text);
+    let variables = environment.variables()?;
+    let asked = RefCell::new(BTreeMap::new());
+    let lookup = |name: &str| {
+        let value = variables.lookup(name);
+        asked.borrow_mut().insert(name.to_owned(), value.clone());
+        value
+    };
+    let parsed = Spec::parse(&source, &text, &lookup, Missing::Refuse)?;
+    for (name, value) in asked.take() {
+        inputs.add(&name, value.unwrap_or_default().as_bytes());
+    }
+    let mut warnings: Vec<_> = parsed.warnings.into_iter().map(Warning::Spec).collect();
+    if mount::is_mounted_alone(path) {
+        warnings.push(Warning::MountedAlone { path: path.to_owned() });
+    }
+    let mut spec = parsed.spec;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs);
+    let ca = authority(&spec, folder).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
+    if !errors.is_empty() {
+        return Err(LoadError::Named(errors));
+    }
+    inputs.add("gitlab.ca_file", ca.as_deref().unwrap_or_default());
+    let (spec, hash, loaded_at) = (Arc::new(spec), parsed.hash, now);
+    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, inputs })
+}
+
+fn authority(spec: &Spec, folder: &Path) -> Result<Option<Vec<u8>>, NamedFileError> {
+    let Some(path) = &spec.gitlab.ca_file else { return Ok(None) };
+    let path = folder.join(path);
+    let read = file::bytes(&path, CA_BYTES_MAX).and_then(|(bytes, _)| match bytes.as_slice() {
+        [] => Err(FileProblem::Empty.of(&path)),
+        _ => Ok(bytes),
+    });
+    read.map(Some).map_err(|error| NamedFileError { field: "gitlab.ca_file".into(), error })
+}
+
+/// A digest of all that went into a load: text, variables, credentials and authority. Two loads
+/// with the same inputs have the same spec, so nothing of a spec needs to be compared, secrets
+/// least of all.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Inputs([u8; 32]);
+
+impl Inputs {
+    fn new(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    pub(super) fn add(&mut self, name: &str, value: &[u8]) {
+        let mut digest = Sha256::new();
+        digest.update(self.0);
+        digest.update(Sha256::digest(name));
+        digest.update(Sha256::digest(value));
+        self.0 = digest.finalize().into();
+    }
+}

@@ -1,0 +1,248 @@
+//! Tells when the spec file may have changed.
+//!
+//! A hint carries no truth: whoever gets one reads the file. Two things make hints. The system's
+//! events on the folders along the path's trail, because editors and `ConfigMap`s replace the file
+//! or a link to it; and a look at the file every few seconds, because no event comes from a network
+//! file system, from behind a bind mount, or where the limit of watches is reached. A hint waits
+//! until the file was quiet for a moment, so that a half-written one is rarely read.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::events::Events;
+use super::trail::Trail;
+use crate::clock::Clock;
+
+/// A file that never rests is reported after so many rounds of waiting: 2 s at the usual pace.
+const SETTLE_ROUNDS_MAX: usize = 10;
+
+/// A trail that changes while it is being watched is followed anew this often at once; after that
+/// the next look goes on.
+const FOLLOW_ROUNDS_MAX: usize = 3;
+
+/// How long the watch waits for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Quiet time before a change is reported.
+    pub settle: Duration,
+    /// Between two looks, where events come as well.
+    pub look_beside_events: Duration,
+    /// Between two looks, where no events come.
+    pub look_alone: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_millis(200),
+            look_beside_events: Duration::from_secs(10),
+            look_alone: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How changes are noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seeing {
+    /// By the system's events, and by looking now and then.
+    Events,
+    /// By looking alone.
+    Looking {
+        /// Why there are no events, for the operator.
+        why: String,
+    },
+}
+
+/// A running watch; dropping it ends it.
+#[derive(Debug)]
+pub struct Watch {
+    hints: mpsc::Receiver<()>,
+    seeing: watch::Receiver<Seeing>,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Watches what `path` leads to, which need not exist. Begin before the first load: a change
+    /// between the two is hinted at then.
+    ///
+    /// Assumes: called within a tokio runtime.
+    pub fn start(path: &Path, clock: Clock, pace: Pace) -> Self {
+        let wake = Arc::new(Notify::new());
+        let events = Events::new(Arc::clone(&wake));
+        Self::start_with(path, clock, pace, wake, events)
+    }
+
+    fn start_with(
+        path: &Path,
+        clock: Clock,
+        pace: Pace,
+        wake: Arc<Notify>,
+        events: Result<Events, String>,
+    ) -> Self {
+        // One hint is as good as many.
+        let (hint, hints) = mpsc::channel(1);
+        let (say_seeing, seeing) = watch::channel(Seeing::Events);
+        let events = events.map_err(|why| say_seeing.send_replace(Seeing::Looking { why })).ok();
+        let mut lookout = Lookout {
+            path: path.to_owned(),
+            clock,
+            pace,
+            wake,
+            events,
+            trail: Trail::default(),
+            last: Print::of(path),
+            hint,
+            say_seeing,
+        };
+        lookout.follow();
+        Self { hints, seeing, task: tokio::spawn(lookout.keep_looking()) }
+    }
+
+    /// Waits until the file may have changed. Loses nothing when it is cancelled.
+    pub async fn changed(&mut self) {
+        if self.hints.recv().await.is_none() {
+            // The task ends with `self` only; without it there is nothing to wait for.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// How changes are noticed at the moment.
+    pub fn seeing(&self) -> Seeing {
+        self.seeing.borrow().clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Lookout {
+    path: PathBuf,
+    clock: Clock,
+    pace: Pace,
+    wake: Arc<Notify>,
+    events: Option<Events>,
+    trail: Trail,
+    last: Option<Print>,
+    hint: mpsc::Sender<()>,
+    say_seeing: watch::Sender<Seeing>,
+}
+
+impl Lookout {
+    async fn keep_looking(mut self) {
+        loop {
+            let event = self.next_sign().await;
+            self.follow();
+            if !event && Print::of(&self.path) == self.last {
+                continue;
+            }
+            self.settle().await;
+            // Before the hint: what changes after the reader has read is then an event again.
+            self.follow();
+            self.last = Print::of(&self.path);
+            if let Err(mpsc::error::TrySendError::Closed(())) = self.hint.try_send(()) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for an event (`true`) or until it is time to look.
+    async fn next_sign(&self) -> bool {
+        let pause = match self.events {
+            Some(_) => self.pace.look_beside_events,
+            None => self.pace.look_alone,
+        };
+        tokio::select! {
+            biased;
+            () = self.wake.notified() => true,
+            () = self.clock.sleep(pause) => false,
+        }
+    }
+
+    async fn settle(&self) {
+        for _ in 0..SETTLE_ROUNDS_MAX {
+            let before = Print::of(&self.path);
+            self.clock.sleep(self.pace.settle).await;
+            let quiet = self.wake.notified().now_or_never().is_none();
+            if quiet && before == Print::of(&self.path) {
+                return;
+            }
+        }
+    }
+
+    fn follow(&mut self) {
+        for _ in 0..FOLLOW_ROUNDS_MAX {
+            let trail = Trail::of(&self.path);
+            let Some(events) = &mut self.events else { return };
+            if trail == self.trail {
+                return;
+            }
+            match events.follow(&trail) {
+                Ok(true) => self.trail = trail,
+                Ok(false) => self.trail = Trail::default(),
+                Err(why) => {
+                    self.events = None;
+                    self.say_seeing.send_replace(Seeing::Looking { why });
+                }
+            }
+        }
+    }
+}
+
+/// What the system says about a file; another print means that it may have changed. The count of
+/// names shows a mounted file that was replaced behind its mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Print {
+    file: (u64, u64),
+    size: u64,
+    names: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Print {
+    fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        Some(Self {
+            file: (found.dev(), found.ino()),
+            size: found.size(),
+            names: found.nlink(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_seen_without_events_and_the_reason_is_said() {
+        let folder = std::env::temp_dir().join(format!("autogit-looking-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("autogit.yaml");
+        let pace = Pace {
+            settle: Duration::from_millis(5),
+            look_beside_events: Duration::from_hours(1),
+            look_alone: Duration::from_millis(5),
+        };
+        let events = Err("too many open files".to_owned());
+        let wake = Arc::new(Notify::new());
+        let mut watch = Watch::start_with(&file, Clock::system(), pace, wake, events);
+        assert_eq!(watch.seeing(), Seeing::Looking { why: "too many open files".to_owned() });
+        std::fs::write(&file, "one").unwrap();
+        tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.unwrap();
+        std::fs::remove_file(&file).unwrap();
+        tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

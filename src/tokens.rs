@@ -1,0 +1,87 @@
+//! Runner tokens: in memory, and in the token cache where the spec names one. They are found again
+//! in the containers' uploaded `config.toml`; losing them costs caches only.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::spec::InstanceName;
+use crate::world::RecordId;
+
+/// The tokens at hand, by record.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    known: BTreeMap<RecordId, SecretString>,
+    cache: Option<PathBuf>,
+}
+
+impl Tokens {
+    /// No tokens yet; `cache` is the folder that keeps them over restarts.
+    pub fn new(instance: &InstanceName, cache: Option<&Path>) -> Self {
+        let cache = cache.map(|folder| folder.join(instance.as_str()));
+        Self { known: BTreeMap::new(), cache }
+    }
+
+    /// Keeps tokens in another folder from now on; those at hand are written there, too.
+    pub fn move_cache(&mut self, instance: &InstanceName, cache: Option<&Path>) {
+        let known = std::mem::replace(self, Self::new(instance, cache)).known;
+        for (record, token) in known {
+            self.keep(record, token);
+        }
+    }
+
+    /// The record's token, from memory, else from the cache.
+    pub fn find(&mut self, record: RecordId) -> Option<SecretString> {
+        if !self.known.contains_key(&record)
+            && let Some(path) = self.path(record)
+            && let Ok(text) = std::fs::read_to_string(path)
+        {
+            self.known.insert(record, SecretString::from(text.trim().to_owned()));
+        }
+        self.known.get(&record).cloned()
+    }
+
+    /// Keeps the record's token.
+    ///
+    /// A cache that cannot be written costs a new record after the next restart, no more: it is
+    /// said and otherwise ignored.
+    pub fn keep(&mut self, record: RecordId, token: SecretString) {
+        if let Some(path) = self.path(record)
+            && let Err(error) = write_private(&path, &token)
+        {
+            let path = path.display();
+            tracing::warn!(%path, %error, "the token cache cannot be written\nhint: make `gitlab.token_cache` a folder that this user may write");
+        }
+        self.known.insert(record, token);
+    }
+
+    /// Forgets the token of a record that is gone.
+    pub fn forget(&mut self, record: RecordId) {
+        self.known.remove(&record);
+        if let Some(path) = self.path(record) {
+            // A file that stays is of no use to anyone: its record is gone.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn path(&self, record: RecordId) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join(format!("record-{record}")))
+    }
+}
+
+/// Writes beside the file and renames, so that a crash leaves the old file or the new one.
+fn write_private(path: &Path, token: &SecretString) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(token.expose_secret().as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(beside, path)
+}

@@ -1,0 +1,48 @@
+//! What the end-to-end tests count on in the images that they run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "support/image.rs"]
+mod image;
+
+use std::process::{Command, Output};
+
+fn docker(arguments: &[&str]) -> Output {
+    Command::new("docker").args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_runner_is_drained_by_its_stop_signal_and_keeps_its_files_in_volumes() {
+    let Some(images) = image::ensure() else { return };
+    let format = "{{.Config.StopSignal}} {{json .Config.Volumes}}";
+    let config = docker(&["image", "inspect", "--format", format, &images.runner]);
+    assert_eq!(
+        String::from_utf8_lossy(&config.stdout).trim(),
+        r#"SIGQUIT {"/etc/gitlab-runner":{},"/home/gitlab-runner":{}}"#
+    );
+}
+
+#[test]
+fn a_runner_without_a_configuration_says_so_and_exits_with_1() {
+    let Some(images) = image::ensure() else { return };
+    let run =
+        docker(&["run", "--rm", "--read-only", &images.runner, "run-single", "--runner", "a"]);
+    let log: serde_json::Value = serde_json::from_slice(&run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert_eq!(log["level"], "error");
+    assert!(log["msg"].as_str().unwrap().starts_with("reading config file"), "{log}");
+}
+
+#[test]
+fn a_job_has_a_shell_and_its_tools() {
+    let Some(images) = image::ensure() else { return };
+    let run = docker(&["run", "--rm", &images.job, "sh", "-c", "echo one two | cut -d' ' -f2"]);
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "two\n", "{run:?}");
+}

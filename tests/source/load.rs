@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use autogit::source::{Environment, LoadError, Loaded, Warning, load};
+use autogit::spec::Credential;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use crate::folder::{Folder, SPEC};
+
+const CREDENTIALS: &str = "\
+gitlab:
+  url: https://gitlab.example.com
+  token_file: secrets/token
+  ca_file: secrets/ca.pem
+api:
+  token_file: secrets/api
+pools:
+  linux:
+    tags: [docker]
+    runner_token_file: secrets/runner
+";
+
+fn loaded(path: &Path) -> Result<Loaded, LoadError> {
+    load(path, &Environment::default(), Timestamp::UNIX_EPOCH)
+}
+
+fn secret(credential: &Credential) -> &str {
+    match credential {
+        Credential::Value(secret) => secret.expose_secret(),
+        Credential::File(path) => panic!("`{}` was not read", path.display()),
+    }
+}
+
+/// A folder with a spec that names four files, and those files as given.
+fn with_files(files: [(&str, &str); 4]) -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("secrets")).unwrap();
+    for (name, text) in files {
+        let path = folder.write(&format!("secrets/{name}"), text);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder.write("autogit.yaml", CREDENTIALS);
+    folder
+}
+
+#[test]
+fn credential_files_are_read_beside_the_spec_without_their_last_line_break() {
+    let folder = with_files([
+        ("token", "glpat-2\n"),
+        ("ca.pem", "pem\n"),
+        ("api", "with space \r\n"),
+        ("runner", "glrt-1"),
+    ]);
+    let found = loaded(&folder.path("autogit.yaml")).unwrap();
+    assert_eq!(secret(&found.spec.gitlab.token), "glpat-2");
+    assert_eq!(secret(found.spec.api.token.as_ref().unwrap()), "with space ");
+    assert_eq!(secret(found.spec.pools[0].runner_token.as_ref().unwrap()), "glrt-1");
+    assert_eq!(found.ca.as_deref(), Some(b"pem\n".as_slice()));
+    assert!(!found.warnings.iter().any(|it| matches!(it, Warning::Exposed { .. })));
+    let printed = format!("{found:?}");
+    assert!(!printed.contains("glpat-2") && !printed.contains("glrt-1"), "{printed}");
+}
+
+#[test]
+fn all_files_that_cannot_be_used_are_named_with_their_fields() {
+    let folder =
+        with_files([("token", "\n"), ("ca.pem", ""), ("api", "one\ntwo\n"), ("runner", "x")]);
+    std::fs::remove_file(folder.path("secrets/runner")).unwrap();
+    let error = loaded(&folder.path("autogit.yaml")).unwrap_err();
+    let secrets = folder.path("secrets");
+    let secrets = secrets.display();
+    let expected = format!(
+        "gitlab.token_file: `{secrets}/token` is empty\n\
+         api.token_file: `{secrets}/api` holds more than one line\n\
+         hint: the file must hold the secret and nothing else\n\
+         pools.linux.runner_token_file: `{secrets}/runner` does not exist\n\
+         gitlab.ca_file: `{secrets}/ca.pem` is empty"
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_warned_of() {
+    let folder = with_files([("token", "a"), ("ca.pem", "b"), ("api", "c"), ("runner", "d")]);
+    let path = folder.path("secrets/api");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let found = loaded(&folder.path("autogit.yaml")).unwrap();
+    let warnings: Vec<_> = found
+        .warnings
+        .iter()
+        .filter(|it| matches!(it, Warning::Exposed { .. }))
+        .map(ToString::to_string)
+        .collect();
+    let path = path.display();
+    let expected = format!(
+        "api.token_file: `{path}` may be read by others (mode 0640)\nhint: chmod 600 {path}"
+    );
+    assert_eq!(warnings, [expected]);
+}
+
+#[test]
+fn a_linked_spec_finds_its_files_beside_the_link() {
+    let folder = with_files([("token", "a"), ("ca.pem", "b"), ("api", "c"), ("runner", "d")]);
+    std::fs::create_dir(folder.path("..data")).unwrap();
+    std::fs::rename(folder.path("autogit.yaml"), folder.path("..data/autogit.yaml")).unwrap();
+    symlink("..data/autogit.yaml", folder.path("autogit.yaml")).unwrap();
+    assert_eq!(secret(&loaded(&folder.path("autogit.yaml")).unwrap().spec.gitlab.token), "a");
+}
+
+#[test]
+fn variables_come_from_env_files() {
+    let folder = Folder::new();
+    let path = folder.write("autogit.yaml", &SPEC.replace("glpat-1", "${TOKEN}"));
+    let env_file = folder.write(".env", "TOKEN=glpat-3");
+    let environment = Environment::new(BTreeMap::new(), vec![env_file]);
+    let found = load(&path, &environment, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(secret(&found.spec.gitlab.token), "glpat-3");
+    assert!(matches!(loaded(&path), Err(LoadError::Spec(_))));
+}
+
+fn check_unusable(path: &Path, expected: &str) {
+    let error = loaded(path).unwrap_err();
+    assert_eq!(error.to_string(), format!("the spec `{}` {expected}", path.display()));
+}
+
+#[test]
+fn a_file_that_is_no_spec_is_refused_in_words() {
+    let folder = Folder::new();
+    let missing = "does not exist\nhint: `autogit init` writes one, `--config` names another";
+    check_unusable(&folder.path("autogit.yaml"), missing);
+    check_unusable(&folder.path(""), "is no regular file");
+    let path = folder.path("autogit.yaml");
+    std::fs::write(&path, b"gitlab:\n  url: \xff\n").unwrap();
+    check_unusable(&path, "is not UTF-8 (line 2)\nhint: save it as UTF-8");
+    File::create(&path).unwrap().set_len((4 << 20) + 1).unwrap();
+    check_unusable(&path, "is larger than 4 MiB");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_replaced_behind_its_mount_is_refused() {
+    let folder = Folder::new();
+    let path = folder.write("autogit.yaml", SPEC);
+    let open = File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    // As behind a mount, this path goes on leading to a file that has no name any more.
+    let path = format!("/proc/self/fd/{}", open.as_raw_fd());
+    let expected = "was replaced behind its mount, and only the old one is seen\n\
+        hint: mount the folder instead";
+    check_unusable(Path::new(&path), expected);
+}
