@@ -26,6 +26,10 @@ pub use facts::Facts;
 pub use held::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
 pub use rule::Rule;
 
+pub(crate) use changed::is_changed;
+pub(crate) use facts::brief;
+pub(crate) use room::{Cost, host_rooms};
+
 use crate::world::World;
 use draft::Draft;
 

@@ -1,4 +1,29 @@
 //! What was last seen, planned and done: all that commands and (later) the API print.
+//!
+//! The `…Output` structs are the public JSON: fields are added, never renamed, and durations are
+//! words such as `2m13s`.
+
+mod explain;
+mod plan;
+mod queue;
+mod runners;
+mod source;
+mod status;
+pub(crate) mod words;
+
+pub use explain::{
+    ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
+    HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
+};
+pub use plan::{
+    DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, PlanOutput, SpecOutput,
+};
+pub use queue::{QueueJobOutput, QueueOutput};
+pub use runners::{RunnerJobOutput, RunnerOutput};
+pub use source::SourceOutput;
+pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
+
+pub(crate) use runners::since;
 
 use std::sync::Arc;
 

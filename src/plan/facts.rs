@@ -46,6 +46,7 @@ pub enum Facts {
         #[serde(serialize_with = "as_seconds")]
         running: SignedDuration,
         /// How long it may take.
+        #[serde(serialize_with = "as_whole_seconds")]
         startup_timeout: Duration,
     },
     /// Jobs against runners.
@@ -74,6 +75,7 @@ pub enum Facts {
         #[serde(serialize_with = "as_seconds")]
         idle: SignedDuration,
         /// How long it may be.
+        #[serde(serialize_with = "as_whole_seconds")]
         cooldown: Duration,
         /// How many are kept warm.
         warm: u32,
@@ -178,4 +180,11 @@ fn as_seconds<S: serde::Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(value.as_secs())
+}
+
+fn as_whole_seconds<S: serde::Serializer>(
+    value: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(value.as_secs())
 }

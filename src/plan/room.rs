@@ -23,11 +23,11 @@ pub(super) struct Room {
 
 /// What is left of a host's budget.
 #[derive(Debug, Clone)]
-struct HostRoom {
+pub(crate) struct HostRoom {
     runners: i64,
-    runners_most: u32,
-    cpus: f64,
-    memory: i128,
+    pub(crate) runners_most: u32,
+    pub(crate) cpus: f64,
+    pub(crate) memory: i128,
 }
 
 /// What one slot of a pool costs a host.
@@ -196,7 +196,8 @@ impl Room {
     }
 }
 
-fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
+/// The whole budget of each host that was ever seen.
+pub(crate) fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
     let rooms = world.hosts.iter().filter_map(|(name, host)| {
         let budget = &world.spec.hosts.get(name)?.budget;
         Some((name.clone(), HostRoom::new(budget, host.engine()?)))

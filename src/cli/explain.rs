@@ -1,0 +1,217 @@
+//! `autogit explain`: why a job waits, why a pool has its size, what a runner does.
+
+use super::style::RenderOptions;
+use super::table::Table;
+use crate::view::{
+    ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, View, words,
+};
+
+/// An explanation as text.
+pub fn render_explain(view: &View, output: &ExplainOutput, options: &RenderOptions) -> String {
+    let mut lines = match output {
+        ExplainOutput::Job(job) => job_lines(job, options),
+        ExplainOutput::Pool(pool) => pool_lines(pool, options),
+        ExplainOutput::Runner(runner) => runner_lines(runner, options),
+    };
+    let unknown = view.unknown_sources();
+    if !unknown.is_empty() {
+        lines.push(String::new());
+        let verb = if unknown.len() == 1 { "is" } else { "are" };
+        let unknown = unknown.join(", ");
+        let line = format!("This may be incomplete: {unknown} {verb} unknown.");
+        lines.push(options.paint.notable(&line));
+    }
+    let text = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
+    text + "\n"
+}
+
+fn job_lines(job: &ExplainJobOutput, options: &RenderOptions) -> Vec<String> {
+    let mut first = format!("job {}", job.id);
+    if let Some(name) = &job.name {
+        first.push_str(&format!(" `{}`", words::plain(name)));
+    }
+    if let Some(project) = &job.project {
+        first.push_str(&format!(" in {}", words::plain(project)));
+    }
+    if job.name.is_some() {
+        let tags = job.tags.join(", ");
+        let tags = if tags.is_empty() { "no tags".to_owned() } else { format!("tags {tags}") };
+        first.push_str(&format!(", {}", words::plain(&tags)));
+    }
+    if let Some(ref_name) = &job.ref_name {
+        first.push_str(&format!(", ref {}", words::plain(ref_name)));
+    }
+    match job.protected {
+        Some(true) => first.push_str(" (protected)"),
+        Some(false) => first.push_str(" (not protected)"),
+        None => {}
+    }
+    let mut lines = vec![options.paint.strong(&first), standing(job)];
+    if !job.pools.is_empty() {
+        lines.push(String::new());
+        lines.extend(fits(job));
+    }
+    let place = job.place.as_ref().map(|place| {
+        let (position, of, pool) = (ordinal(place.position), place.of, &place.pool);
+        format!("{position} of {of} for {pool} (oldest first, priority {})", place.priority)
+    });
+    let rows = [
+        ("place in line", place.as_ref()),
+        ("earliest start", job.earliest_start.as_ref()),
+        ("GitLab drops it", job.dropped.as_ref()),
+        ("page", job.url.as_ref()),
+    ];
+    let mut table = Table::bare();
+    for (word, value) in rows {
+        if let Some(value) = value {
+            table.row([word.to_owned(), words::plain(value).into_owned()]);
+        }
+    }
+    lines.push(String::new());
+    lines.extend(table.lines());
+    lines
+}
+
+/// `pending 4m10s, not started: pool `cuda` is at its max of 1`
+fn standing(job: &ExplainJobOutput) -> String {
+    let waiting = job.waiting.as_ref().map(|waiting| format!(" {waiting}")).unwrap_or_default();
+    let why = words::plain_lines(&job.why);
+    match (job.reason, job.status.as_str()) {
+        (Some(_), status) => format!("{status}{waiting}, not started: {why}"),
+        (None, "unknown") => format!("not pending: {why}"),
+        (None, status) => format!("{status}{waiting}: {why}"),
+    }
+}
+
+fn fits(job: &ExplainJobOutput) -> Vec<String> {
+    let mut table = Table::new(&["pool", "fits", "why"]);
+    for fit in &job.pools {
+        let arch = fit.arch.map(|arch| format!("/{arch}")).unwrap_or_default();
+        let yes = if fit.fits { "yes" } else { "no" };
+        let why = words::plain(&fit.why).into_owned();
+        table.row([format!("{}{arch}", fit.pool), yes.to_owned(), why]);
+    }
+    table.lines()
+}
+
+fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> {
+    let counts = &pool.counts;
+    let tags = if pool.tags.is_empty() { "no tags".to_owned() } else { pool.tags.join(", ") };
+    let architectures = match pool.architectures.as_slice() {
+        [] => "architectures unknown until a host is".to_owned(),
+        known => known.join(", "),
+    };
+    let first = format!(
+        "pool {}: {tags}; {architectures}; max {}, warm {}, cooldown {}, priority {}",
+        pool.pool, counts.max, counts.warm, pool.cooldown, pool.priority
+    );
+    let live = counts.starting + counts.idle + counts.busy + counts.draining;
+    let mut lines = vec![
+        options.paint.strong(&first),
+        format!(
+            "{}: {} busy, {} idle, {} starting, {} draining; {} for it",
+            words::count(live, "runner"),
+            counts.busy,
+            counts.idle,
+            counts.starting,
+            counts.draining,
+            if counts.pending == 1 {
+                "1 job waits".to_owned()
+            } else {
+                format!("{} jobs wait", counts.pending)
+            },
+        ),
+        format!("why: {}", words::plain(&counts.why)),
+    ];
+    if pool.unaccounted > 0 {
+        let runners = words::count(pool.unaccounted as usize, "runner");
+        lines.push(format!("also counted: {runners} that GitLab knows and no known host has"));
+    }
+    if !pool.held.is_empty() {
+        lines.push(String::new());
+        let mut table = Table::new(&["jobs", "oldest", "wait because"]).right(&[0]);
+        for held in &pool.held {
+            let why = format!("{}: {}", held.reason, words::plain(&held.why));
+            table.row([held.jobs.to_string(), held.oldest.clone(), why]);
+        }
+        lines.extend(table.lines());
+    }
+    if !pool.runners.is_empty() {
+        lines.push(String::new());
+        let mut table = Table::new(&["runner", "phase", "why"]);
+        for runner in &pool.runners {
+            let why = words::plain(&runner.why).into_owned();
+            table.row([runner.name.clone(), runner.phase.to_owned(), why]);
+        }
+        lines.extend(table.lines());
+    }
+    lines
+}
+
+fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec<String> {
+    let runner = &explained.runner;
+    let first = format!(
+        "runner {}: {}/{}, slot {} on {}",
+        runner.name, runner.pool, runner.arch, runner.slot, runner.host
+    );
+    let phase = if runner.seen {
+        runner.phase.to_owned()
+    } else {
+        format!("{} when last seen", runner.phase)
+    };
+    let job = runner.job.as_ref().map(|job| {
+        let id = job.id.map_or_else(|| "one that is not known".to_owned(), |id| id.to_string());
+        let project = job.project.as_ref().map(|project| format!(" of {}", words::plain(project)));
+        let url = job.url.as_ref().map(|url| format!("  {}", words::plain(url)));
+        format!("{id}{}{}", project.unwrap_or_default(), url.unwrap_or_default())
+    });
+    let stays = if explained.action.is_some() { "now" } else { "stays because" };
+    let spec = if runner.up_to_date { "up to date" } else { "made from an older spec" };
+    let jobs_ended = explained.jobs_ended.map(|count| words::count(count as usize, "job"));
+    let rows = [
+        (stays, Some(words::plain_lines(&explained.why))),
+        ("job", job),
+        ("jobs ended", jobs_ended),
+        ("container", Some(format!("{}, made {} ago", short(&runner.container), explained.age))),
+        ("system id", Some(runner.system_id.clone())),
+        ("registration", Some(explained.record.to_string())),
+        ("spec", Some(spec.to_owned())),
+    ];
+    let mut table = Table::bare();
+    for (word, value) in rows {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            table.row([word.to_owned(), value]);
+        }
+    }
+    [vec![options.paint.strong(&first), phase, String::new()], table.lines()].concat()
+}
+
+/// Docker's own short form of a container's id.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// `1st`, `2nd`, `11th`
+fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordinal;
+
+    #[test]
+    fn eleven_is_no_first() {
+        assert_eq!(
+            [1, 2, 3, 4, 11, 21, 112].map(ordinal).join(" "),
+            "1st 2nd 3rd 4th 11th 21st 112th"
+        );
+    }
+}

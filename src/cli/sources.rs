@@ -1,0 +1,39 @@
+//! The sources as a line of text: what is known, how old it is, and what is not.
+
+use super::style::RenderOptions;
+use crate::view::{SourceOutput, View, words};
+
+/// `sources  gitlab known 0.4s (2 requests) · rack UNKNOWN 41s: connect timed out`; GitLab first.
+pub(crate) fn lines(view: &View, options: &RenderOptions) -> Vec<String> {
+    let mut sources: Vec<_> = view.sources().into_iter().collect();
+    sources.sort_by_key(|(name, _)| name != "gitlab");
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        sources.into_iter().partition(|(_, source)| source.is_known());
+    let known: Vec<String> = known.iter().map(|(name, source)| one(name, source)).collect();
+    let mut lines = Vec::new();
+    if !known.is_empty() {
+        lines.push(known.join(" · "));
+    }
+    let hint_indent = format!("\n{INDENT}");
+    for (name, source) in &unknown {
+        let line = one(name, source).replace('\n', &hint_indent);
+        lines.push(options.paint.bad(&line));
+    }
+    let heads = std::iter::once("sources  ").chain(std::iter::repeat(INDENT));
+    heads.zip(lines).map(|(head, line)| format!("{head}{line}")).collect()
+}
+
+const INDENT: &str = "         ";
+
+fn one(name: &str, source: &SourceOutput) -> String {
+    match source {
+        SourceOutput::Known { age, requests: None } => format!("{name} known {age}"),
+        SourceOutput::Known { age, requests: Some(requests) } => {
+            let count = usize::try_from(*requests).unwrap_or(usize::MAX);
+            format!("{name} known {age} ({})", words::count(count, "request"))
+        }
+        SourceOutput::Unknown { age, error } => {
+            format!("{name} UNKNOWN {age}: {}", words::plain_lines(error))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! How text is put on the page: colour, width, zone.
+
+use jiff::tz::TimeZone;
+
+use crate::view::View;
+
+/// How text is rendered; the terminal and the machine's zone are asked by main.
+#[derive(Debug, Clone)]
+pub struct RenderOptions {
+    /// The zone of the times that people read.
+    pub zone: TimeZone,
+    /// Colour, or none of it.
+    pub paint: Paint,
+    /// Everything, where else only what matters is listed.
+    pub verbose: bool,
+}
+
+impl RenderOptions {
+    /// Without colour, in UTC, only what matters.
+    pub fn bare() -> Self {
+        Self { zone: TimeZone::UTC, paint: Paint::off(), verbose: false }
+    }
+
+    /// The first line of most output: which spec, whose, and when.
+    pub(crate) fn heading(&self, view: &View) -> String {
+        let now =
+            view.world.now.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
+        let (source, hash) = (&view.spec.source, &view.spec.hash);
+        let instance = &view.world.spec.instance;
+        self.paint.strong(&format!("{source}@{hash} · instance {instance} · {now}"))
+    }
+}
+
+/// Colour for a terminal. Never the only sign: each coloured word says the same without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// Colours.
+    pub fn on() -> Self {
+        Self { on: true }
+    }
+
+    /// Leaves text as it is.
+    pub fn off() -> Self {
+        Self { on: false }
+    }
+
+    /// Whether it colours.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
+    pub(crate) fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    pub(crate) fn notable(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    pub(crate) fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.on && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a job waits, why a pool has its size, what a runner does and why it is still there.
+
+mod job;
+mod nearest;
+mod pool;
+mod runner;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
+pub use pool::{ExplainPoolOutput, HeldCountOutput, PoolRunnerOutput};
+pub use runner::ExplainRunnerOutput;
+
+use super::View;
+use crate::gitlab::JobDetail;
+use crate::spec::PoolName;
+use crate::world::{JobId, RunnerName};
+
+/// What can be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A job, pending or not.
+    Job(JobId),
+    /// A declared pool.
+    Pool(PoolName),
+    /// A runner that was seen.
+    Runner(RunnerName),
+}
+
+/// A word that names no pool, runner or pending job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no pool, runner or pending job is called `{word}`{}", hint(nearest))]
+pub struct UnknownSubject {
+    /// The word.
+    pub word: String,
+    /// Names that are nearly it, nearest first.
+    pub nearest: Vec<String>,
+}
+
+fn hint(nearest: &[String]) -> String {
+    let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "\nhint: give a job's id, a pool's name or a runner's name".to_owned()
+    } else {
+        format!("\nhint: did you mean {}?", names.join(" or "))
+    }
+}
+
+/// An explanation.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum ExplainOutput {
+    /// Of a job.
+    Job(ExplainJobOutput),
+    /// Of a pool.
+    Pool(ExplainPoolOutput),
+    /// Of a runner.
+    Runner(ExplainRunnerOutput),
+}
+
+impl View {
+    /// What `word` means: a job's id (`8812`, `#8812`, `train#8812`), a pool's name (also as
+    /// `pool/arch`), a runner's name, or the name of a pending job.
+    pub fn subject(&self, word: &str) -> Result<Subject, UnknownSubject> {
+        let after_hash = word.rsplit_once('#').map_or(word, |(_, id)| id);
+        let pool_word = word.split_once('/').map_or(word, |(pool, _)| pool);
+        let runners = self.runner_views();
+        if let Some(pool) =
+            self.world.spec.pools.iter().find(|pool| pool.name.as_str() == pool_word)
+        {
+            return Ok(Subject::Pool(pool.name.clone()));
+        }
+        if let Some(view) = runners.get(word) {
+            return Ok(Subject::Runner(view.runner.name.clone()));
+        }
+        if let Ok(id) = after_hash.parse() {
+            return Ok(Subject::Job(JobId(id)));
+        }
+        let mut jobs = self.world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
+        if let Some(job) = jobs.find(|job| *job.name == *word) {
+            return Ok(Subject::Job(job.id));
+        }
+        let pools = self.world.spec.pools.iter().map(|pool| pool.name.as_str());
+        let nearest = nearest::nearest(word, pools.chain(runners.keys().copied()));
+        Err(UnknownSubject { word: word.to_owned(), nearest })
+    }
+
+    /// The explanation of `subject`. `detail` is what GitLab tells about a job that is not pending,
+    /// where it was asked; none where a pool or runner is gone since it was named.
+    pub fn explain(&self, subject: &Subject, detail: Option<&JobDetail>) -> Option<ExplainOutput> {
+        match subject {
+            Subject::Job(id) => Some(ExplainOutput::Job(self.explain_job(*id, detail))),
+            Subject::Pool(pool) => self.explain_pool(pool).map(ExplainOutput::Pool),
+            Subject::Runner(runner) => self.explain_runner(runner).map(ExplainOutput::Runner),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Why a job waits.
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::View;
+use crate::gitlab::JobDetail;
+use crate::plan::{JobHold, brief};
+use crate::spec::Scope;
+use crate::view::queue::{Waiting, best_offer};
+use crate::view::words;
+use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView, phases};
+
+/// GitLab drops a pending job that no matching runner is online for after this long
+/// (`Ci::StuckBuilds::DropPendingService`; GitLab 18.6).
+const DROPPED_UNMATCHED: SignedDuration = SignedDuration::from_hours(1);
+/// And any pending job after this long.
+const DROPPED: SignedDuration = SignedDuration::from_hours(24);
+/// Busy runners named in a reason at most.
+const NAMED_MAX: usize = 3;
+
+/// Why a job waits.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExplainJobOutput {
+    /// GitLab's id.
+    pub id: JobId,
+    /// Its name, where it is known.
+    pub name: Option<String>,
+    /// Its project's full path, where it is known.
+    pub project: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its branch or tag, where it is known.
+    #[serde(rename = "ref")]
+    pub ref_name: Option<String>,
+    /// Whether its ref is protected, where that is known.
+    pub protected: Option<bool>,
+    /// `pending`, another word of GitLab's, or `unknown`.
+    pub status: String,
+    /// How long it waits.
+    pub waiting: Option<String>,
+    /// Why it gets no runner now, as one word; none where it gets one.
+    pub reason: Option<&'static str>,
+    /// How it stands, in words.
+    pub why: String,
+    /// Every pool, whether it may take the job, and how it stands.
+    pub pools: Vec<FitOutput>,
+    /// Its place among the jobs of its pool.
+    pub place: Option<PlaceOutput>,
+    /// When it may start.
+    pub earliest_start: Option<String>,
+    /// When GitLab drops it.
+    pub dropped: Option<String>,
+    /// Its page.
+    pub url: Option<String>,
+}
+
+/// Whether a variant may take a job.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FitOutput {
+    /// The pool.
+    pub pool: String,
+    /// The architecture; none where it is not known or does not matter.
+    pub arch: Option<&'static str>,
+    /// It may take the job.
+    pub fits: bool,
+    /// Why not, or how it stands.
+    pub why: String,
+}
+
+/// A place in line.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PlaceOutput {
+    /// From 1.
+    pub position: usize,
+    /// Jobs in that line.
+    pub of: usize,
+    /// The pool whose line it is.
+    pub pool: String,
+    /// That pool's priority.
+    pub priority: i32,
+}
+
+impl View {
+    /// Why a job waits, or how a job that does not wait stands.
+    pub(super) fn explain_job(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
+        let offers = self.world.offers();
+        let waiting = self.waiting(&offers);
+        match waiting.iter().find(|waiting| waiting.job.id == id) {
+            Some(found) => self.pending(*found, &waiting, &offers),
+            None => self.not_pending(id, detail),
+        }
+    }
+
+    fn pending(
+        &self,
+        found: Waiting<'_>,
+        waiting: &[Waiting<'_>],
+        offers: &[Offer<'_>],
+    ) -> ExplainJobOutput {
+        let Waiting { job, hold, .. } = found;
+        let runners = phases(&self.world);
+        let why = match hold {
+            Some(hold) => hold.to_string(),
+            None if self.is_idle_for(job, offers, &runners) => {
+                "an idle runner may take it".to_owned()
+            }
+            None => "this plan starts a runner for it".to_owned(),
+        };
+        ExplainJobOutput {
+            id: job.id,
+            name: Some(job.name.to_string()),
+            project: Some(job.project_path.to_string()),
+            tags: job.tags.iter().cloned().collect(),
+            ref_name: Some(job.ref_name.to_string()),
+            protected: job.protected,
+            status: "pending".to_owned(),
+            waiting: Some(words::since(self.world.now, job.queued_at)),
+            reason: hold.map(JobHold::as_str),
+            why,
+            pools: self.fits(found, offers, &runners),
+            place: place(found, waiting),
+            earliest_start: Some(self.earliest_start(found, &runners)),
+            dropped: Some(self.dropped(job, offers, &runners)),
+            url: Some(self.job_url(&job.project_path, job.id)),
+        }
+    }
+
+    fn not_pending(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
+        let runners = phases(&self.world);
+        let ours = runners.iter().find_map(|view| {
+            let job = self.job_of(view).filter(|job| job.id == Some(id))?;
+            Some((view.runner.name.to_string(), job))
+        });
+        let why = match (&ours, detail, &self.world.queue.known()) {
+            (Some((runner, _)), _, _) => format!("`{runner}` runs it"),
+            (None, Some(detail), _) if detail.status == "pending" => {
+                "not in the queue as it was read: outside `gitlab.groups` and `gitlab.projects`, \
+                 beyond the pages that are read, or just created"
+                    .to_owned()
+            }
+            (None, Some(_), _) => "it waits for no runner of ours".to_owned(),
+            (None, None, Some(_)) => {
+                "not in the queue, and no runner of ours has it: it ended, another runner has it, \
+                 or the token may not see it"
+                    .to_owned()
+            }
+            (None, None, None) => "the queue could not be read".to_owned(),
+        };
+        let status = match (&ours, detail) {
+            (_, Some(detail)) => detail.status.clone(),
+            (Some(_), None) => "running".to_owned(),
+            (None, None) => "unknown".to_owned(),
+        };
+        let (project, url) = ours.map_or((None, None), |(_, job)| (job.project, job.url));
+        ExplainJobOutput {
+            id,
+            name: detail.map(|detail| detail.name.clone()),
+            project: detail.map(|detail| detail.project_path.clone()).or(project),
+            tags: detail.map(|detail| detail.tags.clone()).unwrap_or_default(),
+            ref_name: detail.map(|detail| detail.ref_name.clone()),
+            protected: None,
+            status,
+            waiting: None,
+            reason: None,
+            why,
+            pools: Vec::new(),
+            place: None,
+            earliest_start: None,
+            dropped: None,
+            url: detail.map(|detail| detail.web_url.clone()).or(url),
+        }
+    }
+
+    fn is_idle_for(&self, job: &Job, offers: &[Offer<'_>], runners: &[RunnerView<'_>]) -> bool {
+        let fitting = offers.iter().filter(|offer| offer.fits(job).is_ok());
+        let mut idle = runners.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
+        let variants: Vec<_> = fitting.map(|offer| &offer.variant).collect();
+        let started = self.plan.decisions.iter().any(|decision| {
+            matches!(decision.action, crate::plan::Action::Start { .. })
+                && decision.action.variant().is_some_and(|variant| variants.contains(&variant))
+        });
+        !started && idle.any(|view| variants.contains(&&view.runner.variant))
+    }
+
+    fn fits(
+        &self,
+        found: Waiting<'_>,
+        offers: &[Offer<'_>],
+        runners: &[RunnerView<'_>],
+    ) -> Vec<FitOutput> {
+        let mut rows = Vec::new();
+        for pool in &self.world.spec.pools {
+            let mut of_pool = offers.iter().filter(|offer| offer.pool.name == pool.name).peekable();
+            if of_pool.peek().is_none() {
+                let why = if pool.enabled { "no host of it is known" } else { "is disabled" };
+                let pool = pool.name.to_string();
+                rows.push(FitOutput { pool, arch: None, fits: false, why: why.to_owned() });
+            }
+            rows.extend(of_pool.map(|offer| {
+                let fit = offer.fits(found.job);
+                FitOutput {
+                    pool: pool.name.to_string(),
+                    arch: Some(offer.variant.arch.as_str()),
+                    fits: fit.is_ok(),
+                    why: match fit {
+                        Ok(()) => self.standing(offer, found, runners),
+                        Err(misfit) => misfit_words(offer, &misfit, found.job),
+                    },
+                }
+            }));
+        }
+        rows.sort_by_key(|row| !row.fits);
+        rows
+    }
+
+    /// How a fitting variant stands.
+    fn standing(
+        &self,
+        offer: &Offer<'_>,
+        found: Waiting<'_>,
+        runners: &[RunnerView<'_>],
+    ) -> String {
+        let pool = offer.pool;
+        let of_pool = runners.iter().filter(|view| view.runner.variant.pool == pool.name);
+        let live = of_pool.filter(|view| view.is_live()).count();
+        let best = found.offer.is_some_and(|best| best.variant == offer.variant);
+        match found.hold {
+            Some(JobHold::PoolAtMax { pool: name, max }) if *name == pool.name => {
+                let busy = self.busy_words(runners, |view| view.runner.variant.pool == pool.name);
+                let who = if busy.is_empty() { String::new() } else { format!(": {busy}") };
+                format!("at max {max}{who}")
+            }
+            Some(hold) if best => hold.to_string(),
+            _ => format!("{live} of at most {} runners", pool.max),
+        }
+    }
+
+    /// Who is busy, with what and for how long.
+    fn busy_words(
+        &self,
+        runners: &[RunnerView<'_>],
+        concerns: impl Fn(&RunnerView<'_>) -> bool,
+    ) -> String {
+        let busy = runners.iter().filter(|view| concerns(view));
+        let busy = busy.filter(|view| matches!(view.phase, Phase::Busy { .. }));
+        let words: Vec<String> = busy
+            .map(|view| {
+                let job = match view.phase {
+                    Phase::Busy { job: Some(job) } => format!("job {job}"),
+                    _ => "a job".to_owned(),
+                };
+                let since = crate::view::since(view);
+                let long = since.map(|at| format!(" for {}", words::since(self.world.now, at)));
+                format!("{} runs {job}{}", view.runner.name, long.unwrap_or_default())
+            })
+            .collect();
+        let more = words.len().saturating_sub(NAMED_MAX);
+        let named = words.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+        if more > 0 { format!("{named}, and {more} more") } else { named }
+    }
+
+    fn earliest_start(&self, found: Waiting<'_>, runners: &[RunnerView<'_>]) -> String {
+        let ends = |busy: String| {
+            if busy.is_empty() {
+                "when a runner is gone".to_owned()
+            } else {
+                format!("when a job ends: {busy}")
+            }
+        };
+        match found.hold {
+            None => "within seconds of a runner asking GitLab for a job".to_owned(),
+            Some(JobHold::Starting { variant }) => {
+                let pool = self.world.spec.pool(&variant.pool);
+                let limit = pool.and_then(|pool| pool.startup_timeout.try_into().ok());
+                let limit = limit.map(|limit: SignedDuration| format!(", within {}", brief(limit)));
+                format!("when that runner is in contact{}", limit.unwrap_or_default())
+            }
+            Some(JobHold::PoolAtMax { pool, .. }) => {
+                ends(self.busy_words(runners, |view| view.runner.variant.pool == *pool))
+            }
+            Some(JobHold::HostBudget { host, .. }) => {
+                ends(self.busy_words(runners, |view| view.host == host))
+            }
+            Some(JobHold::StartRate { .. }) => {
+                let minute = SignedDuration::from_mins(1);
+                let oldest = self.world.memory.starts.iter().min();
+                let free = oldest.and_then(|at| at.checked_add(minute).ok());
+                format!("a runner may be started in {}", self.left(free.unwrap_or(self.world.now)))
+            }
+            Some(JobHold::BackingOff { left, .. } | JobHold::Unclaimed { left, .. }) => {
+                format!("looked at again in {}", brief(*left))
+            }
+            Some(JobHold::Unseen { .. }) => "when that can be read again".to_owned(),
+            Some(
+                JobHold::NoPoolMatches { .. }
+                | JobHold::Protected { .. }
+                | JobHold::Scope { .. }
+                | JobHold::ForeignRecord { .. },
+            ) => "never, unless the spec or the job changes".to_owned(),
+        }
+    }
+
+    /// GitLab looks for such jobs about once an hour, so these are the earliest moments.
+    fn dropped(&self, job: &Job, offers: &[Offer<'_>], runners: &[RunnerView<'_>]) -> String {
+        let moment = |after| job.queued_at.checked_add(after).unwrap_or(Timestamp::MAX);
+        let in_any_case = format!("in {}, in any case", self.left(moment(DROPPED)));
+        let online = runners.iter().any(|view| {
+            let working = matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. });
+            let offer = offers.iter().find(|offer| offer.variant == view.runner.variant);
+            working && offer.is_some_and(|offer| offer.fits(job).is_ok())
+        });
+        if online {
+            return in_any_case;
+        }
+        let unmatched = self.left(moment(DROPPED_UNMATCHED));
+        let unless = match best_offer(offers, job) {
+            Some(_) => "unless a matching runner is online before",
+            None => "because no matching runner is online",
+        };
+        format!("in {unmatched}, {unless}; {in_any_case}")
+    }
+
+    fn left(&self, until: Timestamp) -> String {
+        words::since(until, self.world.now)
+    }
+}
+
+/// Among the jobs of the same pool, oldest first, which is the order of serving.
+fn place(found: Waiting<'_>, waiting: &[Waiting<'_>]) -> Option<PlaceOutput> {
+    let pool = found.offer?.pool;
+    let line = waiting.iter().filter(|one| {
+        let its = one.offer.map(|offer| &offer.pool.name);
+        its == Some(&pool.name)
+    });
+    let mut of = 0;
+    let mut position = 0;
+    for one in line {
+        of += 1;
+        if one.job.id == found.job.id {
+            position = of;
+        }
+    }
+    Some(PlaceOutput { position, of, pool: pool.name.to_string(), priority: pool.priority })
+}
+
+fn misfit_words(offer: &Offer<'_>, misfit: &Misfit, job: &Job) -> String {
+    match misfit {
+        Misfit::Protected => "takes jobs on protected refs only".to_owned(),
+        Misfit::Scope => match &offer.pool.scope {
+            Scope::Group(path) => {
+                format!("scope group {path} does not hold {}", job.project_path)
+            }
+            Scope::Project(path) => format!("takes jobs of project {path} only"),
+            Scope::Instance => "its scope does not hold the project".to_owned(),
+        },
+        Misfit::Switch => match &offer.pool.scope {
+            Scope::Group(_) => "the project has group runners switched off".to_owned(),
+            Scope::Instance | Scope::Project(_) => {
+                "the project has instance runners switched off".to_owned()
+            }
+        },
+        Misfit::Untagged => "takes jobs with tags only".to_owned(),
+        Misfit::Tags(tags) => {
+            let plural = if tags.len() == 1 { "" } else { "s" };
+            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+            format!("lacks tag{plural} {}", tags.join(", "))
+        }
+    }
+}

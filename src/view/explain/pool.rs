@@ -1,0 +1,115 @@
+//! Why a pool has its size.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::View;
+use crate::plan::brief;
+use crate::spec::PoolName;
+use crate::view::PoolOutput;
+use crate::view::queue::Waiting;
+use crate::view::words;
+use crate::world::phases;
+
+/// Why a pool has its size.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExplainPoolOutput {
+    /// The pool.
+    pub pool: String,
+    /// It may have runners at all.
+    pub enabled: bool,
+    /// Its tags, without the architectures that its variants add.
+    pub tags: Vec<String>,
+    /// The architectures in which it is asked for.
+    pub architectures: Vec<&'static str>,
+    /// How long a runner of it may be idle.
+    pub cooldown: String,
+    /// Higher is served first.
+    pub priority: i32,
+    /// Its counts, and the reason of its size.
+    #[serde(flatten)]
+    pub counts: PoolOutput,
+    /// Runners on hosts that cannot be seen, which count against `max`.
+    pub unaccounted: u32,
+    /// What its jobs wait for.
+    pub held: Vec<HeldCountOutput>,
+    /// Its runners, each with what is done about it or why it stays.
+    pub runners: Vec<PoolRunnerOutput>,
+}
+
+/// Jobs that wait for the same.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HeldCountOutput {
+    /// How many.
+    pub jobs: usize,
+    /// Why, as one word.
+    pub reason: &'static str,
+    /// Why, in words.
+    pub why: String,
+    /// How long the oldest waits.
+    pub oldest: String,
+}
+
+/// A runner of the pool.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PoolRunnerOutput {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub phase: &'static str,
+    /// What is done about it, or why it stays.
+    pub why: String,
+}
+
+impl View {
+    pub(super) fn explain_pool(&self, name: &PoolName) -> Option<ExplainPoolOutput> {
+        let pool = self.world.spec.pool(name)?;
+        let runners = phases(&self.world);
+        let counts = self.pools(&runners).remove(name)?;
+        let of_pool = runners.iter().filter(|view| view.runner.variant.pool == *name);
+        let unaccounted = self.world.unaccounted_managers().into_iter();
+        let unaccounted = unaccounted.filter(|(variant, _)| variant.pool == *name);
+        let cooldown = SignedDuration::try_from(pool.cooldown).unwrap_or(SignedDuration::MAX);
+        let architectures = self.world.architectures(pool);
+        Some(ExplainPoolOutput {
+            pool: name.to_string(),
+            enabled: pool.enabled,
+            tags: pool.tags.clone(),
+            architectures: architectures.into_iter().map(|arch| arch.as_str()).collect(),
+            cooldown: brief(cooldown),
+            priority: pool.priority,
+            counts,
+            unaccounted: unaccounted.map(|(_, count)| count).sum(),
+            held: self.held_of(name),
+            runners: of_pool
+                .map(|view| PoolRunnerOutput {
+                    name: view.runner.name.to_string(),
+                    phase: view.phase.as_str(),
+                    why: self.why_of_runner(&view.runner.name),
+                })
+                .collect(),
+        })
+    }
+
+    /// What the pool's jobs wait for; the words are those of the oldest job of each reason.
+    fn held_of(&self, name: &PoolName) -> Vec<HeldCountOutput> {
+        let offers = self.world.offers();
+        let mut reasons: BTreeMap<&str, HeldCountOutput> = BTreeMap::new();
+        for Waiting { job, offer, hold } in self.waiting(&offers) {
+            let (Some(offer), Some(hold)) = (offer, hold) else { continue };
+            if offer.pool.name == *name {
+                let first = || HeldCountOutput {
+                    jobs: 0,
+                    reason: hold.as_str(),
+                    why: hold.to_string(),
+                    oldest: words::since(self.world.now, job.queued_at),
+                };
+                reasons.entry(hold.as_str()).or_insert_with(first).jobs += 1;
+            }
+        }
+        reasons.into_values().collect()
+    }
+}

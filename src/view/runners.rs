@@ -1,0 +1,136 @@
+//! The runners as JSON.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{View, words};
+use crate::plan::is_changed;
+use crate::world::{JobId, Phase, Runner, RunnerView, Slot, phases};
+
+/// One runner.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RunnerOutput {
+    /// Its name, which is its container's too.
+    pub name: String,
+    /// Its pool.
+    pub pool: String,
+    /// Its architecture.
+    pub arch: &'static str,
+    /// Where it is.
+    pub host: String,
+    /// The slot it fills.
+    pub slot: Slot,
+    /// What it does: `created`, `starting`, `idle`, `busy`, `draining`, `exited` or `failed`.
+    pub phase: &'static str,
+    /// Since when it does that, in UTC, where that is known.
+    pub since: Option<String>,
+    /// The job that it has.
+    pub job: Option<RunnerJobOutput>,
+    /// Its manager's name at GitLab.
+    pub system_id: String,
+    /// Its container's id.
+    pub container: String,
+    /// A new runner of its pool would be the same.
+    pub up_to_date: bool,
+    /// The GPUs that it holds.
+    pub gpus: Vec<String>,
+    /// Its host could be read just now; else this is what was last seen.
+    pub seen: bool,
+}
+
+/// The job that a runner has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RunnerJobOutput {
+    /// GitLab's id, where it is known.
+    pub id: Option<JobId>,
+    /// Its project's full path, where it is known.
+    pub project: Option<String>,
+    /// Its page, where it is known.
+    pub url: Option<String>,
+}
+
+impl View {
+    /// The runners as JSON, by host and name.
+    pub fn runners_output(&self) -> Vec<RunnerOutput> {
+        phases(&self.world).iter().map(|view| self.runner_output(view)).collect()
+    }
+
+    /// One runner as JSON.
+    pub(crate) fn runner_output(&self, view: &RunnerView<'_>) -> RunnerOutput {
+        let runner = view.runner;
+        let declared = self.world.spec.pool(&runner.variant.pool).is_some();
+        RunnerOutput {
+            name: runner.name.to_string(),
+            pool: runner.variant.pool.to_string(),
+            arch: runner.variant.arch.as_str(),
+            host: view.host.to_string(),
+            slot: runner.slot,
+            phase: view.phase.as_str(),
+            since: since(view).map(words::instant),
+            job: self.job_of(view),
+            system_id: runner.system_id.to_string(),
+            container: runner.id.to_string(),
+            up_to_date: declared && !is_changed(&self.world, view),
+            gpus: Vec::new(),
+            seen: view.seen,
+        }
+    }
+
+    /// The job of a busy runner, with what its containers tell about it.
+    pub(crate) fn job_of(&self, view: &RunnerView<'_>) -> Option<RunnerJobOutput> {
+        let id = match view.phase {
+            Phase::Busy { job } => job,
+            Phase::Draining { busy: true, .. } => None,
+            Phase::Created
+            | Phase::Starting { .. }
+            | Phase::Idle { .. }
+            | Phase::Draining { busy: false, .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => return None,
+        };
+        let state = self.world.hosts.get(view.host).and_then(|host| host.state.last());
+        let mut containers = state.into_iter().flat_map(|state| &state.jobs.containers);
+        let container = containers.find(|container| {
+            container.running
+                && container.system_id == view.runner.system_id
+                && (id.is_none() || container.job == id)
+        });
+        let id = id.or_else(|| container.and_then(|container| container.job));
+        let url = container.and_then(|container| container.job_url.clone());
+        let project = url.as_deref().and_then(|url| self.project_of(url)).map(str::to_owned);
+        Some(RunnerJobOutput { id, project, url })
+    }
+
+    /// `https://gitlab.example/team/app/-/jobs/41` is a page of `team/app`.
+    fn project_of<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let path = url.strip_prefix(self.gitlab_url.trim_end_matches('/'))?;
+        Some(path.split_once("/-/")?.0.trim_start_matches('/'))
+    }
+
+    /// Each runner's phase, by name.
+    pub(crate) fn runner_views(&self) -> BTreeMap<&str, RunnerView<'_>> {
+        let views = phases(&self.world).into_iter();
+        views.map(|view| (view.runner.name.as_str(), view)).collect()
+    }
+}
+
+/// Since when the runner does what it does; for a busy one, since its log says so.
+pub(crate) fn since(view: &RunnerView<'_>) -> Option<Timestamp> {
+    match view.phase {
+        Phase::Created => Some(view.runner.created_at),
+        Phase::Starting { since, .. }
+        | Phase::Idle { since }
+        | Phase::Draining { since, .. }
+        | Phase::Failed { since } => Some(since),
+        Phase::Busy { job } => received(view.runner, job),
+        Phase::Exited { at, .. } => Some(at),
+    }
+}
+
+fn received(runner: &Runner, job: Option<JobId>) -> Option<Timestamp> {
+    let (received, at) = runner.log.as_ref()?.received?;
+    job.is_none_or(|job| job == received).then_some(at)
+}

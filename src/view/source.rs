@@ -1,0 +1,97 @@
+//! How each source stands: what could be read, how old it is, and what could not be.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{View, words};
+use crate::world::{Observed, Origin};
+
+/// The name of GitLab among the sources; every other one is a host.
+const GITLAB: &str = "gitlab";
+
+/// A source as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum SourceOutput {
+    /// It could be read.
+    Known {
+        /// How old that reading is.
+        age: String,
+        /// Requests that this look sent to it; counted for GitLab only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        requests: Option<u64>,
+    },
+    /// It could not be read.
+    Unknown {
+        /// For how long.
+        age: String,
+        /// Why.
+        error: String,
+    },
+}
+
+impl SourceOutput {
+    /// Whether it could be read.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
+}
+
+/// One reading: when it was made, or since when and why there is none.
+type Reading = Result<Timestamp, (Timestamp, String)>;
+
+impl View {
+    /// All sources by name. A host that is called `gitlab` stands as `host gitlab`.
+    pub fn sources(&self) -> BTreeMap<String, SourceOutput> {
+        let mut sources = BTreeMap::new();
+        sources.insert(GITLAB.to_owned(), self.output(self.gitlab(), Some(self.requests)));
+        for (name, host) in &self.world.hosts {
+            let name = name.as_str();
+            let name = if name == GITLAB { format!("host {name}") } else { name.to_owned() };
+            sources.insert(name, self.output(reading(&host.state, ""), None));
+        }
+        sources
+    }
+
+    /// The names of the sources that could not be read.
+    pub fn unknown_sources(&self) -> Vec<String> {
+        let sources = self.sources().into_iter();
+        sources.filter(|(_, source)| !source.is_known()).map(|(name, _)| name).collect()
+    }
+
+    /// The queue, the records and their managers count as one source: each is a question to the
+    /// same server, and one without an answer makes the plan incomplete. The managers of an
+    /// operator's own token are not asked for.
+    fn gitlab(&self) -> Reading {
+        let records = self.world.records.known().map(Vec::as_slice).unwrap_or_default();
+        let ours = records.iter().filter(|record| record.origin == Origin::Ours);
+        let managers = ours.map(|record| {
+            reading(&record.managers, &format!("runners of registration {}: ", record.id))
+        });
+        let queue = reading(&self.world.queue, "");
+        let records = reading(&self.world.records, "registrations: ");
+        let mut oldest = Timestamp::MAX;
+        for reading in [queue, records].into_iter().chain(managers) {
+            oldest = oldest.min(reading?);
+        }
+        Ok(oldest)
+    }
+
+    fn output(&self, reading: Reading, requests: Option<u64>) -> SourceOutput {
+        let age = |at: Timestamp| -> SignedDuration { self.world.now.duration_since(at) };
+        match reading {
+            Ok(at) => SourceOutput::Known { age: words::age(age(at)), requests },
+            Err((since, error)) => SourceOutput::Unknown { age: words::age(age(since)), error },
+        }
+    }
+}
+
+fn reading<T>(observed: &Observed<T>, what: &str) -> Reading {
+    match observed {
+        Observed::Known { at, .. } => Ok(*at),
+        Observed::Unknown { since, error, .. } => Err((*since, format!("{what}{error}"))),
+    }
+}

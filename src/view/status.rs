@@ -1,0 +1,244 @@
+//! How everything stands, as JSON: pools with their counts and reasons, hosts with their budgets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{SourceOutput, View, words};
+use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
+use crate::spec::{Pool, PoolName, Warm};
+use crate::world::{Phase, RunnerView, phases};
+
+/// How everything stands.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StatusOutput {
+    /// The instance's name.
+    pub instance: String,
+    /// AutoGit's version.
+    pub version: &'static str,
+    /// The spec in force.
+    pub spec: SpecStatusOutput,
+    /// What it is known from.
+    pub sources: BTreeMap<String, SourceOutput>,
+    /// The declared pools.
+    pub pools: BTreeMap<String, PoolOutput>,
+    /// The declared hosts.
+    pub hosts: BTreeMap<String, HostOutput>,
+    /// The first pool's cooldown in minutes, rounded up.
+    pub cooldown_minutes: u64,
+    /// Runners that did not end.
+    pub total_runners: usize,
+    /// Runners without a job.
+    pub idle_runners: usize,
+    /// Runners with a job.
+    pub busy_runners: usize,
+    /// Pending jobs; none where the queue is unknown.
+    pub queue_pending: Option<usize>,
+}
+
+/// The spec in force, and what is wrong with the one that is not.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SpecStatusOutput {
+    /// The file as it was named.
+    pub source: String,
+    /// A short hash of it.
+    pub hash: String,
+    /// When it came into force, in UTC.
+    pub loaded_at: String,
+    /// The file as it is now passes.
+    pub valid: bool,
+    /// The fault of a newer file that was refused.
+    pub pending_fault: Option<String>,
+}
+
+/// A pool as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PoolOutput {
+    /// Runners at most.
+    pub max: u32,
+    /// Idle runners kept beyond the demand.
+    pub warm: u32,
+    /// Pending jobs that wait for it.
+    pub pending: usize,
+    /// Runners that are not in contact yet.
+    pub starting: usize,
+    /// Runners without a job.
+    pub idle: usize,
+    /// Runners with a job.
+    pub busy: usize,
+    /// Runners that were asked to exit.
+    pub draining: usize,
+    /// Why it has its size.
+    pub why: String,
+}
+
+/// A host as it stands.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HostOutput {
+    /// What runners may use; none while the host was never seen.
+    pub budget: Option<BudgetOutput>,
+    /// What they use.
+    pub used: BudgetOutput,
+}
+
+/// What runners may use or use of a host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
+pub struct BudgetOutput {
+    /// Live runners.
+    pub runners: u32,
+    /// Cpus of their jobs.
+    pub cpus: f64,
+    /// Memory of their jobs.
+    pub memory_bytes: u64,
+}
+
+impl View {
+    /// How everything stands, as JSON.
+    pub fn status_output(&self) -> StatusOutput {
+        let runners = phases(&self.world);
+        let idle = runners.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
+        let cooldown = self.world.spec.pools.first().map_or(0, |pool| pool.cooldown.as_secs());
+        StatusOutput {
+            instance: self.world.spec.instance.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            spec: SpecStatusOutput {
+                source: self.spec.source.clone(),
+                hash: self.spec.hash.clone(),
+                loaded_at: words::instant(self.spec.loaded_at),
+                valid: self.spec.pending_fault.is_none(),
+                pending_fault: self.spec.pending_fault.clone(),
+            },
+            sources: self.sources(),
+            pools: self
+                .pools(&runners)
+                .into_iter()
+                .map(|(name, p)| (name.to_string(), p))
+                .collect(),
+            hosts: self.hosts(&runners),
+            cooldown_minutes: cooldown.div_ceil(60),
+            total_runners: runners.iter().filter(|view| view.is_live()).count(),
+            idle_runners: idle.count(),
+            busy_runners: runners.iter().filter(|view| has_job(view)).count(),
+            queue_pending: self.world.queue.known().map(|queue| queue.jobs.len()),
+        }
+    }
+
+    /// The declared pools, by name.
+    pub(crate) fn pools(&self, runners: &[RunnerView<'_>]) -> BTreeMap<&PoolName, PoolOutput> {
+        let offers = self.world.offers();
+        let mut pending: BTreeMap<&PoolName, usize> = BTreeMap::new();
+        for waiting in self.waiting(&offers) {
+            if let Some(offer) = waiting.offer {
+                *pending.entry(&offer.pool.name).or_default() += 1;
+            }
+        }
+        let pool_output = |pool: &'_ Pool| {
+            let count = |fits: fn(&Phase) -> bool| {
+                let of_pool = runners.iter().filter(|view| view.runner.variant.pool == pool.name);
+                of_pool.filter(|view| fits(&view.phase)).count()
+            };
+            PoolOutput {
+                max: pool.max,
+                warm: warm(pool),
+                pending: pending.get(&pool.name).copied().unwrap_or(0),
+                starting: count(|phase| matches!(phase, Phase::Starting { .. })),
+                idle: count(|phase| matches!(phase, Phase::Idle { .. })),
+                busy: count(|phase| matches!(phase, Phase::Busy { .. })),
+                draining: count(|phase| matches!(phase, Phase::Draining { .. })),
+                why: self.why_of(pool),
+            }
+        };
+        self.world.spec.pools.iter().map(|pool| (&pool.name, pool_output(pool))).collect()
+    }
+
+    /// Why a pool has its size: what is about to change, what its jobs wait for, what keeps its
+    /// runners.
+    pub(crate) fn why_of(&self, pool: &Pool) -> String {
+        let name = &pool.name;
+        let mut reasons = Vec::new();
+        if !pool.enabled {
+            reasons.push("disabled, so its runners drain".to_owned());
+        }
+        for (variant, backoff) in &self.world.memory.backoffs {
+            if variant.pool == *name && backoff.until > self.world.now {
+                let left = words::since(backoff.until, self.world.now);
+                let error = words::plain(&backoff.error);
+                reasons.push(format!("`{variant}` failed and is tried again in {left}: {error}"));
+            }
+        }
+        let decisions = self.plan.decisions.iter();
+        let about = decisions.filter(|decision| {
+            let variant = decision.action.variant();
+            variant.is_some_and(|variant| variant.pool == *name)
+                && !matches!(decision.facts, Facts::Exited { .. } | Facts::Unstarted)
+        });
+        let mut rules = BTreeSet::new();
+        for decision in about {
+            if rules.insert((decision.rule, decision.action.variant())) {
+                reasons.push(format!("{}: {}", decision.rule, decision.facts));
+            }
+        }
+        let at_max =
+            |hold: &JobHold| matches!(hold, JobHold::PoolAtMax { pool, .. } if pool == name);
+        if self.plan.held_jobs.iter().any(|held| at_max(&held.hold)) {
+            reasons.push(format!("at its max of {}", pool.max));
+        }
+        reasons.extend(self.kept(name));
+        if self.world.queue.known().is_none() {
+            reasons.push("the queue is unknown, so nothing is started for it".to_owned());
+        }
+        if reasons.is_empty() { "no jobs, so no runners".to_owned() } else { reasons.join("; ") }
+    }
+
+    /// `2 busy, 1 warm`
+    fn kept(&self, pool: &PoolName) -> Option<String> {
+        let runners = self.runner_views();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for held in &self.plan.held_runners {
+            let view = runners.get(held.runner.as_str());
+            if view.is_some_and(|view| view.runner.variant.pool == *pool) {
+                *counts.entry(RunnerHold::as_str(&held.hold)).or_default() += 1;
+            }
+        }
+        let words: Vec<String> =
+            counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// The declared hosts, by name.
+    fn hosts(&self, runners: &[RunnerView<'_>]) -> BTreeMap<String, HostOutput> {
+        let rooms = host_rooms(&self.world);
+        let mut hosts = BTreeMap::new();
+        for name in self.world.hosts.keys() {
+            let mut used = BudgetOutput::default();
+            for view in runners.iter().filter(|view| view.host == name && view.is_live()) {
+                let pool = self.world.spec.pool(&view.runner.variant.pool);
+                let cost = pool.map(Cost::of).unwrap_or_default();
+                used.runners += 1;
+                used.cpus += cost.cpus;
+                used.memory_bytes = used.memory_bytes.saturating_add(cost.memory);
+            }
+            let budget = rooms.get(name).map(|room| BudgetOutput {
+                runners: room.runners_most,
+                cpus: room.cpus,
+                memory_bytes: u64::try_from(room.memory).unwrap_or(0),
+            });
+            hosts.insert(name.to_string(), HostOutput { budget, used });
+        }
+        hosts
+    }
+}
+
+/// A draining runner that finishes its job has one, too.
+fn has_job(view: &RunnerView<'_>) -> bool {
+    matches!(view.phase, Phase::Busy { .. } | Phase::Draining { busy: true, .. })
+}
+
+/// Idle runners kept, over all architectures.
+fn warm(pool: &Pool) -> u32 {
+    match &pool.warm {
+        Warm::Count(count) => *count,
+        Warm::PerArch(counts) => counts.values().sum(),
+    }
+}

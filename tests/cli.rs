@@ -1,0 +1,22 @@
+//! What the commands print, from worlds made by hand, and what the binary answers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/json.rs"]
+mod json;
+#[path = "cli/live.rs"]
+mod live;
+#[path = "cli/plan.rs"]
+mod plan;
+#[path = "cli/tables.rs"]
+mod tables;
+#[path = "support/world.rs"]
+mod world;

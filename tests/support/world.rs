@@ -1,0 +1,346 @@
+//! Worlds by hand: a spec, hosts, runners and jobs in a few words each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use autogit::plan::plan;
+use autogit::spec::{
+    ApiSpec, Arch, BudgetSpec, Cache, Credential, GitlabSpec, HostName, HostSpec, InstanceName,
+    JobNetwork, JobSpec, LostJobs, Pool, PoolName, PullPolicy, QueueSource, Scope, Spec, Warm,
+};
+use autogit::view::{SpecInfo, View};
+use autogit::world::{
+    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
+    JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
+    RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Variant, World, record_settings,
+    spec_hash,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// 2026-01-02T03:04:05Z, the time of every world.
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
+
+/// That many seconds before now.
+pub(crate) fn ago(seconds: i64) -> Timestamp {
+    NOW - SignedDuration::from_secs(seconds)
+}
+
+/// What a runner does, with the seconds that it does it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Doing {
+    /// No contact yet.
+    Starting(i64),
+    /// No job.
+    Idle(i64),
+    /// Runs that job.
+    Busy(u64, i64),
+    /// Was asked to exit.
+    Draining(i64),
+    /// Ended with that code.
+    Exited(i64, i64),
+}
+
+/// A world in the making: hosts and pools first, then runners and jobs.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// The spec.
+    pub(crate) spec: Spec,
+    hosts: BTreeMap<HostName, Host>,
+    /// The queue, oldest first.
+    pub(crate) jobs: Vec<Job>,
+    managers: BTreeMap<Variant, Vec<Manager>>,
+    /// What the process remembers.
+    pub(crate) memory: Memory,
+    queue_error: Option<&'static str>,
+}
+
+impl Scene {
+    /// One host `local` of 8 cpus and 16 GiB, nothing else.
+    pub(crate) fn new() -> Self {
+        let scene = Self {
+            spec: empty_spec(),
+            hosts: BTreeMap::new(),
+            jobs: Vec::new(),
+            managers: BTreeMap::new(),
+            memory: Memory::default(),
+            queue_error: None,
+        };
+        scene.host("local", Arch::Amd64)
+    }
+
+    /// Another host.
+    pub(crate) fn host(mut self, name: &str, arch: Arch) -> Self {
+        let budget = BudgetSpec::default();
+        let spec = HostSpec { docker: None, tls: None, socket: None, budget, pools: None };
+        self.spec.hosts.insert(host_name(name), spec);
+        let engine = EngineInfo {
+            id: EngineId::from_observed(name),
+            arch,
+            cpus: 8.0,
+            memory: 16 << 30,
+            version: "28.0.0".to_owned(),
+            skew: SignedDuration::ZERO,
+        };
+        let network = NetworkState { id: "n1".to_owned(), ours: true, containers: 1 };
+        let state = HostState {
+            engine,
+            jobs: JobObjects::default(),
+            runners: Vec::new(),
+            network: Some(network),
+        };
+        let state = Observed::Known { at: NOW - SignedDuration::from_millis(100), value: state };
+        self.hosts.insert(host_name(name), Host { state });
+        self
+    }
+
+    /// A pool with one tag, for `amd64`; `change` makes it another.
+    pub(crate) fn pool(mut self, name: &str, tag: &str, change: impl FnOnce(&mut Pool)) -> Self {
+        let mut pool = plain_pool(name, tag);
+        change(&mut pool);
+        for &arch in &pool.architectures {
+            self.managers.insert(Variant::new(&pool.name, arch), Vec::new());
+        }
+        self.spec.pools.push(pool);
+        self
+    }
+
+    /// A runner of `pool` for `amd64` on a host.
+    pub(crate) fn runner(mut self, pool: &str, slot: u32, host: &str, doing: Doing) -> Self {
+        let variant = Variant::new(&PoolName::new(pool).unwrap(), Arch::Amd64);
+        let runner = self.make_runner(&variant, Slot(slot), host, doing);
+        if let Doing::Draining(since) = doing {
+            self.memory.draining.insert(runner.id.clone(), ago(since));
+        }
+        if !matches!(doing, Doing::Starting(_)) {
+            let row = Manager {
+                system_id: runner.system_id.clone(),
+                contacted_at: Some(ago(1)),
+                busy: matches!(doing, Doing::Busy(..)),
+                job: None,
+            };
+            self.managers.entry(variant).or_default().push(row);
+        }
+        let state = self.state(host);
+        if let Doing::Busy(job, _) = doing {
+            state.jobs.containers.push(JobContainer {
+                id: ContainerId::from_observed(&format!("job{job}")),
+                system_id: runner.system_id.clone(),
+                job: Some(JobId(job)),
+                job_url: Some(format!("https://gitlab.example.com/team/app/-/jobs/{job}")),
+                kind: "build".to_owned(),
+                running: true,
+            });
+        }
+        state.runners.push(runner);
+        self
+    }
+
+    fn make_runner(&self, variant: &Variant, slot: Slot, host: &str, doing: Doing) -> Runner {
+        let instance = &self.spec.instance;
+        let engine = &self.hosts[&host_name(host)].engine().unwrap().id;
+        let installation = self.hosts.values().next().unwrap().engine().unwrap().id.installation();
+        let name = RunnerName::new(instance, variant, slot);
+        let spec = self.spec.pool(&variant.pool).map(|pool| spec_hash(&self.spec, pool));
+        let running = |started_at| ContainerState::Running { started_at };
+        let log = |received, ended, jobs_ended| Some(RunnerLog { received, ended, jobs_ended });
+        let (created_at, state, log) = match doing {
+            Doing::Starting(since) => (ago(since), running(ago(since)), None),
+            Doing::Idle(since) | Doing::Draining(since) => {
+                (ago(since + 60), running(ago(since + 60)), log(None, Some(ago(since)), 1))
+            }
+            Doing::Busy(job, since) => (
+                ago(since + 60),
+                running(ago(since + 60)),
+                log(Some((JobId(job), ago(since))), None, 0),
+            ),
+            Doing::Exited(code, since) => {
+                let finished_at = ago(since);
+                let state = ContainerState::Exited { code, finished_at, oom_killed: false };
+                (ago(since + 60), state, None)
+            }
+        };
+        Runner {
+            id: ContainerId::from_observed(&format!("c0ffee-{name}")),
+            system_id: SystemId::new(instance, &installation, engine, variant, slot),
+            name,
+            variant: variant.clone(),
+            slot,
+            record: self.record_id(variant),
+            spec: spec.unwrap_or(autogit::world::SpecHash::from_observed("gone")),
+            created_at,
+            state,
+            log,
+        }
+    }
+
+    /// A pending job of `project` with these tags, queued that many seconds ago.
+    pub(crate) fn job(mut self, id: u64, project: &str, tags: &[&str], seconds: i64) -> Self {
+        self.jobs.push(Job {
+            id: JobId(id),
+            name: format!("job-{id}").into(),
+            project: ProjectId(1),
+            project_path: project.into(),
+            tags: Arc::new(tags.iter().map(|&tag| tag.to_owned()).collect::<BTreeSet<_>>()),
+            queued_at: ago(seconds),
+            ref_name: "main".into(),
+            protected: Some(true),
+            instance_runners: Some(true),
+            group_runners: Some(true),
+        });
+        self
+    }
+
+    /// That host cannot be read since so many seconds; it keeps what was last seen.
+    pub(crate) fn lose_host(mut self, name: &str, seconds: i64, error: &str) -> Self {
+        let host = self.hosts.get_mut(&host_name(name)).unwrap();
+        host.state = host.state.clone().next(ago(seconds), Err(error.into()));
+        self
+    }
+
+    /// The queue cannot be read.
+    pub(crate) fn lose_queue(mut self, error: &'static str) -> Self {
+        self.queue_error = Some(error);
+        self
+    }
+
+    /// The world.
+    pub(crate) fn world(mut self) -> World {
+        self.jobs.sort_by_key(|job| (job.queued_at, job.id));
+        let records = self.records();
+        let at = NOW - SignedDuration::from_millis(400);
+        let queue = Observed::Known { at, value: Queue { jobs: self.jobs, more: false } };
+        World {
+            now: NOW,
+            spec: Arc::new(self.spec),
+            queue: match self.queue_error {
+                Some(error) => queue.next(ago(90), Err(error.into())),
+                None => queue,
+            },
+            records: Observed::Known { at, value: records },
+            hosts: self.hosts,
+            memory: self.memory,
+        }
+    }
+
+    /// The world with its plan.
+    pub(crate) fn view(self) -> View {
+        let world = Arc::new(self.world());
+        View {
+            plan: Arc::new(plan(&world)),
+            spec: SpecInfo {
+                source: "autogit.yaml".to_owned(),
+                hash: "3f9c1a".to_owned(),
+                loaded_at: ago(600),
+                pending_fault: None,
+                spec: Arc::clone(&world.spec),
+            },
+            world,
+            requests: 2,
+            gitlab_url: "https://gitlab.example.com".to_owned(),
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let at = NOW - SignedDuration::from_millis(300);
+        let record = |(variant, rows): (&Variant, &Vec<Manager>)| {
+            let pool = self.spec.pool(&variant.pool)?;
+            let first = pool.architectures.first() == Some(&variant.arch);
+            Some(Record {
+                id: self.record_id(variant),
+                variant: variant.clone(),
+                origin: Origin::Ours,
+                settings: record_settings(pool, variant.arch, first),
+                scope: pool.scope.clone(),
+                created_at: Some(ago(86_400)),
+                token_expires_at: None,
+                has_token: true,
+                managers: Observed::Known { at, value: rows.clone() },
+            })
+        };
+        self.managers.iter().filter_map(record).collect()
+    }
+
+    fn record_id(&self, variant: &Variant) -> RecordId {
+        let place = self.managers.keys().position(|one| one == variant).unwrap_or(80);
+        RecordId(17 + u64::try_from(place).unwrap())
+    }
+
+    fn state(&mut self, host: &str) -> &mut HostState {
+        match &mut self.hosts.get_mut(&host_name(host)).unwrap().state {
+            Observed::Known { value, .. } => value,
+            Observed::Unknown { .. } => panic!("lose a host after its runners are there"),
+        }
+    }
+}
+
+fn host_name(name: &str) -> HostName {
+    HostName::new(name).unwrap()
+}
+
+fn empty_spec() -> Spec {
+    let url = "https://gitlab.example.com".to_owned();
+    let gitlab = GitlabSpec {
+        token: Credential::Value("glpat-x".to_owned().into()),
+        registration_token: None,
+        token_cache: None,
+        poll_interval: Duration::from_secs(10),
+        queue_source: QueueSource::Auto,
+        groups: Vec::new(),
+        projects: Vec::new(),
+        runner_url: url.clone(),
+        clone_url: None,
+        ca_file: None,
+        webhook_secret: None,
+        url,
+    };
+    let listen = "127.0.0.1:8080".parse().unwrap();
+    Spec {
+        instance: InstanceName::standard(),
+        gitlab,
+        hosts: BTreeMap::new(),
+        network: "autogit-network".to_owned(),
+        starts_per_minute: 30,
+        pools: Vec::new(),
+        api: ApiSpec { listen, external_url: None, token: None, plan_token: None },
+    }
+}
+
+fn plain_pool(name: &str, tag: &str) -> Pool {
+    Pool {
+        name: PoolName::new(name).unwrap(),
+        enabled: true,
+        tags: vec![tag.to_owned()],
+        architectures: vec![Arch::Amd64],
+        run_untagged: false,
+        protected: false,
+        scope: Scope::Instance,
+        max: 4,
+        warm: Warm::Count(0),
+        cooldown: Duration::from_mins(5),
+        jobs_per_runner: 0,
+        startup_timeout: Duration::from_mins(2),
+        maximum_timeout: None,
+        priority: 0,
+        runner_image: "gitlab/gitlab-runner:alpine".to_owned(),
+        pull_policy: PullPolicy::IfNotPresent,
+        resources: None,
+        cache: Cache::Keep,
+        runner_token: None,
+        lost_jobs: LostJobs::Report,
+        job: JobSpec {
+            image: "alpine:3".to_owned(),
+            network: JobNetwork::Auto,
+            privileged: false,
+            docker_socket: false,
+            cap_drop: Vec::new(),
+            cap_add: Vec::new(),
+            pull_policy: vec![PullPolicy::Always],
+            volumes: Vec::new(),
+            allowed_images: Vec::new(),
+            allowed_services: Vec::new(),
+            environment: BTreeMap::new(),
+        },
+        runner_config: serde_json::Map::new(),
+    }
+}
