@@ -292,6 +292,7 @@ impl View {
             Some(JobHold::BackingOff { left, .. } | JobHold::Unclaimed { left, .. }) => {
                 format!("looked at again in {}", brief(*left))
             }
+            Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),
             Some(JobHold::Unseen { .. }) => "when that can be read again".to_owned(),
             Some(
                 JobHold::NoPoolMatches { .. }
