@@ -30,9 +30,9 @@ fn the_queue_is_listed_oldest_first() {
 fn a_long_queue_is_cut_and_says_so() {
     let scene = (0..100).fold(Scene::new(), |scene, id| scene.job(id, "a/b", &["x"], 10));
     let text = render_queue(&scene.view(), &RenderOptions::bare());
-    assert!(text.ends_with(
-        "and 60 more jobs   (--verbose lists them; `autogit plan` groups them)\n"
-    ));
+    assert!(
+        text.ends_with("and 60 more jobs   (--verbose lists them; `autogit plan` groups them)\n")
+    );
 }
 
 #[test]
