@@ -26,26 +26,19 @@ pub fn render_explain(view: &View, output: &ExplainOutput, options: &RenderOptio
 }
 
 fn job_lines(job: &ExplainJobOutput, options: &RenderOptions) -> Vec<String> {
-    let mut first = format!("job {}", job.id);
-    if let Some(name) = &job.name {
-        first.push_str(&format!(" `{}`", words::plain(name)));
-    }
-    if let Some(project) = &job.project {
-        first.push_str(&format!(" in {}", words::plain(project)));
-    }
+    let mut first = vec![format!("job {}", job.id)];
+    first.extend(job.name.iter().map(|name| format!(" `{}`", words::plain(name))));
+    first.extend(job.project.iter().map(|project| format!(" in {}", words::plain(project))));
     if job.name.is_some() {
         let tags = job.tags.join(", ");
         let tags = if tags.is_empty() { "no tags".to_owned() } else { format!("tags {tags}") };
-        first.push_str(&format!(", {}", words::plain(&tags)));
+        first.push(format!(", {}", words::plain(&tags)));
     }
-    if let Some(ref_name) = &job.ref_name {
-        first.push_str(&format!(", ref {}", words::plain(ref_name)));
-    }
-    match job.protected {
-        Some(true) => first.push_str(" (protected)"),
-        Some(false) => first.push_str(" (not protected)"),
-        None => {}
-    }
+    first.extend(job.ref_name.iter().map(|ref_name| format!(", ref {}", words::plain(ref_name))));
+    first.extend(job.protected.map(|protected| {
+        if protected { " (protected)".to_owned() } else { " (not protected)".to_owned() }
+    }));
+    let first = first.concat();
     let mut lines = vec![options.paint.strong(&first), standing(job)];
     if !job.pools.is_empty() {
         lines.push(String::new());

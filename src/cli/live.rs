@@ -136,9 +136,10 @@ fn phase_changes(before: Option<&View>, after: &View) -> Vec<String> {
     let mut changes = Vec::new();
     for (name, view) in &is {
         let (word, before) = (view.phase.as_str(), was.get(name).map(|view| view.phase.as_str()));
-        let job = match view.phase {
-            Phase::Busy { job: Some(job) } => format!(" (job {job})"),
-            _ => String::new(),
+        let job = if let Phase::Busy { job: Some(job) } = view.phase {
+            format!(" (job {job})")
+        } else {
+            String::new()
         };
         match before {
             Some(before) if before == word => {}

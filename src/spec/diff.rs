@@ -102,8 +102,8 @@ impl Changes {
     }
 
     fn path(&mut self, field: &str, old: Option<&PathBuf>, new: Option<&PathBuf>) {
-        let show = |path: &Option<&PathBuf>| optional(path.map(|path| path.display()));
-        self.compare(field, &old, &new, show);
+        let shown = |path: Option<&PathBuf>| optional(path.map(|path| path.display()));
+        self.compare(field, &shown(old), &shown(new), String::clone);
     }
 
     // Each section is taken apart whole, so that a field added later cannot be forgotten here.

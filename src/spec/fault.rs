@@ -98,6 +98,7 @@ impl fmt::Display for Fault {
 
 /// All faults of one file, in file order.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the faults of the faults: there is no better word")]
 pub struct Faults {
     pub(super) file: String,
     /// The text with secrets masked: it is printed around each fault.
@@ -156,7 +157,8 @@ impl fmt::Display for Faults {
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults").field("file", &self.file).field("faults", &self.faults).finish()
+        let mut fields = f.debug_struct("Faults");
+        fields.field("file", &self.file).field("faults", &self.faults).finish_non_exhaustive()
     }
 }
 

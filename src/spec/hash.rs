@@ -8,7 +8,7 @@ use super::mask::is_secret_name;
 /// Twelve hex digits of `value` without its secrets.
 pub(super) fn of(value: &Value) -> String {
     let digest = Sha256::digest(without_secrets(value).to_string().as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn without_secrets(value: &Value) -> Value {
@@ -17,7 +17,12 @@ fn without_secrets(value: &Value) -> Value {
             let kept = object.iter().map(|(key, value)| {
                 let value = match value {
                     Value::String(_) if is_secret_name(key) => "***".into(),
-                    other => without_secrets(other),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::String(_)
+                    | Value::Array(_)
+                    | Value::Object(_) => without_secrets(value),
                 };
                 (key.clone(), value)
             });

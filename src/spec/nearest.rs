@@ -11,14 +11,15 @@ pub(super) fn nearest<'a>(
     measured.filter(|(far, _)| *far <= furthest).min_by_key(|(far, _)| *far).map(|(_, near)| near)
 }
 
+/// Longer words are no names of ours, and the table of distances grows with both lengths.
+const LONGEST: usize = 64;
+
 /// Letters to change, add, remove or swap with their neighbour to get from `from` to `to`,
 /// ignoring case and taking `-` for `_`.
 fn distance(from: &str, to: &str) -> usize {
     let letters = |word: &str| -> Vec<char> {
         word.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
     };
-    // Longer words are no names of ours, and the table below grows with both lengths.
-    const LONGEST: usize = 64;
     let (from, to) = (letters(from), letters(to));
     if from.len() > LONGEST || to.len() > LONGEST {
         return LONGEST;

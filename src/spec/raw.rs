@@ -39,6 +39,10 @@ pub(super) struct RawSpec {
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) starts_per_minute: Option<u32>,
     /// Any pool field, for all pools. Maps merge deeply, lists replace, null resets.
+    #[expect(
+        dead_code,
+        reason = "for the schema: it is merged into each pool before this is read"
+    )]
     pub(super) defaults: Option<RawPool>,
     /// The pools of runners by name.
     #[schemars(required, extend("minProperties" = 1))]

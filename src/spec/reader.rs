@@ -36,10 +36,11 @@ pub(super) fn read(report: &mut Report<'_>) -> Option<Node> {
             Err(error) => {
                 let at = reader.byte(error.marker().index());
                 let span = Span { start: at, end: at };
-                Err((span, syntax_fault(text, at, error.info())))
+                stop(span, syntax_fault(text, at, error.info()))
             }
         };
-        if let Err((span, finding)) = step {
+        if let Err(stopped) = step {
+            let (span, finding) = *stopped;
             reader.report.add(span, finding);
             return None;
         }
@@ -68,7 +69,12 @@ fn syntax_fault(text: &str, at: usize, info: &str) -> Finding {
     }
 }
 
-type Step = Result<(), (Span, Finding)>;
+/// What stops the reading, and where; boxed, for it is rare and every event could bring it.
+type Step = Result<(), Box<(Span, Finding)>>;
+
+fn stop<T>(span: Span, finding: Finding) -> Result<T, Box<(Span, Finding)>> {
+    Err(Box::new((span, finding)))
+}
 
 struct Reader<'r, 'a> {
     report: &'r mut Report<'a>,
@@ -98,7 +104,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     fn take(&mut self, event: Event<'_>, span: Span) -> Step {
         let tagged = |tag: Option<_>| match tag {
             None => Ok(()),
-            Some(_) => Err((span, Finding::error(Code::Syntax, "YAML tags have no meaning here"))),
+            Some(_) => stop(span, Finding::error(Code::Syntax, "YAML tags have no meaning here")),
         };
         match event {
             Event::Nothing
@@ -130,7 +136,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
                     let message = "this alias stands within what it stands for";
-                    return Err((span, Finding::error(Code::Syntax, message)));
+                    return stop(span, Finding::error(Code::Syntax, message));
                 };
                 self.count(size, span)?;
                 self.close(node, 0, size)
@@ -144,14 +150,14 @@ impl<'r, 'a> Reader<'r, 'a> {
             return Ok(());
         }
         let message = format!("the file has more than {NODES_MAX} values, aliases replaced");
-        Err((span, Finding::error(Code::TooLarge, message)))
+        stop(span, Finding::error(Code::TooLarge, message))
     }
 
     fn enter(&mut self, frame: Frame, span: Span) -> Step {
         self.count(1, span)?;
         if self.open.len() >= DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} levels deep");
-            return Err((span, Finding::error(Code::TooLarge, message)));
+            return stop(span, Finding::error(Code::TooLarge, message));
         }
         self.open.push(frame);
         Ok(())
@@ -165,13 +171,13 @@ impl<'r, 'a> Reader<'r, 'a> {
         let Some(frame) = self.open.last_mut() else {
             if self.root.is_some() {
                 let message = "a second document, after `---`: a spec is one document";
-                return Err((node.span, Finding::error(Code::Syntax, message)));
+                return stop(node.span, Finding::error(Code::Syntax, message));
             }
             self.root = Some(node);
             return Ok(());
         };
-        if let Err((span, finding)) = frame.place(node) {
-            self.report.add(span, finding);
+        if let Err(refusal) = frame.place(node) {
+            self.report.add(refusal.0, refusal.1);
         }
         Ok(())
     }

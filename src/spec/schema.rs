@@ -63,10 +63,9 @@ impl Transform for VariablesToo {
 /// Mappings and lists take no variable; free text takes any.
 fn takes_variables_already(schema: &Schema) -> bool {
     let Some(types) = schema.get("type") else { return true };
-    let has = |name: &str| match types {
-        Value::String(one) => one == name,
-        Value::Array(several) => several.iter().any(|one| one == name),
-        _ => false,
+    let has = |name: &str| {
+        let several = types.as_array();
+        types == name || several.is_some_and(|several| several.iter().any(|one| one == name))
     };
     let limits = ["enum", "const", "pattern", "minLength"];
     let free_text = has("string") && !limits.iter().any(|limit| schema.get(*limit).is_some());

@@ -71,9 +71,13 @@ fn explain(error: &ValidationError<'_>, schema: &Value, context: &Context<'_>) -
     let path = Path::from_pointer(error.instance_path().as_str());
     let field = path.field().to_owned();
     let wrong = |message: String| Finding::error(Code::BadValue, message);
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library may know more keywords; the last arm has words for any"
+    )]
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unknown_keys(&path, unexpected, known_keys(error, schema))
+            unknown_keys(&path, unexpected, &known_keys(error, schema))
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
@@ -129,7 +133,7 @@ fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -
     }
 }
 
-fn unknown_keys(path: &Path, unexpected: &[String], known: Vec<String>) -> Vec<Explained> {
+fn unknown_keys(path: &Path, unexpected: &[String], known: &[String]) -> Vec<Explained> {
     let explained = unexpected.iter().map(|key| {
         let message = match path.last() {
             Some(_) => format!("`{path}` knows no `{key}`"),

@@ -17,7 +17,7 @@ pub(super) struct Unreadable {
 }
 
 /// Longer than any of our durations may be: an `M` that was meant as minutes is caught.
-const DURATION_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const DURATION_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// A duration as humantime writes it.
 pub(super) fn duration(word: &str) -> Result<Duration, Unreadable> {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_mins(90)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         assert!(duration("5").is_err());
         assert!(duration("5M").is_err(), "months are no cooldown");

@@ -76,3 +76,11 @@ fn a_pool_called_like_a_number_is_still_a_pool() {
     let scene = Scene::new().pool("42", "docker", |_| {}).runner("42", 0, "local", Doing::Idle(1));
     assert!(explained(&scene.view(), "42", None).starts_with("pool 42"));
 }
+
+#[test]
+fn a_draining_runner_is_told_when_it_was_asked_to_exit() {
+    let scene = Scene::new().pool("linux", "docker", |_| {});
+    let scene = scene.runner("linux", 0, "local", Doing::Draining(12));
+    let text = explained(&scene.view(), "autogit-runner-linux-amd64-0", None);
+    assert!(text.contains("asked to exit 12s ago"), "{text}");
+}

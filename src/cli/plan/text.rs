@@ -111,9 +111,9 @@ pub(crate) fn what(group: &Group<'_>) -> String {
 }
 
 fn lost_jobs(group: &Group<'_>) -> String {
-    let lost = group.decisions.iter().filter_map(|decision| match &decision.action {
-        Action::Reap { lost_job, .. } => lost_job.as_ref().map(|job| format!("#{}", job.id)),
-        _ => None,
+    let lost = group.decisions.iter().filter_map(|decision| {
+        let Action::Reap { lost_job: Some(job), .. } = &decision.action else { return None };
+        Some(format!("#{}", job.id))
     });
     let lost: Vec<String> = lost.collect();
     match lost.len() {

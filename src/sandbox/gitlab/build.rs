@@ -74,6 +74,7 @@ impl NewJob {
 
 /// How a project is set up.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the switches that GitLab has")]
 pub struct ProjectSettings {
     /// Takes instance runners.
     pub shared_runners_enabled: bool,

@@ -38,9 +38,9 @@ pub(crate) type Route = (MethodFilter, &'static str, Handler);
 pub(crate) fn add(
     mut router: Router<SimulatedGitlab>,
     gitlab: &SimulatedGitlab,
-    routes: &[Route],
+    added: &[Route],
 ) -> Router<SimulatedGitlab> {
-    for (method, path, handler) in routes.iter().copied() {
+    for (method, path, handler) in added.iter().copied() {
         let path = format!("/api/v4{path}");
         let name = format!("{} {path}", verb(method));
         let gitlab = gitlab.clone();

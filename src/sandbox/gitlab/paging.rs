@@ -98,5 +98,5 @@ fn kept_query(call: &Call) -> String {
         let name = pair.split('=').next().unwrap_or_default();
         !pair.is_empty() && !SET.contains(&name)
     });
-    pairs.map(|pair| format!("{pair}&")).collect()
+    pairs.fold(String::new(), |query, pair| query + pair + "&")
 }

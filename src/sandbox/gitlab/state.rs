@@ -145,6 +145,7 @@ pub(crate) struct Record {
 
 /// What a person or program can set on a record.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the switches that GitLab has")]
 pub(crate) struct RecordForm {
     pub(crate) description: String,
     pub(crate) maintenance_note: Option<String>,

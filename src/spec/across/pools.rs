@@ -1,5 +1,7 @@
 //! Pools against each other, and against the hosts.
 
+use std::collections::BTreeSet;
+
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
@@ -49,12 +51,11 @@ fn shadowed<'p>(pool: &Pool, above: impl Iterator<Item = &'p Pool>, context: &mu
 }
 
 fn takes_all(upper: &Pool, lower: &Pool) -> bool {
-    let mut tags = [upper.tags.clone(), lower.tags.clone()];
-    tags.iter_mut().for_each(|tags| tags.sort());
+    let tags = |pool: &Pool| pool.tags.iter().cloned().collect::<BTreeSet<String>>();
     let architectures = upper.architectures == lower.architectures
         || (!lower.architectures.is_empty()
             && lower.architectures.iter().all(|arch| upper.architectures.contains(arch)));
-    tags[0] == tags[1]
+    tags(upper) == tags(lower)
         && architectures
         && (upper.run_untagged || !lower.run_untagged)
         && (!upper.protected || lower.protected)

@@ -12,10 +12,10 @@ use crate::spec::{JobNetwork, JobSpec, PullPolicy};
 const CAP_DROP: [&str; 5] = ["NET_RAW", "MKNOD", "AUDIT_WRITE", "SETFCAP", "SYS_CHROOT"];
 
 pub(super) fn build(raw: RawJob, path: &Path, context: &mut Context<'_>) -> JobSpec {
-    let pull_policy = raw
-        .pull_policy
-        .map(|policies| policies.into_iter().map(pull_policy).collect())
-        .unwrap_or_else(|| vec![PullPolicy::Always, PullPolicy::IfNotPresent]);
+    let pull_policy = raw.pull_policy.map_or_else(
+        || vec![PullPolicy::Always, PullPolicy::IfNotPresent],
+        |policies| policies.into_iter().map(pull_policy).collect(),
+    );
     let environment = raw.environment.unwrap_or_default();
     for name in environment.keys() {
         let fits = !name.is_empty() && !name.contains(['=', '\0']);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct RawHost {
-    /// The engine's endpoint: unix:///path, <tcp://host:port> or <ssh://user@host>.
+    /// The engine's endpoint: `unix:///path`, `tcp://host:port` or `ssh://user@host`.
     #[schemars(required)]
     pub(in crate::spec) docker: Option<String>,
     /// Certificates for a tcp:// endpoint.
@@ -63,7 +63,14 @@ pub(in crate::spec) enum RawGpus {
     /// What the host has.
     Auto(RawAuto),
     /// So many.
-    Count(#[schemars(range(min = 0, max = 1_000))] u32),
+    Count(
+        #[schemars(range(min = 0, max = 1_000))]
+        #[expect(
+            dead_code,
+            reason = "for the schema: the number is refused until GPUs are placed"
+        )]
+        u32,
+    ),
 }
 
 /// What the host has.

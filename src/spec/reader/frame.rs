@@ -1,5 +1,6 @@
 //! A list or mapping that is still being read.
 
+use super::{Step, stop};
 use crate::spec::fault::Code;
 use crate::spec::node::{Entry, Kind, Node, Span};
 use crate::spec::report::Finding;
@@ -36,7 +37,7 @@ impl Frame {
     }
 
     /// Takes the next item, key or value.
-    pub(super) fn place(&mut self, node: Node) -> Result<(), (Span, Finding)> {
+    pub(super) fn place(&mut self, node: Node) -> Step {
         match &mut self.content {
             Content::List(items) => {
                 items.push(node);
@@ -75,28 +76,28 @@ impl Frame {
     }
 }
 
-fn next_key(node: Node, entries: &[Entry]) -> (Key, Result<(), (Span, Finding)>) {
+fn next_key(node: Node, entries: &[Entry]) -> (Key, Step) {
     let Kind::Scalar(scalar) = node.kind else {
         let finding = Finding::error(Code::Syntax, "a key is a word, not a list or mapping");
-        return (Key::Refused, Err((node.span, finding)));
+        return (Key::Refused, stop(node.span, finding));
     };
     let key = scalar.text;
     if entries.iter().any(|entry| entry.key == key) {
         let finding = Finding::error(Code::DuplicateKey, format!("`{key}` is given twice"))
             .hint("keep one of them");
-        return (Key::Refused, Err((node.span, finding)));
+        return (Key::Refused, stop(node.span, finding));
     }
     if key.contains("${") {
         let finding =
             Finding::error(Code::BadVariable, format!("`{key}` is a key with a variable"))
                 .hint("variables are replaced in values only");
-        return (Key::Refused, Err((node.span, finding)));
+        return (Key::Refused, stop(node.span, finding));
     }
     (Key::Named(key, node.span), Ok(()))
 }
 
 /// YAML's `<<`: keys that the mapping lacks come from another one, or from several.
-fn merge(node: Node, merged: &mut Vec<Entry>) -> Result<(), (Span, Finding)> {
+fn merge(node: Node, merged: &mut Vec<Entry>) -> Step {
     match node.kind {
         Kind::Map(entries) => {
             merged.extend(entries);
@@ -104,7 +105,7 @@ fn merge(node: Node, merged: &mut Vec<Entry>) -> Result<(), (Span, Finding)> {
         }
         Kind::List(items) => items.into_iter().try_for_each(|item| merge(item, merged)),
         Kind::Scalar(_) | Kind::Unknown => {
-            Err((node.span, Finding::error(Code::WrongType, "`<<` takes mappings")))
+            stop(node.span, Finding::error(Code::WrongType, "`<<` takes mappings"))
         }
     }
 }

@@ -247,9 +247,10 @@ impl View {
         let busy = busy.filter(|view| matches!(view.phase, Phase::Busy { .. }));
         let words: Vec<String> = busy
             .map(|view| {
-                let job = match view.phase {
-                    Phase::Busy { job: Some(job) } => format!("job {job}"),
-                    _ => "a job".to_owned(),
+                let job = if let Phase::Busy { job: Some(job) } = view.phase {
+                    format!("job {job}")
+                } else {
+                    "a job".to_owned()
                 };
                 let since = crate::view::since(view);
                 let long = since.map(|at| format!(" for {}", words::since(self.world.now, at)));

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::View;
 use crate::plan::brief;
-use crate::spec::PoolName;
+use crate::spec::{Arch, PoolName};
 use crate::view::PoolOutput;
 use crate::view::queue::Waiting;
 use crate::view::words;
@@ -78,7 +78,7 @@ impl View {
             pool: name.to_string(),
             enabled: pool.enabled,
             tags: pool.tags.clone(),
-            architectures: architectures.into_iter().map(|arch| arch.as_str()).collect(),
+            architectures: architectures.into_iter().map(Arch::as_str).collect(),
             cooldown: brief(cooldown),
             priority: pool.priority,
             counts,

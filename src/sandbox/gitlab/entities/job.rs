@@ -136,8 +136,7 @@ impl crate::sandbox::gitlab::state::State {
     /// A ref's commit: there is no git, but an id that looks like one.
     pub(crate) fn sha(&self, ref_name: &str) -> String {
         let word = self.word(&format!("commit/{ref_name}"));
-        let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-        hex
+        word.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 
     /// A pipeline's status follows from its jobs'.
