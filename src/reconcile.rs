@@ -22,10 +22,15 @@ use crate::tokens::Tokens;
 use crate::view::{SpecInfo, View};
 use crate::world::{Memory, World};
 
+/// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
+/// purpose, to see that it is noticed.
+pub type Planner = fn(&World) -> Plan;
+
 /// Observes, plans and applies, tick by tick.
 #[derive(Debug)]
 pub struct Controller {
     ports: Ports,
+    planner: Planner,
     clock: Clock,
     info: SpecInfo,
     observer: Observer,
@@ -72,9 +77,16 @@ impl Controller {
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
             ports,
+            planner: plan,
             clock,
             info,
         }
+    }
+
+    /// Decides by `planner` instead.
+    #[must_use]
+    pub fn with_planner(self, planner: Planner) -> Self {
+        Self { planner, ..self }
     }
 
     /// The newest view, as ticks publish it.
@@ -109,7 +121,7 @@ impl Controller {
     pub async fn look(&mut self) -> View {
         let before = self.ports.gitlab.requests();
         let world = self.observe().await;
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         self.view(world, plan, before)
     }
 
@@ -119,7 +131,7 @@ impl Controller {
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
         self.note_images(&mut world);
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
         self.journal.say_view(&view);
         self.views.send_replace(Some(Arc::clone(&view)));
