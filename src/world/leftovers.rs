@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{HostState, Leftover, Manager, Origin, Record, Slot, SystemId, Variant, World};
+use super::{
+    HostState, Leftover, Manager, Origin, Record, RecordId, Slot, SystemId, Variant, World,
+};
 use crate::spec::{Cache, HostName};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
@@ -136,9 +138,10 @@ fn is_silent(world: &World, row: &Manager) -> bool {
     row.contacted_at.is_some_and(|at| world.now.duration_since(at) > SILENT_MANAGER)
 }
 
-/// System ids that belong to a known engine, and those of them that have a container there.
+/// System ids that belong to a known engine, and the containers there, by record and system id: a
+/// slot that was filled again with another record's token leaves the old record's row behind.
 struct GoneRunners {
-    present: BTreeSet<SystemId>,
+    present: BTreeSet<(RecordId, SystemId)>,
     possible: BTreeMap<Variant, BTreeSet<SystemId>>,
 }
 
@@ -147,11 +150,12 @@ impl GoneRunners {
         let states: Vec<&HostState> =
             world.hosts.values().filter_map(|host| host.state.known()).collect();
         let runners = states.iter().flat_map(|state| &state.runners);
-        let present: BTreeSet<SystemId> = runners.map(|runner| runner.system_id.clone()).collect();
+        let present: BTreeSet<(RecordId, SystemId)> =
+            runners.map(|runner| (runner.record, runner.system_id.clone())).collect();
         let mut possible: BTreeMap<Variant, BTreeSet<SystemId>> = BTreeMap::new();
         for record in world.records.known().into_iter().flatten() {
             let mut rows = record.managers.known().into_iter().flatten();
-            if rows.all(|row| present.contains(&row.system_id)) {
+            if rows.all(|row| present.contains(&(record.id, row.system_id.clone()))) {
                 continue;
             }
             let ids = possible.entry(record.variant.clone()).or_default();
@@ -170,8 +174,12 @@ impl GoneRunners {
     /// The row's runner would be on an engine that we see, and is not there.
     fn holds(&self, record: &Record, row: &Manager) -> bool {
         let possible = self.possible.get(&record.variant);
-        possible.is_some_and(|ids| ids.contains(&row.system_id))
-            && !self.present.contains(&row.system_id)
+        possible.is_some_and(|ids| ids.contains(&row.system_id)) && !self.is_present(record, row)
+    }
+
+    /// A container has the row's system id and the record's token.
+    fn is_present(&self, record: &Record, row: &Manager) -> bool {
+        self.present.contains(&(record.id, row.system_id.clone()))
     }
 
     /// A container of any state still has the record's token.
@@ -192,7 +200,7 @@ impl World {
         for record in self.records.known().into_iter().flatten() {
             let rows = record.managers.known().into_iter().flatten();
             let unaccounted = rows
-                .filter(|row| !gone.present.contains(&row.system_id) && !gone.holds(record, row))
+                .filter(|row| !gone.is_present(record, row) && !gone.holds(record, row))
                 .filter(|row| record.origin == Origin::Ours && !is_silent(self, row))
                 .count();
             if unaccounted > 0 {
