@@ -58,9 +58,11 @@ pub struct World {
 }
 
 impl World {
-    /// Our installation: known as soon as the first host is.
+    /// Our installation: known as soon as the first declared host was seen once. Another host never
+    /// stands in for it: our own records would look like another installation's.
     pub fn installation(&self) -> Option<Installation> {
-        self.hosts.values().find_map(|host| host.engine()).map(|info| info.id.installation())
+        let first = self.hosts.values().next()?;
+        first.engine().map(|info| info.id.installation())
     }
 
     /// The architectures in which `pool` is asked for: its own, else those of the hosts that
