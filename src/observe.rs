@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -18,8 +19,8 @@ use crate::gitlab::Gitlab;
 use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Cause, Host, JobId, Memory, Observed, Phase, Queue, Record, World, leftovers, note_unclaimed,
-    phases,
+    Cause, ContainerId, Host, JobId, Memory, Observed, Phase, Queue, Record, World, busy_alone,
+    leftovers, note_unclaimed, phases, silent,
 };
 
 /// The two ports: GitLab, and an engine per declared host.
@@ -124,6 +125,18 @@ fn drop_taken_jobs(world: &mut World) {
     }
 }
 
+/// Remembers since when each of `now_so` is so, without a break.
+fn keep_since(
+    since: &mut BTreeMap<ContainerId, Timestamp>,
+    now_so: BTreeSet<ContainerId>,
+    now: Timestamp,
+) {
+    since.retain(|id, _| now_so.contains(id));
+    for id in now_so {
+        since.entry(id).or_insert(now);
+    }
+}
+
 /// Brings the memory up to the world, and the world's memory up to that.
 fn remember(world: &mut World, memory: &mut Memory) {
     world.memory = std::mem::take(memory);
@@ -144,6 +157,8 @@ fn remember(world: &mut World, memory: &mut Memory) {
             }
         }
     }
+    keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
+    keep_since(&mut updated.silent, silent(world), world.now);
     let minute = jiff::SignedDuration::from_mins(1);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < minute);
     updated.taken.retain(|_, until| *until > world.now);

@@ -28,7 +28,7 @@ pub use names::{
     SystemId, Variant,
 };
 pub use observed::Observed;
-pub use phase::{Phase, RunnerView, phases};
+pub use phase::{Phase, RunnerView, busy_alone, phases, silent};
 pub use queue::{Job, Queue};
 pub use record::{Access, Manager, Origin, Record, RecordSettings};
 pub use unclaimed::note_unclaimed;

@@ -1,14 +1,28 @@
 //! The phase of a runner: derived at every look, stored nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World};
+use super::{
+    ContainerId, ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World,
+};
 use crate::spec::HostName;
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
 const PICK_UP_MAX: SignedDuration = SignedDuration::from_secs(120);
+
+/// How long GitLab alone may say that a runner is busy, while its log and its engine know of no
+/// job. After that it is the job of a predecessor in the slot, which GitLab shows as running for up
+/// to an hour after its runner died. SIGQUIT would end no job if this were wrong.
+const BUSY_ALONE_MAX: SignedDuration = PICK_UP_MAX;
+
+/// After how long without contact a runner counts as silent: gitlab-runner's longest pause between
+/// two polls are the five minutes after a refusal and the 50 s of a long poll.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_mins(6);
+/// For how long it must be seen to be silent: when GitLab was away, each runner comes back within
+/// seconds, and AutoGit must not be faster.
+const SILENT_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far a corrected time may be off: GitLab tells its own to the second.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
@@ -49,9 +63,9 @@ pub enum Phase {
         /// When.
         at: Timestamp,
     },
-    /// It runs, and is known to have made no contact in time.
+    /// It runs, and is known to have made no contact in time, or none any more.
     Failed {
-        /// Since when it runs.
+        /// Since when it runs, or made no contact any more.
         since: Timestamp,
     },
 }
@@ -138,7 +152,8 @@ fn phase(
         ContainerState::Running { started_at } => started_at,
     };
     let contact = managers.contact(world, runner, started_at);
-    let work = on_engine.or_else(|| contact.work()).or_else(|| picked_up(runner, world.now));
+    let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(world, runner));
+    let work = on_engine.or_else(at_gitlab).or_else(|| picked_up(runner, world.now));
     if let Some(&since) = world.memory.draining.get(&runner.id) {
         return Phase::Draining { since, busy: work.is_some() };
     }
@@ -150,6 +165,11 @@ fn phase(
     let late = timeout.is_some_and(|timeout| {
         running_for > SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX)
     });
+    if let Some(last) = contact.silent_since(world)
+        && is_seen_silent(world, runner)
+    {
+        return Phase::Failed { since: last };
+    }
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(runner, started_at) },
         Contact::None if late => Phase::Failed { since: started_at },
@@ -202,6 +222,53 @@ impl Contact<'_> {
             Self::Made(_) | Self::None | Self::Unknown => None,
         }
     }
+
+    /// The last contact, if it was long ago.
+    fn silent_since(&self, world: &World) -> Option<Timestamp> {
+        let Self::Made(Some(row)) = self else { return None };
+        row.contacted_at.filter(|at| world.now.duration_since(*at) > SILENT_AFTER)
+    }
+}
+
+fn is_seen_silent(world: &World, runner: &Runner) -> bool {
+    let since = world.memory.silent.get(&runner.id);
+    since.is_some_and(|since| world.now.duration_since(*since) >= SILENT_FOR)
+}
+
+/// Running runners that GitLab has not heard of for long.
+pub fn silent(world: &World) -> BTreeSet<ContainerId> {
+    let managers = Managers::of(world);
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let runs = |runner: &&Runner| {
+        let ContainerState::Running { started_at } = runner.state else { return false };
+        managers.contact(world, runner, started_at).silent_since(world).is_some()
+    };
+    let silent = states.flat_map(|state| &state.runners).filter(runs);
+    silent.map(|runner| runner.id.clone()).collect()
+}
+
+/// GitLab alone has said for too long that the runner is busy.
+fn is_busy_no_more(world: &World, runner: &Runner) -> bool {
+    let since = world.memory.busy_alone.get(&runner.id).filter(|_| runner.log.is_some());
+    since.is_some_and(|since| world.now.duration_since(*since) > BUSY_ALONE_MAX)
+}
+
+/// Running runners of which GitLab alone says that they are busy.
+pub fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
+    let managers = Managers::of(world);
+    let mut alone = BTreeSet::new();
+    for state in world.hosts.values().filter_map(|host| host.state.known()) {
+        let working = working(state);
+        for runner in &state.runners {
+            let ContainerState::Running { started_at } = runner.state else { continue };
+            let elsewhere =
+                working.contains_key(&runner.system_id) || picked_up(runner, world.now).is_some();
+            if !elsewhere && managers.contact(world, runner, started_at).work().is_some() {
+                alone.insert(runner.id.clone());
+            }
+        }
+    }
+    alone
 }
 
 /// The job that the runner's log says was picked up and has no container yet.

@@ -122,6 +122,7 @@ impl State {
             updated_at: self.now,
             record: None,
             system_id: None,
+            manager: None,
             timeout: asked.timeout,
             trace: Vec::new(),
             asked,
@@ -166,12 +167,14 @@ impl State {
         } else {
             fitting.min_by_key(|job| job.id)?.id
         };
+        let manager = found.managers.get(system_id).map(|row| row.id);
         let limit = found.form.maximum_timeout.map(Duration::from_secs);
         let now = self.now;
         let job = self.jobs.get_mut(&id)?;
         job.status = Status::Running;
         (job.started_at, job.updated_at) = (Some(now), now);
         (job.record, job.system_id) = (Some(record), Some(system_id.to_owned()));
+        job.manager = manager;
         job.timeout = limit.map_or(job.asked.timeout, |limit| limit.min(job.asked.timeout));
         self.touch();
         Some(id)
@@ -328,10 +331,12 @@ impl State {
 
     /// Whether a runner of the record (and of that system id) has a job.
     pub(crate) fn has_job(&self, record: RecordId, system_id: Option<&str>) -> bool {
+        let row = |wanted| Some(self.records.get(&record)?.managers.get(wanted)?.id);
         self.open.iter().filter_map(|id| self.jobs.get(id)).any(|job| {
             job.status.is_with_a_runner()
                 && job.record == Some(record)
-                && system_id.is_none_or(|wanted| job.system_id.as_deref() == Some(wanted))
+                && system_id
+                    .is_none_or(|wanted| job.manager.is_some() && job.manager == row(wanted))
         })
     }
 }
