@@ -98,12 +98,12 @@ impl Class {
 /// they would take.
 fn unseen_pools(world: &World) -> Option<Arc<JobHold>> {
     let mut pools = world.spec.pools.iter().filter(|pool| pool.enabled);
-    pools.find(|pool| world.architectures(pool).is_empty())?;
+    pools.find(|pool| world.may_have_more_architectures(pool))?;
     let unread = world.hosts.iter().find_map(|(name, host)| match &host.state {
-        Observed::Unknown { error, .. } => {
+        Observed::Unknown { error, last: None, .. } => {
             Some(format!("host `{name}` could not be read: {error}"))
         }
-        Observed::Known { .. } => None,
+        Observed::Unknown { .. } | Observed::Known { .. } => None,
     })?;
     Some(Arc::new(JobHold::Unseen { what: unread.into() }))
 }
@@ -153,7 +153,7 @@ fn serve(
     }
     for &index in candidates {
         if let Some(line) = draft.lines.get_mut(index).filter(|line| line.idle_spare() > 0) {
-            line.idle_needed += 1;
+            line.idle_jobs.push(job.id);
             count(shares, Some(&index));
             return Ok(());
         }

@@ -44,6 +44,8 @@ pub enum JobHold {
         pool: PoolName,
         /// Its maximum.
         max: u32,
+        /// How many of them only GitLab tells of: their host cannot be seen, or is not declared.
+        unseen: u32,
     },
     /// No host has room.
     HostBudget {
@@ -145,7 +147,15 @@ impl fmt::Display for JobHold {
             Self::Scope { pool } => {
                 write!(f, "the scope of pool `{pool}` does not hold the job's project")
             }
-            Self::PoolAtMax { pool, max } => write!(f, "pool `{pool}` is at its max of {max}"),
+            Self::PoolAtMax { pool, max, unseen } => {
+                write!(f, "pool `{pool}` is at its max of {max}")?;
+                if *unseen > 0 {
+                    write!(f, ", {unseen} of them on no host that is seen")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::HostBudget { lacks: Lack::Architecture, .. } => Lack::Architecture.fmt(f),
             Self::HostBudget { host, lacks } => write!(f, "host `{host}` has no room: {lacks}"),
             Self::StartRate { per_minute } => {
                 write!(f, "{per_minute} runners were started within a minute")
@@ -190,7 +200,7 @@ impl fmt::Display for Lack {
             Self::Runners(most) => write!(f, "it may have {most} runners"),
             Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
-            Self::Architecture => f.write_str("no host of that architecture"),
+            Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
         }
     }
 }
@@ -239,6 +249,8 @@ pub enum RunnerHold {
     },
     /// It is replaced after another one of its variant.
     InTurn,
+    /// It had as many jobs as it may have.
+    Ending,
     /// Its host, or the queue, could not be read.
     Unseen {
         /// Why.
@@ -259,6 +271,7 @@ impl RunnerHold {
             Self::CoolingDown { .. } => "cooling-down",
             Self::Draining { .. } => "draining",
             Self::InTurn => "in-turn",
+            Self::Ending => "ending",
             Self::Unseen { .. } => "unseen",
             Self::InDoubt => "in-doubt",
         }
@@ -284,6 +297,7 @@ impl fmt::Display for RunnerHold {
             }
             Self::Draining { ago, busy: false } => write!(f, "asked to exit {} ago", brief(*ago)),
             Self::InTurn => f.write_str("made from an older spec; replaced after another one"),
+            Self::Ending => f.write_str("had its last job and exits by itself"),
             Self::Unseen { error } => f.write_str(error),
             Self::InDoubt => f.write_str("a call about it got no answer"),
         }
