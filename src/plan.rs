@@ -7,6 +7,7 @@ mod changed;
 mod decision;
 mod demand;
 mod draft;
+mod dropped;
 mod facts;
 mod failed;
 mod held;

@@ -158,7 +158,7 @@ impl<'a> Draft<'a> {
         let job = self.lines.get_mut(line).and_then(|line| line.idle_jobs.pop());
         if let Some(job) = job {
             self.plan.served_jobs = self.plan.served_jobs.saturating_sub(1);
-            self.plan.held_jobs.push(HeldJob { job, hold });
+            self.plan.held_jobs.push(HeldJob { job, hold, dropped_in: None });
         }
     }
 

@@ -18,6 +18,19 @@ pub struct HeldJob {
     pub job: JobId,
     /// Why.
     pub hold: Arc<JobHold>,
+    /// When GitLab drops it, as far as no runner that may take it is online.
+    pub dropped_in: Option<SignedDuration>,
+}
+
+impl fmt::Display for HeldJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hold.fmt(f)?;
+        match self.dropped_in {
+            Some(left) if left.is_zero() => f.write_str("; GitLab may drop it any time"),
+            Some(left) => write!(f, "; GitLab drops it in {}", brief(left)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why a job does not get a runner now.
@@ -38,6 +51,16 @@ pub enum JobHold {
         /// The nearest.
         pool: PoolName,
     },
+    /// The project takes no runners of the fitting pools' kind.
+    SwitchedOff {
+        /// The nearest.
+        pool: PoolName,
+    },
+    /// A fitting pool is disabled.
+    Disabled {
+        /// The first.
+        pool: PoolName,
+    },
     /// The pool has as many runners as it may.
     PoolAtMax {
         /// The pool.
@@ -49,7 +72,7 @@ pub enum JobHold {
     },
     /// No host has room.
     HostBudget {
-        /// The host with the most room.
+        /// One that may serve it.
         host: HostName,
         /// What it lacks.
         lacks: Lack,
@@ -118,9 +141,9 @@ impl JobHold {
     /// The word for it in output.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::NoPoolMatches { .. } => "no-pool-matches",
+            Self::NoPoolMatches { .. } | Self::Disabled { .. } => "no-pool-matches",
             Self::Protected { .. } => "protected",
-            Self::Scope { .. } => "scope",
+            Self::Scope { .. } | Self::SwitchedOff { .. } => "scope",
             Self::PoolAtMax { .. } => "pool-at-max",
             Self::HostBudget { .. } => "host-budget",
             Self::StartRate { .. } => "start-rate",
@@ -147,6 +170,10 @@ impl fmt::Display for JobHold {
             Self::Scope { pool } => {
                 write!(f, "the scope of pool `{pool}` does not hold the job's project")
             }
+            Self::SwitchedOff { pool } => {
+                write!(f, "the project has runners of the kind of pool `{pool}` switched off")
+            }
+            Self::Disabled { pool } => write!(f, "pool `{pool}` would take it and is disabled"),
             Self::PoolAtMax { pool, max, unseen } => {
                 write!(f, "pool `{pool}` is at its max of {max}")?;
                 if *unseen > 0 {

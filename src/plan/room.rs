@@ -189,6 +189,8 @@ impl<'a> Room<'a> {
             let Some(room) = self.hosts.get(name) else { continue };
             match room.lacks(Cost::of(offer.pool)) {
                 None => return Ok(name.clone()),
+                // An image on its way makes room soonest; a host that cannot be read says least.
+                Some(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
                 Some(lacks) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),
             }
         }

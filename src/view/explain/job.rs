@@ -299,6 +299,8 @@ impl View {
                 JobHold::NoPoolMatches { .. }
                 | JobHold::Protected { .. }
                 | JobHold::Scope { .. }
+                | JobHold::SwitchedOff { .. }
+                | JobHold::Disabled { .. }
                 | JobHold::ForeignRecord { .. },
             ) => "never, unless the spec or the job changes".to_owned(),
         }
