@@ -131,7 +131,7 @@ impl View {
             tags: job.tags.iter().cloned().collect(),
             waiting: words::since(self.world.now, job.queued_at),
             reason: held.hold.as_str(),
-            why: held.hold.to_string(),
+            why: held.to_string(),
         }
     }
 }

@@ -144,6 +144,7 @@ fn keep_lines(view: &View, width: usize, options: &RenderOptions) -> Vec<String>
             | RunnerHold::CoolingDown { .. }
             | RunnerHold::Draining { .. }
             | RunnerHold::InTurn
+            | RunnerHold::Ending
             | RunnerHold::Unseen { .. } => runner.phase.as_str(),
         };
         let order = ["busy", "idle", "starting", "draining"].iter().position(|one| *one == word);
