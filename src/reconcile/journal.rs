@@ -71,7 +71,11 @@ fn say_done(decision: &Decision, subject: &str) {
     let pool =
         decision.action.variant().map(|variant| tracing::field::display(variant.pool.clone()));
     let runner = decision.action.runner().map(|runner| tracing::field::display(runner.clone()));
-    tracing::info!(pool, runner, rule = %decision.rule, "{subject}: {}", decision.facts);
+    if let Action::Sweep { .. } = decision.action {
+        tracing::info!(pool, runner, rule = %decision.rule, "{subject}");
+    } else {
+        tracing::info!(pool, runner, rule = %decision.rule, "{subject}: {}", decision.facts);
+    }
 }
 
 fn say_failed(decision: &Decision, subject: &str, error: &ApplyError) {
@@ -94,7 +98,8 @@ fn subject(decision: &Decision) -> String {
             format!("{word} {runner} on {host}")
         }
         Action::Reap { host, runner, .. } => format!("{word} {} on {host}", runner.name),
-        Action::Sweep { .. } => format!("{word} {}", decision.facts),
+        // What a leftover is and why it goes is one sentence.
+        Action::Sweep { .. } => format!("{word}: {}", decision.facts),
     }
 }
 
