@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::held::{JobHold, Lack};
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{EngineInfo, Offer, RunnerView, Slot, Variant, World};
+use crate::world::{EngineInfo, Offer, RunnerName, RunnerView, Slot, SystemId, Variant, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
@@ -17,6 +17,7 @@ const RUNNERS_PER_CPU: f64 = 2.0;
 pub(super) struct Room {
     live: BTreeMap<PoolName, u32>,
     slots: BTreeMap<Variant, BTreeSet<Slot>>,
+    haunted: BTreeSet<SystemId>,
     hosts: BTreeMap<HostName, HostRoom>,
     starts_left: u32,
 }
@@ -97,6 +98,7 @@ impl Room {
         let mut room = Self {
             live: BTreeMap::new(),
             slots: BTreeMap::new(),
+            haunted: haunted(world),
             hosts: host_rooms(world),
             starts_left: starts_left(world),
         };
@@ -142,7 +144,7 @@ impl Room {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
         self.starts_left -= 1;
-        let slot = self.free_slot(world, &offer.variant);
+        let slot = self.free_slot(world, &offer.variant, &host);
         self.count(&pool.name, 1);
         if let Some(room) = self.hosts.get_mut(&host) {
             room.spend(Cost::of(pool));
@@ -181,19 +183,40 @@ impl Room {
     }
 
     /// The lowest free slot, so that it finds its clone and cache again.
-    fn free_slot(&mut self, world: &World, variant: &Variant) -> Slot {
+    fn free_slot(&mut self, world: &World, variant: &Variant, host: &HostName) -> Slot {
         let taken = self.slots.entry(variant.clone()).or_default();
-        let instance = &world.spec.instance;
-        let memory = &world.memory;
+        let (instance, memory, haunted) = (&world.spec.instance, &world.memory, &self.haunted);
+        let engine = world.hosts.get(host).and_then(|host| host.engine());
+        let place = engine.zip(world.installation());
+        let is_haunted = |slot| {
+            place.as_ref().is_some_and(|(engine, installation)| {
+                let id = SystemId::new(instance, installation, &engine.id, variant, slot);
+                haunted.contains(&id)
+            })
+        };
         let avoided = |slot| {
-            let name = crate::world::RunnerName::new(instance, variant, slot);
-            memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
+            let name = RunnerName::new(instance, variant, slot);
+            memory.in_doubt.contains_key(&name)
+                || memory.taken.contains_key(&name)
+                || (!haunted.is_empty() && is_haunted(slot))
         };
         let free = (0..u32::MAX).map(Slot).find(|slot| !taken.contains(slot) && !avoided(*slot));
         let slot = free.unwrap_or(Slot(u32::MAX));
         taken.insert(slot);
         slot
     }
+}
+
+/// Slots where something of a runner that is gone is still there: a job's container, or a row that
+/// GitLab takes to be at work. A new runner there would be taken to have that job, and the sweep
+/// would leave it alone, for its slot is held.
+fn haunted(world: &World) -> BTreeSet<SystemId> {
+    let states = world.hosts.values().filter_map(|host| host.state.last());
+    let jobs = states.flat_map(|state| &state.jobs.containers).map(|job| &job.system_id);
+    let records = world.records.last().into_iter().flatten();
+    let rows = records.filter_map(|record| record.managers.last()).flatten();
+    let busy = rows.filter(|row| row.busy).map(|row| &row.system_id);
+    jobs.chain(busy).cloned().collect()
 }
 
 /// The whole budget of each host that was ever seen.
