@@ -1,7 +1,9 @@
 //! What lies on the engine, seen without AutoGit's own eyes, and its removal after a test.
 
+use std::collections::BTreeMap;
+
 use autogit::spec::InstanceName;
-use autogit::world::{EngineId, SystemId};
+use autogit::world::{EngineId, Slot, SystemId, Variant};
 use bollard::Docker;
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
@@ -9,79 +11,103 @@ use bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 
-const MANAGED: &str = "com.gitlab.gitlab-runner.managed=true";
+use crate::hand::BY_HAND;
+
+const INSTANCE: &str = "io.autogit.instance";
+const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
 const OWNER: &str = "com.gitlab.gitlab-runner.runner.system_id";
+
+type Labels = BTreeMap<String, String>;
 
 /// The part of the engine that belongs to one instance.
 pub(crate) struct OwnEngine {
     pub(crate) docker: Docker,
     instance: InstanceName,
+    id: EngineId,
     prefix: String,
 }
 
-/// All that an instance has on the engine.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Names of things on the engine, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Names of runner containers, in any state.
+    /// Runner containers of the instance, in any state.
     pub(crate) runners: Vec<String>,
-    /// Names of containers that its jobs made.
+    /// Other containers.
     pub(crate) jobs: Vec<String>,
-    /// Names of volumes that its jobs made.
     pub(crate) volumes: Vec<String>,
-    /// Names of networks: its own, and those of its jobs.
     pub(crate) networks: Vec<String>,
+}
+
+impl Found {
+    /// What is not in `other`.
+    pub(crate) fn without(mut self, other: &Self) -> Self {
+        self.runners.retain(|name| !other.runners.contains(name));
+        self.jobs.retain(|name| !other.jobs.contains(name));
+        self.volumes.retain(|name| !other.volumes.contains(name));
+        self.networks.retain(|name| !other.networks.contains(name));
+        self
+    }
 }
 
 impl OwnEngine {
     pub(crate) async fn new(instance: &InstanceName) -> Self {
         let docker = Docker::connect_with_unix_defaults().unwrap();
         let docker = docker.negotiate_version().await.unwrap();
-        let id = docker.info().await.unwrap().id.unwrap();
-        let installation = EngineId::from_observed(&id).installation();
-        let prefix = SystemId::prefix(instance, &installation);
-        Self { docker, instance: instance.clone(), prefix }
+        let id = EngineId::from_observed(&docker.info().await.unwrap().id.unwrap());
+        let prefix = SystemId::prefix(instance, &id.installation());
+        Self { docker, instance: instance.clone(), id, prefix }
     }
 
-    /// The address at which containers on any bridge reach this machine.
-    pub(crate) async fn gateway(&self) -> String {
-        let bridge = self.docker.inspect_network("bridge", None).await.unwrap();
-        let config = bridge.ipam.unwrap().config.unwrap().remove(0);
-        // Engines that were never told one do not say it; it is the first address then.
-        config.gateway.unwrap_or_else(|| first_of(&config.subnet.unwrap()))
+    /// The system id of that slot.
+    pub(crate) fn system_id(&self, variant: &Variant, slot: Slot) -> SystemId {
+        SystemId::new(&self.instance, &self.id.installation(), &self.id, variant, slot)
     }
 
-    /// The label that all of the instance carries.
-    fn ours(&self) -> String {
-        format!("io.autogit.instance={}", self.instance)
+    /// All that the instance has on the engine: its runners, its network, what its jobs made.
+    pub(crate) async fn found(&self) -> Found {
+        self.found_where(|labels| self.is_ours(labels) || self.is_of_our_job(labels)).await
     }
 
-    async fn containers(&self, label: String) -> Vec<ContainerSummary> {
-        let options = ListContainersOptions {
-            all: true,
-            filters: Some([("label".to_owned(), vec![label])].into()),
-            ..ListContainersOptions::default()
-        };
-        self.docker.list_containers(Some(options)).await.unwrap()
+    /// All that the test made by hand.
+    pub(crate) async fn found_by_hand(&self) -> Found {
+        let instance = self.instance.as_str();
+        self.found_where(|labels| labels.get(BY_HAND).is_some_and(|name| name == instance)).await
     }
 
     /// The runner containers of the instance.
     pub(crate) async fn runners(&self) -> Vec<ContainerSummary> {
-        self.containers(self.ours()).await
+        let all = self.containers().await.into_iter();
+        all.filter(|container| self.is_ours(&labels(container.labels.clone()))).collect()
     }
 
-    /// The containers that its jobs made.
-    pub(crate) async fn jobs(&self) -> Vec<ContainerSummary> {
-        let all = self.containers(MANAGED.to_owned()).await.into_iter();
-        all.filter(|found| self.is_of_our_job(found.labels.as_ref())).collect()
+    fn is_ours(&self, labels: &Labels) -> bool {
+        labels.get(INSTANCE).is_some_and(|name| name == self.instance.as_str())
     }
 
-    pub(crate) async fn found(&self) -> Found {
-        let mut found = Found {
-            runners: self.runners().await.iter().map(name_of).collect(),
-            jobs: self.jobs().await.iter().map(name_of).collect(),
-            volumes: self.volumes().await,
-            networks: self.networks().await,
-        };
+    fn is_of_our_job(&self, labels: &Labels) -> bool {
+        labels.get(MANAGED).is_some_and(|managed| managed == "true")
+            && labels.get(OWNER).is_some_and(|id| id.starts_with(&self.prefix))
+    }
+
+    async fn containers(&self) -> Vec<ContainerSummary> {
+        let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+        self.docker.list_containers(Some(options)).await.unwrap()
+    }
+
+    async fn found_where(&self, fits: impl Fn(&Labels) -> bool) -> Found {
+        let mut found = Found::default();
+        for container in self.containers().await {
+            let labels = labels(container.labels.clone());
+            let list = if self.is_ours(&labels) { &mut found.runners } else { &mut found.jobs };
+            list.extend(fits(&labels).then(|| name_of(&container)));
+        }
+        let volumes = self.docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        let volumes = volumes.volumes.unwrap_or_default().into_iter();
+        let volumes = volumes.filter(|volume| fits(&labels(Some(volume.labels.clone()))));
+        found.volumes.extend(volumes.map(|volume| volume.name));
+        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
+        let networks = networks.into_iter().filter(|network| fits(&labels(network.labels.clone())));
+        found.networks.extend(networks.filter_map(|network| network.name));
         for names in [&mut found.runners, &mut found.jobs, &mut found.volumes, &mut found.networks]
         {
             names.sort();
@@ -89,59 +115,37 @@ impl OwnEngine {
         found
     }
 
-    async fn volumes(&self) -> Vec<String> {
-        let filters = Some([("label".to_owned(), vec![MANAGED.to_owned()])].into());
-        let listed = self.docker.list_volumes(Some(ListVolumesOptions { filters })).await.unwrap();
-        let all = listed.volumes.unwrap_or_default().into_iter();
-        all.filter(|volume| self.is_of_our_job(Some(&volume.labels)))
-            .map(|volume| volume.name)
-            .collect()
-    }
-
-    async fn networks(&self) -> Vec<String> {
-        let all = self.docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
-        let ours = all.into_iter().filter(|network| {
-            let labels = network.labels.as_ref();
-            let instance = labels.and_then(|labels| labels.get("io.autogit.instance"));
-            instance.is_some_and(|name| name == self.instance.as_str())
-                || self.is_of_our_job(labels)
-        });
-        ours.filter_map(|network| network.name).collect()
-    }
-
-    fn is_of_our_job<'a>(
-        &self,
-        labels: Option<impl IntoIterator<Item = (&'a String, &'a String)>>,
-    ) -> bool {
-        let mut labels = labels.into_iter().flatten();
-        labels.any(|(key, id)| key == OWNER && id.starts_with(&self.prefix))
-    }
-
-    /// Removes all of it by force.
+    /// Removes all of it by force, what was made by hand, too.
     pub(crate) async fn clean_up(&self) {
-        let docker = &self.docker;
         // Runners first: while one lives, it makes more.
-        let runners = self.runners().await;
-        for container in runners.into_iter().chain(self.jobs().await) {
-            let options = RemoveContainerOptions { v: true, force: true, link: false };
-            let _ = docker.remove_container(&container.id.unwrap(), Some(options)).await;
+        for name in self.found().await.runners {
+            self.remove_container(&name).await;
         }
-        for volume in self.volumes().await {
-            let _ = docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
-        }
-        for network in self.networks().await {
-            let _ = docker.remove_network(&network).await;
+        for found in [self.found().await, self.found_by_hand().await] {
+            for name in found.runners.into_iter().chain(found.jobs) {
+                self.remove_container(&name).await;
+            }
+            for name in found.volumes {
+                let _ = self.docker.remove_volume(&name, None::<RemoveVolumeOptions>).await;
+            }
+            for name in found.networks {
+                let _ = self.docker.remove_network(&name).await;
+            }
         }
     }
+
+    /// Removes a container by force, with its volumes.
+    pub(crate) async fn remove_container(&self, name: &str) {
+        let options = RemoveContainerOptions { v: true, force: true, link: false };
+        let _ = self.docker.remove_container(name, Some(options)).await;
+    }
+}
+
+fn labels(labels: Option<impl IntoIterator<Item = (String, String)>>) -> Labels {
+    labels.into_iter().flatten().collect()
 }
 
 fn name_of(container: &ContainerSummary) -> String {
     let names = container.names.as_deref().unwrap_or_default();
     names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default()
-}
-
-/// `172.17.0.1` of `172.17.0.0/16`
-fn first_of(subnet: &str) -> String {
-    let network: std::net::Ipv4Addr = subnet.split('/').next().unwrap().parse().unwrap();
-    std::net::Ipv4Addr::from_bits(network.to_bits() + 1).to_string()
 }

@@ -10,7 +10,6 @@ use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
 use autogit::observe::Ports;
 use autogit::reconcile::{Daemon, Ending, Wake};
 use autogit::source::{Environment, Loaded, Pace, SpecSource, Watch};
-use autogit::spec::Credential;
 use autogit::view::View;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -65,32 +64,13 @@ impl Drop for Operator {
 
 fn connect(loaded: &Loaded) -> Result<Ports, String> {
     let (spec, clock) = (&loaded.spec, Clock::system());
-    let Credential::Value(token) = &spec.gitlab.token else { return Err("no token".to_owned()) };
-    let settings = GitlabSettings {
-        url: spec.gitlab.url.clone(),
-        token: token.clone(),
-        registration_token: None,
-        instance: spec.instance.clone(),
-        queue_source: spec.gitlab.queue_source,
-        groups: Vec::new(),
-        projects: Vec::new(),
-        needs_protection: false,
-    };
     let transport =
         HttpTransport::new(&spec.gitlab.url, None).map_err(|error| error.to_string())?;
+    let settings = GitlabSettings::of(spec);
     let gitlab = Arc::new(HttpGitlab::new(settings, Arc::new(transport), clock.clone()));
     let mut engines: BTreeMap<_, Arc<dyn Engine>> = BTreeMap::new();
     for (name, host) in &spec.hosts {
-        let settings = DockerSettings {
-            endpoint: host.docker.clone(),
-            docker_host: None,
-            tls: None,
-            socket: host.socket.clone(),
-            home: None,
-            xdg_runtime_dir: None,
-            docker_config: None,
-            clock: clock.clone(),
-        };
+        let settings = DockerSettings::of(host, |_| None, clock.clone());
         let engine = DockerEngine::connect(settings).map_err(|error| error.to_string())?;
         engines.insert(name.clone(), Arc::new(engine));
     }

@@ -1,6 +1,7 @@
 //! One test's own instance: its GitLab, its spec file, its part of the engine.
 
 use std::fs;
+use std::net::{IpAddr, UdpSocket};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use autogit::clock::Clock;
 use autogit::sandbox::gitlab::{JobView, NewJob, SimulatedGitlab, Status};
 use autogit::spec::InstanceName;
 use autogit::world::{JobId, ProjectId};
+use axum::middleware::from_fn_with_state;
 use futures_util::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
@@ -18,11 +20,14 @@ use tokio::net::TcpListener;
 use crate::engine::{Found, OwnEngine};
 use crate::gate::Gates;
 use crate::image::{self, Images};
+use crate::trap::{Trap, before_gitlab};
 
 /// Far longer than anything here takes on a busy machine; what takes longer does not come.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that tells nobody when it changes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+const TRAPPED_SOCKET: &str = "docker.sock";
 
 /// One test's own instance.
 pub(crate) struct Stage {
@@ -31,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) token: SecretString,
     pub(crate) engine: OwnEngine,
     pub(crate) gates: Gates,
+    pub(crate) trap: Trap,
     pub(crate) images: Images,
     /// Where containers and this process reach GitLab and the gates.
     pub(crate) url: String,
@@ -48,8 +54,12 @@ pub(crate) async fn on_stage<F: Future<Output = ()>>(test: impl FnOnce(Arc<Stage
     let outcome = AssertUnwindSafe(test(Arc::clone(&stage))).catch_unwind().await;
     if outcome.is_err() {
         tracing::info!(found = ?stage.engine.found().await, jobs = ?stage.gitlab.jobs(), "left");
+        for log in stage.logs() {
+            tracing::info!("a process logged:\n{log}");
+        }
     }
     stage.engine.clean_up().await;
+    stage.remove_locks();
     fs::remove_dir_all(&stage.folder).unwrap();
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
@@ -78,18 +88,47 @@ impl Stage {
         let name = format!("e2e-{}-{number}", std::process::id());
         let instance = InstanceName::new(&name).unwrap();
         let engine = OwnEngine::new(&instance).await;
-        let gitlab = SimulatedGitlab::new(Clock::system(), u64::from(number));
+        // The same tokens and job ids would give the same names to what jobs make.
+        let seed = u64::from(std::process::id()) << 32 | u64::from(number);
+        let gitlab = SimulatedGitlab::new(Clock::system(), seed);
         let root = gitlab.add_administrator("root");
         let token = gitlab.new_token(root, &["api"], None);
         let project = gitlab.add_project("team/app");
         let gates = Gates::new();
-        let listener = TcpListener::bind((engine.gateway().await, 0)).await.unwrap();
+        let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = gates.routes().fallback_service(gitlab.router());
+        let trap = Trap::default();
+        let trapped = from_fn_with_state(trap.clone(), before_gitlab);
+        let router = gates.routes().fallback_service(gitlab.router().layer(trapped));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let folder = std::env::temp_dir().join(format!("autogit-{name}"));
         fs::create_dir_all(&folder).unwrap();
-        Self { instance, gitlab, token, engine, gates, images, url, folder, project }
+        trap.serve(&folder.join(TRAPPED_SOCKET));
+        Self { instance, gitlab, token, engine, gates, trap, images, url, folder, project }
+    }
+
+    /// The engine's socket, behind the trap.
+    pub(crate) fn trapped_socket(&self) -> PathBuf {
+        self.folder.join(TRAPPED_SOCKET)
+    }
+
+    /// A file for the log of a further process.
+    pub(crate) fn new_log(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.logs().len()))
+    }
+
+    /// What its processes logged, in the order of their start.
+    pub(crate) fn logs(&self) -> Vec<String> {
+        let log = |number| fs::read_to_string(self.folder.join(format!("{number}.log"))).ok();
+        (0..).map_while(log).collect()
+    }
+
+    /// Removes the traces of locks, which AutoGit leaves as they hold nothing.
+    fn remove_locks(&self) {
+        let locks = fs::read_dir("/run/lock").into_iter().flatten().flatten();
+        for folder in locks {
+            let _ = fs::remove_file(folder.path().join(format!("{}.lock", self.instance)));
+        }
     }
 
     pub(crate) fn spec_file(&self) -> PathBuf {
@@ -98,10 +137,10 @@ impl Stage {
 
     /// Saves the spec, whole, as editors do. `pools` is YAML, not indented.
     pub(crate) fn save(&self, pools: &str) {
-        self.save_with("", pools);
+        self.save_with("poll_interval: 1s", pools);
     }
 
-    /// As [`Stage::save`], with further keys of the section `gitlab`.
+    /// As [`Stage::save`], with other keys in the section `gitlab`.
     pub(crate) fn save_with(&self, gitlab: &str, pools: &str) {
         let Self { instance, url, images, .. } = self;
         let Images { runner, job } = images;
@@ -111,7 +150,6 @@ impl Stage {
 gitlab:
   url: {url}
   token: ${{GITLAB_TOKEN}}
-  poll_interval: 1s
 {gitlab}
 hosts:
   local:
@@ -193,6 +231,14 @@ pools:
             .map(|manager| manager.system_id.to_string())
             .collect()
     }
+}
+
+/// An address of this machine that containers on any of its bridges reach, and none beyond it has
+/// to: the one that it would use for a neighbour's (RFC 5737). Nothing is sent.
+fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("198.51.100.1:9").unwrap();
+    socket.local_addr().unwrap().ip()
 }
 
 fn indented(yaml: &str) -> String {
