@@ -71,11 +71,18 @@ fn say_done(decision: &Decision, subject: &str) {
     let pool =
         decision.action.variant().map(|variant| tracing::field::display(variant.pool.clone()));
     let runner = decision.action.runner().map(|runner| tracing::field::display(runner.clone()));
-    if let Action::Sweep { .. } = decision.action {
-        tracing::info!(pool, runner, rule = %decision.rule, "{subject}");
-    } else {
-        tracing::info!(pool, runner, rule = %decision.rule, "{subject}: {}", decision.facts);
-    }
+    let line = match &decision.action {
+        // Its facts say what it is, and so does its subject.
+        Action::Sweep { .. } => subject.to_owned(),
+        Action::CreateNetwork { .. }
+        | Action::CreateRecord { .. }
+        | Action::UpdateRecord { .. }
+        | Action::DeleteRecord { .. }
+        | Action::Start { .. }
+        | Action::Drain { .. }
+        | Action::Reap { .. } => format!("{subject}: {}", decision.facts),
+    };
+    tracing::info!(pool, runner, rule = %decision.rule, "{line}");
 }
 
 fn say_failed(decision: &Decision, subject: &str, error: &ApplyError) {
@@ -98,8 +105,10 @@ fn subject(decision: &Decision) -> String {
             format!("{word} {runner} on {host}")
         }
         Action::Reap { host, runner, .. } => format!("{word} {} on {host}", runner.name),
-        // What a leftover is and why it goes is one sentence.
-        Action::Sweep { .. } => format!("{word}: {}", decision.facts),
+        Action::Sweep { leftover } => {
+            let host = leftover.host().map(|host| format!(" on {host}")).unwrap_or_default();
+            format!("{word}{host}: {}", decision.facts)
+        }
     }
 }
 
