@@ -3,8 +3,7 @@
 //! it holds the slot and says what is still to be done.
 
 use super::{ApplyError, Effect};
-use crate::engine::Engine;
-use crate::engine::runner_config;
+use crate::engine::{Engine, EngineError, runner_config};
 use crate::gitlab::ErrorKind;
 use crate::observe::Ports;
 use crate::plan::LostJob;
@@ -83,9 +82,13 @@ impl Reap<'_> {
         Ok(())
     }
 
-    /// The row of this runner at GitLab; its token is in its own files.
+    /// The row of this runner at GitLab; its token is in its own files. A container without them is
+    /// being removed, or was meddled with: its row is then swept, with its record's token.
     async fn remove_manager(&self, ports: &Ports, engine: &dyn Engine) -> Result<(), ApplyError> {
-        let config = engine.read_config(&self.runner.id).await?;
+        let config = match engine.read_config(&self.runner.id).await {
+            Err(EngineError::NotFound { .. }) => return Ok(()),
+            config => config?,
+        };
         if let Some(token) = runner_config::token_of(&config) {
             ports.gitlab.delete_manager(&token, &self.runner.system_id).await?;
         }

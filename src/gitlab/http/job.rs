@@ -101,14 +101,12 @@ impl HttpGitlab {
 
     /// The project of a job.
     pub(super) async fn place_of(&self, id: JobId) -> Result<(ProjectId, Arc<str>), GitlabError> {
-        match self.jobs.with(|jobs| jobs.0.get(&id).cloned()) {
-            Some(place) => Ok(place),
-            None => {
-                let place = self.search_job(id).await?;
-                self.jobs.with(|jobs| jobs.0.insert(id, place.clone()));
-                Ok(place)
-            }
+        if let Some(place) = self.jobs.with(|jobs| jobs.0.get(&id).cloned()) {
+            return Ok(place);
         }
+        let place = self.search_job(id).await?;
+        self.jobs.with(|jobs| jobs.0.insert(id, place.clone()));
+        Ok(place)
     }
 
     /// Where a job is that was not seen in the queue: among the instance's live jobs.
