@@ -4,11 +4,15 @@
 //! a crash or a failed action. One task owns all state; others read the published [`View`].
 
 mod daemon;
+mod drains;
+mod history;
 mod images;
 mod journal;
 mod remember;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, spec_info};
+pub use drains::Drains;
+pub use history::{Event, EventId, History, Missed};
 
 use std::sync::Arc;
 
@@ -19,7 +23,7 @@ use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Plan, plan};
 use crate::tokens::Tokens;
-use crate::view::{SpecInfo, View};
+use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Memory, World};
 
 /// Observes, plans and applies, tick by tick.
@@ -34,6 +38,19 @@ pub struct Controller {
     images: images::Images,
     journal: journal::Journal,
     views: watch::Sender<Option<Arc<View>>>,
+    history: History,
+    drains: Drains,
+}
+
+/// What others may see of the loop and ask of it: none of it makes the loop wait.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// The newest view, as ticks publish it.
+    pub views: watch::Receiver<Option<Arc<View>>>,
+    /// The recent events.
+    pub history: History,
+    /// Runners that shall drain.
+    pub drains: Drains,
 }
 
 /// What one tick did.
@@ -71,6 +88,8 @@ impl Controller {
             images: images::Images::default(),
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
+            history: History::new(clock.now()),
+            drains: Drains::default(),
             ports,
             clock,
             info,
@@ -80,6 +99,15 @@ impl Controller {
     /// The newest view, as ticks publish it.
     pub fn views(&self) -> watch::Receiver<Option<Arc<View>>> {
         self.views.subscribe()
+    }
+
+    /// What the API shows of this loop and asks of it.
+    pub fn window(&self) -> Window {
+        Window {
+            views: self.views.subscribe(),
+            history: self.history.clone(),
+            drains: self.drains.clone(),
+        }
     }
 
     /// The ports in use.
@@ -119,19 +147,28 @@ impl Controller {
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
         self.note_images(&mut world);
+        self.drains.carry_out(&self.ports, &mut world).await;
+        self.memory.draining.clone_from(&world.memory.draining);
         let plan = plan(&world);
         let view = Arc::new(self.view(world, plan, before));
         self.journal.say_view(&view);
-        self.views.send_replace(Some(Arc::clone(&view)));
+        self.publish(&view);
         let plan = Plan::clone(&view.plan);
         let outcomes = apply(&self.ports, &view.world, plan, &mut self.tokens).await;
-        self.journal.say_outcomes(&outcomes);
+        let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
+        self.history.add(self.clock.now(), failures.collect());
         remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
         let settled = outcomes.is_empty()
             && self.memory.pulling.is_empty()
             && self.memory.leftovers.is_subset(&view.world.memory.leftovers)
             && is_known(&view.world);
         Tick { view, outcomes, settled }
+    }
+
+    /// Shows a view and what is new in it.
+    fn publish(&self, view: &Arc<View>) {
+        let before = self.views.send_replace(Some(Arc::clone(view)));
+        self.history.add(view.world.now, view.events_since(before.as_deref()));
     }
 
     async fn observe(&mut self) -> World {
@@ -156,6 +193,16 @@ impl Controller {
             gitlab_url: self.ports.gitlab.url().to_owned(),
         }
     }
+}
+
+/// What could not be carried out, as an event.
+fn failure(outcome: &Outcome) -> Option<EventOutput> {
+    let error = outcome.result.as_ref().err()?;
+    Some(EventOutput::Failure(FailureOutput {
+        decision: decision_output(&outcome.decision),
+        kind: error.kind().as_str(),
+        error: error.to_string(),
+    }))
 }
 
 fn is_known(world: &World) -> bool {
