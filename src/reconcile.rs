@@ -10,7 +10,7 @@ mod images;
 mod journal;
 mod remember;
 
-pub use daemon::{Connect, Daemon, Ending, Wake, spec_info};
+pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
 
@@ -60,6 +60,8 @@ pub struct Tick {
     pub view: Arc<View>,
     /// What came of it.
     pub outcomes: Vec<Outcome>,
+    /// All sources could be read.
+    pub known: bool,
     /// The plan was empty, everything could be read, and nothing waits for a second look.
     pub settled: bool,
 }
@@ -115,6 +117,17 @@ impl Controller {
         &self.ports
     }
 
+    /// Another AutoGit of this instance runs on this machine and remembers tokens that this process
+    /// does not see: takes each record's token as being at hand. For looking only.
+    pub fn look_beside_another(&mut self) {
+        self.tokens.are_elsewhere();
+    }
+
+    /// The last look found something left over, which a second look may confirm.
+    pub fn saw_leftovers(&self) -> bool {
+        !self.memory.leftovers.is_empty()
+    }
+
     /// Uses other ports from now on: the spec reaches GitLab or a host in another way.
     pub fn reconnect(&mut self, ports: Ports) {
         self.ports = ports;
@@ -158,11 +171,12 @@ impl Controller {
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
         remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
-        let settled = outcomes.is_empty()
+        let known = is_known(&view.world);
+        let settled = known
+            && outcomes.is_empty()
             && self.memory.pulling.is_empty()
-            && self.memory.leftovers.is_subset(&view.world.memory.leftovers)
-            && is_known(&view.world);
-        Tick { view, outcomes, settled }
+            && self.memory.leftovers.is_subset(&view.world.memory.leftovers);
+        Tick { view, outcomes, known, settled }
     }
 
     /// Shows a view and what is new in it.

@@ -34,7 +34,7 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport};
-use crate::spec::{InstanceName, QueueSource};
+use crate::spec::{Credential, InstanceName, QueueSource, Spec};
 use crate::world::{
     Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
 };
@@ -63,6 +63,24 @@ pub struct GitlabSettings {
 }
 
 impl GitlabSettings {
+    /// What a spec asks for, whose credentials are read.
+    pub fn of(spec: &Spec) -> Self {
+        let gitlab = &spec.gitlab;
+        // A token that was not read is an empty one, which GitLab refuses with a clear word.
+        let unread = || SecretString::from(String::new());
+        let registration_token = gitlab.registration_token.as_ref().and_then(Credential::value);
+        Self {
+            url: gitlab.url.clone(),
+            token: gitlab.token.value().cloned().unwrap_or_else(unread),
+            registration_token: registration_token.cloned(),
+            instance: spec.instance.clone(),
+            queue_source: gitlab.queue_source,
+            groups: gitlab.groups.clone(),
+            projects: gitlab.projects.clone(),
+            needs_protection: spec.pools.iter().any(|pool| pool.protected),
+        }
+    }
+
     /// Whether the queue is limited to the spec's groups and projects, and this path is outside.
     fn leaves_out(&self, project_path: &str) -> bool {
         let within = |group: &String| {

@@ -141,7 +141,7 @@ impl GitlabSide {
 
 /// Whether the record's token is at hand, looking for it in the containers made with it.
 async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> bool {
-    if tokens.find(record.id).is_some() {
+    if tokens.has(record.id) {
         return true;
     }
     for (name, host) in &world.hosts {

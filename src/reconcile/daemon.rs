@@ -10,7 +10,9 @@ use super::{Controller, Tick};
 use crate::clock::Clock;
 use crate::observe::Ports;
 use crate::source::{Loaded, Reloaded, SpecSource, Watch};
+use crate::spec::{Cache, Spec};
 use crate::view::SpecInfo;
+use crate::world::Host;
 
 /// The next look after one that did something: soon enough to see what came of it.
 const AFTER_PROGRESS: Duration = Duration::from_secs(1);
@@ -36,6 +38,25 @@ pub enum Ending {
     Never,
     /// When the plan is empty; jobs are not waited for.
     WhenSettled,
+    /// When the plan is empty and no runner is left.
+    WhenNothingIsLeft,
+}
+
+impl Ending {
+    /// Whether the loop ends after that tick, and if so, whether all went well.
+    fn reached(self, tick: &Tick) -> Option<bool> {
+        let is_left =
+            |host: &Host| host.state.last().is_some_and(|state| !state.runners.is_empty());
+        match self {
+            Self::Never => None,
+            Self::WhenSettled if tick.failed() || !tick.known => Some(false),
+            Self::WhenSettled => tick.settled.then_some(true),
+            Self::WhenNothingIsLeft => {
+                let gone = tick.settled && !tick.view.world.hosts.values().any(is_left);
+                gone.then_some(true)
+            }
+        }
+    }
 }
 
 /// How ports are made for a spec.
@@ -58,16 +79,21 @@ impl std::fmt::Debug for Daemon {
     }
 }
 
-/// What to say of the spec in force.
-pub fn spec_info(source: &SpecSource) -> SpecInfo {
-    let loaded = source.loaded();
+/// What to say of a spec that was loaded and is in force.
+pub fn loaded_info(loaded: &Loaded) -> SpecInfo {
     SpecInfo {
         source: loaded.source.clone(),
         hash: loaded.hash.clone(),
         loaded_at: loaded.loaded_at,
-        pending_fault: source.fault().map(|fault| fault.text.clone()),
+        pending_fault: None,
         spec: Arc::clone(&loaded.spec),
     }
+}
+
+/// What to say of the spec in force, and of the one that is not.
+pub fn spec_info(source: &SpecSource) -> SpecInfo {
+    let pending_fault = source.fault().map(|fault| fault.text.clone());
+    SpecInfo { pending_fault, ..loaded_info(source.loaded()) }
 }
 
 impl Daemon {
@@ -98,6 +124,17 @@ impl Daemon {
         &self.controller
     }
 
+    /// From now on the spec's pools ask for nothing: their runners drain, and no cache is kept. A
+    /// spec that is read later counts again.
+    pub fn retire(&mut self) {
+        let info = spec_info(&self.source);
+        let mut spec = Spec::clone(&info.spec);
+        for pool in &mut spec.pools {
+            (pool.enabled, pool.cache) = (false, Cache::Discard);
+        }
+        self.controller.adopt(SpecInfo { spec: Arc::new(spec), ..info });
+    }
+
     /// Ticks until it is told to stop, or `ending` says so; whether the last tick went well.
     pub async fn run(&mut self, wakes: &mut mpsc::Receiver<Wake>, ending: Ending) -> bool {
         loop {
@@ -107,8 +144,8 @@ impl Daemon {
                 () = stopped(wakes, &mut waiting) => return true,
                 tick = self.controller.tick() => tick,
             };
-            if ending == Ending::WhenSettled && (tick.settled || tick.failed()) {
-                return !tick.failed();
+            if let Some(fine) = ending.reached(&tick) {
+                return fine;
             }
             let wake = match waiting {
                 Some(wake) => wake,
