@@ -18,6 +18,8 @@ mod events;
 mod health;
 #[path = "api/look.rs"]
 mod look;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/refuse.rs"]
 mod refuse;
 #[path = "support/skipped.rs"]

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, events, health, look, openapi};
+use super::{Api, act, events, health, look, metrics, openapi};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -30,6 +30,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/plan", get(look::plan))
         .route("/explain/jobs/{id}", get(look::job))
         .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .route("/reconcile", post(act::reconcile))
         .route("/reload", post(act::reload))

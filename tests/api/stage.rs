@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, Metrics, Wake, Window};
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -58,6 +58,8 @@ pub(crate) struct Stage {
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
     pub(crate) drains: Drains,
+    pub(crate) metrics: Metrics,
+    pub(crate) in_force: watch::Sender<InForce>,
     pub(crate) clock: Clock,
     pub(crate) router: Router,
 }
@@ -65,14 +67,25 @@ pub(crate) struct Stage {
 impl Stage {
     /// Before the first look.
     pub(crate) fn empty() -> Self {
+        Self::before_a_look(Scene::new())
+    }
+
+    /// Before the first look, with that scene's spec.
+    pub(crate) fn before_a_look(scene: Scene) -> Self {
         let views = watch::Sender::new(None);
+        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec) });
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
-        let (history, drains) = (History::new(NOW), Drains::default());
-        let window =
-            Window { views: views.subscribe(), history: history.clone(), drains: drains.clone() };
+        let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
+        let window = Window {
+            views: views.subscribe(),
+            history: history.clone(),
+            drains: drains.clone(),
+            metrics: metrics.clone(),
+            in_force: in_force.subscribe(),
+        };
         let router = Api::new(window, send, clock.clone()).router();
-        Self { views, wakes, history, drains, clock, router }
+        Self { views, wakes, history, drains, metrics, in_force, clock, router }
     }
 
     /// After the look at that scene.
@@ -89,7 +102,9 @@ impl Stage {
 
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
-        self.views.send_replace(Some(Arc::new(scene.view())));
+        let view = scene.view();
+        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec) });
+        self.views.send_replace(Some(Arc::new(view)));
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

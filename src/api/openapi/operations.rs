@@ -144,6 +144,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[answer(200, "Server-sent events, without end", ("text/event-stream", text))],
     ),
     get(
+        "/metrics",
+        "metrics",
+        "Counters, gauges and histograms",
+        &[],
+        &[answer(200, "For Prometheus", ("application/openmetrics-text", text))],
+    ),
+    get(
         "/openapi.json",
         "openapi",
         "This description",
