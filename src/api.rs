@@ -21,6 +21,7 @@ mod patience;
 mod problem;
 mod routes;
 mod serve;
+mod webhook;
 
 pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};

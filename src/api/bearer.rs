@@ -20,7 +20,11 @@ pub(super) enum Right {
 impl Right {
     fn tokens(self, spec: &ApiSpec) -> Vec<&SecretString> {
         let plan_token = spec.plan_token.as_ref().filter(|_| self == Self::Preview);
-        [spec.token.as_ref(), plan_token].into_iter().flatten().filter_map(value).collect()
+        [spec.token.as_ref(), plan_token]
+            .into_iter()
+            .flatten()
+            .filter_map(Credential::value)
+            .collect()
     }
 
     /// What has to be set for this to be served at all.
@@ -29,14 +33,6 @@ impl Right {
             Self::Act => "set `api.token_file`",
             Self::Preview => "set `api.plan_token_file` or `api.token_file`",
         }
-    }
-}
-
-/// The secret, where it is at hand: `source` puts what a file holds in the place of its path.
-pub(super) fn value(credential: &Credential) -> Option<&SecretString> {
-    match credential {
-        Credential::Value(secret) => Some(secret),
-        Credential::File(_) => None,
     }
 }
 

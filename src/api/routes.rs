@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, events, health, look, metrics, openapi};
+use super::{Api, act, events, health, look, metrics, openapi, webhook};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -35,6 +35,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/reconcile", post(act::reconcile))
         .route("/reload", post(act::reload))
         .route("/runners/{name}/drain", post(act::drain))
+        .route("/webhook/gitlab", post(webhook::gitlab))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
