@@ -172,6 +172,11 @@ pub trait Gitlab: Debug + Send + Sync {
     /// Requests sent so far.
     fn requests(&self) -> u64;
 
+    /// Requests sent so far, by endpoint and status, where they are counted; status 0: no answer.
+    fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
+        BTreeMap::new()
+    }
+
     /// GitLab's web address, for links.
     fn url(&self) -> &str;
 }
@@ -283,6 +288,9 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, for metrics and docs.
+    pub const ALL: [Self; 4] = [Self::Ours, Self::Unreachable, Self::Refused, Self::Yours];
+
     /// The metric label.
     pub fn as_str(self) -> &'static str {
         match self {

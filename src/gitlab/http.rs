@@ -124,11 +124,6 @@ impl HttpGitlab {
             records: Shared::default(),
         }
     }
-
-    /// Requests sent so far, by endpoint and status; status 0: no answer.
-    pub fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
-        self.wire.requests_by()
-    }
 }
 
 impl fmt::Debug for HttpGitlab {
@@ -200,6 +195,10 @@ impl Gitlab for HttpGitlab {
 
     fn requests(&self) -> u64 {
         self.wire.requests()
+    }
+
+    fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
+        self.wire.requests_by()
     }
 
     fn url(&self) -> &str {
