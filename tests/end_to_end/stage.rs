@@ -147,6 +147,7 @@ impl Stage {
         let (gitlab, pools) = (indented(gitlab), indented(pools));
         let text = format!(
             "instance: {instance}
+api: {{listen: '127.0.0.1:0'}}
 gitlab:
   url: {url}
   token: ${{GITLAB_TOKEN}}
