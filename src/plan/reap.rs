@@ -63,9 +63,11 @@ fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
 /// The job that a runner left unfinished: its containers tell, else its log, where it did not
 /// end by itself (some ways for a job to end leave no line).
 fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer]) -> Option<LostJob> {
-    let by_container = left.iter().find_map(|container| {
-        container.job.map(|id| LostJob { id, url: container.job_url.clone() })
-    });
+    // Containers come in no order; of several jobs the youngest is the one that was running.
+    let youngest = left.iter().filter_map(|container| Some((container.job?, container)));
+    let by_container = youngest
+        .max_by_key(|(id, container)| (*id, &container.id))
+        .map(|(id, container)| LostJob { id, url: container.job_url.clone() });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
         let (id, received) = log.received?;
