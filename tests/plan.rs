@@ -16,6 +16,8 @@ mod case;
 mod cases;
 #[path = "plan/laws.rs"]
 mod laws;
+#[path = "plan/memory.rs"]
+mod memory;
 #[path = "plan/model.rs"]
 mod model;
 #[path = "plan/properties.rs"]

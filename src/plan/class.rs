@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::JobHold;
 use super::draft::{Draft, Line};
 use super::dropped;
-use crate::world::{Job, JobId, Misfit, Observed, Offer, World};
+use crate::world::{Job, JobId, JobKind, Misfit, Observed, Offer, World};
 
 /// Jobs that the same variants may take.
 pub(super) struct Class {
@@ -25,18 +25,15 @@ pub(super) fn classify<'j>(
     draft: &Draft<'_>,
     jobs: &'j [Job],
 ) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
-    type Key<'k> = (&'k BTreeSet<String>, Option<&'k str>, [Option<bool>; 3]);
     let (world, lines) = (draft.world, &draft.lines);
     let without = Without { disabled: disabled_offers(world), unseen: unseen_pools(world) };
     let online = dropped::online_lines(draft);
-    let scoped = lines.iter().any(|line| line.offer.pool.scope != crate::spec::Scope::Instance);
+    let scoped = world.is_scoped();
     let mut classes: Vec<Class> = Vec::new();
-    let mut known: BTreeMap<Key<'j>, usize> = BTreeMap::new();
+    let mut known: BTreeMap<JobKind<'j>, usize> = BTreeMap::new();
     let mut order = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let facts = [job.protected, job.instance_runners, job.group_runners];
-        let key = (&*job.tags, scoped.then_some(&*job.project_path), facts);
-        let index = *known.entry(key).or_insert_with(|| {
+        let index = *known.entry(job.kind(scoped)).or_insert_with(|| {
             classes.push(Class::of(job, lines, &online, &without));
             classes.len() - 1
         });

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
 use crate::spec::Cache;
-use crate::world::{ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World};
+use crate::world::{
+    ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World, early_end,
+};
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -31,10 +33,13 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
             | Phase::Draining { .. }
             | Phase::Failed { .. } => continue,
         };
-        reaps.push((reap(world, view, lost_job), rule, facts, &view.runner.id));
+        reaps.push((reap(world, view, lost_job), rule, facts, view.runner));
     }
-    for (action, rule, facts, id) in reaps {
-        draft.decided.insert(id);
+    for (action, rule, facts, runner) in reaps {
+        if let Some(error) = early_end(runner) {
+            draft.back_off(&runner.variant, error);
+        }
+        draft.decided.insert(&runner.id);
         draft.decide(action, rule, facts);
     }
 }

@@ -156,7 +156,8 @@ fn live(
     busy: bool,
     queue: (&[Offer<'_>], &mut Vec<Job>),
 ) -> Option<Job> {
-    let ContainerState::Running { .. } = runner.state else { return None };
+    let ContainerState::Running { started_at } = runner.state else { return None };
+    let asked = memory.draining.get(&runner.id).is_some_and(|at| started_at <= *at);
     let log = runner.log.get_or_insert_default();
     if busy {
         log.ended = Some(world.now);
@@ -164,7 +165,7 @@ fn live(
     }
     let jobs_max = world.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
     let used_up = jobs_max > 0 && log.jobs_ended >= jobs_max;
-    if memory.draining.contains_key(&runner.id) || used_up {
+    if asked || used_up {
         let finished_at = world.now;
         runner.state = ContainerState::Exited { code: 0, finished_at, oom_killed: false };
         return None;
