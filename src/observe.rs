@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -57,6 +58,11 @@ impl Observer {
     /// The next look asks GitLab anew what server and token these are.
     pub fn reconnect(&mut self) {
         self.gitlab = gitlab::GitlabSide::default();
+    }
+
+    /// When AutoGit's own token ends, as far as GitLab told.
+    pub fn token_ends(&self) -> Option<Timestamp> {
+        self.gitlab.token_ends
     }
 
     /// One look at everything. `memory` is brought up to what was seen.

@@ -72,6 +72,16 @@ pub enum Credential {
     File(PathBuf),
 }
 
+impl Credential {
+    /// The secret, once it is read.
+    pub fn value(&self) -> Option<&SecretString> {
+        match self {
+            Self::Value(secret) => Some(secret),
+            Self::File(_) => None,
+        }
+    }
+}
+
 /// The `gitlab` section.
 #[derive(Debug, Clone)]
 pub struct GitlabSpec {
@@ -113,7 +123,7 @@ pub enum QueueSource {
 }
 
 /// One Docker host.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct HostSpec {
     /// `unix://`, `tcp://` or `ssh://`; `None`: `DOCKER_HOST` or the usual sockets.
     pub docker: Option<String>,

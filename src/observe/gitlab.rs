@@ -17,6 +17,8 @@ use crate::world::{Observed, Origin, Record, RecordId, SystemId, Variant, World,
 #[derive(Debug, Default)]
 pub(super) struct GitlabSide {
     probed: bool,
+    /// When AutoGit's own token ends.
+    pub(super) token_ends: Option<Timestamp>,
     /// The records behind the operator's own tokens, by token.
     given: Vec<(SecretString, RecordId)>,
 }
@@ -62,6 +64,7 @@ impl GitlabSide {
             let (version, user) = (&server.version, &server.user);
             let queue = if server.administrator { "instance" } else { "projects" };
             tracing::info!(%version, %user, queue, "GitLab answers");
+            self.token_ends = server.token_expires_at;
             self.probed = true;
         }
         Ok(())
@@ -143,7 +146,7 @@ impl GitlabSide {
 
 /// Whether the record's token is at hand, looking for it in the containers made with it.
 async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> bool {
-    if tokens.find(record.id).is_some() {
+    if tokens.has(record.id) {
         return true;
     }
     for (name, host) in &world.hosts {

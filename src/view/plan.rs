@@ -136,7 +136,8 @@ impl View {
     }
 }
 
-fn decision(decision: &Decision) -> DecisionOutput {
+/// One decision as JSON.
+pub(crate) fn decision(decision: &Decision) -> DecisionOutput {
     let Decision { action, rule, facts } = decision;
     let variant = action.variant();
     DecisionOutput {

@@ -150,7 +150,10 @@ fn phase(
         ContainerState::Running { started_at } => started_at,
     };
     let contact = managers.contact(world, runner, started_at);
-    let work = on_engine.or_else(|| contact.work()).or_else(|| picked_up(runner, world.now));
+    let told = picked_up(runner, world.now);
+    let seen = on_engine.or_else(|| contact.work());
+    // GitLab may say that it works before an engine or GitLab can say at what.
+    let work = seen.map(|work| Work { job: work.job.or(told.and_then(|told| told.job)) }).or(told);
     // What was asked of a process says nothing of the next one, which a person started.
     let asked = world.memory.draining.get(&runner.id);
     if let Some(&since) = asked.filter(|at| started_at.duration_since(**at) <= CLOCK_ERROR) {
