@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 
 use crate::program::Victim;
 
@@ -48,18 +49,35 @@ impl Point {
 }
 
 /// A trap, set or not; clones are one.
-#[derive(Clone, Default)]
-pub(crate) struct Trap(Arc<Mutex<Option<(Point, Victim)>>>);
+#[derive(Clone)]
+pub(crate) struct Trap {
+    set: Arc<Mutex<Option<(Point, Victim)>>>,
+    cut: watch::Sender<bool>,
+}
 
 impl Trap {
+    pub(crate) fn new() -> Self {
+        Self { set: Arc::default(), cut: watch::Sender::new(false) }
+    }
+
     /// Springs once, at the next request that meets the point.
     pub(crate) fn set(&self, point: Point, victim: Victim) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, victim));
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, victim));
+    }
+
+    /// Ends all connections to the engine, and those to come.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    /// Lets connections to the engine be made again.
+    pub(crate) fn mend(&self) {
+        self.cut.send_replace(false);
     }
 
     /// Kills if `line` meets the point before its effect; else says whom to kill after it.
     fn meet(&self, line: &str) -> Option<(When, Victim)> {
-        let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         let (Point(_, when), victim) = set.take_if(|(point, _)| point.is_met_by(line))?;
         if when == When::Before {
             victim.kill();
@@ -83,10 +101,11 @@ impl Trap {
     async fn pass_on(&self, mut client: UnixStream) -> std::io::Result<()> {
         let mut engine = UnixStream::connect(SOCKET).await?;
         let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-        let mut doomed = None;
+        let (mut doomed, mut cut) = (None, self.cut.subscribe());
         loop {
             tokio::select! {
                 biased;
+                () = until_cut(&mut cut) => return Ok(()),
                 read = client.read(&mut asked) => {
                     let request = &asked[..read?];
                     if request.is_empty() {
@@ -114,6 +133,11 @@ impl Trap {
             }
         }
     }
+}
+
+async fn until_cut(cut: &mut watch::Receiver<bool>) {
+    // Fails only when the trap is gone, and the way with it.
+    let _ = cut.wait_for(|cut| *cut).await;
 }
 
 /// The trap on the way to GitLab.
