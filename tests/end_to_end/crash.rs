@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
+use autogit::sandbox::dice::Dice;
 use bollard::query_parameters::KillContainerOptionsBuilder;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
@@ -9,6 +10,10 @@ use futures_util::future::join_all;
 use crate::program::Program;
 use crate::stage::{Stage, on_stage, until};
 use crate::trap::{Point, When};
+
+const KILLS: usize = 6;
+/// Requests that AutoGit makes in some seconds, in which jobs start and end.
+const MOMENTS: u64 = 100;
 
 /// What makes AutoGit act while a job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +138,39 @@ async fn killed_between_two_looks_it_finds_all_again_and_has_nothing_to_do() {
         assert_eq!(plan.status.code(), Some(0), "{}", String::from_utf8_lossy(&plan.stdout));
         stage.gates.open("busy");
         stage.until_succeeded(busy).await;
+    })
+    .await;
+}
+
+/// Draws the moments; `AUTOGIT_END_TO_END_SEED` draws others.
+fn seed() -> u64 {
+    let given = std::env::var_os("AUTOGIT_END_TO_END_SEED");
+    let seed = given.map_or(7, |seed| seed.to_string_lossy().parse().unwrap());
+    tracing::info!(seed, "again with AUTOGIT_END_TO_END_SEED={seed}");
+    seed
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_again_and_again_it_loses_no_job() {
+    on_stage(async |stage| {
+        let shared = "job: {network: shared}";
+        let linux = format!("linux: {{tags: [docker], max: 2, {shared}}}");
+        stage.save(&format!("{linux}\ndocs: {{tags: [docs], {shared}}}"));
+        let tags = ["docker", "docker", "docs", "docker", "docs", "docker"];
+        let jobs = tags.map(|tag| stage.queue(&[tag], &["echo begin", "sleep 1"]));
+        let mut dice = Dice::new(seed());
+        for _ in 0..KILLS {
+            let program = Program::start(&stage);
+            let when = if dice.below(2) == 0 { When::Before } else { When::After };
+            stage.trap.set_after(dice.below(MOMENTS), Point("*", when), program.victim());
+            program.until_dead().await;
+        }
+        let _last = Program::start(&stage);
+        for job in jobs {
+            let job = stage.until_succeeded(job).await;
+            assert_eq!(job.trace.matches("begin\n").count(), 1, "{}", job.trace);
+        }
+        stage.until_nothing_is_left().await;
     })
     .await;
 }

@@ -26,16 +26,17 @@ pub(crate) enum When {
     After,
 }
 
-/// The request at which AutoGit is killed: a method and a path in which `*` stands for one word.
+/// The request at which AutoGit is killed: a method and a path in which `*` stands for one word;
+/// `*` alone for any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Point(pub(crate) &'static str, pub(crate) When);
 
 impl Point {
     /// `line` is a request's first, of which version and query do not count.
     fn is_met_by(self, line: &str) -> bool {
+        let Some((wanted, pattern)) = self.0.split_once(' ') else { return true };
         let mut words = line.split([' ', '?']);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (wanted, pattern) = self.0.split_once(' ').unwrap();
         let steps = |path: &str| -> Vec<String> {
             let steps = path.split('/').filter(|step| !step.is_empty()).map(str::to_owned);
             steps
@@ -51,8 +52,15 @@ impl Point {
 /// A trap, set or not; clones are one.
 #[derive(Clone)]
 pub(crate) struct Trap {
-    set: Arc<Mutex<Option<(Point, Victim)>>>,
+    set: Arc<Mutex<Option<Set>>>,
     cut: watch::Sender<bool>,
+}
+
+struct Set {
+    point: Point,
+    /// So many requests that meet the point go by before.
+    spared: u64,
+    victim: Victim,
 }
 
 impl Trap {
@@ -62,7 +70,13 @@ impl Trap {
 
     /// Springs once, at the next request that meets the point.
     pub(crate) fn set(&self, point: Point, victim: Victim) {
-        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, victim));
+        self.set_after(0, point, victim);
+    }
+
+    /// As [`Trap::set`], when so many requests that meet the point have gone by.
+    pub(crate) fn set_after(&self, spared: u64, point: Point, victim: Victim) {
+        let set = Some(Set { point, spared, victim });
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = set;
     }
 
     /// Ends all connections to the engine, and those to come.
@@ -78,7 +92,13 @@ impl Trap {
     /// Kills if `line` meets the point before its effect; else says whom to kill after it.
     fn meet(&self, line: &str) -> Option<(When, Victim)> {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Point(_, when), victim) = set.take_if(|(point, _)| point.is_met_by(line))?;
+        let met = set.take_if(|set| {
+            let met = set.point.is_met_by(line);
+            let due = met && set.spared == 0;
+            set.spared -= u64::from(met && !due);
+            due
+        });
+        let Set { point: Point(_, when), victim, .. } = met?;
         if when == When::Before {
             victim.kill();
         }
@@ -147,7 +167,10 @@ pub(crate) async fn before_gitlab(
     next: Next,
 ) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
-    match trap.meet(&line) {
+    // Runners come the same way.
+    let agent = request.headers().get("user-agent").and_then(|agent| agent.to_str().ok());
+    let ours = agent.is_some_and(|agent| agent.starts_with("autogit/"));
+    match ours.then(|| trap.meet(&line)).flatten() {
         Some((When::Before, _)) => StatusCode::BAD_GATEWAY.into_response(),
         Some((When::After, victim)) => {
             let answer = next.run(request).await;
