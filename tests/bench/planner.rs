@@ -1,6 +1,11 @@
 //! How long the planner takes, small and large. `cargo bench --bench planner`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,9 +14,9 @@ use std::time::Duration;
 use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, PoolName, Spec};
 use autogit::world::{
-    Access, ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, Manager,
-    Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record, RecordId, RecordSettings, Runner, RunnerName,
-    Slot, SystemId, Variant, World, spec_hash,
+    Access, ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId,
+    JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
+    RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId, Variant, World, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,7 +52,8 @@ fn world(jobs: usize, runners: usize) -> World {
     let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let spec = Arc::new(spec(runners));
     let runners = runners_of(&spec, runners, now);
-    let records = spec.pools.iter().enumerate().map(|(index, pool)| record(index, &pool.name, &runners, now));
+    let records =
+        spec.pools.iter().enumerate().map(|(index, pool)| record(index, &pool.name, &runners, now));
     World {
         now,
         queue: Observed::Known { at: now, value: Queue { jobs: jobs_of(jobs, now), more: false } },
@@ -67,7 +73,10 @@ fn spec(runners: usize) -> Spec {
         runners + 100,
     );
     for pool in 0..POOLS {
-        text.push_str(&format!("  pool-{pool}: {{tags: [docker, t{pool}], max: {}}}\n", runners / POOLS + 5));
+        text.push_str(&format!(
+            "  pool-{pool}: {{tags: [docker, t{pool}], max: {}}}\n",
+            runners / POOLS + 5
+        ));
     }
     Spec::parse("bench.yaml", &text, &|_| None, Missing::Fault).unwrap().spec
 }
@@ -102,7 +111,13 @@ fn runners_of(spec: &Spec, count: usize, now: Timestamp) -> Vec<Runner> {
         Runner {
             id: ContainerId::from_observed(&format!("{index:064}")),
             name: RunnerName::new(&spec.instance, &variant, slot),
-            system_id: SystemId::new(&spec.instance, &engine.installation(), &engine, &variant, slot),
+            system_id: SystemId::new(
+                &spec.instance,
+                &engine.installation(),
+                &engine,
+                &variant,
+                slot,
+            ),
             variant,
             slot,
             record: RecordId((index % POOLS) as u64),
@@ -117,12 +132,15 @@ fn runners_of(spec: &Spec, count: usize, now: Timestamp) -> Vec<Runner> {
 
 fn record(index: usize, pool: &PoolName, runners: &[Runner], now: Timestamp) -> Record {
     let id = RecordId(index as u64);
-    let managers = runners.iter().filter(|runner| runner.record == id).enumerate().map(|(row, runner)| Manager {
-        system_id: runner.system_id.clone(),
-        contacted_at: Some(now),
-        busy: row % 2 == 0,
-        job: None,
-    });
+    let managers =
+        runners.iter().filter(|runner| runner.record == id).enumerate().map(|(row, runner)| {
+            Manager {
+                system_id: runner.system_id.clone(),
+                contacted_at: Some(now),
+                busy: row % 2 == 0,
+                job: None,
+            }
+        });
     Record {
         id,
         variant: Variant::new(pool, Arch::Amd64),
@@ -151,7 +169,8 @@ fn host(runners: Vec<Runner>, now: Timestamp) -> Host {
         version: "28.0.0".into(),
         skew: SignedDuration::ZERO,
     };
-    let network = Some(NetworkState { id: "network".into(), ours: true, containers: runners.len() });
+    let network =
+        Some(NetworkState { id: "network".into(), ours: true, containers: runners.len() });
     Host {
         state: Observed::Known {
             at: now,
