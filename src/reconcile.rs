@@ -9,10 +9,12 @@ mod history;
 mod images;
 mod journal;
 mod remember;
+mod trend;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
+pub use trend::Trend;
 
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ pub struct Controller {
     journal: journal::Journal,
     views: watch::Sender<Option<Arc<View>>>,
     history: History,
+    trend: Trend,
     drains: Drains,
 }
 
@@ -49,6 +52,8 @@ pub struct Window {
     pub views: watch::Receiver<Option<Arc<View>>>,
     /// The recent events.
     pub history: History,
+    /// The last hour in numbers.
+    pub trend: Trend,
     /// Runners that shall drain.
     pub drains: Drains,
 }
@@ -91,6 +96,7 @@ impl Controller {
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
             history: History::new(clock.now()),
+            trend: Trend::default(),
             drains: Drains::default(),
             ports,
             clock,
@@ -108,6 +114,7 @@ impl Controller {
         Window {
             views: self.views.subscribe(),
             history: self.history.clone(),
+            trend: self.trend.clone(),
             drains: self.drains.clone(),
         }
     }
@@ -181,6 +188,7 @@ impl Controller {
 
     /// Shows a view and what is new in it.
     fn publish(&self, view: &Arc<View>) {
+        self.trend.add(view);
         let before = self.views.send_replace(Some(Arc::clone(view)));
         self.history.add(view.world.now, view.events_since(before.as_deref()));
     }

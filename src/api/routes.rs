@@ -28,6 +28,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/runners/{name}", get(look::runner))
         .route("/queue", get(look::queue))
         .route("/plan", get(look::plan))
+        .route("/trend", get(look::trend))
         .route("/explain/jobs/{id}", get(look::job))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::openapi))

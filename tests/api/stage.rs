@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, Wake, Window};
+use autogit::reconcile::{Drains, History, Trend, Wake, Window};
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -57,6 +57,7 @@ pub(crate) struct Stage {
     pub(crate) views: watch::Sender<Option<Arc<View>>>,
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
+    pub(crate) trend: Trend,
     pub(crate) drains: Drains,
     pub(crate) clock: Clock,
     pub(crate) router: Router,
@@ -69,10 +70,15 @@ impl Stage {
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains) = (History::new(NOW), Drains::default());
-        let window =
-            Window { views: views.subscribe(), history: history.clone(), drains: drains.clone() };
+        let trend = Trend::default();
+        let window = Window {
+            views: views.subscribe(),
+            history: history.clone(),
+            trend: trend.clone(),
+            drains: drains.clone(),
+        };
         let router = Api::new(window, send, clock.clone()).router();
-        Self { views, wakes, history, drains, clock, router }
+        Self { views, wakes, history, trend, drains, clock, router }
     }
 
     /// After the look at that scene.
@@ -89,7 +95,9 @@ impl Stage {
 
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
-        self.views.send_replace(Some(Arc::new(scene.view())));
+        let view = Arc::new(scene.view());
+        self.trend.add(&view);
+        self.views.send_replace(Some(view));
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

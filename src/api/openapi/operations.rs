@@ -6,6 +6,7 @@ use super::{of, text};
 use crate::api::{AcceptedOutput, HealthOutput};
 use crate::view::{
     ExplainJobOutput, ExplainRunnerOutput, PlanOutput, QueueOutput, RunnerOutput, StatusOutput,
+    TrendOutput,
 };
 
 const JSON: &str = "application/json";
@@ -126,6 +127,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "What is done now, and why everything else is left as it is",
         &[TAG],
         &[answer(200, "The plan", (JSON, of::<PlanOutput>)), UNCHANGED],
+    ),
+    get(
+        "/trend",
+        "trend",
+        "The last hour in numbers",
+        &[TAG],
+        &[answer(200, "Step by step, oldest first", (JSON, of::<TrendOutput>)), UNCHANGED],
     ),
     get(
         "/explain/jobs/{id}",
