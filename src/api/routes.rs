@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, events, health, look, openapi};
+use super::{Api, act, dashboard, events, health, look, openapi};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -22,6 +22,7 @@ const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// All routes.
 pub(super) fn router(api: Api) -> Router {
     Router::new()
+        .route("/", get(dashboard::dashboard))
         .route("/health", get(health::health))
         .route("/status", get(look::status))
         .route("/runners", get(look::runners))

@@ -84,6 +84,16 @@ const ACCEPTED: Answer = answer(202, "Done at the next tick", (JSON, of::<Accept
 /// Everything, in order of use.
 pub(super) const OPERATIONS: &[Operation] = &[
     get(
+        "/",
+        "dashboard",
+        "The dashboard, for people",
+        &[TAG],
+        &[
+            answer(200, "One page that needs no other", ("text/html; charset=utf-8", text)),
+            UNCHANGED,
+        ],
+    ),
+    get(
         "/health",
         "health",
         "Whether AutoGit is well",
