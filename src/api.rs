@@ -15,12 +15,14 @@ mod events;
 mod extract;
 mod health;
 mod look;
+mod metrics;
 mod openapi;
 mod pages;
 mod patience;
 mod problem;
 mod routes;
 mod serve;
+mod webhook;
 
 pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};
@@ -37,6 +39,7 @@ use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 use crate::clock::Clock;
 use crate::reconcile::{Wake, Window};
+use crate::spec::Spec;
 use crate::view::View;
 
 /// What the handlers share; clones are cheap.
@@ -72,6 +75,11 @@ impl Api {
     /// All routes, to be called in process.
     pub fn router(&self) -> Router {
         routes::router(self.clone())
+    }
+
+    /// The spec in force, whose tokens and secrets count from the moment of its reload on.
+    fn spec(&self) -> Arc<Spec> {
+        Arc::clone(&self.window.in_force.borrow().spec)
     }
 
     /// The newest view; none before the first look is over.

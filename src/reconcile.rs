@@ -8,12 +8,14 @@ mod drains;
 mod history;
 mod images;
 mod journal;
+mod metrics;
 mod remember;
 mod trend;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
+pub use metrics::{Measured, Metrics, Requests, WebhookEvent, WebhookRefusal};
 pub use trend::Trend;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Plan, plan};
+use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Memory, World};
@@ -43,6 +46,15 @@ pub struct Controller {
     history: History,
     trend: Trend,
     drains: Drains,
+    metrics: Metrics,
+    in_force: watch::Sender<InForce>,
+}
+
+/// The spec in force.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The spec.
+    pub spec: Arc<Spec>,
 }
 
 /// What others may see of the loop and ask of it: none of it makes the loop wait.
@@ -56,6 +68,10 @@ pub struct Window {
     pub trend: Trend,
     /// Runners that shall drain.
     pub drains: Drains,
+    /// What is counted and measured.
+    pub metrics: Metrics,
+    /// The spec in force, from before the first look on.
+    pub in_force: watch::Receiver<InForce>,
 }
 
 /// What one tick did.
@@ -98,6 +114,8 @@ impl Controller {
             history: History::new(clock.now()),
             trend: Trend::default(),
             drains: Drains::default(),
+            metrics: Metrics::default(),
+            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec) }),
             ports,
             clock,
             info,
@@ -116,6 +134,8 @@ impl Controller {
             history: self.history.clone(),
             trend: self.trend.clone(),
             drains: self.drains.clone(),
+            metrics: self.metrics.clone(),
+            in_force: self.in_force.subscribe(),
         }
     }
 
@@ -150,6 +170,7 @@ impl Controller {
             self.memory.backoffs.clear();
             self.images = images::Images::default();
         }
+        self.in_force.send_replace(InForce { spec: Arc::clone(&info.spec) });
         self.info = info;
     }
 
@@ -163,6 +184,7 @@ impl Controller {
 
     /// Observes, plans, applies and publishes.
     pub async fn tick(&mut self) -> Tick {
+        let began = self.clock.now();
         let before = self.ports.gitlab.requests();
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
@@ -178,6 +200,12 @@ impl Controller {
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
         remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
+        let measured = Measured {
+            took: self.clock.now().duration_since(began),
+            requests: self.ports.gitlab.requests_by(),
+            token_ends: self.observer.token_ends(),
+        };
+        self.metrics.observe(&view, &outcomes, measured);
         let known = is_known(&view.world);
         let settled = known
             && outcomes.is_empty()

@@ -14,16 +14,25 @@ mod act;
 mod describe;
 #[path = "api/events.rs"]
 mod events;
+#[path = "source/folder.rs"]
+#[allow(dead_code, reason = "other tests need other parts of it")]
+mod folder;
 #[path = "api/health.rs"]
 mod health;
+#[path = "api/live.rs"]
+mod live;
 #[path = "api/look.rs"]
 mod look;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/refuse.rs"]
 mod refuse;
 #[path = "support/skipped.rs"]
 mod skipped;
 #[path = "api/stage.rs"]
 mod stage;
+#[path = "api/webhook.rs"]
+mod webhook;
 #[path = "support/world.rs"]
 #[allow(dead_code, reason = "other tests need other parts of it")]
 mod world;

@@ -37,7 +37,7 @@ pub(super) async fn reconcile(
     State(api): State<Api>,
     headers: HeaderMap,
 ) -> Result<AcceptedOutput, Problem> {
-    api.view_for(&headers, Right::Act)?;
+    api.admit(&headers, Right::Act)?;
     api.wake(Wake::Reconcile)?;
     Ok(AcceptedOutput { accepted: "reconcile", runner: None })
 }
@@ -47,7 +47,7 @@ pub(super) async fn reload(
     State(api): State<Api>,
     headers: HeaderMap,
 ) -> Result<AcceptedOutput, Problem> {
-    api.view_for(&headers, Right::Act)?;
+    api.admit(&headers, Right::Act)?;
     api.wake(Wake::Reload)?;
     Ok(AcceptedOutput { accepted: "reload", runner: None })
 }
@@ -58,7 +58,8 @@ pub(super) async fn drain(
     Checked(Path(name)): Checked<Path<String>>,
     headers: HeaderMap,
 ) -> Result<AcceptedOutput, Problem> {
-    let view = api.view_for(&headers, Right::Act)?;
+    api.admit(&headers, Right::Act)?;
+    let view = api.view().ok_or_else(Problem::no_view)?;
     if let Subject::Runner(runner) = runner_named(&view, &name)? {
         api.window.drains.ask(&runner);
     }

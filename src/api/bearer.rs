@@ -1,7 +1,5 @@
 //! Who may do what: bearer tokens, those of the spec in force.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, StatusCode, header};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +7,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Api;
 use super::problem::Problem;
 use crate::spec::{ApiSpec, Credential};
-use crate::view::View;
 
 /// What a token is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +20,11 @@ pub(super) enum Right {
 impl Right {
     fn tokens(self, spec: &ApiSpec) -> Vec<&SecretString> {
         let plan_token = spec.plan_token.as_ref().filter(|_| self == Self::Preview);
-        [spec.token.as_ref(), plan_token].into_iter().flatten().filter_map(value).collect()
+        [spec.token.as_ref(), plan_token]
+            .into_iter()
+            .flatten()
+            .filter_map(Credential::value)
+            .collect()
     }
 
     /// What has to be set for this to be served at all.
@@ -35,19 +36,11 @@ impl Right {
     }
 }
 
-/// The secret, where it is at hand: `source` puts what a file holds in the place of its path.
-pub(super) fn value(credential: &Credential) -> Option<&SecretString> {
-    match credential {
-        Credential::Value(secret) => Some(secret),
-        Credential::File(_) => None,
-    }
-}
-
 impl Api {
-    /// The newest view, to a client whose token gives it `right`.
-    pub(super) fn view_for(&self, headers: &HeaderMap, right: Right) -> Result<Arc<View>, Problem> {
-        let view = self.view().ok_or_else(Problem::no_view)?;
-        let tokens = right.tokens(&view.spec.spec.api);
+    /// Lets through a client whose token gives it `right`.
+    pub(super) fn admit(&self, headers: &HeaderMap, right: Right) -> Result<(), Problem> {
+        let spec = self.spec();
+        let tokens = right.tokens(&spec.api);
         if tokens.is_empty() {
             let detail = "this is not served, because no token is configured for it";
             let problem = Problem::new(StatusCode::FORBIDDEN, "no-token-configured", detail);
@@ -60,11 +53,7 @@ impl Api {
         let given = bearer(headers).ok_or_else(|| unauthorized("this needs a bearer token"))?;
         // All are compared, so that the time does not tell which one was nearly right.
         let matches = tokens.iter().filter(|token| is_same(given, token)).count();
-        if matches == 0 {
-            return Err(unauthorized("this is not the token"));
-        }
-        drop(tokens);
-        Ok(view)
+        if matches > 0 { Ok(()) } else { Err(unauthorized("this is not the token")) }
     }
 }
 

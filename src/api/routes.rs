@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, dashboard, events, health, look, openapi};
+use super::{Api, act, dashboard, events, health, look, metrics, openapi, webhook};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -32,10 +32,12 @@ pub(super) fn router(api: Api) -> Router {
         .route("/trend", get(look::trend))
         .route("/explain/jobs/{id}", get(look::job))
         .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .route("/reconcile", post(act::reconcile))
         .route("/reload", post(act::reload))
         .route("/runners/{name}/drain", post(act::drain))
+        .route("/webhook/gitlab", post(webhook::gitlab))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -135,24 +135,16 @@ impl View {
             tags: job.tags.iter().cloned().collect(),
             waiting: words::since(self.world.now, job.queued_at),
             reason: held.hold.as_str(),
-            why: held.hold.to_string(),
+            why: held.to_string(),
         }
     }
 
     fn held_runner(&self, held: &HeldRunner) -> HeldOutput {
-        let until = match held.hold {
-            RunnerHold::CoolingDown { idle, cooldown } => {
-                let left = SignedDuration::try_from(cooldown).ok().map(|cooldown| cooldown - idle);
-                left.and_then(|left| self.world.now.checked_add(left).ok())
-            }
-            RunnerHold::Busy { .. }
-            | RunnerHold::Starting { .. }
-            | RunnerHold::Needed
-            | RunnerHold::Warm
-            | RunnerHold::Draining { .. }
-            | RunnerHold::InTurn
-            | RunnerHold::Unseen { .. }
-            | RunnerHold::InDoubt => None,
+        let until = if let RunnerHold::CoolingDown { idle, cooldown } = held.hold {
+            let left = SignedDuration::try_from(cooldown).ok().map(|cooldown| cooldown - idle);
+            left.and_then(|left| self.world.now.checked_add(left).ok())
+        } else {
+            None
         };
         HeldOutput::Runner(HeldRunnerOutput {
             runner: held.runner.to_string(),

@@ -48,3 +48,13 @@ async fn a_loop_that_ended_is_said_to_have() {
     stage.wakes.close();
     stage.post("/reconcile", Some(TOKEN), "").await.is_problem(503, "ending");
 }
+
+#[tokio::test]
+async fn before_the_first_look_an_operator_is_known_already() {
+    let mut stage = Stage::before_a_look(small().with(|spec| spec.api.token = Some(secret(TOKEN))));
+    stage.post("/reload", None, "").await.is_problem(401, "unauthorized");
+    assert_eq!(stage.post("/reload", Some(TOKEN), "").await.status, 202);
+    assert_eq!(stage.wakes.try_recv(), Ok(Wake::Reload));
+    let drain = "/runners/autogit-runner-linux-amd64-0/drain";
+    stage.post(drain, Some(TOKEN), "").await.is_problem(503, "starting");
+}

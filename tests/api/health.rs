@@ -47,7 +47,6 @@ async fn before_the_first_look_there_is_health_and_nothing_else() {
         answer.is_problem(503, "starting");
         assert_eq!(answer.header("retry-after"), "1");
     }
-    stage.post("/reconcile", Some("x"), "").await.is_problem(503, "starting");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, Trend, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -59,6 +59,8 @@ pub(crate) struct Stage {
     pub(crate) history: History,
     pub(crate) trend: Trend,
     pub(crate) drains: Drains,
+    pub(crate) metrics: Metrics,
+    pub(crate) in_force: watch::Sender<InForce>,
     pub(crate) clock: Clock,
     pub(crate) router: Router,
 }
@@ -66,19 +68,27 @@ pub(crate) struct Stage {
 impl Stage {
     /// Before the first look.
     pub(crate) fn empty() -> Self {
+        Self::before_a_look(Scene::new())
+    }
+
+    /// Before the first look, with that scene's spec.
+    pub(crate) fn before_a_look(scene: Scene) -> Self {
         let views = watch::Sender::new(None);
+        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec) });
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
-        let (history, drains) = (History::new(NOW), Drains::default());
+        let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
         let trend = Trend::default();
         let window = Window {
             views: views.subscribe(),
             history: history.clone(),
             trend: trend.clone(),
             drains: drains.clone(),
+            metrics: metrics.clone(),
+            in_force: in_force.subscribe(),
         };
         let router = Api::new(window, send, clock.clone()).router();
-        Self { views, wakes, history, trend, drains, clock, router }
+        Self { views, wakes, history, trend, drains, metrics, in_force, clock, router }
     }
 
     /// After the look at that scene.
@@ -95,9 +105,10 @@ impl Stage {
 
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
-        let view = Arc::new(scene.view());
+        let view = scene.view();
+        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec) });
         self.trend.add(&view);
-        self.views.send_replace(Some(view));
+        self.views.send_replace(Some(Arc::new(view)));
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -81,6 +81,10 @@ const fn post(
 
 const ACCEPTED: Answer = answer(202, "Done at the next tick", (JSON, of::<AcceptedOutput>));
 
+const TOKEN: Parameter = parameter("X-Gitlab-Token", "header", "The secret, where it is a token");
+const SIGNED: Parameter =
+    parameter("webhook-signature", "header", "The signature, where the secret is a key");
+
 /// Everything, in order of use.
 pub(super) const OPERATIONS: &[Operation] = &[
     get(
@@ -162,6 +166,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[answer(200, "Server-sent events, without end", ("text/event-stream", text))],
     ),
     get(
+        "/metrics",
+        "metrics",
+        "Counters, gauges and histograms",
+        &[],
+        &[answer(200, "For Prometheus", ("application/openmetrics-text", text))],
+    ),
+    get(
         "/openapi.json",
         "openapi",
         "This description",
@@ -180,4 +191,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[RUNNER],
         &[ACCEPTED],
     ),
+    Operation {
+        needs_token: false,
+        body: Some((JSON, of::<serde_json::Map<String, serde_json::Value>>)),
+        ..post(
+            "/webhook/gitlab",
+            "webhook",
+            "Where GitLab tells of jobs, pipelines and pushes; authentic by its own headers",
+            &[TOKEN, SIGNED],
+            &[Answer { status: 204, what: "Authentic", content: None }],
+        )
+    },
 ];
