@@ -39,7 +39,8 @@ async fn with_the_token_an_operator_wakes_reloads_and_drains() {
     sign_in(&browser, TOKEN).await;
     browser.says("#toast", "AutoGit looks now").await;
     assert_eq!(stage.wakes.recv().await, Some(Wake::Reconcile));
-    let shown = serde_json::json!(["Look now", "Reload spec", "Forget token"]);
+    browser.until("!document.querySelector('#reconcile').hidden").await;
+    let shown = serde_json::json!(["Reconcile now", "Reload spec", "Forget token"]);
     assert_eq!(browser.value(SHOWN).await, shown);
     browser.value("document.querySelector('#reload').click()").await;
     assert_eq!(stage.wakes.recv().await, Some(Wake::Reload));
@@ -48,6 +49,7 @@ async fn with_the_token_an_operator_wakes_reloads_and_drains() {
     browser.says("#runner", "kept warm").await;
     browser.value("document.querySelector('#drain').click()").await;
     assert_eq!(stage.wakes.recv().await, Some(Wake::Reconcile));
+    browser.says("#drain-said", "It finishes what it has and exits.").await;
     let asked: Vec<String> = stage.drains.asked().iter().map(ToString::to_string).collect();
     assert_eq!(asked, ["autogit-runner-docs-amd64-0"]);
     browser.is_clean(&stage.url()).await;

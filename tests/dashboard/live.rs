@@ -59,6 +59,7 @@ async fn a_restart_behind_the_open_page_is_said_and_then_caught_up_with() {
     stage.show(linux(Doing::Busy(41, 9)).job(43, "team/app", &["docker"], 1).view());
     browser.says("#activity li", "start autogit-runner-linux-amd64-1 on local").await;
     browser.says("#activity", "AutoGit restarted").await;
+    browser.says("#activity", "start 2 × linux").await;
     assert_eq!(browser.value("window.kept").await, "the same page");
 }
 
@@ -77,5 +78,5 @@ async fn a_screen_reader_hears_of_a_turn_and_not_of_each_number() {
     assert_eq!(announced, "1 job waits");
     let regions = "[...document.querySelectorAll('[aria-live], [role=status], [role=alert]')]";
     let regions = browser.value(&format!("{regions}.map((region) => region.id)")).await;
-    assert_eq!(regions, serde_json::json!(["announce", "toast", "sign-in-fault"]));
+    assert_eq!(regions, serde_json::json!(["announce", "toast", "drain-said", "sign-in-fault"]));
 }

@@ -28,25 +28,22 @@ function fill(element, key, make) {
   element.replaceChildren(...make());
 }
 
-/** Makes the children of `parent` those of `items`; elements of known keys stay and are moved. */
+/** Makes the children of `parent` those of `items`; elements of known keys stay, and keep their focus. */
 function list(parent, items, keyOf, make, update) {
   const known = (parent.known ??= new Map());
-  const used = new Set();
+  const wanted = new Map(items.map((item) => [keyOf(item), item]));
+  for (const [key, element] of known) {
+    if (wanted.has(key)) continue;
+    element.remove();
+    known.delete(key);
+  }
   let place = parent.firstElementChild;
-  for (const item of items) {
-    const key = keyOf(item);
-    if (used.has(key)) continue;
-    used.add(key);
+  for (const [key, item] of wanted) {
     let element = known.get(key);
     if (!element) known.set(key, (element = make(item)));
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
     update?.(element, item);
-  }
-  for (const [key, element] of known) {
-    if (used.has(key)) continue;
-    element.remove();
-    known.delete(key);
   }
 }
 

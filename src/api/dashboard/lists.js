@@ -14,9 +14,10 @@ function drawMore(place, name, total, drawn, step = LIST_STEP) {
     place.append(h("span"), h("button", { type: "button", onclick: () => {
       state.shown.set(name, Math.min(LIST_MAX, (state.shown.get(name) ?? step) + LIST_MORE));
       draw();
-    } }, "Show more"));
+    } }));
   }
-  say(place.firstChild, drawn ? `and ${left.toLocaleString("en")} more` : plural(left, "job"));
+  say(place.firstChild, drawn ? `and ${left.toLocaleString("en")} more` : "");
+  say(place.lastChild, drawn ? "Show more" : "Show");
   show(place.lastChild, drawn < LIST_MAX);
 }
 
@@ -31,12 +32,10 @@ function drawPools() {
   const all = [...declared, ...removed];
   const held = new Map();
   for (const group of [...heldJobs(state.queue).values()].flat()) held.set(group.pool, (held.get(group.pool) ?? 0) + group.jobs.length);
-  let room = CELLS_OF_ALL;
+  const most = Math.min(CELLS_MAX, Math.floor(CELLS_OF_ALL / Math.min(POOLS_MAX, all.length)));
   const items = all.slice(0, POOLS_MAX).map((item) => {
     const runners = (byPool.get(item.name) ?? []).sort((one, other) => one.arch.localeCompare(other.arch) || one.slot - other.slot);
-    const cells = runners.slice(0, Math.min(CELLS_MAX, room));
-    room -= cells.length;
-    return { ...item, runners, cells, held: held.get(item.name) ?? 0 };
+    return { ...item, runners, cells: runners.slice(0, most), held: held.get(item.name) ?? 0 };
   });
   list($("pools"), items, (item) => item.name, makePool, updatePool);
   show($("pools-empty"), !all.length);
@@ -157,6 +156,7 @@ function updateGroup(element, group) {
   fill(why, words, () => prose(words));
   const drawn = capped(group.key, group.jobs, group.step);
   list(rows, drawn, (job) => job.id, makeJob);
+  element.classList.toggle("folded", !drawn.length);
   drawMore(more, group.key, group.jobs.length, drawn.length, group.step);
 }
 
@@ -174,7 +174,7 @@ function drawRunning() {
   const drawn = capped("running", all);
   show($("running-empty"), !all.length);
   say($("running-count"), all.length ? `${plural(all.length, "job")}, longest first` : "");
-  list($("running"), drawn, (runner) => `${runner.name} ${runner.job.id} ${runner.job.url}`, makeRunning);
+  list($("running"), drawn, ({ name, job, since }) => `${name} ${job.id} ${job.url} ${since}`, makeRunning);
   drawMore($("running-more"), "running", all.length, drawn.length);
 }
 
@@ -253,6 +253,6 @@ function drawSpec() {
     h("dt", {}, "File"), h("dd", { class: "mono" }, foreign(spec.source)),
     h("dt", {}, "Version"), h("dd", {}, h("code", {}, spec.hash), " in force for ", ticking(spec.loaded_at)),
     h("dt", {}, "Instance"), h("dd", {}, instance),
-    h("dt", {}, "Since then"), h("dd", {}, spec.valid ? "no change is refused" : h("span", { class: "error" }, "a change is refused, see the top of this page")),
+    h("dt", {}, "File now"), h("dd", {}, spec.valid ? "passes" : h("span", { class: "error" }, "refused, see the top of this page")),
   ]);
 }

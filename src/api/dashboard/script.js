@@ -10,8 +10,10 @@
 // lists are capped and say how many more there are.
 
 const BEAT_MS = 5_000; // between two heartbeats
+const HIDDEN_BEAT_MS = 60_000; // while nobody looks: for the title
 const PATIENCE_MS = 8_000; // for one answer
-const PAUSE_MS = 500; // between two readings, at least; ten times as long as the last one took
+const PAUSE_MS = 500; // between two readings, at least; four times as long as the last one took
+const PAUSE_MAX_MS = 10_000;
 const EVENTS_KEPT = 400; // entries of the activity
 const CELLS_MAX = 160; // runners of one pool that get a cell
 const CELLS_OF_ALL = 800;
@@ -83,7 +85,7 @@ async function read() {
     state.lostAt ??= Date.now();
   }
   reading = false;
-  readAfter = performance.now() + Math.max(PAUSE_MS, 10 * (performance.now() - begin));
+  readAfter = performance.now() + Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MS, 4 * (performance.now() - begin)));
   draw();
   if (readAgain) soon();
 }
@@ -92,7 +94,7 @@ let timer = null;
 
 /** Reads as soon as the last reading is long enough ago. */
 function soon() {
-  if (timer !== null || document.hidden) return;
+  if (timer !== null) return;
   const wait = Math.max(0, readAfter - performance.now());
   timer = setTimeout(() => ((timer = null), read()), wait);
 }
@@ -104,11 +106,7 @@ function follow() {
   stream = new EventSource("events");
   stream.addEventListener("open", soon);
   stream.addEventListener("look", soon);
-  stream.addEventListener("reset", () => {
-    const at = Date.now() + state.offset;
-    if (state.activity.length) enter({ key: `gap-${at}`, at, mark: "·", kind: "gap", words: ["AutoGit restarted, or events are missing here"] });
-    soon();
-  });
+  stream.addEventListener("reset", missing);
   for (const kind of ["decision", "failure", "source", "spec"]) {
     stream.addEventListener(kind, (message) => happened(kind, message));
   }
@@ -116,7 +114,7 @@ function follow() {
   // A stream that ended comes back by itself; one that was refused does not.
   stream.addEventListener("error", () => {
     soon();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, BEAT_MS);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || follow(), BEAT_MS);
   });
 }
 
@@ -125,6 +123,7 @@ function follow() {
 function happened(kind, message) {
   const [epoch, number] = message.lastEventId.split("-");
   if (epoch === state.newest[0] && Number(number) <= state.newest[1]) return;
+  if (epoch !== state.newest[0] && state.newest[0]) missing();
   state.newest = [epoch, Number(number)];
   const event = JSON.parse(message.data);
   const at = instant(event.at);
@@ -147,6 +146,13 @@ function happened(kind, message) {
 function decided({ action, runner, pool, arch, host, rule, why }) {
   const subject = runner ?? (pool ? `${pool}/${arch}` : (host ?? ""));
   return { action, subject, pool, host: subject === host ? null : host, rule, why };
+}
+
+/** Events are missing, or come from another process from now on. */
+function missing() {
+  state.newest = ["", 0];
+  if (state.activity.length) enter({ key: `gap-${now()}`, at: now(), mark: "·", kind: "gap", words: ["AutoGit restarted, or events are missing here"] });
+  soon();
 }
 
 function enter(entry) {
@@ -175,11 +181,11 @@ function wordsOf(entry) {
 
 let drawing = false;
 
-/** Draws at the next frame, however often it is asked to until then. */
+/** Draws at the next frame, however often it is asked to until then. A hidden page has no frames, but a title. */
 function draw() {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => {
+  (document.hidden ? setTimeout : requestAnimationFrame)(() => {
     drawing = false;
     drawLink();
     drawHealth();
@@ -220,6 +226,7 @@ function troubles() {
     const at = state.lostAt + state.offset;
     add("off", "Not connected to AutoGit", ` since ${clock(at)}, for `, ticking(at), status ? "; this is what was last seen" : "");
   }
+  if (health?.status === "starting" && status) add("off", "AutoGit has just started", "; this is what was seen before");
   if (health?.status === "stuck") {
     const looked = instant(health.now) - 1000 * (health.last_look_secs ?? 0);
     add("ill", "AutoGit no longer looks", "; its last look was ", ticking(looked, { after: " ago" }), ", restart it");
@@ -352,12 +359,21 @@ function drawFigures() {
 // ── One runner, and what an operator may do ────────────────────────────────────────────────────────
 
 const TOKEN = "autogit-token";
-const token = () => sessionStorage.getItem(TOKEN);
+
+function token() {
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    return null; // this browser keeps nothing
+  }
+}
+
 let cameFrom = null;
 
 function openRunner(name, from) {
   state.selected = name;
   cameFrom = from;
+  say($("drain-said"), "");
   drawRunner();
   drawActions();
   $("runner").showModal();
@@ -399,15 +415,12 @@ function toast(text) {
 }
 
 /** Asks AutoGit to act; what is wrong with that, or nothing. */
-async function act(path, done) {
+async function act(path) {
   try {
     const headers = { authorization: `Bearer ${token()}` };
     const response = await fetch(path, { method: "POST", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (response.ok) {
-      toast(done);
-      soon();
-      return null;
-    }
+    soon();
+    if (response.ok) return null;
     const problem = await response.json();
     if ([401, 403].includes(response.status)) sessionStorage.removeItem(TOKEN);
     return problem.hint && response.status !== 401 ? `${problem.detail}; ${problem.hint}` : problem.detail;
@@ -418,9 +431,8 @@ async function act(path, done) {
   }
 }
 
-async function press(path, done) {
-  const wrong = await act(path, done);
-  if (wrong) toast(wrong);
+async function press(path, done, tell = toast) {
+  tell((await act(path)) ?? done);
 }
 
 $("operate").addEventListener("click", () => {
@@ -435,7 +447,7 @@ $("sign-in-form").addEventListener("submit", async (event) => {
   } catch {
     return say($("sign-in-fault"), "this browser keeps nothing for the tab");
   }
-  const wrong = await act("reconcile", "The token is right. AutoGit looks now.");
+  const wrong = await act("reconcile");
   if (wrong) {
     sessionStorage.removeItem(TOKEN);
     say($("sign-in-fault"), wrong);
@@ -443,7 +455,8 @@ $("sign-in-form").addEventListener("submit", async (event) => {
   } else {
     $("token").value = "";
     $("sign-in").close();
-    $("reconcile").focus();
+    draw();
+    toast("The token is right. AutoGit looks now.");
   }
 });
 $("sign-in-close").addEventListener("click", () => $("sign-in").close());
@@ -454,7 +467,7 @@ $("forget").addEventListener("click", () => {
   drawActions();
   $("operate").focus();
 });
-$("drain").addEventListener("click", () => press(`runners/${encodeURIComponent(state.selected)}/drain`, `${state.selected} finishes what it has and exits.`));
+$("drain").addEventListener("click", () => press(`runners/${encodeURIComponent(state.selected)}/drain`, "It finishes what it has and exits.", (text) => say($("drain-said"), text)));
 $("runner-close").addEventListener("click", () => $("runner").close());
 $("runner").addEventListener("close", () => {
   state.selected = null;
@@ -465,9 +478,14 @@ $("hour-table").addEventListener("toggle", drawTable);
 
 // ── Going ──────────────────────────────────────────────────────────────────────────────────────────
 
-document.addEventListener("visibilitychange", () => document.hidden || soon());
+// A browser opens six connections to one server: pages that nobody looks at give theirs back.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stream.close();
+  else follow(), soon();
+});
 addEventListener("online", soon);
-setInterval(soon, BEAT_MS);
+setInterval(() => document.hidden || soon(), BEAT_MS);
+setInterval(soon, HIDDEN_BEAT_MS);
 setInterval(() => document.hidden || tickAll(), 1_000);
 follow();
 read();
