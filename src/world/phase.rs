@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World};
-use crate::spec::HostName;
+use crate::spec::{HostName, PoolName};
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
 const PICK_UP_MAX: SignedDuration = SignedDuration::from_secs(120);
@@ -100,6 +100,7 @@ struct Work {
 /// All runners with their phases, by host and name.
 pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
     let managers = Managers::of(world);
+    let timeouts = timeouts(world);
     let mut views = Vec::new();
     for (name, host) in &world.hosts {
         let seen = host.state.known().is_some();
@@ -107,11 +108,21 @@ pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
         let working = working(state);
         for runner in &state.runners {
             let on_engine = working.get(&runner.system_id).copied();
-            let phase = phase(world, &managers, runner, on_engine);
+            let timeout = timeouts.get(&runner.variant.pool).copied();
+            let phase = phase(world, &managers, runner, on_engine, timeout);
             views.push(RunnerView { host: name, runner, phase, seen });
         }
     }
     views
+}
+
+/// How long a runner of each pool may take to make contact.
+fn timeouts(world: &World) -> BTreeMap<&PoolName, SignedDuration> {
+    let timeouts = world.spec.pools.iter().map(|pool| {
+        let timeout = SignedDuration::try_from(pool.startup_timeout);
+        (&pool.name, timeout.unwrap_or(SignedDuration::MAX))
+    });
+    timeouts.collect()
 }
 
 /// The runners that have a live job container.
@@ -129,6 +140,7 @@ fn phase(
     managers: &Managers<'_>,
     runner: &Runner,
     on_engine: Option<Work>,
+    timeout: Option<SignedDuration>,
 ) -> Phase {
     let started_at = match runner.state {
         ContainerState::Created => return Phase::Created,
@@ -142,17 +154,15 @@ fn phase(
     let seen = on_engine.or_else(|| contact.work());
     // GitLab may say that it works before an engine or GitLab can say at what.
     let work = seen.map(|work| Work { job: work.job.or(told.and_then(|told| told.job)) }).or(told);
-    if let Some(&since) = world.memory.draining.get(&runner.id) {
+    // What was asked of a process says nothing of the next one, which a person started.
+    let asked = world.memory.draining.get(&runner.id);
+    if let Some(&since) = asked.filter(|at| started_at.duration_since(**at) <= CLOCK_ERROR) {
         return Phase::Draining { since, busy: work.is_some() };
     }
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let timeout = world.spec.pool(&runner.variant.pool).map(|pool| pool.startup_timeout);
-    let running_for = world.now.duration_since(started_at);
-    let late = timeout.is_some_and(|timeout| {
-        running_for > SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX)
-    });
+    let late = timeout.is_some_and(|timeout| world.now.duration_since(started_at) > timeout);
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(runner, started_at) },
         Contact::None if late => Phase::Failed { since: started_at },
