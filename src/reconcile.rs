@@ -26,6 +26,7 @@ use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Plan, plan};
+use crate::source::Written;
 use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
@@ -55,6 +56,8 @@ pub struct Controller {
 pub struct InForce {
     /// The spec.
     pub spec: Arc<Spec>,
+    /// How it was written; none where it comes from no file.
+    pub written: Option<Arc<Written>>,
 }
 
 /// What others may see of the loop and ask of it: none of it makes the loop wait.
@@ -115,7 +118,7 @@ impl Controller {
             trend: Trend::default(),
             drains: Drains::default(),
             metrics: Metrics::default(),
-            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec) }),
+            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec), written: None }),
             ports,
             clock,
             info,
@@ -170,8 +173,13 @@ impl Controller {
             self.memory.backoffs.clear();
             self.images = images::Images::default();
         }
-        self.in_force.send_replace(InForce { spec: Arc::clone(&info.spec) });
+        self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));
         self.info = info;
+    }
+
+    /// Takes up how the spec in force was written.
+    pub fn note_written(&self, written: &Arc<Written>) {
+        self.in_force.send_modify(|in_force| in_force.written = Some(Arc::clone(written)));
     }
 
     /// Observes and plans; changes nothing.

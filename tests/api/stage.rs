@@ -74,7 +74,7 @@ impl Stage {
     /// Before the first look, with that scene's spec.
     pub(crate) fn before_a_look(scene: Scene) -> Self {
         let views = watch::Sender::new(None);
-        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec) });
+        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec), written: None });
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
@@ -106,7 +106,7 @@ impl Stage {
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
         let view = scene.view();
-        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec) });
+        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written: None });
         self.trend.add(&view);
         self.views.send_replace(Some(Arc::new(view)));
     }

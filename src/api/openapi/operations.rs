@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator};
 
 use super::{of, text};
-use crate::api::{AcceptedOutput, HealthOutput};
+use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput};
 use crate::view::{
     ExplainJobOutput, ExplainRunnerOutput, PlanOutput, QueueOutput, RunnerOutput, StatusOutput,
     TrendOutput,
@@ -191,6 +191,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[RUNNER],
         &[ACCEPTED],
     ),
+    Operation {
+        body: Some(("application/yaml", text)),
+        ..post(
+            "/plan",
+            "previewPlan",
+            "The plan that a candidate spec would lead to; `api.plan_token` suffices",
+            &[],
+            &[answer(200, "What it would lead to", (JSON, of::<PreviewOutput>))],
+        )
+    },
     Operation {
         needs_token: false,
         body: Some((JSON, of::<serde_json::Map<String, serde_json::Value>>)),
