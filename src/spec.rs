@@ -2,6 +2,7 @@
 //! a spec or all of its faults out. No file is read here; credential files are only named.
 
 mod across;
+mod bounds;
 mod build;
 mod context;
 mod defaults;
@@ -27,7 +28,7 @@ mod variables;
 pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};
 pub use names::{Arch, HostName, InstanceName, PoolName};
-pub use parse::Parsed;
+pub use parse::{Parsed, Templated};
 pub use schema::schema_json;
 pub use variables::Missing;
 

@@ -120,6 +120,7 @@ impl Daemon {
     ) -> Result<Self, String> {
         let ports = connect(source.loaded())?;
         let controller = Controller::new(ports, clock.clone(), spec_info(&source));
+        controller.note_written(&source.loaded().written);
         let mut daemon = Self {
             controller,
             source,
@@ -265,6 +266,7 @@ impl Daemon {
             }
         }
         self.controller.adopt(spec_info(&self.source));
+        self.controller.note_written(&self.source.loaded().written);
     }
 
     /// One watcher per engine; events only wake.
