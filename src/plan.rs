@@ -7,6 +7,7 @@ mod changed;
 mod decision;
 mod demand;
 mod draft;
+mod dropped;
 mod facts;
 mod failed;
 mod held;
@@ -19,6 +20,7 @@ mod room;
 mod rule;
 mod surplus;
 mod sweep;
+mod wanted;
 mod warm;
 
 pub use decision::{Action, Decision, LostJob, RecordReason};
@@ -26,9 +28,9 @@ pub use facts::Facts;
 pub use held::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
 pub use rule::Rule;
 
-pub(crate) use changed::is_changed;
 pub(crate) use facts::brief;
 pub(crate) use room::{Cost, host_rooms};
+pub(crate) use wanted::is_changed;
 
 use crate::world::World;
 use draft::Draft;
@@ -38,7 +40,7 @@ use draft::Draft;
 pub struct Plan {
     /// What is done, in the order of the passes.
     pub decisions: Vec<Decision>,
-    /// Every pending job that does not get a runner now, oldest first.
+    /// Every pending job that does not get a runner now, in the order of serving.
     pub held_jobs: Vec<HeldJob>,
     /// Every runner that stays as it is, by host and name.
     pub held_runners: Vec<HeldRunner>,

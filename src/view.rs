@@ -1,8 +1,9 @@
-//! What was last seen, planned and done: all that commands and (later) the API print.
+//! What was last seen, planned and done: all that commands and the API print.
 //!
 //! The `…Output` structs are the public JSON: fields are added, never renamed, and durations are
 //! words such as `2m13s`.
 
+mod events;
 mod explain;
 mod plan;
 mod queue;
@@ -11,6 +12,7 @@ mod source;
 mod status;
 pub(crate) mod words;
 
+pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
 pub use explain::{
     ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
     HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
@@ -23,6 +25,7 @@ pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
 
+pub(crate) use plan::decision as decision_output;
 pub(crate) use runners::since;
 
 use std::sync::Arc;

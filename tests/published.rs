@@ -21,12 +21,13 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `autogit.yaml` and all that is in `examples/` itself.
+/// `autogit.yaml`, all that is in `examples/` itself, and the spec of the example for compose.
 fn specs() -> Vec<PathBuf> {
     let listed = std::fs::read_dir(root().join("examples")).unwrap();
     let examples = listed.map(|entry| entry.unwrap().path());
     let yaml = examples.filter(|path| path.extension().is_some_and(|suffix| suffix == "yaml"));
-    let mut specs: Vec<PathBuf> = yaml.chain([root().join("autogit.yaml")]).collect();
+    let others = ["autogit.yaml", "examples/compose/config/autogit.yaml"];
+    let mut specs: Vec<PathBuf> = yaml.chain(others.map(|path| root().join(path))).collect();
     specs.sort();
     specs
 }

@@ -9,6 +9,7 @@ mod create;
 mod graphql;
 mod job;
 mod limit;
+mod lost;
 mod managers;
 mod mark;
 mod probe;
@@ -103,6 +104,7 @@ pub struct HttpGitlab {
     projects: Shared<queue::Projects>,
     refs: Shared<refs::Facts>,
     jobs: Shared<job::Whereabouts>,
+    cancelled: Shared<lost::Cancelled>,
     records: Shared<records::Known>,
 }
 
@@ -118,13 +120,9 @@ impl HttpGitlab {
             projects: Shared::default(),
             refs: Shared::default(),
             jobs: Shared::default(),
+            cancelled: Shared::default(),
             records: Shared::default(),
         }
-    }
-
-    /// Requests sent so far, by endpoint and status; status 0: no answer.
-    pub fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
-        self.wire.requests_by()
     }
 }
 
@@ -191,8 +189,16 @@ impl Gitlab for HttpGitlab {
         self.find_job(id).await
     }
 
+    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
+        self.queue_again(id).await
+    }
+
     fn requests(&self) -> u64 {
         self.wire.requests()
+    }
+
+    fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
+        self.wire.requests_by()
     }
 
     fn url(&self) -> &str {

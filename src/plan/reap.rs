@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
-use crate::spec::Cache;
+use crate::spec::{Cache, LostJobs};
 use crate::world::{ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World};
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
@@ -18,11 +18,13 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
                 let oom_killed =
                     matches!(view.runner.state, ContainerState::Exited { oom_killed: true, .. });
                 let ago = world.now.duration_since(at);
+                let pool = world.spec.pool(&view.runner.variant.pool);
+                let retry = pool.is_some_and(|pool| pool.lost_jobs == LostJobs::Retry);
                 let left = jobs.get(&view.runner.system_id).map(Vec::as_slice).unwrap_or_default();
                 (
                     Rule::ReapExited,
                     Facts::Exited { code, ago, oom_killed },
-                    lost_job(view.runner, code, left),
+                    lost_job(view.runner, code, left, retry),
                 )
             }
             Phase::Starting { .. }
@@ -62,14 +64,14 @@ fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
 
 /// The job that a runner left unfinished: its containers tell, else its log, where it did not
 /// end by itself (some ways for a job to end leave no line).
-fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer]) -> Option<LostJob> {
+fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer], retry: bool) -> Option<LostJob> {
     let by_container = left.iter().find_map(|container| {
-        container.job.map(|id| LostJob { id, url: container.job_url.clone() })
+        container.job.map(|id| LostJob { id, url: container.job_url.clone(), retry })
     });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
         let (id, received) = log.received?;
-        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None })
+        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None, retry })
     };
     by_container.or_else(by_log)
 }

@@ -42,10 +42,11 @@ impl Journal {
         }
     }
 
-    /// Says what was done, and what could not be.
-    pub(super) fn say_outcomes(&mut self, outcomes: &[Outcome]) {
-        let mut failing = BTreeMap::new();
-        for Outcome { decision, result } in outcomes {
+    /// Says what was done, and what could not be; hands back the failures that are news.
+    pub(super) fn say_outcomes<'o>(&mut self, outcomes: &'o [Outcome]) -> Vec<&'o Outcome> {
+        let (mut failing, mut news) = (BTreeMap::new(), Vec::new());
+        for outcome in outcomes {
+            let Outcome { decision, result } = outcome;
             let subject = subject(decision);
             match result {
                 Ok(Effect::Skipped(why)) => {
@@ -58,12 +59,14 @@ impl Journal {
                     let words = error.to_string();
                     if self.failing.get(&subject) != Some(&words) {
                         say_failed(decision, &subject, error);
+                        news.push(outcome);
                     }
                     failing.insert(subject, words);
                 }
             }
         }
         self.failing = failing;
+        news
     }
 }
 

@@ -131,12 +131,13 @@ impl View {
             tags: job.tags.iter().cloned().collect(),
             waiting: words::since(self.world.now, job.queued_at),
             reason: held.hold.as_str(),
-            why: held.hold.to_string(),
+            why: held.to_string(),
         }
     }
 }
 
-fn decision(decision: &Decision) -> DecisionOutput {
+/// One decision as JSON.
+pub(crate) fn decision(decision: &Decision) -> DecisionOutput {
     let Decision { action, rule, facts } = decision;
     let variant = action.variant();
     DecisionOutput {

@@ -46,14 +46,26 @@ type Reading = Result<Timestamp, (Timestamp, String)>;
 impl View {
     /// All sources by name. A host that is called `gitlab` stands as `host gitlab`.
     pub fn sources(&self) -> BTreeMap<String, SourceOutput> {
-        let mut sources = BTreeMap::new();
-        sources.insert(GITLAB.to_owned(), self.output(self.gitlab(), Some(self.requests)));
-        for (name, host) in &self.world.hosts {
+        let outputs = self.readings().map(|(name, reading)| {
+            let requests = (name == GITLAB).then_some(self.requests);
+            (name, self.output(reading, requests))
+        });
+        outputs.collect()
+    }
+
+    fn readings(&self) -> impl Iterator<Item = (String, Reading)> {
+        let hosts = self.world.hosts.iter().map(|(name, host)| {
             let name = name.as_str();
             let name = if name == GITLAB { format!("host {name}") } else { name.to_owned() };
-            sources.insert(name, self.output(reading(&host.state, ""), None));
-        }
-        sources
+            (name, reading(&host.state, ""))
+        });
+        std::iter::once((GITLAB.to_owned(), self.gitlab())).chain(hosts)
+    }
+
+    /// When each source was read, or since when it cannot be.
+    pub(crate) fn source_times(&self) -> BTreeMap<String, Timestamp> {
+        let time = |reading: Reading| reading.unwrap_or_else(|(since, _)| since);
+        self.readings().map(|(name, reading)| (name, time(reading))).collect()
     }
 
     /// The names of the sources that could not be read.

@@ -207,6 +207,10 @@ impl View {
     }
 
     /// The declared hosts, by name.
+    pub(crate) fn host_outputs(&self) -> BTreeMap<String, HostOutput> {
+        self.hosts(&phases(&self.world))
+    }
+
     fn hosts(&self, runners: &[RunnerView<'_>]) -> BTreeMap<String, HostOutput> {
         let rooms = host_rooms(&self.world);
         let mut hosts = BTreeMap::new();
