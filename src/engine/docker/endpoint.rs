@@ -78,6 +78,14 @@ impl Endpoint {
         }
     }
 
+    /// The socket on the engine's own machine, where the address names it.
+    pub(super) fn path_there(&self) -> Option<&Path> {
+        match self {
+            Self::Ssh(_, destination) => destination.socket(),
+            Self::Unix(_) | Self::FirstOf(_) | Self::Http(_) | Self::Tls(..) => None,
+        }
+    }
+
     /// A client; no connection is made yet, but a socket has to exist.
     pub(super) fn open(&self) -> Result<Docker, Error> {
         let docker = match self {

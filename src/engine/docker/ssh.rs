@@ -44,6 +44,7 @@ const WORDS_MAX: usize = 4096;
 pub(super) struct Destination {
     program: PathBuf,
     words: Vec<String>,
+    socket: Option<PathBuf>,
     logins: Arc<Semaphore>,
 }
 
@@ -65,10 +66,17 @@ impl Destination {
         words.extend(port.into_iter().flat_map(|port| ["-p".to_owned(), port]));
         words.extend(["--".to_owned(), host.to_owned(), "docker".to_owned()]);
         let socket = Some(uri.path()).filter(|path| !path.trim_matches('/').is_empty());
-        words.extend(socket.map(|path| format!("--host={}", quoted(&format!("unix://{path}")))));
+        words.extend(
+            socket.iter().map(|path| format!("--host={}", quoted(&format!("unix://{path}")))),
+        );
         words.extend(["system".to_owned(), "dial-stdio".to_owned()]);
-        let program = program.to_owned();
-        Some(Self { program, words, logins: Arc::new(Semaphore::new(LOGINS_MAX)) })
+        let (program, socket) = (program.to_owned(), socket.map(PathBuf::from));
+        Some(Self { program, words, socket, logins: Arc::new(Semaphore::new(LOGINS_MAX)) })
+    }
+
+    /// The engine's socket there, where the address names it.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// A connection to the engine there.
