@@ -14,7 +14,6 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/docker.rs"]
 mod bench;
-#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/image.rs"]
 mod image;
 
@@ -28,9 +27,13 @@ mod life;
 mod own_engine;
 #[path = "hosts/require.rs"]
 mod require;
+#[path = "hosts/restart.rs"]
+mod restart;
 #[path = "hosts/ssh.rs"]
 mod ssh;
 #[path = "hosts/sshd.rs"]
 mod sshd;
+#[path = "hosts/stage.rs"]
+mod stage;
 #[path = "hosts/tls.rs"]
 mod tls;

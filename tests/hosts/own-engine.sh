@@ -6,6 +6,7 @@
 # end of it, also by the death of who gives them, is the end of the engine.
 folder=$1 pool=$2 name=$(basename "$1")
 shift 2
+exec 2>>"$folder/log"
 
 # What every engine would share with the machine's own: the file of its id, its shims' sockets.
 for private in "$folder/private" /etc/docker /run/containerd; do
@@ -27,6 +28,7 @@ engine() {
         --default-address-pool "base=$pool.0/24,size=27" "$@" >>"$folder/log" 2>&1
 }
 
+echo ready >>"$folder/obeyed"
 while read -r order; do
     case $order in
     start)
@@ -34,6 +36,10 @@ while read -r order; do
         ;;
     stop)
         kill "$(cat "$folder/private/pid")"
+        wait
+        ;;
+    crash)
+        kill -9 -1
         wait
         ;;
     esac

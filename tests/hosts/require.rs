@@ -25,10 +25,15 @@ pub(crate) fn has(what: &str, programs: &[&str]) -> bool {
         None if !is_root() => "it needs root".to_owned(),
         None => return true,
     };
+    lacks(what, &problem);
+    false
+}
+
+/// Notes why a test is skipped, or fails it where that may not be.
+pub(crate) fn lacks(what: &str, problem: &str) {
     let required = std::env::var_os(format!("AUTOGIT_REQUIRE_{what}"));
     assert!(required.as_deref() != Some(OsStr::new("1")), "{what} is required: {problem}");
-    note_skipped(&problem);
-    false
+    note_skipped(problem);
 }
 
 /// The program's path; administrators' folders are not on everyone's `PATH`.
