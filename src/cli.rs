@@ -1,20 +1,142 @@
-//! The commands: arguments, rendering, exit codes. One file per command. Rendering is pure: a
-//! [`View`](crate::view::View) in, text out; nothing here acts on GitLab or Docker.
+//! The commands: arguments, rendering, exit codes. Rendering is pure: a
+//! [`View`](crate::view::View) in, text out; nothing here acts on GitLab or Docker but by starting
+//! the loop.
 
+mod arguments;
+mod check;
 mod explain;
+mod failure;
 mod live;
+mod logging;
+mod look;
 mod plan;
 mod queue;
+mod run;
 mod runners;
+mod sandbox;
+mod shell;
 mod sources;
 mod status;
 mod style;
 mod table;
 
+use std::ffi::OsString;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::engine::Engine;
+use crate::gitlab::Gitlab;
+use crate::observe::Ports;
+use crate::source::Loaded;
+use crate::spec::{HostName, HostSpec};
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+pub use check::{CheckOutput, FaultOutput};
 pub use explain::render_explain;
 pub use live::{SandboxStats, render_changes, render_live};
 pub use plan::{render_plan, render_plan_markdown};
 pub use queue::render_queue;
 pub use runners::render_runners;
+pub use shell::Shell;
 pub use status::render_status;
 pub use style::{Paint, RenderOptions};
+
+/// The ways to the outside, which main alone names. Errors: in words for the operator.
+#[derive(Clone, Copy)]
+pub struct Adapters {
+    /// The GitLab of a spec.
+    pub gitlab: fn(&Loaded, &Shell) -> Connected<dyn Gitlab>,
+    /// The engine of a host.
+    pub engine: fn(&HostSpec, &Shell) -> Connected<dyn Engine>,
+    /// This machine's address as containers of its engine see it.
+    pub gateway: fn(&Shell) -> GatewayAnswer,
+}
+
+impl Adapters {
+    /// The ports that a spec asks for. Nothing is sent yet.
+    fn connect(self, loaded: &Loaded, shell: &Shell) -> Result<Ports, String> {
+        let connect = |(name, host): (&HostName, &HostSpec)| -> Result<_, String> {
+            let engine =
+                (self.engine)(host, shell).map_err(|error| format!("host `{name}`: {error}"));
+            Ok((name.clone(), engine?))
+        };
+        Ok(Ports {
+            gitlab: (self.gitlab)(loaded, shell)?,
+            engines: loaded.spec.hosts.iter().map(connect).collect::<Result<_, String>>()?,
+            ca: authority(loaded),
+        })
+    }
+}
+
+/// The authority that signed GitLab's certificate, for the runners.
+fn authority(loaded: &Loaded) -> Option<String> {
+    loaded.ca.as_deref().map(|pem| String::from_utf8_lossy(pem).into_owned())
+}
+
+/// A port, or in words why it cannot be used.
+pub type Connected<P> = Result<Arc<P>, String>;
+
+/// An address, or in words why there is none.
+pub type GatewayAnswer = Pin<Box<dyn Future<Output = Result<IpAddr, String>>>>;
+
+impl fmt::Debug for Adapters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adapters").finish_non_exhaustive()
+    }
+}
+
+/// Does what the command line asks for; the exit code says how it went.
+pub fn main(
+    command_line: impl Iterator<Item = OsString>,
+    shell: &Shell,
+    adapters: Adapters,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(command_line) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way, too; whoever closed the output wants none of them.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(command(arguments.command, shell, adapters)),
+        Err(error) => Err(Failure::Failed(format!("the system gives no event queue: {error}"))),
+    };
+    outcome.unwrap_or_else(|failure| {
+        shell::talk(&failure.to_string());
+        failure.exit_code()
+    })
+}
+
+async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, shell, adapters).await,
+        Command::Plan(arguments) => look::plan(arguments, shell, adapters).await,
+        Command::Check(arguments) => check::check(&arguments, shell),
+        Command::Diff(arguments) => check::diff(&arguments, shell),
+        Command::Explain(arguments) => look::explain(arguments, shell, adapters).await,
+        Command::Status(arguments) => {
+            look::table(look::Table::Status, arguments, shell, adapters).await
+        }
+        Command::Runners(arguments) => {
+            look::table(look::Table::Runners, arguments, shell, adapters).await
+        }
+        Command::Queue(arguments) => {
+            look::table(look::Table::Queue, arguments, shell, adapters).await
+        }
+        Command::Schema => {
+            shell::say(&crate::spec::schema_json());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
+    }
+}

@@ -163,8 +163,19 @@ pub trait Gitlab: Debug + Send + Sync {
     /// One job, by its id; for explaining and for reporting lost jobs.
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
 
+    /// Cancels a job whose runner died and queues it again, under the id that is returned; `None`:
+    /// it ended already, or a person saw to it.
+    ///
+    /// Guarantees: repeated after a lost answer, it queues the job once.
+    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError>;
+
     /// Requests sent so far.
     fn requests(&self) -> u64;
+
+    /// Requests sent so far, by endpoint and status, where they are counted; status 0: no answer.
+    fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
+        BTreeMap::new()
+    }
 
     /// GitLab's web address, for links.
     fn url(&self) -> &str;
@@ -277,6 +288,9 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, for metrics and docs.
+    pub const ALL: [Self; 4] = [Self::Ours, Self::Unreachable, Self::Refused, Self::Yours];
+
     /// The metric label.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -26,6 +26,7 @@
 //! Deliberately absent: a database, a retry queue, timers beyond the loop's own, any call that
 //! kills a runner, and any second way to the outside beside the two ports.
 
+pub mod api;
 pub mod apply;
 pub mod cli;
 pub mod clock;

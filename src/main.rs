@@ -1,2 +1,44 @@
-//! The `autogit` binary.
-fn main() {}
+//! The `autogit` binary: asks the process what the library must not ask, and names the adapters.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use autogit::cli::{Adapters, Connected, GatewayAnswer, Shell};
+use autogit::engine::Engine;
+use autogit::engine::docker::{DockerEngine, DockerSettings};
+use autogit::gitlab::Gitlab;
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
+use autogit::source::Loaded;
+use autogit::spec::HostSpec;
+
+fn main() -> ExitCode {
+    let utf8 = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let shell = Shell::new(std::env::vars_os().filter_map(utf8).collect(), std::env::temp_dir());
+    autogit::cli::main(std::env::args_os(), &shell, Adapters { gitlab, engine, gateway })
+}
+
+fn gitlab(loaded: &Loaded, shell: &Shell) -> Connected<dyn Gitlab> {
+    let spec = &loaded.spec;
+    let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
+    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
+    let settings = GitlabSettings::of(spec);
+    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), shell.clock().clone())))
+}
+
+fn engine(host: &HostSpec, shell: &Shell) -> Connected<dyn Engine> {
+    Ok(Arc::new(docker(host, shell)?))
+}
+
+fn gateway(shell: &Shell) -> GatewayAnswer {
+    let docker = docker(&HostSpec::default(), shell);
+    Box::pin(async { docker?.gateway().await.map_err(|error| error.to_string()) })
+}
+
+fn docker(host: &HostSpec, shell: &Shell) -> Result<DockerEngine, String> {
+    let variable = |name: &str| shell.variable(name);
+    let settings = DockerSettings::of(host, variable, shell.clock().clone());
+    DockerEngine::connect(settings).map_err(|error| error.to_string())
+}

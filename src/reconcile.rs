@@ -4,11 +4,19 @@
 //! a crash or a failed action. One task owns all state; others read the published [`View`].
 
 mod daemon;
+mod drains;
+mod history;
 mod images;
 mod journal;
+mod metrics;
 mod remember;
+mod trend;
 
-pub use daemon::{Connect, Daemon, Ending, Wake, spec_info};
+pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
+pub use drains::Drains;
+pub use history::{Event, EventId, History, Missed};
+pub use metrics::{Measured, Metrics, Requests, WebhookEvent, WebhookRefusal};
+pub use trend::Trend;
 
 use std::sync::Arc;
 
@@ -18,8 +26,10 @@ use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Plan, plan};
+use crate::source::Written;
+use crate::spec::Spec;
 use crate::tokens::Tokens;
-use crate::view::{SpecInfo, View};
+use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Memory, World};
 
 /// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
@@ -39,6 +49,37 @@ pub struct Controller {
     images: images::Images,
     journal: journal::Journal,
     views: watch::Sender<Option<Arc<View>>>,
+    history: History,
+    trend: Trend,
+    drains: Drains,
+    metrics: Metrics,
+    in_force: watch::Sender<InForce>,
+}
+
+/// The spec in force.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The spec.
+    pub spec: Arc<Spec>,
+    /// How it was written; none where it comes from no file.
+    pub written: Option<Arc<Written>>,
+}
+
+/// What others may see of the loop and ask of it: none of it makes the loop wait.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// The newest view, as ticks publish it.
+    pub views: watch::Receiver<Option<Arc<View>>>,
+    /// The recent events.
+    pub history: History,
+    /// The last hour in numbers.
+    pub trend: Trend,
+    /// Runners that shall drain.
+    pub drains: Drains,
+    /// What is counted and measured.
+    pub metrics: Metrics,
+    /// The spec in force, from before the first look on.
+    pub in_force: watch::Receiver<InForce>,
 }
 
 /// What one tick did.
@@ -48,6 +89,8 @@ pub struct Tick {
     pub view: Arc<View>,
     /// What came of it.
     pub outcomes: Vec<Outcome>,
+    /// All sources could be read.
+    pub known: bool,
     /// The plan was empty, everything could be read, and nothing waits for a second look.
     pub settled: bool,
 }
@@ -76,6 +119,11 @@ impl Controller {
             images: images::Images::default(),
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
+            history: History::new(clock.now()),
+            trend: Trend::default(),
+            drains: Drains::default(),
+            metrics: Metrics::default(),
+            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec), written: None }),
             ports,
             planner: plan,
             clock,
@@ -94,9 +142,32 @@ impl Controller {
         self.views.subscribe()
     }
 
+    /// What the API shows of this loop and asks of it.
+    pub fn window(&self) -> Window {
+        Window {
+            views: self.views.subscribe(),
+            history: self.history.clone(),
+            trend: self.trend.clone(),
+            drains: self.drains.clone(),
+            metrics: self.metrics.clone(),
+            in_force: self.in_force.subscribe(),
+        }
+    }
+
     /// The ports in use.
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// Another AutoGit of this instance runs on this machine and remembers tokens that this process
+    /// does not see: takes each record's token as being at hand. For looking only.
+    pub fn look_beside_another(&mut self) {
+        self.tokens.are_elsewhere();
+    }
+
+    /// The last look found something left over, which a second look may confirm.
+    pub fn saw_leftovers(&self) -> bool {
+        !self.memory.leftovers.is_empty()
     }
 
     /// Uses other ports from now on: the spec reaches GitLab or a host in another way.
@@ -114,7 +185,13 @@ impl Controller {
             self.memory.backoffs.clear();
             self.images = images::Images::default();
         }
+        self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));
         self.info = info;
+    }
+
+    /// Takes up how the spec in force was written.
+    pub fn note_written(&self, written: &Arc<Written>) {
+        self.in_force.send_modify(|in_force| in_force.written = Some(Arc::clone(written)));
     }
 
     /// Observes and plans; changes nothing.
@@ -127,23 +204,41 @@ impl Controller {
 
     /// Observes, plans, applies and publishes.
     pub async fn tick(&mut self) -> Tick {
+        let began = self.clock.now();
         let before = self.ports.gitlab.requests();
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
         self.note_images(&mut world);
+        self.drains.carry_out(&self.ports, &mut world).await;
+        self.memory.draining.clone_from(&world.memory.draining);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
         self.journal.say_view(&view);
-        self.views.send_replace(Some(Arc::clone(&view)));
+        self.publish(&view);
         let plan = Plan::clone(&view.plan);
         let outcomes = apply(&self.ports, &view.world, plan, &mut self.tokens).await;
-        self.journal.say_outcomes(&outcomes);
+        let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
+        self.history.add(self.clock.now(), failures.collect());
         remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
-        let settled = outcomes.is_empty()
+        let measured = Measured {
+            took: self.clock.now().duration_since(began),
+            requests: self.ports.gitlab.requests_by(),
+            token_ends: self.observer.token_ends(),
+        };
+        self.metrics.observe(&view, &outcomes, measured);
+        let known = is_known(&view.world);
+        let settled = known
+            && outcomes.is_empty()
             && self.memory.pulling.is_empty()
-            && self.memory.leftovers.is_subset(&view.world.memory.leftovers)
-            && is_known(&view.world);
-        Tick { view, outcomes, settled }
+            && self.memory.leftovers.is_subset(&view.world.memory.leftovers);
+        Tick { view, outcomes, known, settled }
+    }
+
+    /// Shows a view and what is new in it.
+    fn publish(&self, view: &Arc<View>) {
+        self.trend.add(view);
+        let before = self.views.send_replace(Some(Arc::clone(view)));
+        self.history.add(view.world.now, view.events_since(before.as_deref()));
     }
 
     async fn observe(&mut self) -> World {
@@ -168,6 +263,16 @@ impl Controller {
             gitlab_url: self.ports.gitlab.url().to_owned(),
         }
     }
+}
+
+/// What could not be carried out, as an event.
+fn failure(outcome: &Outcome) -> Option<EventOutput> {
+    let error = outcome.result.as_ref().err()?;
+    Some(EventOutput::Failure(FailureOutput {
+        decision: decision_output(&outcome.decision),
+        kind: error.kind().as_str(),
+        error: error.to_string(),
+    }))
 }
 
 fn is_known(world: &World) -> bool {

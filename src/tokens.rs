@@ -15,13 +15,24 @@ use crate::world::RecordId;
 pub struct Tokens {
     known: BTreeMap<RecordId, SecretString>,
     cache: Option<PathBuf>,
+    elsewhere: bool,
 }
 
 impl Tokens {
     /// No tokens yet; `cache` is the folder that keeps them over restarts.
     pub fn new(instance: &InstanceName, cache: Option<&Path>) -> Self {
         let cache = cache.map(|folder| folder.join(instance.as_str()));
-        Self { known: BTreeMap::new(), cache }
+        Self { known: BTreeMap::new(), cache, elsewhere: false }
+    }
+
+    /// Another process has the tokens: [`Tokens::has`] says so of each from now on.
+    pub(crate) fn are_elsewhere(&mut self) {
+        self.elsewhere = true;
+    }
+
+    /// The record's token is at hand, here or in the process that acts.
+    pub(crate) fn has(&mut self, record: RecordId) -> bool {
+        self.elsewhere || self.find(record).is_some()
     }
 
     /// Keeps tokens in another folder from now on; those at hand are written there, too.

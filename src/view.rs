@@ -1,16 +1,19 @@
-//! What was last seen, planned and done: all that commands and (later) the API print.
+//! What was last seen, planned and done: all that commands and the API print.
 //!
 //! The `…Output` structs are the public JSON: fields are added, never renamed, and durations are
 //! words such as `2m13s`.
 
+mod events;
 mod explain;
 mod plan;
 mod queue;
 mod runners;
 mod source;
 mod status;
+mod trend;
 pub(crate) mod words;
 
+pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
 pub use explain::{
     ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
     HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
@@ -22,7 +25,9 @@ pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
+pub use trend::{Load, TrendOutput, TrendPointOutput};
 
+pub(crate) use plan::decision as decision_output;
 pub(crate) use runners::since;
 
 use std::sync::Arc;

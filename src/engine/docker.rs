@@ -21,6 +21,9 @@ mod networks;
 mod registry;
 mod runners;
 mod socket;
+mod ssh;
+mod tls;
+mod transport;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +34,7 @@ use tokio::sync::mpsc;
 
 use super::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::clock::Clock;
-use crate::spec::{InstanceName, TlsSpec};
+use crate::spec::{HostSpec, InstanceName, TlsSpec};
 use crate::world::{
     ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
     Runner, RunnerLog, SystemId,
@@ -56,8 +59,39 @@ pub struct DockerSettings {
     pub xdg_runtime_dir: Option<PathBuf>,
     /// Docker's own `config.json`, for registry credentials; `None`: the one in `home`.
     pub docker_config: Option<PathBuf>,
+    /// The `ssh` program, for `ssh://`.
+    pub ssh: PathBuf,
     /// The source of time.
     pub clock: Clock,
+}
+
+impl DockerSettings {
+    /// How the spec's `host` is reached from a process with these variables.
+    pub fn of(host: &HostSpec, variable: impl Fn(&str) -> Option<String>, clock: Clock) -> Self {
+        let path = |name: &str| variable(name).map(PathBuf::from);
+        let docker_folder =
+            path("DOCKER_CERT_PATH").or_else(|| path("HOME").map(|home| home.join(".docker")));
+        // As docker's own client: certificates only where they are asked for.
+        let of_client = || {
+            let asked_for = host.docker.is_none() && variable("DOCKER_TLS_VERIFY").is_some();
+            docker_folder.filter(|_| asked_for).map(|folder| TlsSpec {
+                ca: folder.join("ca.pem"),
+                cert: folder.join("cert.pem"),
+                key: folder.join("key.pem"),
+            })
+        };
+        Self {
+            endpoint: host.docker.clone(),
+            docker_host: variable("DOCKER_HOST"),
+            tls: host.tls.clone().or_else(of_client),
+            socket: host.socket.clone(),
+            home: path("HOME"),
+            xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
+            docker_config: path("DOCKER_CONFIG").map(|folder| folder.join("config.json")),
+            ssh: "ssh".into(),
+            clock,
+        }
+    }
 }
 
 /// A Docker Engine.
@@ -87,6 +121,11 @@ impl DockerEngine {
             pulls: images::Pulls::new(config),
             socket: socket::Found::new(settings.socket),
         })
+    }
+
+    /// The address of the engine's machine as containers on its standard network see it.
+    pub async fn gateway(&self) -> Result<std::net::IpAddr, EngineError> {
+        networks::gateway(&self.client).await
     }
 
     /// The endpoint, for the operator.

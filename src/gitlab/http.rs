@@ -9,6 +9,7 @@ mod create;
 mod graphql;
 mod job;
 mod limit;
+mod lost;
 mod managers;
 mod mark;
 mod probe;
@@ -34,7 +35,7 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport};
-use crate::spec::{InstanceName, QueueSource};
+use crate::spec::{Credential, InstanceName, QueueSource, Spec};
 use crate::world::{
     Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
 };
@@ -63,6 +64,24 @@ pub struct GitlabSettings {
 }
 
 impl GitlabSettings {
+    /// What a spec asks for, whose credentials are read.
+    pub fn of(spec: &Spec) -> Self {
+        let gitlab = &spec.gitlab;
+        // A token that was not read is an empty one, which GitLab refuses with a clear word.
+        let unread = || SecretString::from(String::new());
+        let registration_token = gitlab.registration_token.as_ref().and_then(Credential::value);
+        Self {
+            url: gitlab.url.clone(),
+            token: gitlab.token.value().cloned().unwrap_or_else(unread),
+            registration_token: registration_token.cloned(),
+            instance: spec.instance.clone(),
+            queue_source: gitlab.queue_source,
+            groups: gitlab.groups.clone(),
+            projects: gitlab.projects.clone(),
+            needs_protection: spec.pools.iter().any(|pool| pool.protected),
+        }
+    }
+
     /// Whether the queue is limited to the spec's groups and projects, and this path is outside.
     fn leaves_out(&self, project_path: &str) -> bool {
         let within = |group: &String| {
@@ -85,6 +104,7 @@ pub struct HttpGitlab {
     projects: Shared<queue::Projects>,
     refs: Shared<refs::Facts>,
     jobs: Shared<job::Whereabouts>,
+    cancelled: Shared<lost::Cancelled>,
     records: Shared<records::Known>,
 }
 
@@ -100,13 +120,9 @@ impl HttpGitlab {
             projects: Shared::default(),
             refs: Shared::default(),
             jobs: Shared::default(),
+            cancelled: Shared::default(),
             records: Shared::default(),
         }
-    }
-
-    /// Requests sent so far, by endpoint and status; status 0: no answer.
-    pub fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
-        self.wire.requests_by()
     }
 }
 
@@ -173,8 +189,16 @@ impl Gitlab for HttpGitlab {
         self.find_job(id).await
     }
 
+    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
+        self.queue_again(id).await
+    }
+
     fn requests(&self) -> u64 {
         self.wire.requests()
+    }
+
+    fn requests_by(&self) -> BTreeMap<(&'static str, u16), u64> {
+        self.wire.requests_by()
     }
 
     fn url(&self) -> &str {

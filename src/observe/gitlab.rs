@@ -17,6 +17,8 @@ use crate::world::{Observed, Origin, Record, RecordId, SystemId, Variant, World,
 #[derive(Debug, Default)]
 pub(super) struct GitlabSide {
     probed: bool,
+    /// When AutoGit's own token ends.
+    pub(super) token_ends: Option<Timestamp>,
     /// The records behind the operator's own tokens, by token.
     given: Vec<(SecretString, RecordId)>,
 }
@@ -38,7 +40,9 @@ impl GitlabSide {
         tokens: &mut Tokens,
     ) -> Result<Vec<Record>, Arc<str>> {
         let Some(installation) = world.installation() else {
-            return Err("no host was reached yet, so this installation is not known".into());
+            return Err(
+                "the first host was not reached yet, so this installation is not known".into()
+            );
         };
         self.probe(ports).await.map_err(|error| words(&error))?;
         let records = ports.gitlab.records(&installation).await;
@@ -60,6 +64,7 @@ impl GitlabSide {
             let (version, user) = (&server.version, &server.user);
             let queue = if server.administrator { "instance" } else { "projects" };
             tracing::info!(%version, %user, queue, "GitLab answers");
+            self.token_ends = server.token_expires_at;
             self.probed = true;
         }
         Ok(())
@@ -141,7 +146,7 @@ impl GitlabSide {
 
 /// Whether the record's token is at hand, looking for it in the containers made with it.
 async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> bool {
-    if tokens.find(record.id).is_some() {
+    if tokens.has(record.id) {
         return true;
     }
     for (name, host) in &world.hosts {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -10,7 +11,9 @@ use super::{Controller, Tick};
 use crate::clock::Clock;
 use crate::observe::Ports;
 use crate::source::{Loaded, Reloaded, SpecSource, Watch};
+use crate::spec::{Cache, Spec};
 use crate::view::SpecInfo;
+use crate::world::Host;
 
 /// The next look after one that did something: soon enough to see what came of it.
 const AFTER_PROGRESS: Duration = Duration::from_secs(1);
@@ -18,11 +21,22 @@ const AFTER_PROGRESS: Duration = Duration::from_secs(1);
 /// Events of an engine come in bursts; one look after the burst sees all of it.
 const BURST: Duration = Duration::from_millis(100);
 
+/// The least time from one look to the next one that a wake asks for. Webhooks of a large pipeline
+/// come by the hundred; the first is followed at once, and the rest share the look after this gap.
+const LOOK_GAP: Duration = Duration::from_millis(250);
+
+/// When to look again after a push: GitLab makes a pipeline's jobs some time after it tells of the
+/// push, and nothing tells when it has.
+const AFTER_PUSH: [SignedDuration; 3] =
+    [SignedDuration::from_secs(1), SignedDuration::from_secs(2), SignedDuration::from_secs(4)];
+
 /// Why the loop looks before its time. A wake carries no truth: a lost one costs one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// Look now.
     Reconcile,
+    /// Somebody pushed, or a pipeline changed: look now, and again while its jobs appear.
+    Pushed,
     /// Read the spec again, then look.
     Reload,
     /// End, and leave all runners as they are.
@@ -36,6 +50,25 @@ pub enum Ending {
     Never,
     /// When the plan is empty; jobs are not waited for.
     WhenSettled,
+    /// When the plan is empty and no runner is left.
+    WhenNothingIsLeft,
+}
+
+impl Ending {
+    /// Whether the loop ends after that tick, and if so, whether all went well.
+    fn reached(self, tick: &Tick) -> Option<bool> {
+        let is_left =
+            |host: &Host| host.state.last().is_some_and(|state| !state.runners.is_empty());
+        match self {
+            Self::Never => None,
+            Self::WhenSettled if tick.failed() || !tick.known => Some(false),
+            Self::WhenSettled => tick.settled.then_some(true),
+            Self::WhenNothingIsLeft => {
+                let gone = tick.settled && !tick.view.world.hosts.values().any(is_left);
+                gone.then_some(true)
+            }
+        }
+    }
 }
 
 /// How ports are made for a spec.
@@ -49,6 +82,8 @@ pub struct Daemon {
     connect: Box<Connect>,
     clock: Clock,
     watchers: JoinSet<()>,
+    /// When to look again after a push.
+    again: Vec<Timestamp>,
     events: (mpsc::Sender<()>, mpsc::Receiver<()>),
 }
 
@@ -58,16 +93,21 @@ impl std::fmt::Debug for Daemon {
     }
 }
 
-/// What to say of the spec in force.
-pub fn spec_info(source: &SpecSource) -> SpecInfo {
-    let loaded = source.loaded();
+/// What to say of a spec that was loaded and is in force.
+pub fn loaded_info(loaded: &Loaded) -> SpecInfo {
     SpecInfo {
         source: loaded.source.clone(),
         hash: loaded.hash.clone(),
         loaded_at: loaded.loaded_at,
-        pending_fault: source.fault().map(|fault| fault.text.clone()),
+        pending_fault: None,
         spec: Arc::clone(&loaded.spec),
     }
+}
+
+/// What to say of the spec in force, and of the one that is not.
+pub fn spec_info(source: &SpecSource) -> SpecInfo {
+    let pending_fault = source.fault().map(|fault| fault.text.clone());
+    SpecInfo { pending_fault, ..loaded_info(source.loaded()) }
 }
 
 impl Daemon {
@@ -80,6 +120,7 @@ impl Daemon {
     ) -> Result<Self, String> {
         let ports = connect(source.loaded())?;
         let controller = Controller::new(ports, clock.clone(), spec_info(&source));
+        controller.note_written(&source.loaded().written);
         let mut daemon = Self {
             controller,
             source,
@@ -87,6 +128,7 @@ impl Daemon {
             connect,
             clock,
             watchers: JoinSet::new(),
+            again: Vec::new(),
             events: mpsc::channel(1),
         };
         daemon.watch_engines();
@@ -98,28 +140,59 @@ impl Daemon {
         &self.controller
     }
 
+    /// Where its spec comes from.
+    pub fn source(&self) -> &SpecSource {
+        &self.source
+    }
+
+    /// From now on the spec's pools ask for nothing: their runners drain, and no cache is kept. A
+    /// spec that is read later counts again.
+    pub fn retire(&mut self) {
+        let info = spec_info(&self.source);
+        let mut spec = Spec::clone(&info.spec);
+        for pool in &mut spec.pools {
+            (pool.enabled, pool.cache) = (false, Cache::Discard);
+        }
+        self.controller.adopt(SpecInfo { spec: Arc::new(spec), ..info });
+    }
+
     /// Ticks until it is told to stop, or `ending` says so; whether the last tick went well.
     pub async fn run(&mut self, wakes: &mut mpsc::Receiver<Wake>, ending: Ending) -> bool {
         loop {
-            let mut waiting = None;
+            let mut asked = Asked::default();
             let tick = tokio::select! {
                 biased;
-                () = stopped(wakes, &mut waiting) => return true,
+                () = stopped(wakes, &mut asked) => return true,
                 tick = self.controller.tick() => tick,
             };
-            if ending == Ending::WhenSettled && (tick.settled || tick.failed()) {
-                return !tick.failed();
+            if let Some(fine) = ending.reached(&tick) {
+                return fine;
             }
-            let wake = match waiting {
-                Some(wake) => wake,
-                None => self.rest(wakes, &tick).await,
-            };
-            match wake {
-                Wake::Stop => return true,
-                Wake::Reload => self.reload(),
-                Wake::Reconcile => {}
+            if !asked.look && !asked.take(self.rest(wakes, &tick).await) {
+                return true;
+            }
+            let gap = self.gap(&tick);
+            tokio::select! {
+                biased;
+                () = stopped(wakes, &mut asked) => return true,
+                () = self.clock.sleep(gap) => {}
+            }
+            if asked.pushed {
+                let now = self.clock.now();
+                self.again =
+                    AFTER_PUSH.iter().filter_map(|after| now.checked_add(*after).ok()).collect();
+            }
+            if asked.reload {
+                self.reload();
             }
         }
+    }
+
+    /// What is missing of the least time between two looks.
+    fn gap(&self, tick: &Tick) -> Duration {
+        let passed = self.clock.now().duration_since(tick.view.world.now);
+        // A clock that was set back must not make this longer.
+        LOOK_GAP.saturating_sub(passed.try_into().unwrap_or_default())
     }
 
     /// Waits for what the next look is for.
@@ -130,6 +203,7 @@ impl Daemon {
         } else {
             interval
         };
+        let pause = pause.min(self.until_again(tick).unwrap_or(interval));
         tokio::select! {
             biased;
             wake = wakes.recv() => wake.unwrap_or(Wake::Stop),
@@ -140,6 +214,13 @@ impl Daemon {
             }
             () = self.clock.sleep(pause) => Wake::Reconcile,
         }
+    }
+
+    /// Time to the next look that a push asked for; those that a look has served are over.
+    fn until_again(&mut self, tick: &Tick) -> Option<Duration> {
+        self.again.retain(|at| *at > tick.view.world.now);
+        let next = self.again.iter().min()?;
+        Some(next.duration_since(self.clock.now()).try_into().unwrap_or_default())
     }
 
     /// Reads the spec again; a file that is not good changes nothing but what is said of it.
@@ -185,6 +266,7 @@ impl Daemon {
             }
         }
         self.controller.adopt(spec_info(&self.source));
+        self.controller.note_written(&self.source.loaded().written);
     }
 
     /// One watcher per engine; events only wake.
@@ -199,15 +281,33 @@ impl Daemon {
     }
 }
 
-/// Waits for the stop; of other wakes that come during a tick, the most telling is kept for its end.
-async fn stopped(wakes: &mut mpsc::Receiver<Wake>, waiting: &mut Option<Wake>) {
-    loop {
-        match wakes.recv().await {
-            Some(Wake::Stop) | None => return,
-            Some(Wake::Reload) => *waiting = Some(Wake::Reload),
-            Some(Wake::Reconcile) => {
-                waiting.get_or_insert(Wake::Reconcile);
-            }
+/// What was asked for since the last look began.
+#[derive(Debug, Default)]
+struct Asked {
+    look: bool,
+    pushed: bool,
+    reload: bool,
+}
+
+impl Asked {
+    /// Takes up a wake; `false`: it is the stop.
+    fn take(&mut self, wake: Wake) -> bool {
+        self.look = true;
+        match wake {
+            Wake::Reconcile => {}
+            Wake::Pushed => self.pushed = true,
+            Wake::Reload => self.reload = true,
+            Wake::Stop => return false,
+        }
+        true
+    }
+}
+
+/// Takes up what is asked for, until the stop.
+async fn stopped(wakes: &mut mpsc::Receiver<Wake>, asked: &mut Asked) {
+    while let Some(wake) = wakes.recv().await {
+        if !asked.take(wake) {
+            return;
         }
     }
 }

@@ -19,6 +19,10 @@ const JOBS: u64 = 14;
 /// The time over which they arrive.
 const SPREAD: Duration = Duration::from_secs(20);
 
+/// How long GitLab holds a poll without news: an operator may set that, and a demo wants its idle
+/// runners to notice soon that they are drained.
+const POLL_HELD_FOR: Duration = Duration::from_secs(5);
+
 /// The tags that a demo job may ask for; all of them are offered by a pool.
 const WANTS: [&[&str]; 4] = [&["docker"], &["docker"], &["docs"], &["build", "docker"]];
 
@@ -44,6 +48,7 @@ pub struct Arrival {
 impl Demo {
     /// Sets up `gitlab` for a demo.
     pub fn new(gitlab: SimulatedGitlab) -> Self {
+        gitlab.hold_polls_for(POLL_HELD_FOR);
         let root = gitlab.add_administrator("root");
         let token = gitlab.new_token(root, &["api"], None);
         for group in ["team", "infra"] {

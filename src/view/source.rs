@@ -20,6 +20,8 @@ pub enum SourceOutput {
     Known {
         /// How old that reading is.
         age: String,
+        /// When it was made, in UTC.
+        at: String,
         /// Requests that this look sent to it; counted for GitLab only.
         #[serde(skip_serializing_if = "Option::is_none")]
         requests: Option<u64>,
@@ -28,6 +30,8 @@ pub enum SourceOutput {
     Unknown {
         /// For how long.
         age: String,
+        /// Since when, in UTC.
+        since: String,
         /// Why.
         error: String,
     },
@@ -46,14 +50,26 @@ type Reading = Result<Timestamp, (Timestamp, String)>;
 impl View {
     /// All sources by name. A host that is called `gitlab` stands as `host gitlab`.
     pub fn sources(&self) -> BTreeMap<String, SourceOutput> {
-        let mut sources = BTreeMap::new();
-        sources.insert(GITLAB.to_owned(), self.output(self.gitlab(), Some(self.requests)));
-        for (name, host) in &self.world.hosts {
+        let outputs = self.readings().map(|(name, reading)| {
+            let requests = (name == GITLAB).then_some(self.requests);
+            (name, self.output(reading, requests))
+        });
+        outputs.collect()
+    }
+
+    fn readings(&self) -> impl Iterator<Item = (String, Reading)> {
+        let hosts = self.world.hosts.iter().map(|(name, host)| {
             let name = name.as_str();
             let name = if name == GITLAB { format!("host {name}") } else { name.to_owned() };
-            sources.insert(name, self.output(reading(&host.state, ""), None));
-        }
-        sources
+            (name, reading(&host.state, ""))
+        });
+        std::iter::once((GITLAB.to_owned(), self.gitlab())).chain(hosts)
+    }
+
+    /// When each source was read, or since when it cannot be.
+    pub(crate) fn source_times(&self) -> BTreeMap<String, Timestamp> {
+        let time = |reading: Reading| reading.unwrap_or_else(|(since, _)| since);
+        self.readings().map(|(name, reading)| (name, time(reading))).collect()
     }
 
     /// The names of the sources that could not be read.
@@ -83,8 +99,14 @@ impl View {
     fn output(&self, reading: Reading, requests: Option<u64>) -> SourceOutput {
         let age = |at: Timestamp| -> SignedDuration { self.world.now.duration_since(at) };
         match reading {
-            Ok(at) => SourceOutput::Known { age: words::age(age(at)), requests },
-            Err((since, error)) => SourceOutput::Unknown { age: words::age(age(since)), error },
+            Ok(at) => {
+                SourceOutput::Known { age: words::age(age(at)), at: words::instant(at), requests }
+            }
+            Err((since, error)) => SourceOutput::Unknown {
+                age: words::age(age(since)),
+                since: words::instant(since),
+                error,
+            },
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The runners' network, and those that jobs made.
 
-use bollard::models::{Network, NetworkCreateRequest, NetworkInspect};
+use std::net::{IpAddr, Ipv4Addr};
+
+use bollard::models::{IpamConfig, Network, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{
     InspectNetworkOptions, ListContainersOptions, ListNetworksOptions,
 };
@@ -104,6 +106,30 @@ async fn delete(client: &Client, id: &str) -> Result<(), EngineError> {
         docker.remove_network(id).await
     });
     Ok(gone_is_done(removed.await)?)
+}
+
+/// The address of the engine's machine on the network that containers join unless told otherwise;
+/// Docker and Podman call theirs by different names.
+pub(super) async fn gateway(client: &Client) -> Result<IpAddr, EngineError> {
+    for name in ["bridge", "podman"] {
+        let network = inspect(client, name).await?;
+        let parts = network.and_then(|network| network.ipam?.config).unwrap_or_default();
+        if let Some(address) = parts.into_iter().find_map(|part| gateway_of(&part)) {
+            return Ok(address);
+        }
+    }
+    Err(EngineError::NotFound { object: "gateway of its standard network".to_owned() })
+}
+
+/// Docker does not always tell the gateway; unless told otherwise it takes the subnet's first
+/// address.
+fn gateway_of(part: &IpamConfig) -> Option<IpAddr> {
+    let told = part.gateway.as_deref().filter(|gateway| !gateway.is_empty());
+    if let Some(told) = told {
+        return told.parse().ok();
+    }
+    let (first, _) = part.subnet.as_deref()?.split_once('/')?;
+    Some(Ipv4Addr::from_bits(first.parse::<Ipv4Addr>().ok()?.to_bits().checked_add(1)?).into())
 }
 
 async fn inspect(client: &Client, id: &str) -> Result<Option<NetworkInspect>, EngineError> {

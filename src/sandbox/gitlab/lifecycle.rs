@@ -167,8 +167,8 @@ impl State {
         } else {
             fitting.min_by_key(|job| job.id)?.id
         };
-        let manager = found.managers.get(system_id).map(|row| row.id);
         let limit = found.form.maximum_timeout.map(Duration::from_secs);
+        let manager = found.managers.get(system_id).map(|row| row.id);
         let now = self.now;
         let job = self.jobs.get_mut(&id)?;
         job.status = Status::Running;
@@ -329,9 +329,11 @@ impl State {
         }
     }
 
-    /// Whether a runner of the record (and of that system id) has a job.
+    /// Whether a runner of the record (and of that system id) has a job. What a row had that was
+    /// deleted since is not ascribed to the next row of its name.
     pub(crate) fn has_job(&self, record: RecordId, system_id: Option<&str>) -> bool {
-        let row = |wanted| Some(self.records.get(&record)?.managers.get(wanted)?.id);
+        let rows = self.records.get(&record).map(|record| &record.managers);
+        let row = |wanted| rows.and_then(|rows| rows.get(wanted)).map(|row| row.id);
         self.open.iter().filter_map(|id| self.jobs.get(id)).any(|job| {
             job.status.is_with_a_runner()
                 && job.record == Some(record)

@@ -196,7 +196,7 @@ pub(crate) struct Job {
     pub(crate) updated_at: Timestamp,
     pub(crate) record: Option<RecordId>,
     pub(crate) system_id: Option<String>,
-    /// The row of its runner: one that is deleted and made again is another.
+    /// The row of that runner at the time.
     pub(crate) manager: Option<u64>,
     pub(crate) timeout: Duration,
     pub(crate) trace: Vec<u8>,

@@ -65,7 +65,11 @@ pub(crate) struct Switches {
     pub(crate) skew: SignedDuration,
     pub(crate) external_url: Option<String>,
     pub(crate) version: String,
+    pub(crate) poll_held_for: Duration,
 }
+
+/// How long a poll is held when there is no news (GitLab's front, `apiCiLongPollingDuration`).
+const POLL_HELD_FOR: Duration = Duration::from_secs(50);
 
 impl Default for Switches {
     fn default() -> Self {
@@ -77,6 +81,7 @@ impl Default for Switches {
             skew: SignedDuration::ZERO,
             external_url: None,
             version: "18.6.0".to_owned(),
+            poll_held_for: POLL_HELD_FOR,
         }
     }
 }
@@ -90,6 +95,11 @@ impl Switches {
 }
 
 impl SimulatedGitlab {
+    /// Holds polls of runners for that long when there is no news.
+    pub fn hold_polls_for(&self, duration: Duration) {
+        self.switch(|state| state.switches.poll_held_for = duration);
+    }
+
     /// Takes GitLab down, in that way, or up again.
     pub fn set_down(&self, down: Down) {
         self.switch(|state| state.switches.down = down);

@@ -1,7 +1,5 @@
 //! `POST /jobs/request`: a job, or the wait for one.
 
-use std::time::Duration;
-
 use axum::response::{IntoResponse, Response};
 
 use super::payload;
@@ -10,9 +8,6 @@ use crate::sandbox::gitlab::answer::Answer;
 use crate::sandbox::gitlab::call::Call;
 use crate::sandbox::gitlab::state::State;
 use crate::world::RecordId;
-
-/// How long a poll is held when there is no news (GitLab's front, `apiCiLongPollingDuration`).
-const HELD_FOR: Duration = Duration::from_secs(50);
 
 const LAST_UPDATE: &str = "X-GitLab-Last-Update";
 
@@ -32,7 +27,8 @@ pub(super) async fn request(gitlab: SimulatedGitlab, call: Call) -> Response {
         Ok(met) => met,
         Err(refusal) => return refusal.into_response(),
     };
-    let timer = gitlab.clock().sleep(HELD_FOR);
+    let held_for = gitlab.with(|state| state.switches.poll_held_for);
+    let timer = gitlab.clock().sleep(held_for);
     tokio::pin!(timer);
     loop {
         let changed = gitlab.changes().notified();

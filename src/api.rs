@@ -1,0 +1,94 @@
+//! The HTTP API: shows the newest [`View`] and wakes the loop.
+//!
+//! It never touches a port and never makes the loop wait: it reads a snapshot that the loop left
+//! behind, and what acts is a wake or a name that the loop finds at its next tick. Whatever a
+//! client does, slow or many or hostile, is bounded here: bodies, header time, connections,
+//! streams, and the time of a request.
+//!
+//! Closed by default: what changes something needs a bearer token and is not served without one,
+//! and the webhook is not served without its secret. Tokens are those of the spec in force.
+
+mod act;
+mod bearer;
+mod dashboard;
+mod events;
+mod extract;
+mod health;
+mod look;
+mod metrics;
+mod openapi;
+mod pages;
+mod patience;
+mod preview;
+mod problem;
+mod routes;
+mod serve;
+mod webhook;
+
+pub use act::AcceptedOutput;
+pub use events::{EventMessage, LookMessage};
+pub use health::HealthOutput;
+pub use openapi::document as openapi_document;
+pub use preview::{CandidateFault, PreviewOutput, ValuelessOutput};
+pub use problem::Problem;
+pub use serve::{CONNECTIONS_MAX, serve};
+
+use std::sync::Arc;
+
+use axum::Router;
+use jiff::Timestamp;
+use tokio::sync::{OnceCell, Semaphore, mpsc};
+
+use crate::clock::Clock;
+use crate::reconcile::{Wake, Window};
+use crate::spec::Spec;
+use crate::view::View;
+
+/// What the handlers share; clones are cheap.
+#[derive(Debug, Clone)]
+pub struct Api {
+    window: Window,
+    wakes: mpsc::Sender<Wake>,
+    clock: Clock,
+    started_at: Timestamp,
+    pages: Arc<pages::Pages>,
+    openapi: Arc<OnceCell<pages::Rendered>>,
+    /// The place for a preview.
+    previews: Arc<Semaphore>,
+    /// Places for event streams.
+    streams: Arc<Semaphore>,
+    /// The server ends; streams end with it.
+    ending: serve::Ending,
+}
+
+impl Api {
+    /// Shows what `window` shows, and wakes the loop through `wakes`.
+    pub fn new(window: Window, wakes: mpsc::Sender<Wake>, clock: Clock) -> Self {
+        Self {
+            window,
+            wakes,
+            started_at: clock.now(),
+            clock,
+            pages: Arc::default(),
+            openapi: Arc::default(),
+            previews: Arc::new(Semaphore::new(1)),
+            streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
+            ending: serve::Ending::never(),
+        }
+    }
+
+    /// All routes, to be called in process.
+    pub fn router(&self) -> Router {
+        routes::router(self.clone())
+    }
+
+    /// The spec in force, whose tokens and secrets count from the moment of its reload on.
+    fn spec(&self) -> Arc<Spec> {
+        Arc::clone(&self.window.in_force.borrow().spec)
+    }
+
+    /// The newest view; none before the first look is over.
+    fn view(&self) -> Option<Arc<View>> {
+        self.window.views.borrow().clone()
+    }
+}

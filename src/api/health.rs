@@ -1,0 +1,90 @@
+//! `GET /health`: for supervisors, which must not restart AutoGit because GitLab is away, and with
+//! `?strict=1` for uptime checks, which want to know that it is.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::extract::Checked;
+use crate::view::{View, words};
+
+/// The longest that one tick may take beyond the poll interval: each of its calls has a timeout of
+/// a minute at most, and they run side by side. A loop that is silent for longer hangs.
+const TICK_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// How well AutoGit is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HealthOutput {
+    /// `ok`; `starting` before the first look is over; `degraded` when something cannot be read or
+    /// a newer spec was refused; `stuck` when the loop no longer ticks.
+    pub status: &'static str,
+    /// The sources that could not be read.
+    pub stale: Vec<String>,
+    /// The spec's file as it is now passes.
+    pub spec_valid: bool,
+    /// Seconds since the last look; none before the first.
+    pub last_look_secs: Option<i64>,
+    /// AutoGit's clock, in UTC: what all other instants are to be compared with.
+    pub now: String,
+    /// When it started, in UTC.
+    pub started_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Strictness {
+    strict: Option<String>,
+}
+
+impl Strictness {
+    fn is_on(&self) -> bool {
+        matches!(self.strict.as_deref(), Some("" | "1" | "true"))
+    }
+}
+
+pub(super) async fn health(
+    State(api): State<Api>,
+    Checked(Query(strictness)): Checked<Query<Strictness>>,
+) -> Response {
+    let health = of(api.view().as_deref(), api.clock.now(), api.started_at);
+    let fine = match health.status {
+        "ok" => true,
+        "stuck" => false,
+        _ => !strictness.is_on() || (health.stale.is_empty() && health.last_look_secs.is_some()),
+    };
+    let status = if fine { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutput {
+    let (at, began) = (words::instant(now), words::instant(started_at));
+    let Some(view) = view else {
+        let hangs = now.duration_since(started_at) > TICK_MAX;
+        let status = if hangs { "stuck" } else { "starting" };
+        return HealthOutput {
+            status,
+            stale: Vec::new(),
+            spec_valid: true,
+            last_look_secs: None,
+            now: at,
+            started_at: began,
+        };
+    };
+    let age = now.duration_since(view.world.now);
+    let interval = SignedDuration::try_from(view.world.spec.gitlab.poll_interval);
+    let stale = view.unknown_sources();
+    let spec_valid = view.spec.pending_fault.is_none();
+    let status = if age > interval.unwrap_or_default().saturating_add(TICK_MAX) {
+        "stuck"
+    } else if stale.is_empty() && spec_valid {
+        "ok"
+    } else {
+        "degraded"
+    };
+    let last_look_secs = Some(age.as_secs().max(0));
+    HealthOutput { status, stale, spec_valid, last_look_secs, now: at, started_at: began }
+}

@@ -1,0 +1,87 @@
+//! What is polled: the newest view as JSON.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::Api;
+use super::extract::Checked;
+use super::pages::{Page, Rendered, aside};
+use super::problem::Problem;
+use crate::view::{Subject, View};
+use crate::world::JobId;
+
+pub(super) async fn status(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    page(state, headers, Page::Status).await
+}
+
+pub(super) async fn runners(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    page(state, headers, Page::Runners).await
+}
+
+pub(super) async fn queue(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    page(state, headers, Page::Queue).await
+}
+
+/// The last hour; written anew for each client, since it is small.
+pub(super) async fn trend(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(Rendered::json(&api.window.trend.output())?.answer(&headers))
+}
+
+pub(super) async fn plan(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    page(state, headers, Page::Plan).await
+}
+
+async fn page(State(api): State<Api>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
+    let view = api.view().ok_or_else(Problem::no_view)?;
+    Ok(api.pages.of(&view, page).await?.answer(&headers))
+}
+
+/// A runner with why it is still there.
+pub(super) async fn runner(
+    State(api): State<Api>,
+    Checked(Path(name)): Checked<Path<String>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = api.view().ok_or_else(Problem::no_view)?;
+    let subject = runner_named(&view, &name)?;
+    explained(view, subject, &headers).await
+}
+
+/// Why a job waits, or how it stands.
+pub(super) async fn job(
+    State(api): State<Api>,
+    Checked(Path(id)): Checked<Path<u64>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = api.view().ok_or_else(Problem::no_view)?;
+    explained(view, Subject::Job(JobId(id)), &headers).await
+}
+
+/// The runner of that name, which a client may have misspelt.
+pub(super) fn runner_named(view: &View, name: &str) -> Result<Subject, Problem> {
+    let runners = view.runner_views();
+    let found = runners.get(name).map(|found| Subject::Runner(found.runner.name.clone()));
+    found.ok_or_else(|| {
+        Problem::not_found(format!("no runner is called `{name}`"))
+            .hint("`GET /runners` lists those that there are")
+    })
+}
+
+async fn explained(
+    view: Arc<View>,
+    subject: Subject,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let rendered = aside(move || {
+        let gone = || Problem::not_found("it is gone");
+        match view.explain(&subject, None).ok_or_else(gone)? {
+            crate::view::ExplainOutput::Job(job) => Rendered::json(&job),
+            crate::view::ExplainOutput::Pool(pool) => Rendered::json(&pool),
+            crate::view::ExplainOutput::Runner(runner) => Rendered::json(&runner),
+        }
+    });
+    Ok(rendered.await?.answer(headers))
+}

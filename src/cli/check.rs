@@ -1,0 +1,161 @@
+//! `autogit check`: all faults of a spec at once. `autogit diff`: what differs between two.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::arguments::{Check, Diff, Format};
+use super::failure::Failure;
+use super::look::json;
+use super::shell::{Shell, say, talk};
+use crate::source::{LoadError, Loaded, Warning, file_named, load, read};
+use crate::spec::{self, Fault, Faults, Missing, Severity, Spec};
+
+/// What `check --format json` prints.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CheckOutput {
+    /// The file as it was named.
+    pub file: String,
+    /// It would come into force.
+    pub valid: bool,
+    /// All that is wrong with it or worth a look, in file order.
+    pub faults: Vec<FaultOutput>,
+}
+
+/// One fault.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FaultOutput {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// Its kind, as one word; none where it is about no line.
+    pub code: Option<&'static str>,
+    /// The value's path, as in `pools.linux.warm`; none where it is about no value.
+    pub path: Option<String>,
+    /// Counted from 1; none where it is about no line.
+    pub line: Option<usize>,
+    /// Counted from 1, in characters.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// What was found in a file.
+struct Findings {
+    /// For people, ready to print.
+    text: String,
+    output: CheckOutput,
+}
+
+pub(super) fn check(arguments: &Check, shell: &Shell) -> Result<ExitCode, Failure> {
+    let path = file_named(&arguments.file)?;
+    let color = shell.colours_talk();
+    let findings =
+        if arguments.no_env { without_environment(path, color) } else { whole(arguments, shell) };
+    let Findings { text, output } = findings;
+    if !text.is_empty() {
+        talk(text.trim_end());
+    }
+    match arguments.format {
+        Format::Json => say(&json(&output)),
+        Format::Text if output.valid => say(&format!("{} is fine\n", output.file)),
+        Format::Text => {}
+    }
+    Ok(if output.valid { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// As `autogit run` would read it, files and variables included.
+fn whole(arguments: &Check, shell: &Shell) -> Findings {
+    let environment = shell.environment(&arguments.env_file);
+    let file = arguments.file.display().to_string();
+    match load(&arguments.file, &environment, shell.clock().now()) {
+        Ok(loaded) => {
+            let faults = loaded.warnings.iter().map(warning_output).collect();
+            let lines = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
+            let text = lines.collect::<Vec<_>>().join("\n");
+            Findings { text, output: CheckOutput { file, valid: true, faults } }
+        }
+        Err(error) => refused(file, &error, shell.colours_talk()),
+    }
+}
+
+/// The text alone.
+fn without_environment(path: &Path, color: bool) -> Findings {
+    let file = path.display().to_string();
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => return refused(file, &error, color),
+    };
+    match Spec::parse(&file, &text, &|_| None, Missing::Accept) {
+        Ok(parsed) => {
+            let faults = Faults::new(&file, &text, parsed.warnings);
+            let output = CheckOutput { file, valid: true, faults: outputs(&faults) };
+            Findings { text: faults.render(color), output }
+        }
+        Err(faults) => refused(file, &LoadError::Spec(faults), color),
+    }
+}
+
+fn refused(file: String, error: &LoadError, color: bool) -> Findings {
+    let faults = match error {
+        LoadError::Spec(faults) => outputs(faults),
+        LoadError::Missing { .. }
+        | LoadError::File(_)
+        | LoadError::EnvFile(_)
+        | LoadError::Named(_) => vec![bare_output("error", &error.to_string())],
+    };
+    let text = Failure::spec(error, color).to_string();
+    Findings { text, output: CheckOutput { file, valid: false, faults } }
+}
+
+fn outputs(faults: &Faults) -> Vec<FaultOutput> {
+    faults.iter().map(fault_output).collect()
+}
+
+fn fault_output(fault: &Fault) -> FaultOutput {
+    FaultOutput {
+        severity: match fault.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        code: Some(fault.code.as_str()),
+        path: Some(fault.path.clone()),
+        line: Some(fault.line),
+        column: Some(fault.column),
+        message: fault.message.clone(),
+        hint: fault.hint.clone(),
+    }
+}
+
+fn warning_output(warning: &Warning) -> FaultOutput {
+    match warning {
+        Warning::Spec { fault, .. } => fault_output(fault),
+        Warning::Exposed { .. } | Warning::MountedAlone { .. } => {
+            bare_output("warning", &warning.to_string())
+        }
+    }
+}
+
+fn bare_output(severity: &'static str, words: &str) -> FaultOutput {
+    let (message, hint) = match words.split_once("\nhint: ") {
+        Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+        None => (words.to_owned(), None),
+    };
+    FaultOutput { severity, code: None, path: None, line: None, column: None, message, hint }
+}
+
+pub(super) fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
+    let environment = shell.environment(&arguments.env_file);
+    let spec = |path: &Path| -> Result<Loaded, Failure> {
+        load(file_named(path)?, &environment, shell.clock().now())
+            .map_err(|error| Failure::spec(&error, shell.colours_talk()))
+    };
+    let (old, new) = (spec(&arguments.old)?, spec(&arguments.new)?);
+    let lines = spec::diff(&old.spec, &new.spec);
+    let shown = if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") };
+    say(&(shown + "\n"));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+//! Why a command did not do what it is for, and the exit code that says so.
+
+use std::process::ExitCode;
+
+use crate::source::{LoadError, LockError, UnsupportedSource};
+
+/// Why a command did not do what it is for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The spec or the command line is wrong; rendered already.
+    #[error("{0}")]
+    Usage(String),
+    /// The spec is fine, and something else is not.
+    #[error("error: {0}")]
+    Failed(String),
+}
+
+impl Failure {
+    /// A spec that cannot be used, with lines and carets.
+    pub(super) fn spec(error: &LoadError, color: bool) -> Self {
+        match error {
+            LoadError::Spec(_) => Self::Usage(error.render(color).trim_end().to_owned()),
+            LoadError::Missing { .. }
+            | LoadError::File(_)
+            | LoadError::EnvFile(_)
+            | LoadError::Named(_) => Self::Usage(format!("error: {error}")),
+        }
+    }
+
+    /// 1: failed, 2: usage or spec.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed(_) => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<UnsupportedSource> for Failure {
+    fn from(error: UnsupportedSource) -> Self {
+        Self::Usage(format!("error: {error}"))
+    }
+}

@@ -1,0 +1,119 @@
+//! What a command needs of the process it runs in: variables, terminals, the time and its zone.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use super::style::{Paint, RenderOptions};
+use crate::clock::Clock;
+use crate::source::{Environment, lock_folders};
+
+/// The process, as far as commands need it.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    variables: BTreeMap<String, String>,
+    temp_dir: PathBuf,
+    clock: Clock,
+}
+
+impl Shell {
+    /// A process with these variables.
+    pub fn new(variables: BTreeMap<String, String>, temp_dir: PathBuf) -> Self {
+        Self { variables, temp_dir, clock: Clock::system() }
+    }
+
+    /// The machine's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The same process, living by another clock.
+    pub(super) fn with_clock(&self, clock: Clock) -> Self {
+        Self { clock, ..self.clone() }
+    }
+
+    /// The same process with more variables.
+    pub(super) fn with_variables(
+        &self,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let mut shell = self.clone();
+        shell.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        shell
+    }
+
+    /// A variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// The folder for temporary files.
+    pub(super) fn temp_dir(&self) -> &std::path::Path {
+        &self.temp_dir
+    }
+
+    /// The variables that a spec may name; env files come beside the process's own.
+    pub(super) fn environment(&self, env_files: &[PathBuf]) -> Environment {
+        Environment::new(self.variables.clone(), env_files.to_vec())
+    }
+
+    /// Where the lock of an instance is looked for.
+    pub(super) fn lock_folders(&self) -> Vec<PathBuf> {
+        lock_folders(self.variable("XDG_RUNTIME_DIR").as_deref(), &self.temp_dir)
+    }
+
+    /// How text for stdout is rendered.
+    pub(super) fn render_options(&self, verbose: bool) -> RenderOptions {
+        let paint = self.paint(std::io::stdout().is_terminal());
+        RenderOptions { zone: TimeZone::system(), paint, verbose }
+    }
+
+    /// Whether text for stderr is coloured.
+    pub(super) fn colours_talk(&self) -> bool {
+        self.paint(std::io::stderr().is_terminal()).is_on()
+    }
+
+    /// Colour on terminals that can show it, unless `NO_COLOR` is set (no-color.org).
+    fn paint(&self, terminal: bool) -> Paint {
+        let dumb = self.variables.get("TERM").is_some_and(|term| term == "dumb");
+        if terminal && !dumb && self.variable("NO_COLOR").is_none() {
+            Paint::on()
+        } else {
+            Paint::off()
+        }
+    }
+
+    /// Columns and rows of the terminal on stdout; `None`: there is none.
+    pub(super) fn terminal(&self) -> Option<(usize, usize)> {
+        let dumb = self.variables.get("TERM").is_some_and(|term| term == "dumb");
+        let out = std::io::stdout();
+        let size = (out.is_terminal() && !dumb).then(|| terminal_size::terminal_size_of(out));
+        size.map(|size| match size {
+            Some((width, height)) => (usize::from(width.0), usize::from(height.0)),
+            None => (80, 24),
+        })
+    }
+
+    /// The log goes to systemd's journal, or is collected from a container.
+    pub(super) fn is_supervised(&self) -> bool {
+        if std::io::stderr().is_terminal() {
+            return false;
+        }
+        let set = |name: &&str| self.variables.contains_key(*name);
+        ["JOURNAL_STREAM", "KUBERNETES_SERVICE_HOST", "container"].iter().any(set)
+            || std::path::Path::new("/.dockerenv").exists()
+    }
+}
+
+/// Writes data to stdout. Whoever closed it wants no more of it, so that is no failure.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line of talk to stderr; where that is closed, nobody listens.
+pub(super) fn talk(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

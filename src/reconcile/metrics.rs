@@ -1,0 +1,221 @@
+//! What the loop counts and measures, for Prometheus.
+//!
+//! A label's value comes from the spec or from a closed set, never from a job, a project or a
+//! container: the number of series follows from the spec alone, whatever the queue holds.
+
+mod families;
+mod gauges;
+mod labels;
+mod spans;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::registry::Registry;
+
+use crate::apply::{Effect, Outcome};
+use crate::plan::Action;
+use crate::view::View;
+use families::Families;
+use labels::{Endpoint, Event, Kind, Pool, Refusal, RuleLabel, state};
+use spans::Spans;
+
+/// The longest time between two looks that counts as runner time: a machine that slept did not run.
+const LOOK_GAP_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// Requests to GitLab by endpoint and status; status 0: no answer.
+pub type Requests = BTreeMap<(&'static str, u16), u64>;
+
+/// All metrics; clones share them. Taking them takes the lock for as long as writing some hundred
+/// lines takes, so the loop never waits for whoever reads the answer.
+#[derive(Clone)]
+pub struct Metrics {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    registry: Registry,
+    families: Families,
+    spans: Spans,
+    requests: Requests,
+    newest: Option<Arc<View>>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("autogit");
+        let families = Families::register(&mut registry);
+        let inner = Inner {
+            registry,
+            families,
+            spans: Spans::default(),
+            requests: Requests::new(),
+            newest: None,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+}
+
+/// Why a webhook was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookRefusal {
+    /// No token and no signature.
+    Unsigned,
+    /// A token or signature that is not right.
+    Forged,
+    /// A signature that is too old, or from the future.
+    Expired,
+}
+
+impl WebhookRefusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Unsigned, Self::Forged, Self::Expired];
+
+    /// Its label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Forged => "forged",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What a webhook tells about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookEvent {
+    /// A job.
+    Job,
+    /// A pipeline.
+    Pipeline,
+    /// A push, of a branch or a tag.
+    Push,
+    /// Something that does not concern us.
+    Other,
+}
+
+impl WebhookEvent {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Job, Self::Pipeline, Self::Push, Self::Other];
+
+    /// Its label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Pipeline => "pipeline",
+            Self::Push => "push",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What else is known when a tick is over.
+#[derive(Debug)]
+pub struct Measured {
+    /// How long the tick took.
+    pub took: SignedDuration,
+    /// Requests to GitLab so far.
+    pub requests: Requests,
+    /// When AutoGit's own token ends.
+    pub token_ends: Option<Timestamp>,
+}
+
+impl Metrics {
+    /// Takes in what a tick saw and did.
+    pub fn observe(&self, view: &Arc<View>, outcomes: &[Outcome], measured: Measured) {
+        self.with(|inner| inner.observe(view, outcomes, measured));
+    }
+
+    /// A webhook was authentic.
+    pub fn webhook_received(&self, event: WebhookEvent) {
+        let label = Event { event: event.as_str() };
+        self.with(|inner| inner.families.webhooks.get_or_create(&label).inc());
+    }
+
+    /// A webhook was refused.
+    pub fn webhook_refused(&self, why: WebhookRefusal) {
+        let label = Refusal { reason: why.as_str() };
+        self.with(|inner| inner.families.webhooks_refused.get_or_create(&label).inc());
+    }
+
+    /// All metrics as OpenMetrics text, ages by the time `now`.
+    pub fn encode(&self, now: Timestamp) -> Result<String, fmt::Error> {
+        self.with(|inner| {
+            if let Some(view) = &inner.newest {
+                inner.families.set_ages(view, now);
+            }
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &inner.registry)?;
+            Ok(text)
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    fn observe(&mut self, view: &Arc<View>, outcomes: &[Outcome], measured: Measured) {
+        self.families.tick.observe(measured.took.as_secs_f64().max(0.0));
+        self.count_outcomes(view, outcomes);
+        self.count_requests(measured.requests);
+        self.count_runner_time(view);
+        for (pool, secs) in self.spans.waits(view) {
+            self.families.job_wait.get_or_create(&Pool { pool }).observe(secs);
+        }
+        for (pool, secs) in self.spans.starts(view, outcomes) {
+            self.families.runner_start.get_or_create(&Pool { pool }).observe(secs);
+        }
+        self.families.show(view, measured.token_ends);
+        self.newest = Some(Arc::clone(view));
+    }
+
+    fn count_outcomes(&self, view: &View, outcomes: &[Outcome]) {
+        for Outcome { decision, result } in outcomes {
+            let rule = RuleLabel { rule: decision.rule.as_str() };
+            self.families.decisions.get_or_create(&rule).inc();
+            if let Err(error) = result {
+                let kind = Kind { kind: error.kind().as_str() };
+                self.families.failures.get_or_create(&kind).inc();
+            }
+            if let (Action::Reap { runner, lost_job: Some(_), .. }, Ok(Effect::Done)) =
+                (&decision.action, result)
+            {
+                let pool = gauges::pool_of(view, runner);
+                self.families.lost_jobs.get_or_create(&Pool { pool }).inc();
+            }
+        }
+    }
+
+    /// The adapter counts from its making, and a reload may make another.
+    fn count_requests(&mut self, requests: Requests) {
+        for (key, count) in &requests {
+            let before = self.requests.get(key).copied().unwrap_or(0);
+            let more = count.checked_sub(before).unwrap_or(*count);
+            let label = Endpoint { endpoint: key.0, status: labels::status(key.1) };
+            self.families.requests.get_or_create(&label).inc_by(more);
+        }
+        self.requests = requests;
+    }
+
+    /// What each runner did since the last look counts as what it does now.
+    fn count_runner_time(&self, view: &View) {
+        let Some(before) = &self.newest else { return };
+        let passed = view.world.now.duration_since(before.world.now);
+        let secs = passed.clamp(SignedDuration::ZERO, LOOK_GAP_MAX).as_secs_f64();
+        for ((pool, word), count) in gauges::runner_states(view) {
+            let label = state(pool, word);
+            let runners = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            self.families.runner_seconds.get_or_create(&label).inc_by(secs * runners);
+        }
+    }
+}

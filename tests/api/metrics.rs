@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autogit::reconcile::{Measured, Metrics};
+use jiff::SignedDuration;
+
+use crate::stage::{Stage, small};
+use crate::world::{Doing, NOW, Scene};
+
+fn measured() -> Measured {
+    Measured { took: SignedDuration::from_millis(20), requests: BTreeMap::new(), token_ends: None }
+}
+
+fn show(metrics: &Metrics, scene: Scene) -> Vec<String> {
+    metrics.observe(&Arc::new(scene.view()), &[], measured());
+    lines(metrics)
+}
+
+/// The series, without what is said about them.
+fn lines(metrics: &Metrics) -> Vec<String> {
+    let text = metrics.encode(NOW).unwrap();
+    assert!(text.ends_with("# EOF\n"));
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// The value of that series.
+#[track_caller]
+fn value(lines: &[String], series: &str) -> String {
+    let mut found = lines.iter().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let value = found.next().unwrap_or_else(|| panic!("no {series} in {lines:#?}"));
+    value.strip_suffix(".0").unwrap_or(value).to_owned()
+}
+
+fn pools() -> Scene {
+    Scene::new().pool("linux", "docker", |pool| pool.max = 2000).pool("cuda", "gpu", |_| {}).pool(
+        "quiet",
+        "quiet",
+        |_| {},
+    )
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics() {
+    let stage = Stage::small();
+    stage.metrics.observe(&Arc::new(small().view()), &[], measured());
+    let answer = stage.get("/metrics").await;
+    assert_eq!(
+        answer.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    assert!(answer.text().contains("\nautogit_spec_valid 1\n"), "{}", answer.text());
+    assert_eq!(answer.header("cache-control"), "no-cache");
+}
+
+#[test]
+fn a_look_is_counted_by_pool_and_phase() {
+    let lines = show(&Metrics::default(), small());
+    let phase =
+        |phase| format!("autogit_runners{{pool=\"linux\",arch=\"amd64\",phase=\"{phase}\"}}");
+    assert_eq!(value(&lines, &phase("busy")), "1");
+    assert_eq!(value(&lines, &phase("idle")), "1");
+    assert_eq!(value(&lines, &phase("draining")), "0");
+    assert_eq!(value(&lines, "autogit_queue_jobs{pool=\"linux\"}"), "1");
+    assert_eq!(value(&lines, "autogit_queue_oldest_seconds{pool=\"linux\"}"), "5");
+    assert_eq!(value(&lines, "autogit_queue_unmatched_jobs"), "1");
+    assert_eq!(value(&lines, "autogit_host_budget_runners{host=\"local\"}"), "16");
+    assert_eq!(value(&lines, "autogit_host_used_runners{host=\"local\"}"), "2");
+    assert_eq!(value(&lines, "autogit_source_known{source=\"gitlab\"}"), "1");
+    assert_eq!(value(&lines, "autogit_last_look_timestamp_seconds"), NOW.as_second().to_string());
+    assert_eq!(value(&lines, "autogit_tick_seconds_count"), "1");
+}
+
+#[test]
+fn the_age_of_what_is_known_grows_between_two_looks() {
+    let metrics = Metrics::default();
+    show(&metrics, small());
+    let text = metrics.encode(NOW + SignedDuration::from_secs(60)).unwrap();
+    assert!(text.contains("autogit_observation_age_seconds{source=\"gitlab\"} 60.4"), "{text}");
+    let lost = show(&Metrics::default(), small().lose_queue("GitLab failed with 502"));
+    assert_eq!(value(&lost, "autogit_source_known{source=\"gitlab\"}"), "0");
+    assert_eq!(value(&lost, "autogit_observation_age_seconds{source=\"gitlab\"}"), "90");
+}
+
+#[test]
+fn counters_with_a_closed_set_of_labels_begin_at_zero() {
+    let lines = lines(&Metrics::default());
+    for series in [
+        "autogit_decisions_total{rule=\"serve-demand\"}",
+        "autogit_apply_failures_total{kind=\"refused\"}",
+        "autogit_webhooks_refused_total{reason=\"forged\"}",
+        "autogit_webhooks_total{event=\"push\"}",
+    ] {
+        assert_eq!(value(&lines, series), "0", "{series}");
+    }
+}
+
+#[test]
+fn a_removed_pool_is_not_shown_any_more() {
+    let metrics = Metrics::default();
+    show(&metrics, pools());
+    let lines = show(&metrics, Scene::new().pool("linux", "docker", |_| {}));
+    assert!(!lines.iter().any(|line| line.contains("cuda")), "{lines:#?}");
+}
+
+#[test]
+fn the_wait_of_a_job_is_measured_to_its_pick_up() {
+    let metrics = Metrics::default();
+    show(&metrics, pools().job(41, "team/app", &["docker"], 30));
+    let lines = show(&metrics, pools().runner("linux", 0, "local", Doing::Busy(41, 4)));
+    assert_eq!(value(&lines, "autogit_job_wait_seconds_count{pool=\"linux\"}"), "1");
+    assert_eq!(value(&lines, "autogit_job_wait_seconds_sum{pool=\"linux\"}"), "26");
+    let again = show(&metrics, pools().runner("linux", 0, "local", Doing::Busy(41, 4)));
+    assert_eq!(value(&again, "autogit_job_wait_seconds_count{pool=\"linux\"}"), "1");
+}
+
+#[test]
+fn runner_time_grows_with_what_runners_do() {
+    let metrics = Metrics::default();
+    show(&metrics, small());
+    let mut later = small().view();
+    let mut world = later.world.as_ref().clone();
+    world.now = NOW + SignedDuration::from_secs(10);
+    later.world = Arc::new(world);
+    metrics.observe(&Arc::new(later), &[], measured());
+    let lines = lines(&metrics);
+    for state in ["busy", "idle"] {
+        let series = format!("autogit_runner_seconds_total{{pool=\"linux\",state=\"{state}\"}}");
+        assert_eq!(value(&lines, &series), "10");
+    }
+}
+
+#[test]
+fn requests_are_counted_on_over_a_new_connection() {
+    let metrics = Metrics::default();
+    let view = Arc::new(small().view());
+    for count in [3, 5, 1] {
+        let requests = BTreeMap::from([(("jobs", 200), count), (("jobs", 299), count)]);
+        metrics.observe(&view, &[], Measured { requests, ..measured() });
+    }
+    let lines = lines(&metrics);
+    let series =
+        |status| format!("autogit_gitlab_requests_total{{endpoint=\"jobs\",status=\"{status}\"}}");
+    assert_eq!(value(&lines, &series("200")), "6");
+    assert_eq!(value(&lines, &series("2xx")), "6");
+}
+
+#[test]
+fn ten_thousand_jobs_and_a_thousand_runners_add_no_series() {
+    let few = show(&Metrics::default(), few_of_each());
+    let mut scene = pools();
+    for number in 0..10_000 {
+        let tag = if number % 3 == 0 { format!("odd-{number}") } else { "docker".to_owned() };
+        let project = format!("team-{number}/app");
+        scene = scene.job(number + 10_000, &project, &[&tag], 60);
+    }
+    for slot in 0..1000 {
+        let doing = match slot % 4 {
+            0 => Doing::Busy(slot.into(), 60),
+            1 => Doing::Idle(60),
+            2 => Doing::Starting(5),
+            _ => Doing::Exited(1, 5),
+        };
+        scene = scene.runner("linux", slot, "local", doing);
+    }
+    let many = show(&Metrics::default(), scene);
+    assert_eq!(value(&many, "autogit_queue_unmatched_jobs"), "3334");
+    assert_eq!(names(&few), names(&many));
+    assert!(many.len() < 200, "{}", many.len());
+}
+
+fn few_of_each() -> Scene {
+    pools()
+        .runner("linux", 0, "local", Doing::Busy(1, 5))
+        .runner("linux", 1, "local", Doing::Idle(5))
+        .runner("linux", 2, "local", Doing::Starting(5))
+        .job(2, "team/app", &["docker"], 5)
+}
+
+/// The series without values, sorted.
+fn names(lines: &[String]) -> Vec<String> {
+    let names = lines.iter().map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
