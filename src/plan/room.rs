@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::held::{JobHold, Lack};
 use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{EngineInfo, Offer, RunnerView, Slot, World};
+use crate::world::{EngineInfo, Offer, RunnerName, RunnerView, Slot, Variant, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
@@ -119,6 +119,12 @@ impl<'a> Room<'a> {
             let unseen = room.unseen.entry(variant.pool).or_default();
             *unseen = unseen.saturating_add(count);
         }
+        for (pool, host) in in_doubt(world, runners) {
+            *room.unseen.entry(pool.name.clone()).or_default() += 1;
+            if let Some(host) = room.hosts.get_mut(host) {
+                host.spend(Cost::of(pool));
+            }
+        }
         room
     }
 
@@ -192,6 +198,21 @@ pub(crate) fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
         Some((name.clone(), HostRoom::new(budget, host.engine()?)))
     });
     rooms.collect()
+}
+
+/// Runners whose start got no answer and whose host was not seen since: they may be there.
+fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, &'w HostName)> {
+    let instance = &world.spec.instance;
+    let seen = |name: &RunnerName| runners.iter().any(|view| view.runner.name == *name);
+    let doubts = world.memory.in_doubt.iter().filter(|(name, _)| !seen(name));
+    let pools = doubts.filter_map(|(name, (host, _))| {
+        let (_, slot) = name.as_str().rsplit_once('-')?;
+        let slot = Slot(slot.parse().ok()?);
+        let is_its = |variant: &Variant| RunnerName::new(instance, variant, slot) == *name;
+        let (_, pool) = world.variants().into_iter().find(|(it, _)| is_its(it))?;
+        Some((pool, host))
+    });
+    pools.collect()
 }
 
 /// Starts that the minute before now leaves.
