@@ -83,6 +83,7 @@ pub const SAFETY: &[Promise<OfScene>] = promises![
     bounds::no_host_starts_beyond_its_budget: "a runner is started only while its host has room for it",
     bounds::no_storm_of_starts: "no more runners are made in a minute than `starts_per_minute`",
     slots::no_slot_has_two_living_containers: "no two running containers share a system id",
+    slots::no_runner_is_killed: "a runner that ends and was not killed by the simulation ends by itself",
     slots::no_living_runner_loses_its_record: "a record that a container uses is never deleted by us",
     secrets::no_secret_is_shown: "no token is in a label, name, network, description or note",
 ];
@@ -95,6 +96,7 @@ pub const PLANS: &[Promise<OfLook>] = promises![
     plans::sweeps_need_two_looks: "only what two looks in a row found left over is swept",
     plans::a_start_takes_a_free_slot: "no runner is planned into a slot that a container has",
     plans::no_more_starts_than_jobs: "runners are started for jobs that wait and for `warm`, and no more",
+    plans::a_runner_that_makes_no_contact_goes: "a runner that GitLab never heard of in its time is asked to leave",
     plans::no_busy_runner_is_drained: "a runner that has a job is not asked to leave",
     plans::surplus_waits_out_its_cooldown: "an idle runner stays until its cooldown is over",
 ];
@@ -102,7 +104,7 @@ pub const PLANS: &[Promise<OfLook>] = promises![
 /// What is reached once nothing fails any more.
 pub const REST: &[Promise<OfScene>] = promises![
     rest::every_takeable_job_ran: "each job that a pool may take ended as its script says",
-    rest::the_runners_are_those_of_the_spec: "each enabled pool has its warm runners and no other, all alive",
+    rest::the_runners_are_those_of_the_spec: "each enabled pool has its warm runners and no other",
     rest::the_records_are_those_of_the_spec: "each declared variant has one record with the spec's settings, and there is no other of ours",
     rest::each_row_has_its_runner: "each manager's row of ours has a living runner",
     rest::nothing_of_a_job_is_left: "no job container or job network of ours is left, nor a volume that no slot may use again",

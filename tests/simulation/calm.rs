@@ -51,10 +51,15 @@ impl Calm {
 
     /// Begins with these pools, and with pages of lists that are so short.
     fn paged(pools: &str, page_size: Option<u64>) -> Self {
+        Self::on(&["alpha"], pools, page_size)
+    }
+
+    /// Begins on these hosts.
+    fn on(hosts: &'static [&'static str], pools: &str, page_size: Option<u64>) -> Self {
         let setup = Setup {
             seed: 1,
             text: spec_of(pools),
-            more_hosts: &[],
+            hosts,
             chaos: Chaos::new(1, BTreeMap::new()),
             page_size,
             mutation: None,

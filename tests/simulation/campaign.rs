@@ -21,7 +21,7 @@ fn no_seed_breaks_a_promise() {
     let work = || {
         while let Some(seed) = take(&next, seeds) {
             let knobs = Knobs::of(first + seed);
-            let outcome = happen(&knobs, None);
+            let outcome = happen(&knobs);
             ticks.fetch_add(outcome.ticks, Ordering::Relaxed);
             let failed = failures.lock().unwrap().len();
             if (seed + 1) % 1_000 == 0 {
@@ -57,7 +57,7 @@ fn take(next: &AtomicU64, seeds: u64) -> Option<u64> {
 fn the_same_seed_gives_the_same_bytes() {
     for seed in [3, 4, 5] {
         let knobs = Knobs::of(seed);
-        let (one, other) = (happen(&knobs, None), happen(&knobs, None));
+        let (one, other) = (happen(&knobs), happen(&knobs));
         assert_eq!(one.lines.join("\n"), other.lines.join("\n"), "seed {seed}");
     }
 }
@@ -76,7 +76,7 @@ fn replay() {
     if let Some(seconds) = number("AUTOGIT_FAULT_SECS") {
         knobs = knobs.lasting(seconds);
     }
-    let outcome = happen(&knobs, None);
+    let outcome = happen(&knobs);
     println!("{knobs:?}\n{}", outcome.lines.join("\n"));
     match outcome.broken {
         Some(broken) => println!("broken: {broken}"),

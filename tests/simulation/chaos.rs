@@ -33,6 +33,7 @@ kinds! {
     GitlabWebPage "gitlab-web-page",
     GitlabEmptyBody "gitlab-empty-body",
     GitlabLimits "gitlab-limits",
+    GitlabRedirects "gitlab-redirects",
     PageShifts "page-shifts",
     // Of a call to an engine.
     EngineUnreachable "engine-unreachable",
@@ -47,6 +48,7 @@ kinds! {
     CrashBeforeCall "crash-before-call",
     CrashAfterCall "crash-after-call",
     ClockJumps "clock-jumps",
+    WokenEarly "woken-early",
     // Of the world.
     GitlabDown "gitlab-down",
     GitlabClock "gitlab-clock",

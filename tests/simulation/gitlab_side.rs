@@ -58,7 +58,10 @@ impl Transport for GitlabSide {
             self.stage.check();
         }
         let failed = result.as_ref().map_or(true, |answer| {
-            answer.status().is_server_error() || answer.status() == 429 || is_no_api(answer)
+            answer.status().is_redirection()
+                || answer.status().is_server_error()
+                || answer.status() == 429
+                || is_no_api(answer)
         });
         if failed {
             self.attempt.failed(|reads| match about {
@@ -107,6 +110,11 @@ impl GitlabSide {
         }
         if chaos.strikes(Kind::GitlabEmptyBody) {
             return Ok(answer(200, &[], ""));
+        }
+        if chaos.strikes(Kind::GitlabRedirects) {
+            let to = ["http://gitlab.sim/users/sign_in", "https://elsewhere.test/api/v4/user", "/"];
+            let to = chaos.pick(Kind::GitlabRedirects, &to).unwrap();
+            return Ok(answer(302, &[("location", to)], ""));
         }
         if chaos.strikes(Kind::GitlabLimits) {
             return Ok(match chaos.below(Kind::GitlabLimits, 3) {

@@ -150,6 +150,7 @@ fn engine_strikes(stage: &Stage, kind: Kind) {
         return;
     }
     stage.doom(engine.running_jobs().into_iter().map(|running| running.job));
+    stage.note_killed(engine.containers().into_iter().map(|container| container.id));
     let mut recorder = stage.recorder();
     let others = &mut recorder.ledger.others;
     let planted = others.containers.remove(&host).unwrap_or_default();
@@ -222,6 +223,7 @@ fn container_strikes(stage: &Stage, kind: Kind) {
         }
         Kind::RunnerDies => {
             doom(id);
+            stage.note_killed([id.clone()]);
             let code = stage.chaos().pick(kind, CODES).unwrap();
             engine.kill_container(id, code).unwrap();
         }

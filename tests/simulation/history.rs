@@ -34,20 +34,29 @@ pub(crate) struct Outcome {
 }
 
 /// Lets the history of these knobs happen.
-pub(crate) fn happen(knobs: &Knobs, mutation: Option<&'static Mutation>) -> Outcome {
+pub(crate) fn happen(knobs: &Knobs) -> Outcome {
+    happen_within(knobs, None, REST_WITHIN)
+}
+
+/// The same with a deliberate bug, and with so many seconds to come to rest.
+pub(crate) fn happen_within(
+    knobs: &Knobs,
+    mutation: Option<&'static Mutation>,
+    rest_within: u64,
+) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(history(knobs, mutation))
+    runtime.block_on(history(knobs, mutation, rest_within))
 }
 
-async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>) -> Outcome {
+async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within: u64) -> Outcome {
     let stage = Stage::new(Setup {
         seed: knobs.seed,
         text: knobs.text(),
-        more_hosts: knobs.more_hosts,
+        hosts: knobs.hosts,
         chaos: Chaos::new(knobs.seed, knobs.rates.clone()),
         page_size: knobs.page_size,
         mutation,
@@ -59,7 +68,7 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>) -> Outcome 
     let mut told = History::new(knobs, stage.clone());
     told.fail().await;
     told.mend().await;
-    let rested_after = told.rest().await;
+    let rested_after = told.rest(rest_within).await;
     if told.is_broken() {
         told.tell_views();
     }
@@ -155,9 +164,9 @@ impl<'a> History<'a> {
     }
 
     /// Waits for rest and sees whether it lasts; the seconds that it took.
-    async fn rest(&mut self) -> u64 {
+    async fn rest(&mut self, within: u64) -> u64 {
         let (mut since, mut acted) = (None, 0);
-        for second in 0..REST_WITHIN {
+        for second in 0..within {
             if self.is_broken() {
                 return second;
             }
@@ -180,7 +189,7 @@ impl<'a> History<'a> {
             how: "it does not".to_owned(),
         });
         self.stage.broke(Some(broken));
-        REST_WITHIN
+        within
     }
 
     /// What each AutoGit saw last, and says of it.

@@ -9,6 +9,8 @@ use jiff::SignedDuration;
 use crate::chaos::Kind;
 use crate::stage::IMAGE;
 
+const BOTH: &[&str] = &["alpha", "beta"];
+
 /// A history before it happens.
 #[derive(Debug, Clone)]
 pub(crate) struct Knobs {
@@ -25,8 +27,7 @@ pub(crate) struct Knobs {
     pub(crate) twins: bool,
     /// How far the clocks of GitLab and of the hosts are ahead from the beginning.
     pub(crate) skews: [SignedDuration; 2],
-    /// Hosts beside the one in the file.
-    pub(crate) more_hosts: &'static [&'static str],
+    pub(crate) hosts: &'static [&'static str],
     pub(crate) pools: Vec<PoolKnobs>,
 }
 
@@ -54,13 +55,14 @@ fn most(kind: Kind) -> u64 {
         | Kind::GitlabFails
         | Kind::GitlabWebPage
         | Kind::GitlabEmptyBody
+        | Kind::GitlabRedirects
         | Kind::EngineUnreachable
         | Kind::EngineRefuses
         | Kind::EngineTimesOut
         | Kind::EngineAnswerLost
         | Kind::RunnerCutOff => 60,
         Kind::GitlabSlow | Kind::EngineSlow => 100,
-        Kind::PageShifts => 300,
+        Kind::PageShifts | Kind::WokenEarly => 300,
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
         Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,
         Kind::GitlabLimits
@@ -113,7 +115,7 @@ impl Knobs {
             page_size: *dice.pick(&[None, Some(3), Some(5)]).unwrap(),
             twins: dice.below(8) == 0,
             skews: skews(seed),
-            more_hosts: *dice.pick(&[&[][..], &["beta"]]).unwrap(),
+            hosts: dice.pick(&[&BOTH[..1], BOTH]).unwrap(),
             pools: pools(&mut dice),
         }
     }
@@ -130,7 +132,7 @@ impl Knobs {
         knobs.rates.retain(|kind, _| !left_out.contains(kind.as_str()));
         knobs.twins &= !left_out.contains("twins");
         if left_out.contains("more-hosts") {
-            knobs.more_hosts = &[];
+            knobs.hosts = &BOTH[..1];
         }
         if left_out.contains("small-pages") {
             knobs.page_size = None;

@@ -164,7 +164,12 @@ async fn live(stage: Stage, attempt: Arc<Attempt>) {
         let tick = one_tick(&stage, &attempt, &mut controller, &mut left_before).await;
         let interval = stage.spec().gitlab.poll_interval;
         let busy = tick.made_progress() || !tick.view.world.memory.pulling.is_empty();
-        let pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
+        let mut pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
+        // By a webhook or an event, that may come once more or never.
+        if stage.chaos().strikes(Kind::WokenEarly) {
+            let whole = u64::try_from(pause.as_millis()).unwrap();
+            pause = Duration::from_millis(stage.chaos().below(Kind::WokenEarly, whole));
+        }
         tokio::select! {
             biased;
             changed = wanted.changed() => changed.unwrap(),

@@ -45,7 +45,7 @@ pub(crate) fn shrink(knobs: &Knobs, outcome: Outcome, broken: Broken) -> Shortes
 impl Shortest {
     fn fails_as_well(&mut self, knobs: &Knobs, tries: &mut u32) -> bool {
         *tries += 1;
-        let mut outcome = happen(knobs, None);
+        let mut outcome = happen(knobs);
         let broken = outcome.broken.take();
         let same = broken.filter(|broken| broken.promise == self.broken.promise);
         let fails = same.is_some();

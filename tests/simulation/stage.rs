@@ -11,7 +11,7 @@ use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitl
 use autogit::sandbox::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
 use autogit::spec::{Arch, HostName, Missing, Scope, Spec};
 use autogit::view::View;
-use autogit::world::{EngineId, JobId, ProjectId, RecordId};
+use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
@@ -25,6 +25,15 @@ use crate::runner_side::{Hung, RunnerSide};
 
 pub(crate) const URL: &str = "http://gitlab.sim";
 pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:simulated";
+
+/// Beside the hosts of the file: as long as it takes only one, all below it takes several.
+fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
+    if let Some(first) = spec.hosts.values().next().cloned() {
+        let name = |host: &&str| (HostName::new(host).unwrap(), first.clone());
+        spec.hosts.extend(hosts.iter().map(name));
+    }
+    Arc::new(spec)
+}
 
 /// The simulated world of one history; clones are the same one.
 #[derive(Clone)]
@@ -46,7 +55,7 @@ struct Inner {
     api: SecretString,
     projects: Vec<ProjectId>,
     engines: BTreeMap<HostName, SimulatedEngine>,
-    more_hosts: &'static [&'static str],
+    hosts: &'static [&'static str],
     hung: Hung,
     chaos: Arc<Chaos>,
     page_size: Option<u64>,
@@ -61,8 +70,7 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     /// `autogit.yaml`.
     pub(crate) text: String,
-    /// Hosts beside the one in the file.
-    pub(crate) more_hosts: &'static [&'static str],
+    pub(crate) hosts: &'static [&'static str],
     pub(crate) chaos: Chaos,
     /// What a page of a list holds; `None`: as many as is asked for.
     pub(crate) page_size: Option<u64>,
@@ -76,21 +84,12 @@ pub(crate) fn parse(text: &str) -> Result<Spec, String> {
     parsed.map(|parsed| parsed.spec).map_err(|faults| format!("{faults:?}\n{text}"))
 }
 
-/// The file does not take a second host yet, all below it does.
-fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
-    if let Some(first) = spec.hosts.values().next().cloned() {
-        let name = |host: &&str| (HostName::new(host).unwrap(), first.clone());
-        spec.hosts.extend(hosts.iter().map(name));
-    }
-    Arc::new(spec)
-}
-
 impl Stage {
     pub(crate) fn new(setup: Setup) -> Self {
         let began = Timestamp::constant(1_767_323_045, 0);
         let (clock, ours) = (Clock::simulated(began, 1.0), Clock::simulated(began, 1.0));
         let spec = parse(&setup.text).expect("the first spec is valid");
-        let spec = with_hosts(spec, setup.more_hosts);
+        let spec = with_hosts(spec, setup.hosts);
         let gitlab = SimulatedGitlab::new(clock.clone(), setup.seed);
         let root = gitlab.add_administrator("root");
         let api = gitlab.new_token(root, &["api"], None);
@@ -131,7 +130,7 @@ impl Stage {
             api,
             projects: projects.into(),
             engines,
-            more_hosts: setup.more_hosts,
+            hosts: setup.hosts,
             hung,
             chaos,
             page_size: setup.page_size,
@@ -217,7 +216,7 @@ impl Stage {
         let parsed = parse(text);
         let valid = parsed.is_ok();
         if let Ok(spec) = parsed {
-            self.inner.wanted.send_replace(with_hosts(spec, self.inner.more_hosts));
+            self.inner.wanted.send_replace(with_hosts(spec, self.inner.hosts));
         }
         valid
     }
@@ -261,6 +260,10 @@ impl Stage {
 
     pub(crate) fn doom(&self, jobs: impl IntoIterator<Item = JobId>) {
         self.recorder().ledger.doomed.extend(jobs);
+    }
+
+    pub(crate) fn note_killed(&self, runners: impl IntoIterator<Item = ContainerId>) {
+        self.recorder().ledger.killed.extend(runners);
     }
 
     pub(crate) fn note_deleted(&self, record: RecordId) {

@@ -7,13 +7,15 @@ use secrecy::SecretString;
 use crate::sandbox::engine::{ContainerView, ObjectView};
 use crate::sandbox::gitlab::RecordView;
 use crate::spec::HostName;
-use crate::world::{JobId, RecordId};
+use crate::world::{ContainerId, JobId, RecordId};
 
 /// What the simulation itself did.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     /// Jobs that the simulation ended, or whose runner it killed.
     pub doomed: BTreeSet<JobId>,
+    /// Runners that the simulation killed.
+    pub killed: BTreeSet<ContainerId>,
     /// Records that a person deleted.
     pub records_deleted: BTreeSet<RecordId>,
     /// What belongs to others.

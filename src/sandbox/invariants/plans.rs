@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Moment};
-use crate::plan::{Action, Decision, JobHold, Rule};
+use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold};
 use crate::spec::Warm;
 use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
 
@@ -143,6 +143,38 @@ fn warm(offer: &Offer<'_>) -> usize {
         Warm::Count(count) => *count as usize,
         Warm::PerArch(counts) => counts.values().copied().max().unwrap_or(0) as usize,
     }
+}
+
+/// Only where the record and its rows could be read: what is unknown is held.
+pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(), String> {
+    if !look.steady || !look.alone {
+        return Ok(());
+    }
+    let world = &look.view.world;
+    let counts_as_idle = |runner: &Runner| {
+        let hold = look.view.plan.held_runners.iter().find(|held| held.runner == runner.name);
+        hold.is_some_and(|held| {
+            matches!(
+                held.hold,
+                RunnerHold::Needed | RunnerHold::Warm | RunnerHold::CoolingDown { .. }
+            )
+        })
+    };
+    for (_, runner) in look.before.runners() {
+        let ContainerState::Running { started_at } = runner.state else { continue };
+        let Some(pool) = world.spec.pool(&runner.variant.pool) else { continue };
+        let time = SignedDuration::try_from(pool.startup_timeout).unwrap_or(SignedDuration::MAX);
+        let late = look.before.at.duration_since(started_at) > time.saturating_add(SLACK);
+        let mut seen = world.records.known().into_iter().flatten();
+        let told = seen.any(|it| it.id == runner.record && it.managers.known().is_some());
+        let record = look.before.records.iter().find(|record| record.id == runner.record);
+        let unheard = record
+            .is_some_and(|it| it.managers.iter().all(|row| row.system_id != runner.system_id));
+        if late && told && unheard && counts_as_idle(runner) {
+            return Err(format!("{} is kept, and GitLab never heard of it", runner.name));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn no_busy_runner_is_drained(look: &Look<'_>) -> Result<(), String> {

@@ -2,19 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::jobs::unfinished;
 use super::{Moment, Scene};
 use crate::sandbox::gitlab::RecordView;
 use crate::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
 use crate::world::{
-    ContainerState, EngineId, Installation, Runner, Slot, SystemId, Variant, record_settings,
-    spec_hash,
+    ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings, spec_hash,
 };
-
-/// Longer than any pause between two polls of gitlab-runner.
-const SILENT_MAX: SignedDuration = SignedDuration::from_mins(7);
 
 pub(super) fn every_takeable_job_ran(scene: &Scene<'_>) -> Result<(), String> {
     let doomed = &scene.ledger.doomed;
@@ -42,9 +36,6 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
         if of_it != wanted {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
-        if let Some((_, silent)) = moment.runners().find(|(_, it)| !is_heard_of(moment, it)) {
-            return Err(format!("{} runs, and GitLab does not hear of it", silent.name));
-        }
         let hash = spec_hash(&moment.spec, pool);
         let mut its = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name);
         if let Some((_, old)) = its.find(|(_, runner)| runner.spec != hash) {
@@ -52,15 +43,6 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// GitLab heard of the runner lately, or it is new.
-fn is_heard_of(moment: &Moment, runner: &Runner) -> bool {
-    let lately = |at: Timestamp| moment.at.duration_since(at) < SILENT_MAX;
-    let record = moment.records.iter().find(|record| record.id == runner.record);
-    let mut rows = record.into_iter().flat_map(|record| &record.managers);
-    lately(runner.created_at)
-        || rows.any(|row| row.system_id == runner.system_id && lately(row.contacted_at))
 }
 
 fn warm(pool: &Pool) -> usize {

@@ -17,6 +17,18 @@ pub(super) fn no_slot_has_two_living_containers(scene: &Scene<'_>) -> Result<(),
     Ok(())
 }
 
+pub(super) fn no_runner_is_killed(scene: &Scene<'_>) -> Result<(), String> {
+    let killed = scene.moment.runners().find_map(|(_, runner)| match runner.state {
+        ContainerState::Exited { code, .. } if code != 0 => {
+            (!scene.ledger.killed.contains(&runner.id)).then_some((runner, code))
+        }
+        ContainerState::Exited { .. }
+        | ContainerState::Created
+        | ContainerState::Running { .. } => None,
+    });
+    killed.map_or(Ok(()), |(runner, code)| Err(format!("{} exited {code}", runner.name)))
+}
+
 /// Where `AutoGit` runs twice under one name, one may take the other's new record for one whose token was
 /// lost; with a job in hand it counts all the same.
 pub(super) fn no_living_runner_loses_its_record(scene: &Scene<'_>) -> Result<(), String> {

@@ -59,6 +59,7 @@ async fn a_runner_killed_mid_job_is_reported_and_nothing_of_it_is_left() {
     calm.pass(10).await;
     let runner = calm.runners().remove(0);
     calm.stage.doom([job]);
+    calm.stage.note_killed([runner.id.clone()]);
     calm.engine().kill_container(&runner.id, 137).unwrap();
     calm.until_at_rest(120).await;
     assert!(calm.told().contains("the runner ended while it had this job"), "{}", calm.told());
@@ -83,6 +84,7 @@ async fn an_engine_that_restarts_gets_its_runners_back() {
     calm.until_runs(job).await;
     calm.stage.doom([job]);
     let running: Vec<_> = calm.engine().containers();
+    calm.stage.note_killed(running.iter().map(|container| container.id.clone()));
     calm.stage.recorder().ledger.others.containers.clear();
     calm.engine().restart_engine();
     assert_eq!(calm.engine().containers().len(), running.len());
@@ -155,5 +157,26 @@ async fn a_slot_that_gets_a_new_records_runner_leaves_no_old_record() {
     // With the container the token is lost, and the row stays.
     calm.engine().remove_by_hand(&calm.runners()[0].id).unwrap();
     calm.autogit = Some(crate::process::Process::start(&calm.stage, "autogit again"));
+    calm.until_at_rest(240).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_may_have_been_made_counts_against_max() {
+    use autogit::sandbox::engine::{Fault, Operation};
+    let pools = "\n  linux: {tags: [docker], max: 1, cooldown: 10s}\n";
+    let calm = Calm::on(&["alpha", "beta"], pools, None);
+    calm.until_at_rest(60).await;
+    for engine in calm.stage.engines().values() {
+        engine.fail_next(Operation::CreateRunner, Fault::AnswerLost);
+    }
+    let job = calm.job(&["docker"], 5);
+    calm.until(60, "a container", |moment| moment.runners().next().is_some()).await;
+    let moment = calm.stage.moment();
+    let (host, _) = moment.runners().next().unwrap();
+    calm.stage.engines()[host].set_reachable(false);
+    calm.pass(120).await;
+    assert_eq!(calm.runners().len(), 1, "{}", calm.told());
+    calm.stage.engines()[host].set_reachable(true);
+    calm.until_succeeds(job, 300).await;
     calm.until_at_rest(240).await;
 }

@@ -24,7 +24,6 @@ pub(crate) enum EngineBug {
     NobodyHasTheSlot,
     TokenInLabel,
     Terminates,
-    RemovesByForce,
     NoRunnersOnSecondLook,
     ForgetsVolumes,
     ForgetsNetworks,
@@ -167,9 +166,6 @@ impl Engine for MutantEngine {
     async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
         if self.is(EngineBug::Terminates) {
             return self.engine.kill_container(id, 143);
-        }
-        if self.is(EngineBug::RemovesByForce) {
-            return self.engine.remove_by_hand(id);
         }
         self.side.drain(id).await
     }
