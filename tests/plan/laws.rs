@@ -15,6 +15,7 @@ pub(crate) fn check(world: &World, plan: &Plan) {
         touches_what_is_seen(world, decision);
         drains_only_the_idle(&views, decision);
         knows_before_it_deletes(world, decision);
+        sweeps_what_two_looks_found(world, decision);
     }
     starts_fit(world, plan, &views);
     slots_are_free(world, plan, &views);
@@ -59,6 +60,16 @@ fn knows_before_it_deletes(world: &World, Decision { action, rule, .. }: &Decisi
     assert!(updates || record.managers.known().is_some(), "rows unknown: {action:?}");
     let deletes = matches!(action, Action::DeleteRecord { .. }) || updates;
     assert!(!deletes || record.origin == Origin::Ours, "not ours: {action:?}");
+}
+
+fn sweeps_what_two_looks_found(world: &World, Decision { action, .. }: &Decision) {
+    let leftover = match action {
+        Action::Sweep { leftover } => leftover.clone(),
+        Action::DeleteRecord { record, .. } => Leftover::Record(*record),
+        _ => return,
+    };
+    let twice = world.memory.leftovers.contains(&leftover) && leftovers(world).contains(&leftover);
+    assert!(twice, "seen once: {leftover:?}");
 }
 
 /// What is there when nothing is to be done any more, in a world of which all is known: nothing
