@@ -31,6 +31,8 @@ mod preview;
 mod refuse;
 #[path = "support/skipped.rs"]
 mod skipped;
+#[path = "api/sockets.rs"]
+mod sockets;
 #[path = "api/stage.rs"]
 mod stage;
 #[path = "api/webhook.rs"]
