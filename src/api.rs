@@ -10,6 +10,7 @@
 
 mod act;
 mod bearer;
+mod dashboard;
 mod events;
 mod extract;
 mod health;

@@ -1,7 +1,8 @@
 //! A [`Plan`] to port calls: one outcome per decision, no choices left to make.
 //!
-//! Networks and records come first, because runners need them; then everything else at once, under
-//! a limit. Each step is safe to lose half-way and to repeat; one that fails never stops the others.
+//! Networks and records come first, because runners need them; volumes and networks go last, because
+//! Docker refuses while a container has them; everything else is done at once in between, under a
+//! limit. Each step is safe to lose half-way and to repeat; one that fails never stops the others.
 
 mod reap;
 mod start;
@@ -18,7 +19,7 @@ use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan};
 use crate::spec::HostName;
 use crate::tokens::Tokens;
-use crate::world::{ContainerId, RecordId, RunnerName, Variant, World, record_settings};
+use crate::world::{ContainerId, Leftover, RecordId, RunnerName, Variant, World, record_settings};
 
 /// Actions that run at the same time: an engine starts containers one after the other inside, so
 /// more only lengthens each call; fewer would let one slow pull hold up the rest.
@@ -95,17 +96,10 @@ impl ApplyError {
 
 /// Does what `plan` says about `world`.
 pub async fn apply(ports: &Ports, world: &World, plan: Plan, tokens: &mut Tokens) -> Vec<Outcome> {
-    let first = |decision: &Decision| {
-        matches!(
-            decision.action,
-            Action::CreateNetwork { .. }
-                | Action::CreateRecord { .. }
-                | Action::UpdateRecord { .. }
-        )
-    };
+    let mut outcomes = Vec::with_capacity(plan.decisions.len());
     let (before, after): (Vec<Decision>, Vec<Decision>) =
-        plan.decisions.into_iter().partition(first);
-    let mut outcomes = Vec::with_capacity(before.len() + after.len());
+        plan.decisions.into_iter().partition(is_preparation);
+    let (last, after): (Vec<Decision>, Vec<Decision>) = after.into_iter().partition(frees_last);
     for (decision, result) in at_once(before, |decision| prepare(ports, world, decision)).await {
         let result = result.map(|(effect, created)| {
             if let Some((id, token)) = created {
@@ -117,14 +111,35 @@ pub async fn apply(ports: &Ports, world: &World, plan: Plan, tokens: &mut Tokens
     }
     let records = current_records(world, &outcomes, tokens);
     let act = |decision| act(ports, world, &records, decision);
-    for (decision, result) in at_once(after, act).await {
-        if let (Action::DeleteRecord { record, .. }, Ok(Effect::Done)) = (&decision.action, &result)
-        {
-            tokens.forget(*record);
+    for decisions in [after, last] {
+        for (decision, result) in at_once(decisions, act).await {
+            if let (Action::DeleteRecord { record, .. }, Ok(Effect::Done)) =
+                (&decision.action, &result)
+            {
+                tokens.forget(*record);
+            }
+            outcomes.push(Outcome { decision, result });
         }
-        outcomes.push(Outcome { decision, result });
     }
     outcomes
+}
+
+/// What runners need before they start.
+fn is_preparation(decision: &Decision) -> bool {
+    matches!(
+        decision.action,
+        Action::CreateNetwork { .. } | Action::CreateRecord { .. } | Action::UpdateRecord { .. }
+    )
+}
+
+/// What containers may have that this plan removes.
+fn frees_last(decision: &Decision) -> bool {
+    matches!(
+        decision.action,
+        Action::Sweep {
+            leftover: Leftover::JobVolume(..) | Leftover::JobNetwork(..) | Leftover::Network(..)
+        }
+    )
 }
 
 /// Runs `act` on all decisions, at most [`ACTIONS_AT_ONCE`] at a time; outcomes in their order.

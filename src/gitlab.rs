@@ -163,6 +163,12 @@ pub trait Gitlab: Debug + Send + Sync {
     /// One job, by its id; for explaining and for reporting lost jobs.
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
 
+    /// Cancels a job whose runner died and queues it again, under the id that is returned; `None`:
+    /// it ended already, or a person saw to it.
+    ///
+    /// Guarantees: repeated after a lost answer, it queues the job once.
+    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError>;
+
     /// Requests sent so far.
     fn requests(&self) -> u64;
 

@@ -18,10 +18,7 @@ use crate::engine::Engine;
 use crate::gitlab::Gitlab;
 use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
-use crate::world::{
-    Cause, Host, JobId, Memory, Observed, Phase, Queue, Record, World, leftovers, note_unclaimed,
-    phases,
-};
+use crate::world::{Host, JobId, Memory, Observed, Queue, Record, World, note_observed};
 
 /// The two ports: GitLab, and an engine per declared host.
 #[derive(Debug, Clone)]
@@ -93,7 +90,7 @@ impl Observer {
         world.queue = self.queue.clone();
         drop_taken_jobs(&mut world);
         world.now = self.clock.now();
-        remember(&mut world, memory);
+        note_observed(&mut world, memory);
         world
     }
 
@@ -128,40 +125,4 @@ fn drop_taken_jobs(world: &mut World) {
     if let Observed::Known { value, .. } = &mut world.queue {
         value.jobs.retain(|job| !taken.contains(&job.id));
     }
-}
-
-/// Brings the memory up to the world, and the world's memory up to that.
-fn remember(world: &mut World, memory: &mut Memory) {
-    world.memory = std::mem::take(memory);
-    let mut updated = world.memory.clone();
-    let views = phases(world);
-    let present: BTreeSet<_> = views.iter().map(|view| view.runner.id.clone()).collect();
-    if world.all_hosts_known() {
-        updated.draining.retain(|id, _| present.contains(id));
-        updated.contacted.retain(|id| present.contains(id));
-    }
-    for view in &views {
-        if matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. }) {
-            updated.contacted.insert(view.runner.id.clone());
-            let worked = |cause: Cause| matches!(cause, Cause::Start | Cause::Runner);
-            let variant = &view.runner.variant;
-            if updated.backoffs.get(variant).is_some_and(|backoff| worked(backoff.cause)) {
-                updated.backoffs.remove(variant);
-            }
-        }
-    }
-    let minute = jiff::SignedDuration::from_mins(1);
-    updated.starts.retain(|at| world.now.duration_since(*at).abs() < minute);
-    updated.taken.retain(|_, until| *until > world.now);
-    updated.in_doubt.retain(|_, (host, at)| {
-        let seen_since = world.hosts.get(host).is_some_and(
-            |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),
-        );
-        !seen_since
-    });
-    note_unclaimed(world, &mut updated);
-    world.memory = updated.clone();
-    // What this look finds counts at the next one.
-    updated.leftovers = leftovers(world);
-    *memory = updated;
 }

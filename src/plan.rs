@@ -4,9 +4,11 @@
 //! plan within a few rounds. What was not observed is held, never removed.
 
 mod changed;
+mod class;
 mod decision;
 mod demand;
 mod draft;
+mod dropped;
 mod facts;
 mod failed;
 mod held;
@@ -17,8 +19,10 @@ mod reap;
 mod records;
 mod room;
 mod rule;
+mod slots;
 mod surplus;
 mod sweep;
+mod wanted;
 mod warm;
 
 pub use decision::{Action, Decision, LostJob, RecordReason};
@@ -26,9 +30,9 @@ pub use facts::Facts;
 pub use held::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
 pub use rule::Rule;
 
-pub(crate) use changed::is_changed;
 pub(crate) use facts::brief;
 pub(crate) use room::{Cost, host_rooms};
+pub(crate) use wanted::is_changed;
 
 use crate::world::World;
 use draft::Draft;
@@ -38,7 +42,7 @@ use draft::Draft;
 pub struct Plan {
     /// What is done, in the order of the passes.
     pub decisions: Vec<Decision>,
-    /// Every pending job that does not get a runner now, oldest first.
+    /// Every pending job that does not get a runner now, in the order of serving.
     pub held_jobs: Vec<HeldJob>,
     /// Every runner that stays as it is, by host and name.
     pub held_runners: Vec<HeldRunner>,

@@ -173,6 +173,12 @@ pub struct ApiSpec {
     pub plan_token: Option<Credential>,
 }
 
+impl ApiSpec {
+    /// Where the API listens unless told otherwise.
+    pub const STANDARD_ADDRESS: std::net::SocketAddr =
+        std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+}
+
 /// One pool of runners.
 #[derive(Debug, Clone)]
 pub struct Pool {

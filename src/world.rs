@@ -1,6 +1,7 @@
 //! The [`World`]: what the spec asks for, what was observed, and now. Plain public data; the
 //! planner's only input. Nothing here reads anything.
 
+mod accounts;
 mod backoff;
 mod desired;
 mod host;
@@ -8,13 +9,14 @@ mod leftovers;
 mod matching;
 mod memory;
 mod names;
+mod observation;
 mod observed;
 mod phase;
 mod queue;
 mod record;
 mod unclaimed;
 
-pub use backoff::{Backoff, Cause};
+pub use backoff::{Backoff, Cause, early_end};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject, JobObjects,
@@ -27,8 +29,11 @@ pub use names::{
     ContainerId, EngineId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot, SpecHash,
     SystemId, Variant,
 };
+pub use observation::note_observed;
 pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
+pub(crate) use phase::{busy_alone, silent};
+pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Manager, Origin, Record, RecordSettings};
 pub use unclaimed::note_unclaimed;
@@ -38,7 +43,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::spec::{Arch, HostName, Pool, Spec};
+use crate::spec::{Arch, HostName, Pool, Scope, Spec};
 
 /// Everything a plan is made from.
 #[derive(Debug, Clone)]
@@ -58,9 +63,18 @@ pub struct World {
 }
 
 impl World {
-    /// Our installation: known as soon as the first host is.
+    /// Our installation: known as soon as the first host is. Another host's engine does not stand in
+    /// for it: under its mark, our own records would look like another installation's.
     pub fn installation(&self) -> Option<Installation> {
-        self.hosts.values().find_map(|host| host.engine()).map(|info| info.id.installation())
+        let first = self.hosts.values().next()?.engine()?;
+        Some(first.id.installation())
+    }
+
+    /// The manager's name of a runner in that slot, once its host's engine is known.
+    pub fn system_id(&self, host: &HostName, variant: &Variant, slot: Slot) -> Option<SystemId> {
+        let engine = self.hosts.get(host)?.engine()?;
+        let installation = self.installation()?;
+        Some(SystemId::new(&self.spec.instance, &installation, &engine.id, variant, slot))
     }
 
     /// The architectures in which `pool` is asked for: its own, else those of the hosts that
@@ -90,6 +104,11 @@ impl World {
         self.spec.pools.iter().flat_map(variants).collect()
     }
 
+    /// A pool takes jobs of some projects only.
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.spec.pools.iter().any(|pool| pool.scope != Scope::Instance)
+    }
+
     /// What the enabled variants offer to jobs, in file order.
     pub fn offers(&self) -> Vec<Offer<'_>> {
         let enabled = self.spec.pools.iter().filter(|pool| pool.enabled);
@@ -100,10 +119,19 @@ impl World {
         offers.collect()
     }
 
-    /// Whether the spec lets `pool` run on that host.
+    /// Whether the spec lets `pool` run on that host. A host that it does not have serves none: it
+    /// is still looked at while the hosts of a new spec cannot be connected.
     pub fn serves(&self, host: &HostName, pool: &Pool) -> bool {
-        let pools = self.spec.hosts.get(host).and_then(|host| host.pools.as_ref());
-        pools.is_none_or(|pools| pools.contains(&pool.name))
+        let declared = self.spec.hosts.get(host);
+        declared
+            .is_some_and(|host| host.pools.as_ref().is_none_or(|pools| pools.contains(&pool.name)))
+    }
+
+    /// A host that may serve `pool` was never read, so its architecture is not known.
+    pub fn may_have_more_architectures(&self, pool: &Pool) -> bool {
+        let mut hosts = self.hosts.iter();
+        pool.architectures.is_empty()
+            && hosts.any(|(name, host)| host.engine().is_none() && self.serves(name, pool))
     }
 
     /// Whether all hosts could be observed.

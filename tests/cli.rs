@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "cli/binary.rs"]
+mod binary;
 #[path = "cli/explain.rs"]
 mod explain;
 #[path = "cli/json.rs"]

@@ -15,7 +15,7 @@ use autogit::engine::docker::DockerEngine;
 use autogit::engine::{Engine as _, EngineError, ImageRequest};
 use autogit::spec::PullPolicy;
 use autogit::world::{ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume};
-use bollard::models::{ContainerCreateBody, NetworkCreateRequest, VolumeCreateRequest};
+use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{CreateContainerOptions, InspectContainerOptions};
 use secrecy::ExposeSecret as _;
 use support::{Bench, TOKEN, on_engine, settings};
@@ -255,6 +255,11 @@ async fn make_job_objects(bench: &Bench) -> (JobContainer, JobVolume, JobNetwork
     let request = ContainerCreateBody {
         image: Some(bench.image.clone()),
         labels: Some(job_labels(bench, "build")),
+        // Not every engine has a bridge of its own.
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            ..HostConfig::default()
+        }),
         ..ContainerCreateBody::default()
     };
     let container = bench.docker.create_container(None::<CreateContainerOptions>, request);

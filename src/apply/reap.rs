@@ -3,8 +3,8 @@
 //! it holds the slot and says what is still to be done.
 
 use super::{ApplyError, Effect};
-use crate::engine::Engine;
-use crate::engine::runner_config;
+use crate::engine::{Engine, EngineError, runner_config};
+use crate::gitlab::ErrorKind;
 use crate::observe::Ports;
 use crate::plan::LostJob;
 use crate::world::{ContainerState, JobObjects, Runner, SystemId, World};
@@ -34,31 +34,66 @@ impl Reap<'_> {
             if !holders.is_empty() {
                 return Ok(Effect::Skipped("a living container has its slot"));
             }
-            self.report(engine).await;
+            self.report(ports, engine).await?;
             remove_job_objects(engine, system_id, self.discard_cache).await?;
             self.remove_manager(ports, engine).await?;
         }
-        engine.remove_container(id).await?;
-        Ok(Effect::Done)
+        match engine.remove_container(id).await {
+            // Whoever created it, a rival or one that died since, had asked for its start.
+            Err(EngineError::Running { .. }) if !ended => {
+                Ok(Effect::Skipped("it was started after all"))
+            }
+            removed => Ok(removed.map(|()| Effect::Done)?),
+        }
     }
 
     /// Says what is lost, and what the runner said last if it failed.
-    async fn report(&self, engine: &dyn Engine) {
+    async fn report(&self, ports: &Ports, engine: &dyn Engine) -> Result<(), ApplyError> {
         let runner = &self.runner.name;
-        if let Some(LostJob { id, url }) = self.lost_job {
-            let url = url.as_deref().unwrap_or("unknown");
-            tracing::warn!(%runner, job = %id, url, "the runner ended while it had this job; GitLab shows it as running for up to an hour\nhint: retry the job in GitLab");
+        if let Some(lost) = self.lost_job {
+            self.report_lost(ports, lost).await?;
         }
-        let ContainerState::Exited { code, .. } = self.runner.state else { return };
-        if code != 0 {
+        if let ContainerState::Exited { code, .. } = self.runner.state
+            && code != 0
+        {
             let tail = engine.log_tail(&self.runner.id, TAIL_LINES).await.unwrap_or_default();
             tracing::warn!(%runner, code, log = tail.join("\n"), "the runner ended with an error");
         }
+        Ok(())
     }
 
-    /// The row of this runner at GitLab; its token is in its own files.
+    /// Says which job is lost, and queues it again where the pool asks for that.
+    ///
+    /// Errors: where GitLab cannot be reached, so that the reap is repeated; a refusal is final.
+    async fn report_lost(&self, ports: &Ports, lost: &LostJob) -> Result<(), ApplyError> {
+        let (runner, job) = (&self.runner.name, lost.id);
+        let url = lost.url.as_deref().unwrap_or("unknown");
+        if !lost.retry {
+            tracing::warn!(%runner, %job, url, "the runner ended while it had this job; GitLab shows it as running for up to an hour\nhint: retry the job in GitLab, or set `lost_jobs: retry`");
+            return Ok(());
+        }
+        match ports.gitlab.retry_lost_job(job).await {
+            Ok(Some(again)) => {
+                tracing::warn!(%runner, %job, url, %again, "the runner ended while it had this job; it is queued again");
+            }
+            Ok(None) => {
+                tracing::warn!(%runner, %job, url, "the runner ended with this job, which is not running any more and so is left as it is");
+            }
+            Err(error) if error.kind() == ErrorKind::Unreachable => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(%runner, %job, url, "the runner ended while it had this job, and it cannot be queued again: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of this runner at GitLab; its token is in its own files. A container without them is
+    /// being removed, or was meddled with: its row is then swept, with its record's token.
     async fn remove_manager(&self, ports: &Ports, engine: &dyn Engine) -> Result<(), ApplyError> {
-        let config = engine.read_config(&self.runner.id).await?;
+        let config = match engine.read_config(&self.runner.id).await {
+            Err(EngineError::NotFound { .. }) => return Ok(()),
+            config => config?,
+        };
         if let Some(token) = runner_config::token_of(&config) {
             ports.gitlab.delete_manager(&token, &self.runner.system_id).await?;
         }

@@ -96,8 +96,11 @@ impl Shell {
         })
     }
 
-    /// Logs go to systemd's journal, or are collected from a container.
+    /// The log goes to systemd's journal, or is collected from a container.
     pub(super) fn is_supervised(&self) -> bool {
+        if std::io::stderr().is_terminal() {
+            return false;
+        }
         let set = |name: &&str| self.variables.contains_key(*name);
         ["JOURNAL_STREAM", "KUBERNETES_SERVICE_HOST", "container"].iter().any(set)
             || std::path::Path::new("/.dockerenv").exists()

@@ -9,6 +9,7 @@ mod create;
 mod graphql;
 mod job;
 mod limit;
+mod lost;
 mod managers;
 mod mark;
 mod probe;
@@ -103,6 +104,7 @@ pub struct HttpGitlab {
     projects: Shared<queue::Projects>,
     refs: Shared<refs::Facts>,
     jobs: Shared<job::Whereabouts>,
+    cancelled: Shared<lost::Cancelled>,
     records: Shared<records::Known>,
 }
 
@@ -118,6 +120,7 @@ impl HttpGitlab {
             projects: Shared::default(),
             refs: Shared::default(),
             jobs: Shared::default(),
+            cancelled: Shared::default(),
             records: Shared::default(),
         }
     }
@@ -184,6 +187,10 @@ impl Gitlab for HttpGitlab {
 
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
         self.find_job(id).await
+    }
+
+    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
+        self.queue_again(id).await
     }
 
     fn requests(&self) -> u64 {

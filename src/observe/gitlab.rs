@@ -40,7 +40,9 @@ impl GitlabSide {
         tokens: &mut Tokens,
     ) -> Result<Vec<Record>, Arc<str>> {
         let Some(installation) = world.installation() else {
-            return Err("no host was reached yet, so this installation is not known".into());
+            return Err(
+                "the first host was not reached yet, so this installation is not known".into()
+            );
         };
         self.probe(ports).await.map_err(|error| words(&error))?;
         let records = ports.gitlab.records(&installation).await;

@@ -96,6 +96,8 @@ pub struct LostJob {
     pub id: JobId,
     /// Its page, where it is known.
     pub url: Option<String>,
+    /// It is cancelled and queued again.
+    pub retry: bool,
 }
 
 /// Why a record is made.

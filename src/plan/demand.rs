@@ -1,22 +1,14 @@
 //! `serve-demand`: pending jobs are served oldest first within the pool priority. Each takes supply
 //! if there is some, else room for a new runner; the rest are held with the reason.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::class::{Class, classify};
 use super::draft::{Draft, Line};
+use super::dropped;
 use super::{Facts, HeldJob, JobHold, Rule};
 use crate::spec::HostName;
-use crate::world::{Job, Misfit, Observed, Slot, World};
-
-/// Jobs that the same variants may take.
-struct Class {
-    /// Lines that may take it, best first; or why there is none.
-    candidates: Result<Vec<usize>, Arc<JobHold>>,
-    priority: i32,
-    /// Supply and room only shrink, so what one job of the class did not get, none after it gets.
-    exhausted: Option<Arc<JobHold>>,
-}
+use crate::world::{Job, Slot};
 
 /// What one line is to do for the jobs that were given to it.
 #[derive(Default)]
@@ -28,7 +20,7 @@ struct Share {
 pub(super) fn serve_demand(draft: &mut Draft<'_>) {
     draft.count_supply();
     let Some(queue) = draft.world.queue.known() else { return };
-    let (mut classes, order) = classify(draft.world, &queue.jobs, &draft.lines);
+    let (mut classes, order) = classify(draft, &queue.jobs);
     let mut shares: Vec<Share> = draft.lines.iter().map(|_| Share::default()).collect();
     for (job, class) in order {
         let Some(class) = classes.get_mut(class) else { continue };
@@ -36,98 +28,23 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
             Ok(()) => draft.plan.served_jobs += 1,
             Err(hold) => {
                 draft.plan.served_jobs += usize::from(matches!(*hold, JobHold::Starting { .. }));
-                draft.plan.held_jobs.push(HeldJob { job: job.id, hold });
+                let left = dropped::time_left(draft.world, job);
+                let dropped_in = (!is_safe(draft, &shares, class)).then_some(left);
+                draft.plan.held_jobs.push(HeldJob { job: job.id, hold, dropped_in });
             }
         }
     }
     start_shares(draft, shares);
 }
 
-/// The classes, and the jobs in the order of serving, each with its class.
-fn classify<'j>(
-    world: &World,
-    jobs: &'j [Job],
-    lines: &[Line<'_>],
-) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
-    type Key<'k> = (&'k BTreeSet<String>, Option<&'k str>, [Option<bool>; 3]);
-    let unseen = unseen_pools(world);
-    let scoped = lines.iter().any(|line| line.offer.pool.scope != crate::spec::Scope::Instance);
-    let mut classes: Vec<Class> = Vec::new();
-    let mut known: BTreeMap<Key<'j>, usize> = BTreeMap::new();
-    let mut order = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let facts = [job.protected, job.instance_runners, job.group_runners];
-        let key = (&*job.tags, scoped.then_some(&*job.project_path), facts);
-        let index = *known.entry(key).or_insert_with(|| {
-            classes.push(Class::of(job, lines, unseen.as_ref()));
-            classes.len() - 1
-        });
-        order.push((job, index));
-    }
-    let priority = |index: usize| classes.get(index).map_or(0, |class| class.priority);
-    order.sort_by_key(|(_, class)| std::cmp::Reverse(priority(*class)));
-    (classes, order)
-}
-
-impl Class {
-    fn of(job: &Job, lines: &[Line<'_>], unseen: Option<&Arc<JobHold>>) -> Self {
-        let mut fitting = Vec::new();
-        let mut nearest: Option<(Misfit, &Line<'_>)> = None;
-        for (index, line) in lines.iter().enumerate() {
-            match line.offer.fits(job) {
-                Ok(()) => fitting.push((line.offer.unneeded_tags(job), index)),
-                Err(misfit) if nearest.as_ref().is_none_or(|(best, _)| nearer(&misfit, best)) => {
-                    nearest = Some((misfit, line));
-                }
-                Err(_) => {}
-            }
-        }
-        fitting.sort_unstable();
-        let best = fitting.first().and_then(|(_, index)| lines.get(*index));
-        let priority = best.map_or(0, |line| line.offer.pool.priority);
-        let candidates = if fitting.is_empty() {
-            Err(unseen.map_or_else(|| Arc::new(misfit_hold(job, nearest)), Arc::clone))
-        } else {
-            Ok(fitting.into_iter().map(|(_, index)| index).collect())
-        };
-        Self { candidates, priority, exhausted: None }
-    }
-}
-
-/// Pools take their architectures from hosts; while such a host was never read, nobody knows what
-/// they would take.
-fn unseen_pools(world: &World) -> Option<Arc<JobHold>> {
-    let mut pools = world.spec.pools.iter().filter(|pool| pool.enabled);
-    pools.find(|pool| world.architectures(pool).is_empty())?;
-    let unread = world.hosts.iter().find_map(|(name, host)| match &host.state {
-        Observed::Unknown { error, .. } => {
-            Some(format!("host `{name}` could not be read: {error}"))
-        }
-        Observed::Known { .. } => None,
-    })?;
-    Some(Arc::new(JobHold::Unseen { what: unread.into() }))
-}
-
-/// Among lacking tags, the fewer are nearer; else the order of [`Misfit`].
-fn nearer(one: &Misfit, other: &Misfit) -> bool {
-    match (one, other) {
-        (Misfit::Tags(one), Misfit::Tags(other)) => one.len() < other.len(),
-        _ => one < other,
-    }
-}
-
-fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>) -> JobHold {
-    match nearest {
-        Some((Misfit::Protected, line)) => {
-            JobHold::Protected { pool: line.offer.pool.name.clone() }
-        }
-        Some((Misfit::Scope | Misfit::Switch, line)) => {
-            JobHold::Scope { pool: line.offer.pool.name.clone() }
-        }
-        Some((Misfit::Tags(missing), _)) => JobHold::NoPoolMatches { missing },
-        Some((Misfit::Untagged, _)) => JobHold::NoPoolMatches { missing: BTreeSet::new() },
-        None => JobHold::NoPoolMatches { missing: (*job.tags).clone() },
-    }
+/// GitLab drops no job of the class for want of a runner that is online, or nobody can say.
+fn is_safe(draft: &Draft<'_>, shares: &[Share], class: &Class) -> bool {
+    let Ok(candidates) = class.candidates.as_ref() else { return true };
+    let soon = |line: &usize| {
+        draft.lines.get(*line).is_some_and(|line| line.starting > 0)
+            || shares.get(*line).is_some_and(|share| !share.starts.is_empty())
+    };
+    class.online || candidates.iter().any(soon)
 }
 
 /// Gives the job to supply, else to room.
@@ -153,7 +70,7 @@ fn serve(
     }
     for &index in candidates {
         if let Some(line) = draft.lines.get_mut(index).filter(|line| line.idle_spare() > 0) {
-            line.idle_needed += 1;
+            line.idle_jobs.push(job.id);
             count(shares, Some(&index));
             return Ok(());
         }

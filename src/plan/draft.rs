@@ -1,23 +1,32 @@
 //! The plan so far, and what the passes share: the runners' phases, the supply that is left, and
 //! the room that is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::room::Room;
-use super::{Action, Decision, Facts, JobHold, Plan, Rule};
+use super::wanted::Wanted;
+use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
-    ContainerId, Offer, Phase, RunnerName, RunnerView, Slot, SystemId, World, phases,
+    Backoff, Cause, ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot,
+    Variant, World, phases,
 };
+
+/// How long after its last job a runner that may have no other is expected to be there: it cleans
+/// up and exits in seconds.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// Everything a pass may look at; it appends to `plan`.
 pub(super) struct Draft<'a> {
     pub(super) world: &'a World,
     pub(super) runners: Vec<RunnerView<'a>>,
+    pub(super) wanted: Wanted<'a>,
     /// The enabled variants, in file order, each with its supply.
     pub(super) lines: Vec<Line<'a>>,
-    pub(super) room: Room,
+    pub(super) room: Room<'a>,
     pub(super) plan: Plan,
     /// Runners that a decision is about.
     pub(super) decided: BTreeSet<&'a ContainerId>,
@@ -26,12 +35,17 @@ pub(super) struct Draft<'a> {
 /// One enabled variant and the runners that can take a job for it.
 pub(super) struct Line<'a> {
     pub(super) offer: Offer<'a>,
-    /// Indices into `Draft::runners`, longest idle first.
+    /// Indices into `Draft::runners`, longest idle first, less those that a pass drains.
     pub(super) idle: Vec<usize>,
     pub(super) starting: usize,
-    /// How many of the idle and the starting ones a pending job needs.
-    pub(super) idle_needed: usize,
+    /// Runners that are not known to have made contact yet, the late ones included.
+    pub(super) unproven: usize,
+    /// The pending jobs that may go to the idle ones.
+    pub(super) idle_jobs: Vec<JobId>,
+    /// How many of the starting ones a pending job needs.
     pub(super) starting_needed: usize,
+    /// Runners that this plan starts.
+    pub(super) started: usize,
     /// Why no runner of it can be started at all; `None`: one can.
     pub(super) blocked: Option<Arc<JobHold>>,
 }
@@ -54,7 +68,7 @@ impl Line<'_> {
 
     /// Idle runners that no pending job needs.
     pub(super) fn idle_spare(&self) -> usize {
-        self.idle.len().saturating_sub(self.idle_needed)
+        self.idle.len().saturating_sub(self.idle_jobs.len())
     }
 }
 
@@ -66,13 +80,15 @@ impl<'a> Draft<'a> {
             offer,
             idle: Vec::new(),
             starting: 0,
-            idle_needed: 0,
+            unproven: 0,
+            idle_jobs: Vec::new(),
             starting_needed: 0,
+            started: 0,
             blocked: None,
         });
-        let lines = lines.collect();
+        let (lines, wanted) = (lines.collect(), Wanted::of(world));
         let (plan, decided) = (Plan::default(), BTreeSet::new());
-        Self { world, runners, lines, room, plan, decided }
+        Self { world, runners, wanted, lines, room, plan, decided }
     }
 
     /// Appends a decision.
@@ -93,6 +109,23 @@ impl<'a> Draft<'a> {
         self.decide(action, rule, facts);
     }
 
+    /// Starts no runner of a variant of which one is found to have failed: its back-off begins with
+    /// this plan.
+    pub(super) fn back_off(&mut self, variant: &Variant, error: Arc<str>) {
+        let memory = &self.world.memory;
+        let previous = memory.backoffs.get(variant);
+        let backoff = Backoff::after(previous, variant, Cause::Runner, error, self.world.now);
+        let hold = JobHold::BackingOff {
+            variant: variant.clone(),
+            until: backoff.until,
+            left: backoff.until.duration_since(self.world.now),
+            error: backoff.error,
+        };
+        if let Some(line) = self.lines.iter_mut().find(|line| line.offer.variant == *variant) {
+            line.blocked = Some(Arc::new(hold));
+        }
+    }
+
     /// The runners that may still be decided on: seen, and without a decision.
     pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, &RunnerView<'a>)> {
         let views = self.runners.iter().enumerate();
@@ -101,30 +134,52 @@ impl<'a> Draft<'a> {
 
     /// Counts the supply of each line: idle runners, and starting ones that are not late.
     pub(super) fn count_supply(&mut self) {
-        let mut supply: Vec<(Vec<usize>, usize)> = vec![Default::default(); self.lines.len()];
-        let lines: std::collections::BTreeMap<_, usize> = self
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| (&line.offer.variant, index))
-            .collect();
-        for (index, view) in self.undecided() {
-            let line = lines.get(&view.runner.variant).and_then(|&line| supply.get_mut(line));
+        let lines = self.lines.iter().enumerate();
+        let lines: BTreeMap<Variant, usize> =
+            lines.map(|(index, line)| (line.offer.variant.clone(), index)).collect();
+        let mut idle: Vec<(usize, Timestamp, usize)> = Vec::new();
+        for (index, view) in self.runners.iter().enumerate() {
+            let line = lines.get(&view.runner.variant).copied();
+            if !view.seen || self.decided.contains(&view.runner.id) {
+                continue;
+            }
             match (line, &view.phase) {
-                (Some((idle, _)), Phase::Idle { .. }) => idle.push(index),
-                (Some((_, starting)), Phase::Starting { late: false, .. }) => *starting += 1,
+                (Some(line), Phase::Idle { since }) if !self.is_ending(view.runner) => {
+                    idle.push((line, *since, index));
+                }
+                (Some(line), Phase::Starting { late, .. }) => {
+                    let Some(line) = self.lines.get_mut(line) else { continue };
+                    line.unproven += 1;
+                    line.starting += usize::from(!late);
+                }
                 _ => {}
             }
         }
-        let runners = &self.runners;
-        let idle_since = |index: &usize| match runners.get(*index).map(|view| &view.phase) {
-            Some(Phase::Idle { since }) => Some(*since),
-            _ => None,
-        };
-        for (line, (mut idle, starting)) in self.lines.iter_mut().zip(supply) {
-            idle.sort_by_key(|index| (idle_since(index), *index));
-            line.idle = idle;
-            line.starting = starting;
+        idle.sort_unstable();
+        for (line, _, index) in idle {
+            self.lines.get_mut(line).into_iter().for_each(|line| line.idle.push(index));
+        }
+    }
+
+    /// It had as many jobs as it may have and exits by itself. One that does not, or that was made
+    /// with another number of jobs, is idle like any other.
+    pub(super) fn is_ending(&self, runner: &Runner) -> bool {
+        let ended = runner.log.as_ref().and_then(|log| log.ended);
+        ended.is_some_and(|at| self.world.now.duration_since(at) < ENDS_WITHIN)
+            && self
+                .world
+                .spec
+                .pool(&runner.variant.pool)
+                .is_some_and(|pool| runner.is_used_up(pool))
+            && !self.wanted.differs(runner)
+    }
+
+    /// Takes back what was said of the youngest job that an idle runner of the line was to have.
+    pub(super) fn unserve(&mut self, line: usize, hold: Arc<JobHold>) {
+        let job = self.lines.get_mut(line).and_then(|line| line.idle_jobs.pop());
+        if let Some(job) = job {
+            self.plan.served_jobs = self.plan.served_jobs.saturating_sub(1);
+            self.plan.held_jobs.push(HeldJob { job, hold, dropped_in: None });
         }
     }
 
@@ -137,22 +192,22 @@ impl<'a> Draft<'a> {
         rule: Rule,
         facts: Facts,
     ) {
-        let Some(variant) = self.lines.get(line).map(|line| line.offer.variant.clone()) else {
-            return;
-        };
-        let Some(installation) = self.world.installation() else { return };
-        let Some(engine) = self.world.hosts.get(host).and_then(|host| host.engine()) else {
-            return;
-        };
-        let instance = &self.world.spec.instance;
-        let action = Action::Start {
-            host: host.clone(),
-            runner: RunnerName::new(instance, &variant, slot),
-            slot,
-            system_id: SystemId::new(instance, &installation, &engine.id, &variant, slot),
-            variant,
-        };
+        let Some(line) = self.lines.get_mut(line) else { return };
+        let variant = line.offer.variant.clone();
+        line.started += 1;
+        let Some(system_id) = self.world.system_id(host, &variant, slot) else { return };
+        let runner = RunnerName::new(&self.world.spec.instance, &variant, slot);
+        let action = Action::Start { host: host.clone(), runner, slot, system_id, variant };
         self.decide(action, rule, facts);
+    }
+
+    /// The hosts on which this plan starts runners.
+    pub(super) fn started_hosts(&self) -> BTreeSet<HostName> {
+        let starts = self.plan.decisions.iter().filter_map(|decision| {
+            let Action::Start { host, .. } = &decision.action else { return None };
+            Some(host.clone())
+        });
+        starts.collect()
     }
 
     /// Where the line's next runner goes; takes the room for it.

@@ -18,6 +18,19 @@ pub struct HeldJob {
     pub job: JobId,
     /// Why.
     pub hold: Arc<JobHold>,
+    /// When GitLab drops it, as far as no runner that may take it is online.
+    pub dropped_in: Option<SignedDuration>,
+}
+
+impl fmt::Display for HeldJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hold.fmt(f)?;
+        match self.dropped_in {
+            Some(left) if left.is_zero() => f.write_str("; GitLab may drop it any time"),
+            Some(left) => write!(f, "; GitLab drops it in {}", brief(left)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why a job does not get a runner now.
@@ -38,16 +51,28 @@ pub enum JobHold {
         /// The nearest.
         pool: PoolName,
     },
+    /// The project takes no runners of the fitting pools' kind.
+    SwitchedOff {
+        /// The nearest.
+        pool: PoolName,
+    },
+    /// A fitting pool is disabled.
+    Disabled {
+        /// The first.
+        pool: PoolName,
+    },
     /// The pool has as many runners as it may.
     PoolAtMax {
         /// The pool.
         pool: PoolName,
         /// Its maximum.
         max: u32,
+        /// How many of them only GitLab tells of: their host cannot be seen, or is not declared.
+        unseen: u32,
     },
     /// No host has room.
     HostBudget {
-        /// The host with the most room.
+        /// One that may serve it.
         host: HostName,
         /// What it lacks.
         lacks: Lack,
@@ -116,9 +141,9 @@ impl JobHold {
     /// The word for it in output.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::NoPoolMatches { .. } => "no-pool-matches",
+            Self::NoPoolMatches { .. } | Self::Disabled { .. } => "no-pool-matches",
             Self::Protected { .. } => "protected",
-            Self::Scope { .. } => "scope",
+            Self::Scope { .. } | Self::SwitchedOff { .. } => "scope",
             Self::PoolAtMax { .. } => "pool-at-max",
             Self::HostBudget { .. } => "host-budget",
             Self::StartRate { .. } => "start-rate",
@@ -145,7 +170,19 @@ impl fmt::Display for JobHold {
             Self::Scope { pool } => {
                 write!(f, "the scope of pool `{pool}` does not hold the job's project")
             }
-            Self::PoolAtMax { pool, max } => write!(f, "pool `{pool}` is at its max of {max}"),
+            Self::SwitchedOff { pool } => {
+                write!(f, "the project has runners of the kind of pool `{pool}` switched off")
+            }
+            Self::Disabled { pool } => write!(f, "pool `{pool}` would take it and is disabled"),
+            Self::PoolAtMax { pool, max, unseen } => {
+                write!(f, "pool `{pool}` is at its max of {max}")?;
+                if *unseen > 0 {
+                    write!(f, ", {unseen} of them on no host that is seen")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::HostBudget { lacks: Lack::Architecture, .. } => Lack::Architecture.fmt(f),
             Self::HostBudget { host, lacks } => write!(f, "host `{host}` has no room: {lacks}"),
             Self::StartRate { per_minute } => {
                 write!(f, "{per_minute} runners were started within a minute")
@@ -190,7 +227,7 @@ impl fmt::Display for Lack {
             Self::Runners(most) => write!(f, "it may have {most} runners"),
             Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
-            Self::Architecture => f.write_str("no host of that architecture"),
+            Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
         }
     }
 }
@@ -239,6 +276,8 @@ pub enum RunnerHold {
     },
     /// It is replaced after another one of its variant.
     InTurn,
+    /// It had as many jobs as it may have.
+    Ending,
     /// Its host, or the queue, could not be read.
     Unseen {
         /// Why.
@@ -259,6 +298,7 @@ impl RunnerHold {
             Self::CoolingDown { .. } => "cooling-down",
             Self::Draining { .. } => "draining",
             Self::InTurn => "in-turn",
+            Self::Ending => "ending",
             Self::Unseen { .. } => "unseen",
             Self::InDoubt => "in-doubt",
         }
@@ -284,6 +324,7 @@ impl fmt::Display for RunnerHold {
             }
             Self::Draining { ago, busy: false } => write!(f, "asked to exit {} ago", brief(*ago)),
             Self::InTurn => f.write_str("made from an older spec; replaced after another one"),
+            Self::Ending => f.write_str("had its last job and exits by itself"),
             Self::Unseen { error } => f.write_str(error),
             Self::InDoubt => f.write_str("a call about it got no answer"),
         }

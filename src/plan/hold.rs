@@ -3,20 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::changed::is_changed;
 use super::draft::Draft;
 use super::{HeldRunner, RunnerHold};
 use crate::world::{ContainerId, Observed, Phase, RunnerView, World};
 
 pub(super) fn hold_runners(draft: &mut Draft<'_>) {
-    let world = draft.world;
     let kept = Kept::of(draft);
     let held = draft.runners.iter().filter(|view| !draft.decided.contains(&view.runner.id));
     let held: Vec<HeldRunner> = held
         .map(|view| HeldRunner {
             host: view.host.clone(),
             runner: view.runner.name.clone(),
-            hold: hold(world, view, &kept),
+            hold: hold(draft, view, &kept),
         })
         .collect();
     draft.plan.held_runners = held;
@@ -34,7 +32,7 @@ impl<'a> Kept<'a> {
         let (mut needed, mut warm) = (BTreeSet::new(), BTreeSet::new());
         for line in &draft.lines {
             let mut idle = line.idle.iter().rev().filter_map(|&index| draft.runners.get(index));
-            needed.extend(idle.by_ref().take(line.idle_needed).map(|view| &view.runner.id));
+            needed.extend(idle.by_ref().take(line.idle_jobs.len()).map(|view| &view.runner.id));
             let starting = line.starting.saturating_sub(line.starting_needed);
             let idle_warm = line.warm().saturating_sub(starting);
             warm.extend(idle.take(idle_warm).map(|view| &view.runner.id));
@@ -43,8 +41,8 @@ impl<'a> Kept<'a> {
     }
 }
 
-fn hold(world: &World, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold {
-    let runner = view.runner;
+fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold {
+    let (world, runner) = (draft.world, view.runner);
     let host = world.hosts.get(view.host);
     if let Some(Observed::Unknown { error, .. }) = host.map(|host| &host.state) {
         return RunnerHold::Unseen { error: Arc::clone(error) };
@@ -61,7 +59,8 @@ fn hold(world: &World, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold {
             RunnerHold::Starting { running: world.now.duration_since(since) }
         }
         Phase::Idle { .. } if kept.needed.contains(&runner.id) => RunnerHold::Needed,
-        Phase::Idle { .. } if is_changed(world, view) => RunnerHold::InTurn,
+        Phase::Idle { .. } if draft.is_ending(runner) => RunnerHold::Ending,
+        Phase::Idle { .. } if draft.wanted.differs(runner) => RunnerHold::InTurn,
         Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
         Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
         // Both are decided on wherever their host is seen.
@@ -74,6 +73,9 @@ fn idle_hold(world: &World, view: &RunnerView<'_>, idle: jiff::SignedDuration) -
     match (&world.queue, cooldown) {
         (Observed::Unknown { error, .. }, _) => {
             RunnerHold::Unseen { error: format!("the queue could not be read: {error}").into() }
+        }
+        (Observed::Known { value, .. }, _) if value.more => {
+            RunnerHold::Unseen { error: "jobs that were not read may need it".into() }
         }
         (Observed::Known { .. }, cooldown) => {
             RunnerHold::CoolingDown { idle, cooldown: cooldown.unwrap_or_default() }

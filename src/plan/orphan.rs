@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::Draft;
 use super::{Facts, Rule};
 use crate::spec::{Arch, Pool, PoolName};
-use crate::world::{Phase, RecordId, Runner, Variant};
+use crate::world::{Origin, Phase, RecordId, Runner, RunnerView, Variant, World};
 
 pub(super) fn drain_orphans(draft: &mut Draft<'_>) {
-    let declared = Declared::of(draft);
+    let declared = Declared::of(draft.world);
     let drains: Vec<(usize, &'static str)> = draft
         .undecided()
         .filter(|(_, view)| {
             matches!(view.phase, Phase::Idle { .. } | Phase::Starting { .. } | Phase::Failed { .. })
         })
-        .filter_map(|(index, view)| Some((index, declared.orphaned(view.runner)?)))
+        .filter_map(|(index, view)| Some((index, declared.orphaned(view)?)))
         .collect();
     for (index, reason) in drains {
         draft.drain(index, Rule::DrainOrphan, Facts::Orphan { reason });
@@ -23,37 +23,47 @@ pub(super) fn drain_orphans(draft: &mut Draft<'_>) {
 
 /// What the spec and GitLab account for; what is unknown accounts for everything.
 struct Declared<'a> {
+    world: &'a World,
     pools: BTreeMap<&'a PoolName, (&'a Pool, Vec<Arch>)>,
     records: Option<BTreeSet<(RecordId, &'a Variant)>>,
+    /// Variants whose operator's token GitLab took; the others' was not verified yet.
+    given: BTreeSet<&'a Variant>,
 }
 
 impl<'a> Declared<'a> {
-    fn of(draft: &Draft<'a>) -> Self {
-        let world = draft.world;
+    fn of(world: &'a World) -> Self {
         let pools =
             world.spec.pools.iter().map(|pool| (&pool.name, (pool, world.architectures(pool))));
         let records = world.records.known();
+        let given = records.into_iter().flatten().filter(|row| row.origin == Origin::Given);
         Self {
+            world,
             pools: pools.collect(),
             records: records.map(|rows| rows.iter().map(|row| (row.id, &row.variant)).collect()),
+            given: given.map(|row| &row.variant).collect(),
         }
     }
 
     /// Why the spec does not ask for that runner.
-    fn orphaned(&self, runner: &Runner) -> Option<&'static str> {
-        let Some((pool, architectures)) = self.pools.get(&runner.variant.pool) else {
+    fn orphaned(&self, view: &RunnerView<'_>) -> Option<&'static str> {
+        let Runner { variant, record, .. } = view.runner;
+        let Some((pool, architectures)) = self.pools.get(&variant.pool) else {
             return Some("its pool is not in the spec any more");
         };
         if !pool.enabled {
             return Some("its pool is disabled");
         }
-        if !architectures.is_empty() && !architectures.contains(&runner.variant.arch) {
+        let complete = !self.world.may_have_more_architectures(pool);
+        if complete && !architectures.is_empty() && !architectures.contains(&variant.arch) {
             return Some("its pool does not ask for this architecture any more");
         }
-        let record_gone = self
-            .records
-            .as_ref()
-            .is_some_and(|rows| !rows.contains(&(runner.record, &runner.variant)));
-        record_gone.then_some("its record is gone at GitLab")
+        let declared = self.world.spec.hosts.contains_key(view.host);
+        if declared && !self.world.serves(view.host, pool) {
+            return Some("its host does not take its pool any more");
+        }
+        let verified = pool.runner_token.is_none() || self.given.contains(variant);
+        let record_gone =
+            self.records.as_ref().is_some_and(|rows| !rows.contains(&(*record, variant)));
+        (verified && record_gone).then_some("its record is gone at GitLab")
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
-use crate::spec::Cache;
-use crate::world::{ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World};
+use crate::spec::{Cache, LostJobs};
+use crate::world::{
+    ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World, early_end,
+};
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -18,11 +20,13 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
                 let oom_killed =
                     matches!(view.runner.state, ContainerState::Exited { oom_killed: true, .. });
                 let ago = world.now.duration_since(at);
+                let pool = world.spec.pool(&view.runner.variant.pool);
+                let retry = pool.is_some_and(|pool| pool.lost_jobs == LostJobs::Retry);
                 let left = jobs.get(&view.runner.system_id).map(Vec::as_slice).unwrap_or_default();
                 (
                     Rule::ReapExited,
                     Facts::Exited { code, ago, oom_killed },
-                    lost_job(view.runner, code, left),
+                    lost_job(view.runner, code, left, retry),
                 )
             }
             Phase::Starting { .. }
@@ -31,10 +35,13 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
             | Phase::Draining { .. }
             | Phase::Failed { .. } => continue,
         };
-        reaps.push((reap(world, view, lost_job), rule, facts, &view.runner.id));
+        reaps.push((reap(world, view, lost_job), rule, facts, view.runner));
     }
-    for (action, rule, facts, id) in reaps {
-        draft.decided.insert(id);
+    for (action, rule, facts, runner) in reaps {
+        if let Some(error) = early_end(runner) {
+            draft.back_off(&runner.variant, error);
+        }
+        draft.decided.insert(&runner.id);
         draft.decide(action, rule, facts);
     }
 }
@@ -62,14 +69,16 @@ fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
 
 /// The job that a runner left unfinished: its containers tell, else its log, where it did not
 /// end by itself (some ways for a job to end leave no line).
-fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer]) -> Option<LostJob> {
-    let by_container = left.iter().find_map(|container| {
-        container.job.map(|id| LostJob { id, url: container.job_url.clone() })
-    });
+fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer], retry: bool) -> Option<LostJob> {
+    // Containers come in no order; of several jobs the youngest is the one that was running.
+    let youngest = left.iter().filter_map(|container| Some((container.job?, container)));
+    let by_container = youngest
+        .max_by_key(|(id, container)| (*id, &container.id))
+        .map(|(id, container)| LostJob { id, url: container.job_url.clone(), retry });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
         let (id, received) = log.received?;
-        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None })
+        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None, retry })
     };
     by_container.or_else(by_log)
 }

@@ -46,6 +46,10 @@ enum Verdict<'a> {
 }
 
 fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
+    let unseen = |what: &str| Verdict::Blocked(JobHold::Unseen { what: what.into() });
+    if world.installation().is_none() {
+        return unseen("the first host was not reached yet, so this installation is not known");
+    }
     let current = world.current_record(&offer.variant, offer.pool);
     let backing_off =
         world.memory.backoffs.get(&offer.variant).filter(|backoff| backoff.until > world.now);
@@ -99,9 +103,6 @@ fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<
     let unseen = |what: &str| Verdict::Blocked(JobHold::Unseen { what: what.into() });
     if offer.pool.runner_token.is_some() {
         return unseen("the pool's `runner_token` was not verified with GitLab yet");
-    }
-    if world.installation().is_none() {
-        return unseen("no host was reached yet, so this installation is not known");
     }
     if named.is_empty() {
         return Verdict::Create(RecordReason::Missing);

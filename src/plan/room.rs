@@ -1,22 +1,25 @@
 //! Where a new runner fits: the least of the pool's maximum, the hosts' budgets and the starts per
 //! minute.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::held::{JobHold, Lack};
+use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{EngineInfo, Offer, RunnerView, Slot, Variant, World};
+use crate::world::{EngineInfo, Offer, RunnerView, Slot, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
 
 /// The room that is left, less what was taken from it.
 #[derive(Debug)]
-pub(super) struct Room {
-    live: BTreeMap<PoolName, u32>,
-    slots: BTreeMap<Variant, BTreeSet<Slot>>,
+pub(super) struct Room<'a> {
+    live: BTreeMap<&'a PoolName, u32>,
+    /// Runners that only GitLab tells of.
+    unseen: BTreeMap<PoolName, u32>,
+    slots: Slots<'a>,
     hosts: BTreeMap<HostName, HostRoom>,
     starts_left: u32,
 }
@@ -92,37 +95,34 @@ impl HostRoom {
     }
 }
 
-impl Room {
-    pub(super) fn new(world: &World, runners: &[RunnerView<'_>]) -> Self {
+impl<'a> Room<'a> {
+    pub(super) fn new(world: &'a World, runners: &[RunnerView<'a>]) -> Self {
         let mut room = Self {
             live: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            unseen: BTreeMap::new(),
+            slots: Slots::of(world, runners),
             hosts: host_rooms(world),
             starts_left: starts_left(world),
         };
+        let pools = world.spec.pools.iter().map(|pool| (&pool.name, Cost::of(pool)));
+        let costs: BTreeMap<&PoolName, Cost> = pools.collect();
         for view in runners {
             let variant = &view.runner.variant;
-            room.slots.entry(variant.clone()).or_default().insert(view.runner.slot);
             if view.is_live() {
-                let cost = world.spec.pool(&variant.pool).map(Cost::of).unwrap_or_default();
-                room.count(&variant.pool, 1);
+                *room.live.entry(&variant.pool).or_default() += 1;
                 if let Some(host) = room.hosts.get_mut(view.host) {
-                    host.spend(cost);
+                    host.spend(costs.get(&variant.pool).copied().unwrap_or_default());
                 }
             }
         }
         for (variant, count) in world.unaccounted_managers() {
-            room.count(&variant.pool, count);
+            let unseen = room.unseen.entry(variant.pool).or_default();
+            *unseen = unseen.saturating_add(count);
         }
         room
     }
 
-    fn count(&mut self, pool: &PoolName, runners: u32) {
-        let live = self.live.entry(pool.clone()).or_default();
-        *live = live.saturating_add(runners);
-    }
-
-    /// Live runners of the pool, those of this plan included.
+    /// Live runners of the pool on the hosts, those of this plan included.
     pub(super) fn live(&self, pool: &PoolName) -> u32 {
         self.live.get(pool).copied().unwrap_or(0)
     }
@@ -131,19 +131,20 @@ impl Room {
     pub(super) fn take(
         &mut self,
         world: &World,
-        offer: &Offer<'_>,
+        offer: &Offer<'a>,
     ) -> Result<(HostName, Slot), JobHold> {
         let pool = offer.pool;
-        if self.live(&pool.name) >= pool.max {
-            return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max });
+        let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
+        if self.live(&pool.name).saturating_add(unseen) >= pool.max {
+            return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
         let host = self.host_for(world, offer)?;
         if self.starts_left == 0 {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
         self.starts_left -= 1;
-        let slot = self.free_slot(world, &offer.variant);
-        self.count(&pool.name, 1);
+        let slot = self.slots.take(world, &host, &offer.variant);
+        *self.live.entry(&pool.name).or_default() += 1;
         if let Some(room) = self.hosts.get_mut(&host) {
             room.spend(Cost::of(pool));
         }
@@ -168,8 +169,11 @@ impl Room {
                 hold.get_or_insert(JobHold::ImagePull { host: name.clone(), image });
                 continue;
             }
-            match self.hosts.get(name).and_then(|room| room.lacks(Cost::of(offer.pool))) {
+            let Some(room) = self.hosts.get(name) else { continue };
+            match room.lacks(Cost::of(offer.pool)) {
                 None => return Ok(name.clone()),
+                // An image on its way makes room soonest; a host that cannot be read says least.
+                Some(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
                 Some(lacks) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),
             }
         }
@@ -178,21 +182,6 @@ impl Room {
             Some(host) => JobHold::HostBudget { host: host.clone(), lacks: Lack::Architecture },
             None => JobHold::Unseen { what: "no host is declared".into() },
         }))
-    }
-
-    /// The lowest free slot, so that it finds its clone and cache again.
-    fn free_slot(&mut self, world: &World, variant: &Variant) -> Slot {
-        let taken = self.slots.entry(variant.clone()).or_default();
-        let instance = &world.spec.instance;
-        let memory = &world.memory;
-        let avoided = |slot| {
-            let name = crate::world::RunnerName::new(instance, variant, slot);
-            memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
-        };
-        let free = (0..u32::MAX).map(Slot).find(|slot| !taken.contains(slot) && !avoided(*slot));
-        let slot = free.unwrap_or(Slot(u32::MAX));
-        taken.insert(slot);
-        slot
     }
 }
 

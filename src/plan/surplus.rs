@@ -2,67 +2,101 @@
 //! Starting and busy ones never do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
 use super::draft::Draft;
-use super::{Facts, Rule};
+use super::{Facts, JobHold, Rule};
 use crate::spec::PoolName;
-use crate::world::{Phase, Queue};
+use crate::world::Phase;
 
 pub(super) fn drain_surplus(draft: &mut Draft<'_>) {
     drain_over_max(draft);
-    // What was not read may need them.
-    if draft.world.queue.known().is_some_and(|queue: &Queue| !queue.more) {
-        drain_cooled(draft);
+    if let Some(queue) = draft.world.queue.known() {
+        let least = if queue.more { UNREAD_PATIENCE } else { SignedDuration::ZERO };
+        drain_cooled(draft, least);
     }
 }
 
-/// A lowered `max` takes effect at once, as far as runners are idle.
+/// How long a runner is idle at least where the queue is too long to be read to its end: jobs that
+/// were not read may need it, but GitLab gives them to idle runners within seconds. Without a
+/// bound, a thousand jobs that nobody takes would keep every runner for ever.
+const UNREAD_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
+
+/// A lowered `max` takes effect at once, as far as runners are idle; those that no job needs first.
 fn drain_over_max(draft: &mut Draft<'_>) {
-    let mut leaving: BTreeMap<PoolName, u32> = BTreeMap::new();
+    let mut over = over_max(draft);
+    if over.is_empty() {
+        return;
+    }
+    for needed_too in [false, true] {
+        for index in 0..draft.lines.len() {
+            let Some(line) = draft.lines.get(index) else { continue };
+            let pool = line.offer.pool;
+            let Some((alive, over)) = over.get_mut(&pool.name) else { continue };
+            let most = if needed_too { line.idle.len() } else { line.idle_spare() };
+            let facts = Facts::OverMax { live: *alive, max: pool.max };
+            for _ in 0..most.min(*over as usize) {
+                drain_longest_idle(draft, index, facts.clone());
+                *over -= 1;
+            }
+        }
+    }
+}
+
+/// Of each pool with more live runners than it may have, those that leave aside: how many live, and
+/// how many are too many. What no host shows counts against a start, but drains nobody.
+fn over_max(draft: &Draft<'_>) -> BTreeMap<PoolName, (u32, u32)> {
+    let mut leaving: BTreeMap<&PoolName, u32> = BTreeMap::new();
     let leaves = |phase: &Phase| matches!(phase, Phase::Draining { .. } | Phase::Created);
     for view in &draft.runners {
         if leaves(&view.phase) || (view.is_live() && draft.decided.contains(&view.runner.id)) {
-            *leaving.entry(view.runner.variant.pool.clone()).or_default() += 1;
+            *leaving.entry(&view.runner.variant.pool).or_default() += 1;
         }
     }
-    for index in 0..draft.lines.len() {
-        let Some(line) = draft.lines.get(index) else { continue };
-        let (pool, max) = (line.offer.pool.name.clone(), line.offer.pool.max);
-        let alive = draft.room.live(&pool).saturating_sub(leaving.get(&pool).copied().unwrap_or(0));
-        let over = alive.saturating_sub(max) as usize;
-        let drains: Vec<usize> = line.idle.iter().copied().take(over).collect();
-        if drains.is_empty() {
-            continue;
-        }
-        *leaving.entry(pool).or_default() += u32::try_from(drains.len()).unwrap_or(u32::MAX);
-        if let Some(line) = draft.lines.get_mut(index) {
-            line.idle.drain(..drains.len());
-            line.idle_needed = line.idle_needed.min(line.idle.len());
-        }
-        for runner in drains {
-            draft.drain(runner, Rule::DrainOverMax, Facts::OverMax { live: alive, max });
-        }
-    }
+    let pools = draft.world.spec.pools.iter().filter_map(|pool| {
+        let leaving = leaving.get(&pool.name).copied().unwrap_or(0);
+        let live = draft.room.live(&pool.name).saturating_sub(leaving);
+        (live > pool.max).then(|| (pool.name.clone(), (live, live - pool.max)))
+    });
+    pools.collect()
 }
 
-/// Idle beyond demand and warm, for longer than the cooldown.
-fn drain_cooled(draft: &mut Draft<'_>) {
+fn drain_longest_idle(draft: &mut Draft<'_>, index: usize, facts: Facts) {
+    let Some(line) = draft.lines.get_mut(index).filter(|line| !line.idle.is_empty()) else {
+        return;
+    };
+    let pool = line.offer.pool;
+    let needed = line.idle_spare() == 0;
+    let runner = line.idle.remove(0);
+    if needed {
+        let hold = JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen: 0 };
+        draft.unserve(index, Arc::new(hold));
+    }
+    draft.drain(runner, Rule::DrainOverMax, facts);
+}
+
+/// Idle beyond demand and warm, for longer than the cooldown, and for `least` at least.
+fn drain_cooled(draft: &mut Draft<'_>, least: SignedDuration) {
     let world = draft.world;
     for index in 0..draft.lines.len() {
         let Some(line) = draft.lines.get(index) else { continue };
         let warm = line.warm();
         let surplus = line.spare().saturating_sub(warm).min(line.idle_spare());
         let cooldown = line.offer.pool.cooldown;
-        let limit = SignedDuration::try_from(cooldown).unwrap_or(SignedDuration::MAX);
+        let limit = SignedDuration::try_from(cooldown).unwrap_or(SignedDuration::MAX).max(least);
         let warm = u32::try_from(warm).unwrap_or(u32::MAX);
-        let cooled = line.idle.iter().take(surplus).filter_map(|&runner| {
+        // Longest idle first, so those that cooled down are the first ones.
+        let cooled = line.idle.iter().take(surplus).map_while(|&runner| {
             let Phase::Idle { since } = draft.runners.get(runner)?.phase else { return None };
             let idle = world.now.duration_since(since);
             (idle >= limit).then_some((runner, Facts::Idle { idle, cooldown, warm }))
         });
         let drains: Vec<(usize, Facts)> = cooled.collect();
+        if let Some(line) = draft.lines.get_mut(index) {
+            line.idle.drain(..drains.len());
+        }
         for (runner, facts) in drains {
             draft.drain(runner, Rule::DrainSurplus, facts);
         }

@@ -1,25 +1,41 @@
 //! `sweep-leftover`: what is ours and has no runner goes, when two looks in a row agree.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
-use crate::world::{Leftover, leftovers};
+use crate::world::{Leftover, Record, RecordId, SystemId, leftovers};
 
 pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     let world = draft.world;
+    if world.memory.leftovers.is_empty() {
+        return;
+    }
+    let started = draft.started_hosts();
+    let rows = started_rows(draft);
+    let records: BTreeMap<RecordId, &Record> =
+        world.records.known().into_iter().flatten().map(|record| (record.id, record)).collect();
     for leftover in leftovers(world) {
-        let starts_there = draft.plan.decisions.iter().any(|decision| {
-            matches!(decision.action, Action::Start { .. })
-                && decision.action.host() == leftover.host()
-        });
-        let in_use = starts_there && matches!(leftover, Leftover::Network(..));
+        let in_use = match &leftover {
+            Leftover::Network(host, _) => started.contains(host),
+            Leftover::Manager(_, system_id) => rows.contains(system_id),
+            Leftover::JobContainer(..)
+            | Leftover::JobVolume(..)
+            | Leftover::JobNetwork(..)
+            | Leftover::Record(_) => false,
+        };
         if in_use || !world.memory.leftovers.contains(&leftover) {
             continue;
         }
         let facts = Facts::Leftover { what: words(&leftover) };
-        let record = world
-            .records
-            .known()
-            .and_then(|rows| rows.iter().find(|row| leftover == Leftover::Record(row.id)));
+        let record = match &leftover {
+            Leftover::Record(id) => records.get(id),
+            Leftover::JobContainer(..)
+            | Leftover::JobVolume(..)
+            | Leftover::JobNetwork(..)
+            | Leftover::Manager(..)
+            | Leftover::Network(..) => None,
+        };
         let action = match record {
             Some(record) => {
                 Action::DeleteRecord { variant: record.variant.clone(), record: record.id }
@@ -28,6 +44,15 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         };
         draft.decide(action, Rule::SweepLeftover, facts);
     }
+}
+
+/// The rows that runners which this plan starts will have.
+fn started_rows(draft: &Draft<'_>) -> BTreeSet<SystemId> {
+    let starts = draft.plan.decisions.iter().filter_map(|decision| {
+        let Action::Start { system_id, .. } = &decision.action else { return None };
+        Some(system_id.clone())
+    });
+    starts.collect()
 }
 
 fn words(leftover: &Leftover) -> String {

@@ -140,6 +140,11 @@ impl Daemon {
         &self.controller
     }
 
+    /// Where its spec comes from.
+    pub fn source(&self) -> &SpecSource {
+        &self.source
+    }
+
     /// From now on the spec's pools ask for nothing: their runners drain, and no cache is kept. A
     /// spec that is read later counts again.
     pub fn retire(&mut self) {

@@ -74,7 +74,18 @@ fn say_done(decision: &Decision, subject: &str) {
     let pool =
         decision.action.variant().map(|variant| tracing::field::display(variant.pool.clone()));
     let runner = decision.action.runner().map(|runner| tracing::field::display(runner.clone()));
-    tracing::info!(pool, runner, rule = %decision.rule, "{subject}: {}", decision.facts);
+    let line = match &decision.action {
+        // Its facts say what it is, and so does its subject.
+        Action::Sweep { .. } => subject.to_owned(),
+        Action::CreateNetwork { .. }
+        | Action::CreateRecord { .. }
+        | Action::UpdateRecord { .. }
+        | Action::DeleteRecord { .. }
+        | Action::Start { .. }
+        | Action::Drain { .. }
+        | Action::Reap { .. } => format!("{subject}: {}", decision.facts),
+    };
+    tracing::info!(pool, runner, rule = %decision.rule, "{line}");
 }
 
 fn say_failed(decision: &Decision, subject: &str, error: &ApplyError) {
@@ -97,7 +108,10 @@ fn subject(decision: &Decision) -> String {
             format!("{word} {runner} on {host}")
         }
         Action::Reap { host, runner, .. } => format!("{word} {} on {host}", runner.name),
-        Action::Sweep { .. } => format!("{word} {}", decision.facts),
+        Action::Sweep { leftover } => {
+            let host = leftover.host().map(|host| format!(" on {host}")).unwrap_or_default();
+            format!("{word}{host}: {}", decision.facts)
+        }
     }
 }
 

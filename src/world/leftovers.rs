@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{HostState, Leftover, Manager, Origin, Record, Slot, SystemId, Variant, World};
+use super::accounts::Accounts;
+use super::{HostState, Leftover, Manager, Origin, RecordId, SystemId, Variant, World};
 use crate::spec::{Cache, HostName};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
 const SILENT_MANAGER: SignedDuration = SignedDuration::from_hours(24);
-
-/// Slots of a variant that are looked through to tell which engine a manager's row belongs to:
-/// the most runners that one record is meant for.
-const SLOTS_MAX: u32 = 500;
 
 /// Everything that this look finds left over.
 pub fn leftovers(world: &World) -> BTreeSet<Leftover> {
@@ -44,9 +41,10 @@ fn job_leftovers(
     found: &mut BTreeSet<Leftover>,
 ) {
     let held: BTreeSet<&SystemId> = state.runners.iter().map(|runner| &runner.system_id).collect();
-    let kept = kept_slots(world, state);
     let ours = |id: &SystemId| id.as_str().starts_with(prefix) && !held.contains(id);
     let jobs = &state.jobs;
+    let caches = jobs.volumes.iter().any(|volume| volume.reusable && ours(&volume.system_id));
+    let kept = if caches { kept_slots(world, state) } else { BTreeSet::new() };
     found.extend(
         jobs.containers
             .iter()
@@ -72,16 +70,7 @@ fn job_leftovers(
 /// of a declared variant that keeps its cache.
 fn kept_slots(world: &World, state: &HostState) -> BTreeSet<SystemId> {
     let kept = world.variants().into_iter().filter(|(_, pool)| pool.cache == Cache::Keep);
-    kept.flat_map(|(variant, pool)| slot_ids(world, state, &variant, pool.max)).collect()
-}
-
-/// The system ids of the first `count` slots of a variant on that engine.
-fn slot_ids(world: &World, state: &HostState, variant: &Variant, count: u32) -> Vec<SystemId> {
-    let Some(installation) = world.installation() else { return Vec::new() };
-    let instance = &world.spec.instance;
-    (0..count.min(SLOTS_MAX))
-        .map(|slot| SystemId::new(instance, &installation, &state.engine.id, variant, Slot(slot)))
-        .collect()
+    kept.flat_map(|(variant, pool)| world.slot_ids(&state.engine, &variant, pool.max)).collect()
 }
 
 /// The network, if we made it, nothing is on it, and no runner of ours is there.
@@ -108,11 +97,12 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         return;
     }
     let declared: BTreeMap<Variant, _> = world.variants().into_iter().collect();
-    let gone = GoneRunners::of(world);
+    let accounts = Accounts::of(world);
+    let in_use = records_in_use(world);
     for record in records.iter().filter(|record| record.origin != Origin::Foreign) {
         let Some(rows) = record.managers.known() else { continue };
         let (gone_rows, others): (Vec<&Manager>, Vec<&Manager>) =
-            rows.iter().partition(|row| gone.holds(record, row));
+            rows.iter().partition(|row| accounts.is_gone(record, row));
         let asked_for = declared.get(&record.variant).is_some_and(|pool| {
             world
                 .current_record(&record.variant, pool)
@@ -123,7 +113,7 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
                 let rows = gone_rows.into_iter();
                 found.extend(rows.map(|row| Leftover::Manager(record.id, row.system_id.clone())));
             }
-        } else if !GoneRunners::in_use(world, record)
+        } else if !in_use.contains(&(record.id, &record.variant))
             && others.iter().all(|row| is_silent(world, row))
         {
             found.insert(Leftover::Record(record.id));
@@ -131,75 +121,14 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
     }
 }
 
+/// Records whose token a container of any state still has.
+fn records_in_use(world: &World) -> BTreeSet<(RecordId, &Variant)> {
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let runners = states.flat_map(|state| &state.runners);
+    runners.map(|runner| (runner.record, &runner.variant)).collect()
+}
+
 /// The row made no contact for so long that no runner can be behind it.
-fn is_silent(world: &World, row: &Manager) -> bool {
+pub(super) fn is_silent(world: &World, row: &Manager) -> bool {
     row.contacted_at.is_some_and(|at| world.now.duration_since(at) > SILENT_MANAGER)
-}
-
-/// System ids that belong to a known engine, and those of them that have a container there.
-struct GoneRunners {
-    present: BTreeSet<SystemId>,
-    possible: BTreeMap<Variant, BTreeSet<SystemId>>,
-}
-
-impl GoneRunners {
-    fn of(world: &World) -> Self {
-        let states: Vec<&HostState> =
-            world.hosts.values().filter_map(|host| host.state.known()).collect();
-        let runners = states.iter().flat_map(|state| &state.runners);
-        let present: BTreeSet<SystemId> = runners.map(|runner| runner.system_id.clone()).collect();
-        let mut possible: BTreeMap<Variant, BTreeSet<SystemId>> = BTreeMap::new();
-        for record in world.records.known().into_iter().flatten() {
-            let mut rows = record.managers.known().into_iter().flatten();
-            if rows.all(|row| present.contains(&row.system_id)) {
-                continue;
-            }
-            let ids = possible.entry(record.variant.clone()).or_default();
-            if ids.is_empty() {
-                let of_engine =
-                    |state: &&HostState| slot_ids(world, state, &record.variant, SLOTS_MAX);
-                ids.extend(states.iter().flat_map(of_engine));
-                ids.extend(world.installation().map(|installation| {
-                    SystemId::keeper(&world.spec.instance, &installation, &record.variant)
-                }));
-            }
-        }
-        Self { present, possible }
-    }
-
-    /// The row's runner would be on an engine that we see, and is not there.
-    fn holds(&self, record: &Record, row: &Manager) -> bool {
-        let possible = self.possible.get(&record.variant);
-        possible.is_some_and(|ids| ids.contains(&row.system_id))
-            && !self.present.contains(&row.system_id)
-    }
-
-    /// A container of any state still has the record's token.
-    fn in_use(world: &World, record: &Record) -> bool {
-        let states = world.hosts.values().filter_map(|host| host.state.known());
-        states
-            .flat_map(|state| &state.runners)
-            .any(|runner| runner.record == record.id && runner.variant == record.variant)
-    }
-}
-
-impl World {
-    /// Rows of runners that no declared host accounts for: they run on a host that cannot be seen,
-    /// so they count against `max`.
-    pub fn unaccounted_managers(&self) -> BTreeMap<Variant, u32> {
-        let gone = GoneRunners::of(self);
-        let mut counts = BTreeMap::new();
-        for record in self.records.known().into_iter().flatten() {
-            let rows = record.managers.known().into_iter().flatten();
-            let unaccounted = rows
-                .filter(|row| !gone.present.contains(&row.system_id) && !gone.holds(record, row))
-                .filter(|row| record.origin == Origin::Ours && !is_silent(self, row))
-                .count();
-            if unaccounted > 0 {
-                let count = counts.entry(record.variant.clone()).or_insert(0_u32);
-                *count = count.saturating_add(u32::try_from(unaccounted).unwrap_or(u32::MAX));
-            }
-        }
-        counts
-    }
 }

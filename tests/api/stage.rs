@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, InForce, Metrics, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -57,6 +57,7 @@ pub(crate) struct Stage {
     pub(crate) views: watch::Sender<Option<Arc<View>>>,
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
+    pub(crate) trend: Trend,
     pub(crate) drains: Drains,
     pub(crate) metrics: Metrics,
     pub(crate) in_force: watch::Sender<InForce>,
@@ -78,16 +79,18 @@ impl Stage {
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
+        let trend = Trend::default();
         let window = Window {
             views: views.subscribe(),
             history: history.clone(),
+            trend: trend.clone(),
             drains: drains.clone(),
             metrics: metrics.clone(),
             in_force: in_force.subscribe(),
         };
         let api = Api::new(window, send, clock.clone());
         let router = api.router();
-        Self { views, wakes, history, drains, metrics, in_force, clock, api, router }
+        Self { views, wakes, history, trend, drains, metrics, in_force, clock, api, router }
     }
 
     /// After the look at that scene.
@@ -106,6 +109,7 @@ impl Stage {
     pub(crate) fn show(&self, scene: Scene) {
         let view = scene.view();
         self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written: None });
+        self.trend.add(&view);
         self.views.send_replace(Some(Arc::new(view)));
     }
 

@@ -1,22 +1,34 @@
 //! How long the planner takes, small and large. `cargo bench --bench planner`.
+//!
+//! Nothing is spared: jobs of forty kinds, half of which no pool takes; runners half busy, a part
+//! of the idle ones made from an older spec; rows of runners that no host has; leftovers to sweep.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use autogit::plan::plan;
-use autogit::spec::{Arch, HostName, Missing, PoolName, Spec};
+use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
-    Access, ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, Manager,
-    Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record, RecordId, RecordSettings, Runner, RunnerName,
-    Slot, SystemId, Variant, World, spec_hash,
+    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects,
+    JobVolume, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record, RecordId,
+    Runner, RunnerName, Slot, SpecHash, SystemId, Variant, World, leftovers, record_settings,
+    spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
+const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 const ROUNDS: usize = 15;
-const POOLS: usize = 20;
+const POOLS: u32 = 20;
 
 fn main() {
     println!("planner, median of {ROUNDS} rounds");
@@ -24,16 +36,19 @@ fn main() {
     measure(100_000, 10_000, Some(Duration::from_millis(50)));
 }
 
-fn measure(jobs: usize, runners: usize, target: Option<Duration>) {
+fn measure(jobs: u32, runners: u32, target: Option<Duration>) {
     let world = world(jobs, runners);
     let mut times: Vec<Duration> = (0..ROUNDS).map(|_| time(&world)).collect();
     times.sort();
     let median = times[ROUNDS / 2];
+    let decisions = plan(&world).decisions.len();
     let target = target.map_or(String::new(), |target| {
         let ratio = median.as_secs_f64() / target.as_secs_f64();
         format!("  target {target:?}, ratio {ratio:.2}")
     });
-    println!("{jobs:>7} jobs × {runners:>6} runners: {median:>10.2?}{target}");
+    println!(
+        "{jobs:>7} jobs × {runners:>6} runners, {decisions:>5} decisions: {median:>10.2?}{target}"
+    );
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the real clock")]
@@ -43,46 +58,50 @@ fn time(world: &World) -> Duration {
     start.elapsed()
 }
 
-fn world(jobs: usize, runners: usize) -> World {
-    let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-    let spec = Arc::new(spec(runners));
-    let runners = runners_of(&spec, runners, now);
-    let records = spec.pools.iter().enumerate().map(|(index, pool)| record(index, &pool.name, &runners, now));
-    World {
-        now,
-        queue: Observed::Known { at: now, value: Queue { jobs: jobs_of(jobs, now), more: false } },
-        records: Observed::Known { at: now, value: records.collect() },
-        hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(runners, now))]),
-        memory: Memory::default(),
-        spec,
-    }
+fn ago(seconds: u32) -> Timestamp {
+    NOW - SignedDuration::from_secs(seconds.into())
 }
 
-fn spec(runners: usize) -> Spec {
+fn world(jobs: u32, runners: u32) -> World {
+    let spec = Arc::new(spec(runners));
+    let runners = runners_of(&spec, runners);
+    let records = (0..POOLS).map(|pool| record(&spec, pool, &runners)).collect();
+    let mut world = World {
+        now: NOW,
+        queue: Observed::Known { at: NOW, value: Queue { jobs: jobs_of(jobs), more: false } },
+        records: Observed::Known { at: NOW, value: records },
+        hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(runners))]),
+        memory: Memory::default(),
+        spec,
+    };
+    world.memory.leftovers = leftovers(&world);
+    world
+}
+
+fn spec(runners: u32) -> Spec {
+    let most = runners + 100;
     let mut text = format!(
         "gitlab: {{url: 'https://gitlab.example.com', token: secret}}\n\
          starts_per_minute: 1000\n\
-         hosts: {{local: {{docker: 'unix:///var/run/docker.sock', budget: {{runners: {}}}}}}}\n\
+         hosts: {{local: {{docker: 'unix:///var/run/docker.sock', budget: {{runners: {most}}}}}}}\n\
          pools:\n",
-        runners + 100,
     );
     for pool in 0..POOLS {
-        text.push_str(&format!("  pool-{pool}: {{tags: [docker, t{pool}], max: {}}}\n", runners / POOLS + 5));
+        let max = runners / POOLS + 5;
+        writeln!(text, "  pool-{pool}: {{tags: [docker, t{pool}], max: {max}}}").unwrap();
     }
     Spec::parse("bench.yaml", &text, &|_| None, Missing::Fault).unwrap().spec
 }
 
-fn jobs_of(count: usize, now: Timestamp) -> Vec<Job> {
-    let tags: Vec<Arc<BTreeSet<String>>> = (0..POOLS * 2)
-        .map(|class| Arc::new(BTreeSet::from([format!("t{class}"), "docker".to_owned()])))
-        .collect();
-    let job = |index: usize| Job {
-        id: JobId(index as u64),
+fn jobs_of(count: u32) -> Vec<Job> {
+    let job = |index: u32| Job {
+        id: JobId(index.into()),
         name: "test".into(),
-        project: ProjectId((index % 500) as u64),
+        project: ProjectId((index % 500).into()),
         project_path: format!("team/project-{}", index % 500).into(),
-        tags: Arc::clone(&tags[index % tags.len()]),
-        queued_at: now - SignedDuration::from_secs((count - index) as i64 % 3_000),
+        // Each job its own set, as the adapter reads them.
+        tags: Arc::new(BTreeSet::from([format!("t{}", index % (2 * POOLS)), "docker".to_owned()])),
+        queued_at: ago((count - index) % 3_000),
         ref_name: "main".into(),
         protected: None,
         instance_runners: None,
@@ -93,56 +112,60 @@ fn jobs_of(count: usize, now: Timestamp) -> Vec<Job> {
     jobs
 }
 
-fn runners_of(spec: &Spec, count: usize, now: Timestamp) -> Vec<Runner> {
+fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
     let engine = EngineId::from_observed("ENGINE");
-    let runner = |index: usize| {
-        let pool = &spec.pools[index % POOLS];
+    let installation = engine.installation();
+    let runner = |index: u32| {
+        let pool = &spec.pools[(index % POOLS) as usize];
         let variant = Variant::new(&pool.name, Arch::Amd64);
-        let slot = Slot((index / POOLS) as u32);
+        let slot = Slot(index / POOLS);
+        let older = slot.0.is_multiple_of(10);
         Runner {
             id: ContainerId::from_observed(&format!("{index:064}")),
             name: RunnerName::new(&spec.instance, &variant, slot),
-            system_id: SystemId::new(&spec.instance, &engine.installation(), &engine, &variant, slot),
+            system_id: SystemId::new(&spec.instance, &installation, &engine, &variant, slot),
             variant,
             slot,
-            record: RecordId((index % POOLS) as u64),
-            spec: spec_hash(spec, pool),
-            created_at: now - SignedDuration::from_mins(9),
-            state: ContainerState::Running { started_at: now - SignedDuration::from_mins(9) },
+            record: RecordId((index % POOLS).into()),
+            spec: if older { SpecHash::from_observed("older") } else { spec_hash(spec, pool) },
+            created_at: ago(600),
+            state: ContainerState::Running { started_at: ago(540) },
             log: None,
         }
     };
     (0..count).map(runner).collect()
 }
 
-fn record(index: usize, pool: &PoolName, runners: &[Runner], now: Timestamp) -> Record {
-    let id = RecordId(index as u64);
-    let managers = runners.iter().filter(|runner| runner.record == id).enumerate().map(|(row, runner)| Manager {
-        system_id: runner.system_id.clone(),
-        contacted_at: Some(now),
-        busy: row % 2 == 0,
+fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
+    let id = RecordId(pool.into());
+    let pool = &spec.pools[pool as usize];
+    let row = |system_id: &SystemId, busy| Manager {
+        system_id: system_id.clone(),
+        contacted_at: Some(NOW),
+        busy,
         job: None,
-    });
+    };
+    let of_record = runners.iter().filter(|runner| runner.record == id);
+    let rows = of_record.map(|runner| row(&runner.system_id, runner.slot.0.is_multiple_of(2)));
+    let unaccounted = SystemId::from_observed("r_somewhereelse");
     Record {
         id,
-        variant: Variant::new(pool, Arch::Amd64),
+        variant: Variant::new(&pool.name, Arch::Amd64),
         origin: Origin::Ours,
-        settings: RecordSettings {
-            tags: vec!["amd64".into(), "docker".into(), format!("t{index}")],
-            run_untagged: false,
-            access: Access::NotProtected,
-            maximum_timeout: None,
-            paused: false,
-        },
-        scope: autogit::spec::Scope::Instance,
+        settings: record_settings(pool, Arch::Amd64, true),
+        scope: pool.scope.clone(),
         created_at: None,
         token_expires_at: None,
         has_token: true,
-        managers: Observed::Known { at: now, value: managers.collect() },
+        managers: Observed::Known {
+            at: NOW,
+            value: rows.chain([row(&unaccounted, false)]).collect(),
+        },
     }
 }
 
-fn host(runners: Vec<Runner>, now: Timestamp) -> Host {
+/// Its runners, and a volume for every fourth of them that a runner long gone left.
+fn host(runners: Vec<Runner>) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed("ENGINE"),
         arch: Arch::Amd64,
@@ -151,11 +174,16 @@ fn host(runners: Vec<Runner>, now: Timestamp) -> Host {
         version: "28.0.0".into(),
         skew: SignedDuration::ZERO,
     };
-    let network = Some(NetworkState { id: "network".into(), ours: true, containers: runners.len() });
-    Host {
-        state: Observed::Known {
-            at: now,
-            value: HostState { engine, jobs: JobObjects::default(), runners, network },
-        },
-    }
+    let network =
+        Some(NetworkState { id: "network".into(), ours: true, containers: runners.len() });
+    let prefix = runners.first().and_then(|runner| runner.system_id.as_str().get(..7));
+    let prefix = prefix.unwrap_or_default();
+    let volume = |index: usize| JobVolume {
+        name: format!("volume-{index}"),
+        system_id: SystemId::from_observed(&format!("{prefix}{index:07}")),
+        reusable: false,
+    };
+    let volumes = (0..runners.len() / 4).map(volume).collect();
+    let jobs = JobObjects { volumes, ..JobObjects::default() };
+    Host { state: Observed::Known { at: NOW, value: HostState { engine, jobs, runners, network } } }
 }

@@ -10,6 +10,7 @@
 
 mod fake;
 mod limits;
+mod lost;
 mod projects;
 mod queue;
 mod records;

@@ -6,6 +6,7 @@ use super::{of, text};
 use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput};
 use crate::view::{
     ExplainJobOutput, ExplainRunnerOutput, PlanOutput, QueueOutput, RunnerOutput, StatusOutput,
+    TrendOutput,
 };
 
 const JSON: &str = "application/json";
@@ -87,6 +88,16 @@ const SIGNED: Parameter =
 /// Everything, in order of use.
 pub(super) const OPERATIONS: &[Operation] = &[
     get(
+        "/",
+        "dashboard",
+        "The dashboard, for people",
+        &[TAG],
+        &[
+            answer(200, "One page that needs no other", ("text/html; charset=utf-8", text)),
+            UNCHANGED,
+        ],
+    ),
+    get(
         "/health",
         "health",
         "Whether AutoGit is well",
@@ -130,6 +141,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "What is done now, and why everything else is left as it is",
         &[TAG],
         &[answer(200, "The plan", (JSON, of::<PlanOutput>)), UNCHANGED],
+    ),
+    get(
+        "/trend",
+        "trend",
+        "The last hour in numbers",
+        &[TAG],
+        &[answer(200, "Step by step, oldest first", (JSON, of::<TrendOutput>)), UNCHANGED],
     ),
     get(
         "/explain/jobs/{id}",

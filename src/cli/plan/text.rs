@@ -116,10 +116,14 @@ fn lost_jobs(group: &Group<'_>) -> String {
         Some(format!("#{}", job.id))
     });
     let lost: Vec<String> = lost.collect();
+    let retried = group.decisions.iter().any(|decision| {
+        matches!(&decision.action, Action::Reap { lost_job: Some(job), .. } if job.retry)
+    });
+    let again = if retried { ", and is queued again" } else { "" };
     match lost.len() {
         0 => String::new(),
-        1 => format!("; job {} was lost with it", lost.join(" ")),
-        _ => format!("; jobs {} were lost with them", lost.join(" ")),
+        1 => format!("; job {} was lost with it{again}", lost.join(" ")),
+        _ => format!("; jobs {} were lost with them{again}", lost.join(" ")),
     }
 }
 
@@ -140,6 +144,7 @@ fn keep_lines(view: &View, width: usize, options: &RenderOptions) -> Vec<String>
             | RunnerHold::CoolingDown { .. }
             | RunnerHold::Draining { .. }
             | RunnerHold::InTurn
+            | RunnerHold::Ending
             | RunnerHold::Unseen { .. } => runner.phase.as_str(),
         };
         let order = ["busy", "idle", "starting", "draining"].iter().position(|one| *one == word);

@@ -48,7 +48,7 @@ pub(crate) fn wait_groups(view: &View) -> Vec<WaitGroup<'_>> {
             reason,
             project: &job.project_path,
             tags,
-            why: held.hold.to_string(),
+            why: held.to_string(),
             since: job.queued_at,
             ids: Vec::new(),
         });

@@ -81,11 +81,7 @@ struct Project {
 
 impl HttpGitlab {
     pub(super) async fn find_job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
-        let known = self.jobs.with(|jobs| jobs.0.get(&id).cloned());
-        let (project, path) = match known {
-            Some(place) => place,
-            None => self.search_job(id).await?,
-        };
+        let (project, path) = self.place_of(id).await?;
         let call =
             Call::get("GET /projects/:id/jobs/:id", format!("/projects/{project}/jobs/{id}"))
                 .attempt(format!("see job {id} of `{path}`"))
@@ -101,6 +97,16 @@ impl HttpGitlab {
             ref_name: row.ref_name.unwrap_or_default(),
             runner: row.runner.map(|runner| RecordId(runner.id)),
         })
+    }
+
+    /// The project of a job.
+    pub(super) async fn place_of(&self, id: JobId) -> Result<(ProjectId, Arc<str>), GitlabError> {
+        if let Some(place) = self.jobs.with(|jobs| jobs.0.get(&id).cloned()) {
+            return Ok(place);
+        }
+        let place = self.search_job(id).await?;
+        self.jobs.with(|jobs| jobs.0.insert(id, place.clone()));
+        Ok(place)
     }
 
     /// Where a job is that was not seen in the queue: among the instance's live jobs.

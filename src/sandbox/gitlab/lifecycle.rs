@@ -122,6 +122,7 @@ impl State {
             updated_at: self.now,
             record: None,
             system_id: None,
+            manager: None,
             timeout: asked.timeout,
             trace: Vec::new(),
             asked,
@@ -167,11 +168,13 @@ impl State {
             fitting.min_by_key(|job| job.id)?.id
         };
         let limit = found.form.maximum_timeout.map(Duration::from_secs);
+        let manager = found.managers.get(system_id).map(|row| row.id);
         let now = self.now;
         let job = self.jobs.get_mut(&id)?;
         job.status = Status::Running;
         (job.started_at, job.updated_at) = (Some(now), now);
         (job.record, job.system_id) = (Some(record), Some(system_id.to_owned()));
+        job.manager = manager;
         job.timeout = limit.map_or(job.asked.timeout, |limit| limit.min(job.asked.timeout));
         self.touch();
         Some(id)
@@ -326,12 +329,16 @@ impl State {
         }
     }
 
-    /// Whether a runner of the record (and of that system id) has a job.
+    /// Whether a runner of the record (and of that system id) has a job. What a row had that was
+    /// deleted since is not ascribed to the next row of its name.
     pub(crate) fn has_job(&self, record: RecordId, system_id: Option<&str>) -> bool {
+        let rows = self.records.get(&record).map(|record| &record.managers);
+        let row = |wanted| rows.and_then(|rows| rows.get(wanted)).map(|row| row.id);
         self.open.iter().filter_map(|id| self.jobs.get(id)).any(|job| {
             job.status.is_with_a_runner()
                 && job.record == Some(record)
-                && system_id.is_none_or(|wanted| job.system_id.as_deref() == Some(wanted))
+                && system_id
+                    .is_none_or(|wanted| job.manager.is_some() && job.manager == row(wanted))
         })
     }
 }

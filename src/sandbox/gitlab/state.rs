@@ -196,6 +196,8 @@ pub(crate) struct Job {
     pub(crate) updated_at: Timestamp,
     pub(crate) record: Option<RecordId>,
     pub(crate) system_id: Option<String>,
+    /// The row of that runner at the time.
+    pub(crate) manager: Option<u64>,
     pub(crate) timeout: Duration,
     pub(crate) trace: Vec<u8>,
 }

@@ -227,7 +227,7 @@ impl View {
         let live = of_pool.filter(|view| view.is_live()).count();
         let best = found.offer.is_some_and(|best| best.variant == offer.variant);
         match found.hold {
-            Some(JobHold::PoolAtMax { pool: name, max }) if *name == pool.name => {
+            Some(JobHold::PoolAtMax { pool: name, max, .. }) if *name == pool.name => {
                 let busy = self.busy_words(runners, |view| view.runner.variant.pool == pool.name);
                 let who = if busy.is_empty() { String::new() } else { format!(": {busy}") };
                 format!("at max {max}{who}")
@@ -299,6 +299,8 @@ impl View {
                 JobHold::NoPoolMatches { .. }
                 | JobHold::Protected { .. }
                 | JobHold::Scope { .. }
+                | JobHold::SwitchedOff { .. }
+                | JobHold::Disabled { .. }
                 | JobHold::ForeignRecord { .. },
             ) => "never, unless the spec or the job changes".to_owned(),
         }

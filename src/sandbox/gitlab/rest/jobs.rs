@@ -47,7 +47,13 @@ pub(super) fn trace(call: &Call, state: &mut State) -> Outcome {
 
 pub(super) fn cancel(call: &Call, state: &mut State) -> Outcome {
     let (id, _) = changeable(call, state)?;
-    state.cancel(id);
+    // Only what is being cancelled can be forced; its runner is not waited for then.
+    let canceling = state.jobs.get(&id).is_some_and(|job| job.status == Status::Canceling);
+    match call.params.flag("force")? {
+        Some(true) if canceling => state.end(id, Status::Canceled),
+        Some(true) => return Err(Answer::bad_request("Job is not being canceled")),
+        Some(false) | None => state.cancel(id),
+    }
     shown(call, state, id, 201)
 }
 

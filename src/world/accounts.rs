@@ -1,0 +1,108 @@
+//! Whose runner is behind each manager's row: one that a host has, one that is gone from an engine
+//! that we see, or one on a host that cannot be seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::leftovers::{is_silent, system_id_prefix};
+use super::{
+    EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant, World,
+};
+
+/// Slots of a variant that are looked through to tell which engine a manager's row belongs to:
+/// the most runners that one record is meant for.
+const SLOTS_MAX: u32 = 500;
+
+/// What the hosts say of the rows.
+pub(super) struct Accounts<'a> {
+    /// Runners that a host has, now or as last seen, each with the record whose token it has: a slot
+    /// that was filled again with another record's token leaves the old record's row behind.
+    seen: BTreeSet<(RecordId, &'a SystemId)>,
+    /// The system ids of our slots on the engines that we see now; looked up only for variants with
+    /// a row of ours that has no runner, for each costs a hash.
+    possible: BTreeMap<&'a Variant, BTreeSet<SystemId>>,
+}
+
+impl<'a> Accounts<'a> {
+    pub(super) fn of(world: &'a World) -> Self {
+        let states = world.hosts.values().filter_map(|host| host.state.last());
+        let runners = states.flat_map(|state| &state.runners);
+        let seen: BTreeSet<(RecordId, &SystemId)> =
+            runners.map(|runner| (runner.record, &runner.system_id)).collect();
+        let mut possible = BTreeMap::new();
+        let prefix = system_id_prefix(world);
+        for record in world.records.known().into_iter().flatten() {
+            let mut rows = record.managers.known().into_iter().flatten();
+            let ours = |id: &SystemId| {
+                prefix.as_ref().is_some_and(|prefix| id.as_str().starts_with(prefix.as_str()))
+            };
+            let without_runner = rows
+                .any(|row| !seen.contains(&(record.id, &row.system_id)) && ours(&row.system_id));
+            if without_runner {
+                possible
+                    .entry(&record.variant)
+                    .or_insert_with(|| ids_of_known_engines(world, &record.variant));
+            }
+        }
+        Self { seen, possible }
+    }
+
+    /// The row's runner would be on an engine that we see, and is not there.
+    pub(super) fn is_gone(&self, record: &Record, row: &Manager) -> bool {
+        let possible = self.possible.get(&record.variant);
+        possible.is_some_and(|ids| ids.contains(&row.system_id))
+            && !self.seen.contains(&(record.id, &row.system_id))
+    }
+
+    /// No host that was ever seen tells anything of the row's runner.
+    fn is_unaccounted(&self, record: &Record, row: &Manager) -> bool {
+        !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)
+    }
+}
+
+/// The ids of the variant's slots on the engines that we see now, and of AutoGit itself.
+fn ids_of_known_engines(world: &World, variant: &Variant) -> BTreeSet<SystemId> {
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let of_engine = |state: &HostState| world.slot_ids(&state.engine, variant, SLOTS_MAX);
+    let mut ids: BTreeSet<SystemId> = states.flat_map(of_engine).collect();
+    ids.extend(
+        world
+            .installation()
+            .map(|installation| SystemId::keeper(&world.spec.instance, &installation, variant)),
+    );
+    ids
+}
+
+impl World {
+    /// The system ids of the first `count` slots of a variant on that engine.
+    pub(super) fn slot_ids(
+        &self,
+        engine: &EngineInfo,
+        variant: &Variant,
+        count: u32,
+    ) -> Vec<SystemId> {
+        let Some(installation) = self.installation() else { return Vec::new() };
+        let instance = &self.spec.instance;
+        (0..count.min(SLOTS_MAX))
+            .map(|slot| SystemId::new(instance, &installation, &engine.id, variant, Slot(slot)))
+            .collect()
+    }
+
+    /// Rows of runners that no declared host accounts for, now or as last seen: they run on a host
+    /// that cannot be seen, so they count against `max`.
+    pub fn unaccounted_managers(&self) -> BTreeMap<Variant, u32> {
+        let accounts = Accounts::of(self);
+        let mut counts = BTreeMap::new();
+        for record in self.records.known().into_iter().flatten() {
+            let rows = record.managers.known().into_iter().flatten();
+            let unaccounted = rows
+                .filter(|row| accounts.is_unaccounted(record, row))
+                .filter(|row| record.origin == Origin::Ours && !is_silent(self, row))
+                .count();
+            if unaccounted > 0 {
+                let count = counts.entry(record.variant.clone()).or_insert(0_u32);
+                *count = count.saturating_add(u32::try_from(unaccounted).unwrap_or(u32::MAX));
+            }
+        }
+        counts
+    }
+}

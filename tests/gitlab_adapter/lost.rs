@@ -1,0 +1,77 @@
+use std::sync::Arc;
+
+use autogit::clock::Clock;
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
+use autogit::gitlab::{Gitlab, Transport};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, SimulatedGitlab, Status};
+use autogit::spec::Scope;
+use autogit::world::JobId;
+use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::fake::{NOW, settings};
+
+/// A GitLab with one job that a runner has taken.
+struct Taken {
+    server: SimulatedGitlab,
+    gitlab: HttpGitlab,
+    job: JobId,
+}
+
+/// `graceful`: the runner can end a cancelled job itself, as gitlab-runner can since 17.0.
+async fn taken(graceful: bool) -> Taken {
+    let clock = Clock::simulated(NOW, 1.0);
+    let server = SimulatedGitlab::new(clock.clone(), 1);
+    let root = server.add_administrator("root");
+    let token = server.new_token(root, &["api"], None);
+    let project = server.add_project("team/app");
+    let record = NewRecord {
+        scope: Scope::Instance,
+        description: "by hand".to_owned(),
+        tags: Vec::new(),
+        run_untagged: true,
+        protected: false,
+    };
+    let (_, runner_token) = server.add_record_by_hand(record);
+    let job = server.add_job(NewJob::new(project));
+    take(&server, &runner_token, graceful).await;
+    assert_eq!(server.job(job).unwrap().status, Status::Running);
+    let settings = GitlabSettings { token, ..settings() };
+    let gitlab = HttpGitlab::new(settings, Arc::new(server.transport()), clock);
+    Taken { server, gitlab, job }
+}
+
+async fn take(server: &SimulatedGitlab, token: &SecretString, graceful: bool) {
+    let info = json!({ "features": { "cancel_gracefully": graceful } });
+    let body =
+        json!({ "token": token.expose_secret(), "system_id": "r_abcdefghijkl", "info": info });
+    let request = http::Request::post("http://gitlab.test/api/v4/jobs/request")
+        .header("content-type", "application/json")
+        .body(Bytes::from(body.to_string()))
+        .unwrap();
+    let answer = server.transport().send(request).await.unwrap();
+    assert_eq!(answer.status(), 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_job_is_cancelled_and_queued_once() {
+    for graceful in [false, true] {
+        let Taken { server, gitlab, job } = taken(graceful).await;
+        let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+        assert_eq!(server.job(job).unwrap().status, Status::Canceled);
+        assert_eq!(server.pending(), [again]);
+        assert_eq!(gitlab.retry_lost_job(job).await.unwrap(), None);
+        assert_eq!(server.pending(), [again]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_a_person_cancelled_is_not_queued_again() {
+    let Taken { server, gitlab, job } = taken(true).await;
+    gitlab.job(job).await.unwrap();
+    server.cancel_job(job);
+    assert_eq!(server.job(job).unwrap().status, Status::Canceling);
+    assert_eq!(gitlab.retry_lost_job(job).await.unwrap(), None);
+    assert!(server.pending().is_empty());
+}

@@ -1,0 +1,273 @@
+//! A [`World`] in the making: everything is there and well, until a case says otherwise.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Spec};
+use autogit::world::{
+    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
+    JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
+    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant, World,
+    record_settings, spec_hash,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// 2026-01-02T03:04:05Z, the time of every world.
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
+
+/// The first record's id.
+const FIRST_RECORD: u64 = 17;
+
+/// The record of a runner whose variant has none.
+const NO_RECORD: RecordId = RecordId(99);
+
+/// That many seconds before now.
+pub(crate) fn ago(seconds: i64) -> Timestamp {
+    NOW - SignedDuration::from_secs(seconds)
+}
+
+/// A place where a runner is or was.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    pub(crate) variant: Variant,
+    pub(crate) slot: Slot,
+    pub(crate) host: HostName,
+}
+
+/// What a runner does, with the seconds that it does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// Its container was never started.
+    Created(i64),
+    /// No contact yet.
+    Starting(i64),
+    /// No job.
+    Idle(i64),
+    /// A container of that job runs.
+    Busy(u64, i64),
+    /// GitLab says that it has a job; nothing on the host does.
+    BusyAtGitlab(i64),
+    /// Its log says that it picked up that job; nothing else does yet.
+    Picked(u64, i64),
+    /// Was asked to exit.
+    Draining(i64),
+    /// Was asked to exit and has that job.
+    DrainingBusy(u64, i64),
+    /// Ended with that code.
+    Exited(i64, i64),
+}
+
+impl Doing {
+    fn has_contact(self) -> bool {
+        !matches!(self, Self::Created(_) | Self::Starting(_))
+    }
+}
+
+/// The spec of a file that says this beside the usual `gitlab`.
+pub(crate) fn spec(text: &str) -> Spec {
+    let gitlab = "gitlab: {url: 'https://gitlab.example.com', token: glpat-of-a-test}\n";
+    match Spec::parse("autogit.yaml", &format!("{gitlab}{text}"), &|_| None, Missing::Fault) {
+        Ok(parsed) => parsed.spec,
+        Err(faults) => panic!("{}", faults.render(false)),
+    }
+}
+
+/// A host with the engine's whole budget for all pools.
+pub(crate) fn host_spec() -> HostSpec {
+    let budget = BudgetSpec::default();
+    HostSpec { docker: None, tls: None, socket: None, budget, pools: None }
+}
+
+/// A world in which every declared host is an idle engine of 8 cpus and 16 GiB; `arch` tells their
+/// architectures.
+pub(crate) fn world(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> World {
+    let hosts = spec.hosts.keys().map(|name| (name.clone(), host(name, arch(name))));
+    let hosts = hosts.collect();
+    let queue = Observed::Known { at: ago(0), value: Queue::default() };
+    let records = Observed::Known { at: ago(0), value: Vec::new() };
+    let memory = Memory::default();
+    let mut world = World { now: NOW, spec: Arc::new(spec), queue, records, hosts, memory };
+    let variants: Vec<Variant> = world.variants().into_iter().map(|(variant, _)| variant).collect();
+    for (id, variant) in (FIRST_RECORD..).zip(variants) {
+        let record = record(&world, RecordId(id), &variant);
+        records_of(&mut world).push(record);
+    }
+    world
+}
+
+fn host(name: &HostName, arch: Arch) -> Host {
+    let engine = EngineInfo {
+        id: EngineId::from_observed(&format!("engine-of-{name}")),
+        arch,
+        cpus: 8.0,
+        memory: 16 << 30,
+        version: "28.0.0".to_owned(),
+        skew: SignedDuration::ZERO,
+    };
+    let network = Some(NetworkState { id: format!("net-{name}"), ours: true, containers: 1 });
+    let value = HostState { engine, jobs: JobObjects::default(), runners: Vec::new(), network };
+    Host { state: Observed::Known { at: ago(0), value } }
+}
+
+/// A record as AutoGit would have made it a day ago, also for a pool that the spec had then.
+pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
+    let pool = world.spec.pool(&variant.pool).or(world.spec.pools.first());
+    let pool = pool.expect("the spec has a pool");
+    let first = world.architectures(pool).first() == Some(&variant.arch);
+    Record {
+        id,
+        variant: variant.clone(),
+        origin: Origin::Ours,
+        settings: record_settings(pool, variant.arch, first),
+        scope: pool.scope.clone(),
+        created_at: Some(ago(86_400)),
+        token_expires_at: None,
+        has_token: true,
+        managers: Observed::Known { at: ago(0), value: Vec::new() },
+    }
+}
+
+/// The records; a case that makes them unknown does so last.
+pub(crate) fn records_of(world: &mut World) -> &mut Vec<Record> {
+    known(&mut world.records)
+}
+
+/// The engine's state; a case that loses a host does so last.
+pub(crate) fn state_of<'a>(world: &'a mut World, host: &HostName) -> &'a mut HostState {
+    let host = world.hosts.get_mut(host).unwrap_or_else(|| panic!("`{host}` is not declared"));
+    known(&mut host.state)
+}
+
+pub(crate) fn known<T>(observed: &mut Observed<T>) -> &mut T {
+    match observed {
+        Observed::Known { value, .. } => value,
+        Observed::Unknown { error, .. } => panic!("unknown already: {error}"),
+    }
+}
+
+/// Makes it unknown since so many seconds; it keeps what was last seen.
+pub(crate) fn lose<T: Clone>(observed: &mut Observed<T>, seconds: i64, error: &str) {
+    *observed = observed.clone().next(ago(seconds), Err(error.into()));
+}
+
+/// The manager's name that a runner there has.
+pub(crate) fn system_id(world: &World, spot: &Spot) -> SystemId {
+    let installation = world.installation().expect("the first host is known");
+    let engine = world.hosts[&spot.host].engine().expect("the host was seen");
+    SystemId::new(&world.spec.instance, &installation, &engine.id, &spot.variant, spot.slot)
+}
+
+/// Adds a runner, its row at GitLab if it made contact, and its job's container.
+pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> ContainerId {
+    let runner = runner(world, spot, doing);
+    let (id, system_id) = (runner.id.clone(), runner.system_id.clone());
+    if doing.has_contact() {
+        let record = runner.record;
+        let row = Manager {
+            system_id: system_id.clone(),
+            contacted_at: Some(ago(1)),
+            busy: matches!(doing, Doing::BusyAtGitlab(_) | Doing::Busy(..)),
+            job: None,
+        };
+        let of_record = records_of(world).iter_mut().find(|one| one.id == record);
+        if let Some(of_record) = of_record {
+            known(&mut of_record.managers).push(row);
+        }
+    }
+    if let Doing::Draining(since) | Doing::DrainingBusy(_, since) = doing {
+        world.memory.draining.insert(id.clone(), ago(since));
+    }
+    let state = state_of(world, &spot.host);
+    if let Doing::Busy(job, _) | Doing::DrainingBusy(job, _) = doing {
+        state.jobs.containers.push(job_container(JobId(job), &system_id, true));
+    }
+    state.runners.push(runner);
+    state.runners.sort_by(|one, other| one.name.cmp(&other.name));
+    id
+}
+
+/// A container of a job.
+pub(crate) fn job_container(job: JobId, system_id: &SystemId, running: bool) -> JobContainer {
+    JobContainer {
+        id: ContainerId::from_observed(&format!("job-{job}")),
+        system_id: system_id.clone(),
+        job: Some(job),
+        job_url: Some(format!("https://gitlab.example.com/team/app/-/jobs/{job}")),
+        kind: "build".to_owned(),
+        running,
+    }
+}
+
+fn runner(world: &World, spot: &Spot, doing: Doing) -> Runner {
+    let Spot { variant, slot, host } = spot;
+    let name = RunnerName::new(&world.spec.instance, variant, *slot);
+    let pool = world.spec.pool(&variant.pool);
+    let mut of_variant = world.records.last().into_iter().flatten();
+    let record = pool
+        .and_then(|pool| world.current_record(variant, pool))
+        .or_else(|| of_variant.find(|record| record.variant == *variant));
+    let hash = pool.map(|pool| spec_hash(&world.spec, pool));
+    let (created_at, state, log) = container(doing);
+    Runner {
+        id: ContainerId::from_observed(&format!("{host}-{name}")),
+        system_id: system_id(world, spot),
+        name,
+        variant: variant.clone(),
+        slot: *slot,
+        record: record.map_or(NO_RECORD, |record| record.id),
+        spec: hash.unwrap_or_else(|| SpecHash::from_observed("gone")),
+        created_at,
+        state,
+        log,
+    }
+}
+
+/// When the container was made, what it does, and what its log tells; work began a minute after.
+fn container(doing: Doing) -> (Timestamp, ContainerState, Option<RunnerLog>) {
+    let running = |seconds| (ago(seconds), ContainerState::Running { started_at: ago(seconds) });
+    let log = |received: Option<(u64, i64)>, ended: Option<i64>| {
+        let received = received.map(|(job, at)| (JobId(job), ago(at)));
+        let jobs_ended = u32::from(ended.is_some());
+        Some(RunnerLog { received, ended: ended.map(ago), jobs_ended })
+    };
+    let ((created_at, state), log) = match doing {
+        Doing::Created(since) => ((ago(since), ContainerState::Created), None),
+        Doing::Starting(since) => (running(since), None),
+        Doing::Idle(since) | Doing::Draining(since) => {
+            (running(since + 60), log(Some((1, since + 30)), Some(since)))
+        }
+        Doing::BusyAtGitlab(since) => (running(since + 60), None),
+        Doing::Busy(job, since) | Doing::DrainingBusy(job, since) | Doing::Picked(job, since) => {
+            (running(since + 60), log(Some((job, since)), None))
+        }
+        Doing::Exited(code, since) => {
+            let finished_at = ago(since);
+            let state = ContainerState::Exited { code, finished_at, oom_killed: false };
+            ((ago(since + 60), state), None)
+        }
+    };
+    (created_at, state, log)
+}
+
+/// A pending job of `team/app` on a protected ref.
+pub(crate) fn job(id: u64, tags: &[&str], seconds: i64) -> Job {
+    Job {
+        id: JobId(id),
+        name: format!("job-{id}").into(),
+        project: ProjectId(1),
+        project_path: "team/app".into(),
+        tags: Arc::new(tags.iter().map(|&tag| tag.to_owned()).collect::<BTreeSet<_>>()),
+        queued_at: ago(seconds),
+        ref_name: "main".into(),
+        protected: Some(true),
+        instance_runners: Some(true),
+        group_runners: Some(true),
+    }
+}
+
+/// Puts the jobs in the queue, oldest first.
+pub(crate) fn queue(world: &mut World, jobs: Vec<Job>) {
+    let queue = known(&mut world.queue);
+    queue.jobs.extend(jobs);
+    queue.jobs.sort_by_key(|job| (job.queued_at, job.id));
+}
