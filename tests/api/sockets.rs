@@ -127,6 +127,18 @@ async fn a_head_that_never_ends_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_connection_that_falls_silent_is_closed() {
+    let server = Server::start(small()).await;
+    let mut silent = server.connect().await;
+    send(&mut silent, "/nothing", "keep-alive").await;
+    assert!(read_head(&mut silent).await.starts_with("HTTP/1.1 404"));
+    tokio::time::pause();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_mins(5), silent.read_to_end(&mut rest));
+    closed.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_head_beyond_all_measure_is_refused() {
     let server = Server::start(small()).await;
     let mut stream = server.connect().await;
