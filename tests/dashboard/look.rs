@@ -110,6 +110,16 @@ async fn a_page_that_is_opened_before_the_first_look_says_so_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_time_without_a_look_is_not_shown_as_one_without_jobs() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(calm()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#readout", "grey: AutoGit did not look").await;
+    let gaps = "document.getElementById('runners-gaps').getAttribute('d')";
+    browser.until(&format!("{gaps}.startsWith('M0 0V100H3')")).await;
+}
+
+#[tokio::test]
 async fn the_last_hour_is_there_when_a_page_is_opened() {
     let Some(browser) = Browser::open().await else { return };
     let stage = Stage::empty().await;
@@ -123,6 +133,7 @@ async fn the_last_hour_is_there_when_a_page_is_opened() {
         browser.until(&drawn).await;
     }
     browser.says("#hour-words", "In the last hour at most 7 jobs waited and 9 runners").await;
+    assert_eq!(browser.text("#readout").await, "");
     browser.value("document.querySelector('#hour-table').open = true").await;
     browser.until("document.querySelectorAll('#hour-rows tr').length === 13").await;
 }

@@ -14,10 +14,20 @@ function drawHour() {
   const live = (bar) => bar.busy + bar.idle + bar.starting;
   drawLane($("queue-top"), [["queue-area", (bar) => bar.queued ?? 0]]);
   drawLane($("runners-top"), [["starting-area", live], ["idle-area", (bar) => bar.busy + bar.idle], ["busy-area", (bar) => bar.busy]]);
+  $("queue-gaps").setAttribute("d", gaps((bar) => bar.queued !== null));
+  $("runners-gaps").setAttribute("d", gaps(() => true));
+  if (!document.querySelector(".cursor.shown")) say($("readout"), noteOf());
   const peak = (value) => Math.max(0, ...state.bars.map(value)).toLocaleString("en");
   const words = `In the last hour at most ${peak((bar) => bar.queued ?? 0)} jobs waited and ${peak((bar) => bar.busy)} runners were busy.`;
   say($("hour-words"), words);
   if ($("hour-table").open) drawTable();
+}
+
+const noteOf = () => ($("runners-gaps").getAttribute("d") ? "grey: AutoGit did not look" : "");
+
+function leave() {
+  document.querySelectorAll(".cursor").forEach((cursor) => cursor.classList.remove("shown"));
+  say($("readout"), noteOf());
 }
 
 /** Areas of one scale, each behind the next. */
@@ -33,6 +43,17 @@ function drawLane(label, areas) {
     const shapes = state.bars.filter((bar) => value(bar) > 0).map((bar) => `M${x(bar.x0)} 100V${y(value(bar))}H${x(bar.x1)}V100Z`);
     $(id).setAttribute("d", shapes.join(""));
   }
+}
+
+/** The time of which nothing is known: that is not the same as nothing. */
+function gaps(isKnown) {
+  let from = 0;
+  const shapes = [];
+  for (const bar of [...state.bars.filter(isKnown), { x0: HOUR_SECS, x1: HOUR_SECS }]) {
+    if (bar.x0 > from + 1) shapes.push(`M${from.toFixed(0)} 0V100H${bar.x0.toFixed(0)}V0Z`);
+    from = Math.max(from, bar.x1);
+  }
+  return shapes.join("");
 }
 
 /** The same for those who do not see it, five minutes by five minutes. */
@@ -59,5 +80,5 @@ function readOut(event) {
     cursor.classList.toggle("shown", Boolean(bar));
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, x.toFixed(0));
   }
-  say($("readout"), bar ? `${minute(instant(bar.at))} · ${bar.queued ?? "?"} waiting · ${bar.busy} busy · ${bar.idle} idle · ${bar.starting} starting` : "");
+  say($("readout"), bar ? `${minute(instant(bar.at))} · ${bar.queued ?? "?"} waiting · ${bar.busy} busy · ${bar.idle} idle · ${bar.starting} starting` : noteOf());
 }

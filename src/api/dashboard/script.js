@@ -474,6 +474,7 @@ $("runner").addEventListener("close", () => {
   if (cameFrom?.isConnected) cameFrom.focus();
 });
 $("lanes").addEventListener("pointermove", readOut);
+$("lanes").addEventListener("pointerleave", leave);
 $("hour-table").addEventListener("toggle", drawTable);
 
 // ── Going ──────────────────────────────────────────────────────────────────────────────────────────
