@@ -152,13 +152,11 @@ pub trait Engine: Debug + Send + Sync {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// No answer.
-    #[error(
-        "Docker at {endpoint} cannot be reached: {problem}\nhint: is it running, and may this user use it?"
-    )]
+    #[error("Docker at {endpoint} cannot be reached: {problem}")]
     Unreachable {
         /// The address asked.
         endpoint: String,
-        /// Why.
+        /// Why, and the next step on a line of its own.
         problem: String,
     },
     /// No answer in time: the effect may have come about.

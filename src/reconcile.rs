@@ -32,10 +32,15 @@ use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Memory, World};
 
+/// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
+/// purpose, to see that it is noticed.
+pub type Planner = fn(&World) -> Plan;
+
 /// Observes, plans and applies, tick by tick.
 #[derive(Debug)]
 pub struct Controller {
     ports: Ports,
+    planner: Planner,
     clock: Clock,
     info: SpecInfo,
     observer: Observer,
@@ -120,9 +125,16 @@ impl Controller {
             metrics: Metrics::default(),
             in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec), written: None }),
             ports,
+            planner: plan,
             clock,
             info,
         }
+    }
+
+    /// Decides by `planner` instead.
+    #[must_use]
+    pub fn with_planner(self, planner: Planner) -> Self {
+        Self { planner, ..self }
     }
 
     /// The newest view, as ticks publish it.
@@ -186,7 +198,7 @@ impl Controller {
     pub async fn look(&mut self) -> View {
         let before = self.ports.gitlab.requests();
         let world = self.observe().await;
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         self.view(world, plan, before)
     }
 
@@ -199,7 +211,7 @@ impl Controller {
         self.note_images(&mut world);
         self.drains.carry_out(&self.ports, &mut world).await;
         self.memory.draining.clone_from(&world.memory.draining);
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
         self.journal.say_view(&view);
         self.publish(&view);

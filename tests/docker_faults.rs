@@ -114,6 +114,7 @@ fn settings(socket: &Path) -> DockerSettings {
         home: None,
         xdg_runtime_dir: None,
         docker_config: None,
+        ssh: "ssh".into(),
         clock: Clock::system(),
     }
 }

@@ -21,6 +21,9 @@ mod networks;
 mod registry;
 mod runners;
 mod socket;
+mod ssh;
+mod tls;
+mod transport;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +59,8 @@ pub struct DockerSettings {
     pub xdg_runtime_dir: Option<PathBuf>,
     /// Docker's own `config.json`, for registry credentials; `None`: the one in `home`.
     pub docker_config: Option<PathBuf>,
+    /// The `ssh` program, for `ssh://`.
+    pub ssh: PathBuf,
     /// The source of time.
     pub clock: Clock,
 }
@@ -83,6 +88,7 @@ impl DockerSettings {
             home: path("HOME"),
             xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
             docker_config: path("DOCKER_CONFIG").map(|folder| folder.join("config.json")),
+            ssh: "ssh".into(),
             clock,
         }
     }

@@ -65,10 +65,19 @@ pub(crate) async fn on_engine<F: Future<Output = ()>>(
     test: impl FnOnce(std::sync::Arc<Bench>) -> F,
 ) {
     let bench = match Bench::new().await {
-        Ok(bench) => std::sync::Arc::new(bench),
+        Ok(bench) => bench,
         Err(reason) if required() => panic!("an engine is required: {reason}"),
         Err(reason) => return eprintln!("skipped: {reason}"),
     };
+    on_bench(bench, test).await;
+}
+
+/// As [`on_engine`], on a bench of the test's own.
+pub(crate) async fn on_bench<F: Future<Output = ()>>(
+    bench: Bench,
+    test: impl FnOnce(std::sync::Arc<Bench>) -> F,
+) {
+    let bench = std::sync::Arc::new(bench);
     let run = tokio::time::timeout(PATIENCE, test(std::sync::Arc::clone(&bench)));
     let outcome = AssertUnwindSafe(run).catch_unwind().await;
     bench.clean_up().await;
@@ -92,17 +101,23 @@ pub(crate) fn settings(endpoint: Option<&str>) -> DockerSettings {
         home: None,
         xdg_runtime_dir: None,
         docker_config: None,
+        ssh: "ssh".into(),
         clock: Clock::system(),
     }
 }
 
 impl Bench {
     async fn new() -> Result<Self, String> {
+        let docker = Docker::connect_with_unix_defaults().map_err(|error| error.to_string())?;
+        Self::at(settings(None), docker).await
+    }
+
+    /// A bench on the engine of these settings, which `docker` reaches by another way.
+    pub(crate) async fn at(settings: DockerSettings, docker: Docker) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let engine = DockerEngine::connect(settings(None)).map_err(|error| error.to_string())?;
+        let engine = DockerEngine::connect(settings).map_err(|error| error.to_string())?;
         let arch = engine.info().await.map_err(|error| error.to_string())?.arch;
-        let docker = Docker::connect_with_unix_defaults().map_err(|error| error.to_string())?;
         let docker = docker.negotiate_version().await.map_err(|error| error.to_string())?;
         let instance = format!("test-{}-{number}", std::process::id());
         let image = format!("localhost:1/autogit-test:{instance}");
@@ -202,6 +217,12 @@ async fn import(docker: &Docker, image: &str) -> Result<(), String> {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].iter().find_map(|path| fs::read(path).ok());
     let busybox = busybox.ok_or("there is no static busybox on this machine")?;
     let mut tar = tar::Builder::new(Vec::new());
+    // A folder that the archive does not name is made for root with all its capabilities only.
+    let mut folder = tar::Header::new_gnu();
+    folder.set_entry_type(tar::EntryType::Directory);
+    folder.set_size(0);
+    folder.set_mode(0o755);
+    tar.append_data(&mut folder, "bin", std::io::empty()).unwrap();
     for (path, content) in [("bin/busybox", busybox.as_slice()), ("runner", RUNNER.as_bytes())] {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);

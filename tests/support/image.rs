@@ -57,7 +57,7 @@ fn build() -> Images {
 }
 
 /// Tells whoever looks at this test, and `tests/run`, which sums up at the end.
-fn note_skipped(reason: &str) {
+pub(crate) fn note_skipped(reason: &str) {
     let thread = std::thread::current();
     let line = format!("{}: {reason}\n", thread.name().unwrap_or("a test"));
     // Not by `eprint!`: its output would be kept back for tests that pass.

@@ -118,6 +118,6 @@ impl Client {
     }
 
     pub(super) fn failure(&self, attempt: &str, error: Error) -> Failure {
-        Failure::new(&self.endpoint, attempt, error)
+        Failure::new(&self.endpoint, attempt, error, self.clock.now())
     }
 }

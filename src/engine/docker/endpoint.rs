@@ -7,13 +7,11 @@ use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use http::header::HeaderValue;
 
-use super::DockerSettings;
+use super::ssh::Destination;
+use super::transport::{self, BOLLARD_LIMIT};
+use super::{DockerSettings, tls};
 use crate::engine::EngineError;
 use crate::spec::TlsSpec;
-
-/// bollard's own limit, in seconds; only to be longer than each of ours, which say what was
-/// attempted.
-const BOLLARD_LIMIT: u64 = 3600;
 
 /// Where Docker and Podman listen when they run as root, in order of trying.
 const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
@@ -30,7 +28,7 @@ pub(super) enum Endpoint {
     /// HTTP with client certificates, by host and port.
     Tls(String, TlsSpec),
     /// `docker system dial-stdio` over ssh, by its URL.
-    Ssh(String),
+    Ssh(String, Destination),
 }
 
 impl Endpoint {
@@ -38,12 +36,12 @@ impl Endpoint {
     pub(super) fn resolve(settings: &DockerSettings) -> Result<Self, EngineError> {
         let given = settings.endpoint.as_deref().or(settings.docker_host.as_deref());
         match given.filter(|given| !given.is_empty()) {
-            Some(given) => Self::parse(given, settings.tls.as_ref()),
+            Some(given) => Self::parse(given, settings),
             None => Ok(Self::FirstOf(usual_sockets(settings))),
         }
     }
 
-    fn parse(given: &str, tls: Option<&TlsSpec>) -> Result<Self, EngineError> {
+    fn parse(given: &str, settings: &DockerSettings) -> Result<Self, EngineError> {
         let unreachable = |problem: &str| EngineError::Unreachable {
             endpoint: given.to_owned(),
             problem: problem.to_owned(),
@@ -51,16 +49,23 @@ impl Endpoint {
         let (scheme, rest) = given.split_once("://").unwrap_or(("", given));
         let rest = rest.trim_end_matches('/');
         if rest.is_empty() {
-            return Err(unreachable("the address is empty"));
+            return Err(unreachable("the address is empty\nhint: use unix://, tcp:// or ssh://"));
         }
-        match (scheme, tls) {
+        match (scheme, &settings.tls) {
             ("unix", _) if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
             ("unix", _) => Err(unreachable("a socket's path starts with `/`")),
             ("tcp" | "http", None) => Ok(Self::Http(with_port(rest, 2375))),
             ("tcp" | "https", Some(tls)) => Ok(Self::Tls(with_port(rest, 2376), tls.clone())),
-            ("https", None) => Err(unreachable("`tls` with `ca`, `cert` and `key` is missing")),
-            ("ssh", _) => Ok(Self::Ssh(format!("ssh://{rest}"))),
-            _ => Err(unreachable("use unix://, tcp:// or ssh://")),
+            ("https", None) => Err(unreachable(
+                "its certificates are not known\nhint: set `tls: {ca, cert, key}` of this host",
+            )),
+            ("ssh", _) => match Destination::parse(rest, &settings.ssh) {
+                Some(destination) => Ok(Self::Ssh(format!("ssh://{rest}"), destination)),
+                None => Err(unreachable(
+                    "it names no host\nhint: write ssh://user@host, with :port and /socket as needed",
+                )),
+            },
+            _ => Err(unreachable("it is of no known kind\nhint: use unix://, tcp:// or ssh://")),
         }
     }
 
@@ -69,11 +74,19 @@ impl Endpoint {
         match self {
             Self::Unix(path) => Some(path),
             Self::FirstOf(paths) => first_existing(paths),
-            Self::Http(_) | Self::Tls(..) | Self::Ssh(_) => None,
+            Self::Http(_) | Self::Tls(..) | Self::Ssh(..) => None,
         }
     }
 
-    /// A client; no connection is made yet, but sockets and certificates have to exist.
+    /// The socket on the engine's own machine, where the address names it.
+    pub(super) fn path_there(&self) -> Option<&Path> {
+        match self {
+            Self::Ssh(_, destination) => destination.socket(),
+            Self::Unix(_) | Self::FirstOf(_) | Self::Http(_) | Self::Tls(..) => None,
+        }
+    }
+
+    /// A client; no connection is made yet, but a socket has to exist.
     pub(super) fn open(&self) -> Result<Docker, Error> {
         let docker = match self {
             Self::Unix(path) => open_unix(path)?,
@@ -81,23 +94,11 @@ impl Endpoint {
                 Some(path) => open_unix(path)?,
                 None => return Err(Error::SocketNotFoundError(self.to_string())),
             },
-            Self::Http(address) => {
-                Docker::connect_with_http(address, BOLLARD_LIMIT, API_DEFAULT_VERSION)?
-            }
-            Self::Tls(address, TlsSpec { ca, cert, key }) => {
-                // A second installation of the same provider is refused, and is no fault.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                Docker::connect_with_ssl(
-                    address,
-                    key,
-                    cert,
-                    ca,
-                    BOLLARD_LIMIT,
-                    API_DEFAULT_VERSION,
-                )?
-            }
-            Self::Ssh(url) => {
-                Docker::connect_with_ssh(url, BOLLARD_LIMIT, API_DEFAULT_VERSION, None)?
+            Self::Http(address) => transport::over_tcp(address)?,
+            Self::Tls(address, tls) => tls::over_tls(address, tls)?,
+            Self::Ssh(_, destination) => {
+                let destination = destination.clone();
+                transport::over("docker", move |_| destination.clone().connect())?
             }
         };
         Ok(docker.with_request_modifier(with_url_safe_credentials))
@@ -109,7 +110,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Http(address) | Self::Tls(address, _) => write!(f, "tcp://{address}"),
-            Self::Ssh(url) => f.write_str(url),
+            Self::Ssh(url, _) => f.write_str(url),
             Self::FirstOf(paths) => {
                 if let Some(path) = first_existing(paths) {
                     return write!(f, "unix://{}", path.display());
@@ -173,6 +174,7 @@ mod tests {
             home: None,
             xdg_runtime_dir: Some("/nowhere".into()),
             docker_config: None,
+            ssh: "ssh".into(),
             clock: Clock::system(),
         };
         let endpoint = Endpoint::resolve(&settings).map_err(|error| error.to_string())?;
@@ -207,6 +209,8 @@ mod tests {
             let fault = resolved(Some(given), None).unwrap_err();
             assert!(fault.contains(given), "{fault}");
         }
-        assert!(resolved(Some("https://rack"), None).unwrap_err().contains("`tls`"));
+        assert!(
+            resolved(Some("https://rack"), None).unwrap_err().contains("`tls: {ca, cert, key}`")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! bollard's errors in the port's words.
 
 use bollard::errors::Error;
+use jiff::Timestamp;
 
 use super::endpoint::Endpoint;
 use crate::engine::EngineError;
@@ -22,7 +23,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn new(endpoint: &Endpoint, attempt: &str, error: Error) -> Self {
+    pub(super) fn new(endpoint: &Endpoint, attempt: &str, error: Error, now: Timestamp) -> Self {
         let refused = |problem: String| {
             Self::Other(EngineError::Refused { attempt: attempt.to_owned(), problem })
         };
@@ -31,6 +32,16 @@ impl Failure {
             reason = "bollard's other errors, now and later, are all about the way to the engine"
         )]
         match error {
+            // Go's HTTP server says this, before any engine is asked.
+            Error::DockerResponseServerError { status_code: 400, message }
+                if message.contains("HTTP request to an HTTPS server") =>
+            {
+                Self::Other(EngineError::Unreachable {
+                    endpoint: endpoint.to_string(),
+                    problem: "it speaks TLS only\nhint: set `tls: {ca, cert, key}` of this host"
+                        .to_owned(),
+                })
+            }
             Error::DockerResponseServerError { status_code, message } => Self::Answer {
                 status: status_code,
                 message: message.trim().to_owned(),
@@ -45,7 +56,7 @@ impl Failure {
             | Error::StrParseError { .. } => refused(format!("its answer is unreadable: {error}")),
             other => Self::Other(EngineError::Unreachable {
                 endpoint: endpoint.to_string(),
-                problem: way_problem(endpoint, &other),
+                problem: way_problem(endpoint, &other, now),
             }),
         }
     }
@@ -95,21 +106,30 @@ pub(super) fn gone_is_done(result: Result<(), Failure>) -> Result<(), Failure> {
     }
 }
 
-/// The innermost cause says what happened; the outer ones only which library noticed.
-fn way_problem(endpoint: &Endpoint, error: &Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let cause = if matches!(error, Error::SocketNotFoundError(_)) {
-        "there is no socket".to_owned()
-    } else {
-        innermost.to_string()
+/// What an operator does who knows no more than that there is no answer.
+const HINT: &str = "is it running, and may this user use it?";
+
+/// Why there is no way to the engine, and what to do.
+fn way_problem(endpoint: &Endpoint, error: &Error, now: Timestamp) -> String {
+    let causes = causes(error);
+    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    let problem = match (error, endpoint, tls) {
+        (Error::SocketNotFoundError(_), ..) => "there is no socket".to_owned(),
+        (_, Endpoint::Tls(_, files), Some(tls)) => super::tls::explained(tls, files, now),
+        // The innermost cause says what happened; the outer ones only which library noticed.
+        _ => causes.last().map_or_else(|| error.to_string(), ToString::to_string),
     };
-    match endpoint {
-        Endpoint::Ssh(_) => format!(
-            "{cause}; ssh:// needs the `ssh` program and a key here, and `docker` on that host"
-        ),
-        Endpoint::FirstOf(_) | Endpoint::Unix(_) | Endpoint::Http(_) | Endpoint::Tls(..) => cause,
-    }
+    if problem.contains("\nhint: ") { problem } else { format!("{problem}\nhint: {HINT}") }
+}
+
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+/// An error and what caused it, the innermost last.
+fn causes<'a>(error: Cause<'a>) -> Vec<Cause<'a>> {
+    // What an I/O error carries is not its source, which is that one's source already.
+    let next = |cause: Cause<'a>| match cause.downcast_ref::<std::io::Error>() {
+        Some(error) => error.get_ref().map(|carried| carried as Cause<'a>),
+        None => cause.source(),
+    };
+    std::iter::successors(Some(error), |cause| next(*cause)).collect()
 }

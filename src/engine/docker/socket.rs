@@ -35,6 +35,9 @@ async fn find(client: &Client) -> Result<PathBuf, EngineError> {
         let outside = own_mounts(client).await?.and_then(|mounts| source_of(&mounts, path));
         return Ok(outside.unwrap_or_else(|| path.to_owned()));
     }
+    if let Some(path) = client.endpoint().path_there() {
+        return Ok(path.to_owned());
+    }
     if client.facts().await?.rootless {
         return Err(EngineError::Refused {
             attempt: "tell the path of its socket".to_owned(),
