@@ -229,7 +229,10 @@ function drawLink() {
     return looked === null ? ["Connected"] : ["Live, looked ", ticking(looked, { after: " ago" })];
   });
   say($("instance"), state.status && state.status.instance !== "autogit" ? state.status.instance : "");
-  say($("version"), state.status ? `AutoGit ${state.status.version}` : "");
+  const version = state.status?.version;
+  state.version ??= version;
+  const newer = version === state.version ? "" : `; this page is of ${state.version}, reload it`;
+  say($("version"), version ? `AutoGit ${version}${newer}` : "");
 }
 
 /** Everything that is wrong or waits: how bad it is, in a few words, and what follows these. */
