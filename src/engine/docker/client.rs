@@ -83,7 +83,8 @@ impl Client {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
     }
 
-    /// The client, speaking a version of the API that the engine speaks.
+    /// The client. bollard 0.21 names no version in its requests, so each engine is spoken to in
+    /// its newest, and may be upgraded meanwhile; that it tells one shows that it is an engine.
     pub(super) async fn docker(&self) -> Result<Docker, Failure> {
         let attempt = "say its version";
         let opened = self.docker.get_or_try_init(|| async {
