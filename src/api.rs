@@ -10,6 +10,7 @@
 
 mod act;
 mod bearer;
+mod dashboard;
 mod events;
 mod extract;
 mod health;
@@ -18,6 +19,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod patience;
+mod preview;
 mod problem;
 mod routes;
 mod serve;
@@ -27,6 +29,7 @@ pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};
 pub use health::HealthOutput;
 pub use openapi::document as openapi_document;
+pub use preview::{CandidateFault, PreviewOutput, ValuelessOutput};
 pub use problem::Problem;
 pub use serve::{CONNECTIONS_MAX, serve};
 
@@ -50,6 +53,8 @@ pub struct Api {
     started_at: Timestamp,
     pages: Arc<pages::Pages>,
     openapi: Arc<OnceCell<pages::Rendered>>,
+    /// The place for a preview.
+    previews: Arc<Semaphore>,
     /// Places for event streams.
     streams: Arc<Semaphore>,
     /// The server ends; streams end with it.
@@ -66,6 +71,7 @@ impl Api {
             clock,
             pages: Arc::default(),
             openapi: Arc::default(),
+            previews: Arc::new(Semaphore::new(1)),
             streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
             ending: serve::Ending::never(),
         }

@@ -4,6 +4,7 @@
 //! plan within a few rounds. What was not observed is held, never removed.
 
 mod changed;
+mod class;
 mod decision;
 mod demand;
 mod draft;
@@ -18,6 +19,7 @@ mod reap;
 mod records;
 mod room;
 mod rule;
+mod slots;
 mod surplus;
 mod sweep;
 mod wanted;

@@ -10,11 +10,13 @@ mod images;
 mod journal;
 mod metrics;
 mod remember;
+mod trend;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
 pub use metrics::{Measured, Metrics, Requests, WebhookEvent, WebhookRefusal};
+pub use trend::Trend;
 
 use std::sync::Arc;
 
@@ -24,15 +26,21 @@ use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Plan, plan};
+use crate::source::Written;
 use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Memory, World};
 
+/// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
+/// purpose, to see that it is noticed.
+pub type Planner = fn(&World) -> Plan;
+
 /// Observes, plans and applies, tick by tick.
 #[derive(Debug)]
 pub struct Controller {
     ports: Ports,
+    planner: Planner,
     clock: Clock,
     info: SpecInfo,
     observer: Observer,
@@ -42,6 +50,7 @@ pub struct Controller {
     journal: journal::Journal,
     views: watch::Sender<Option<Arc<View>>>,
     history: History,
+    trend: Trend,
     drains: Drains,
     metrics: Metrics,
     in_force: watch::Sender<InForce>,
@@ -52,6 +61,8 @@ pub struct Controller {
 pub struct InForce {
     /// The spec.
     pub spec: Arc<Spec>,
+    /// How it was written; none where it comes from no file.
+    pub written: Option<Arc<Written>>,
 }
 
 /// What others may see of the loop and ask of it: none of it makes the loop wait.
@@ -61,6 +72,8 @@ pub struct Window {
     pub views: watch::Receiver<Option<Arc<View>>>,
     /// The recent events.
     pub history: History,
+    /// The last hour in numbers.
+    pub trend: Trend,
     /// Runners that shall drain.
     pub drains: Drains,
     /// What is counted and measured.
@@ -107,13 +120,21 @@ impl Controller {
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
             history: History::new(clock.now()),
+            trend: Trend::default(),
             drains: Drains::default(),
             metrics: Metrics::default(),
-            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec) }),
+            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec), written: None }),
             ports,
+            planner: plan,
             clock,
             info,
         }
+    }
+
+    /// Decides by `planner` instead.
+    #[must_use]
+    pub fn with_planner(self, planner: Planner) -> Self {
+        Self { planner, ..self }
     }
 
     /// The newest view, as ticks publish it.
@@ -126,6 +147,7 @@ impl Controller {
         Window {
             views: self.views.subscribe(),
             history: self.history.clone(),
+            trend: self.trend.clone(),
             drains: self.drains.clone(),
             metrics: self.metrics.clone(),
             in_force: self.in_force.subscribe(),
@@ -163,15 +185,20 @@ impl Controller {
             self.memory.backoffs.clear();
             self.images = images::Images::default();
         }
-        self.in_force.send_replace(InForce { spec: Arc::clone(&info.spec) });
+        self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));
         self.info = info;
+    }
+
+    /// Takes up how the spec in force was written.
+    pub fn note_written(&self, written: &Arc<Written>) {
+        self.in_force.send_modify(|in_force| in_force.written = Some(Arc::clone(written)));
     }
 
     /// Observes and plans; changes nothing.
     pub async fn look(&mut self) -> View {
         let before = self.ports.gitlab.requests();
         let world = self.observe().await;
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         self.view(world, plan, before)
     }
 
@@ -184,7 +211,7 @@ impl Controller {
         self.note_images(&mut world);
         self.drains.carry_out(&self.ports, &mut world).await;
         self.memory.draining.clone_from(&world.memory.draining);
-        let plan = plan(&world);
+        let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
         self.journal.say_view(&view);
         self.publish(&view);
@@ -209,6 +236,7 @@ impl Controller {
 
     /// Shows a view and what is new in it.
     fn publish(&self, view: &Arc<View>) {
+        self.trend.add(view);
         let before = self.views.send_replace(Some(Arc::clone(view)));
         self.history.add(view.world.now, view.events_since(before.as_deref()));
     }

@@ -21,6 +21,7 @@ mod lock;
 mod mount;
 mod trail;
 mod watch;
+mod written;
 
 pub use env_file::{EnvFileError, LineFault, LineProblem, parse as parse_env_file};
 pub use environment::{Environment, Variables};
@@ -31,3 +32,4 @@ pub use load::{Loaded, load, read};
 pub use location::{UnsupportedSource, file_named};
 pub use lock::{InstanceLock, LockError, lock_folders};
 pub use watch::{Pace, Seeing, Watch};
+pub use written::Written;

@@ -2,6 +2,7 @@
 //! a spec or all of its faults out. No file is read here; credential files are only named.
 
 mod across;
+mod bounds;
 mod build;
 mod context;
 mod defaults;
@@ -27,7 +28,7 @@ mod variables;
 pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};
 pub use names::{Arch, HostName, InstanceName, PoolName};
-pub use parse::Parsed;
+pub use parse::{Parsed, Templated};
 pub use schema::schema_json;
 pub use variables::Missing;
 
@@ -170,6 +171,12 @@ pub struct ApiSpec {
     pub token: Option<Credential>,
     /// Bearer token that only previews plans.
     pub plan_token: Option<Credential>,
+}
+
+impl ApiSpec {
+    /// Where the API listens unless told otherwise.
+    pub const STANDARD_ADDRESS: std::net::SocketAddr =
+        std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 }
 
 /// One pool of runners.

@@ -10,6 +10,7 @@ mod queue;
 mod runners;
 mod source;
 mod status;
+mod trend;
 pub(crate) mod words;
 
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
@@ -24,6 +25,7 @@ pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
+pub use trend::{Load, TrendOutput, TrendPointOutput};
 
 pub(crate) use plan::decision as decision_output;
 pub(crate) use runners::since;

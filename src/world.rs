@@ -16,7 +16,7 @@ mod queue;
 mod record;
 mod unclaimed;
 
-pub use backoff::{Backoff, Cause};
+pub use backoff::{Backoff, Cause, early_end};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject, JobObjects,
@@ -32,6 +32,8 @@ pub use names::{
 pub use observation::note_observed;
 pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
+pub(crate) use phase::{busy_alone, silent};
+pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Manager, Origin, Record, RecordSettings};
 pub use unclaimed::note_unclaimed;
@@ -41,7 +43,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::spec::{Arch, HostName, Pool, Spec};
+use crate::spec::{Arch, HostName, Pool, Scope, Spec};
 
 /// Everything a plan is made from.
 #[derive(Debug, Clone)]
@@ -100,6 +102,11 @@ impl World {
             architectures.into_iter().map(move |arch| (Variant::new(&pool.name, arch), pool))
         };
         self.spec.pools.iter().flat_map(variants).collect()
+    }
+
+    /// A pool takes jobs of some projects only.
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.spec.pools.iter().any(|pool| pool.scope != Scope::Instance)
     }
 
     /// What the enabled variants offer to jobs, in file order.

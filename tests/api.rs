@@ -25,6 +25,8 @@ mod live;
 mod look;
 #[path = "api/metrics.rs"]
 mod metrics;
+#[path = "api/preview.rs"]
+mod preview;
 #[path = "api/refuse.rs"]
 mod refuse;
 #[path = "support/skipped.rs"]

@@ -34,11 +34,15 @@ mod operator;
 mod program;
 #[path = "end_to_end/reload.rs"]
 mod reload;
+#[path = "end_to_end/rivals.rs"]
+mod rivals;
 #[path = "end_to_end/scale.rs"]
 mod scale;
 #[path = "end_to_end/stage.rs"]
 mod stage;
 #[path = "end_to_end/trap.rs"]
 mod trap;
+#[path = "end_to_end/trouble.rs"]
+mod trouble;
 #[path = "end_to_end/walls.rs"]
 mod walls;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::extract::Checked;
-use crate::view::View;
+use crate::view::{View, words};
 
 /// The longest that one tick may take beyond the poll interval: each of its calls has a timeout of
 /// a minute at most, and they run side by side. A loop that is silent for longer hangs.
@@ -29,6 +29,10 @@ pub struct HealthOutput {
     pub spec_valid: bool,
     /// Seconds since the last look; none before the first.
     pub last_look_secs: Option<i64>,
+    /// AutoGit's clock, in UTC: what all other instants are to be compared with.
+    pub now: String,
+    /// When it started, in UTC.
+    pub started_at: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,10 +61,18 @@ pub(super) async fn health(
 }
 
 fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutput {
+    let (at, began) = (words::instant(now), words::instant(started_at));
     let Some(view) = view else {
         let hangs = now.duration_since(started_at) > TICK_MAX;
         let status = if hangs { "stuck" } else { "starting" };
-        return HealthOutput { status, stale: Vec::new(), spec_valid: true, last_look_secs: None };
+        return HealthOutput {
+            status,
+            stale: Vec::new(),
+            spec_valid: true,
+            last_look_secs: None,
+            now: at,
+            started_at: began,
+        };
     };
     let age = now.duration_since(view.world.now);
     let interval = SignedDuration::try_from(view.world.spec.gitlab.poll_interval);
@@ -73,5 +85,6 @@ fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutpu
     } else {
         "degraded"
     };
-    HealthOutput { status, stale, spec_valid, last_look_secs: Some(age.as_secs().max(0)) }
+    let last_look_secs = Some(age.as_secs().max(0));
+    HealthOutput { status, stale, spec_valid, last_look_secs, now: at, started_at: began }
 }

@@ -25,6 +25,11 @@ pub(super) async fn queue(state: State<Api>, headers: HeaderMap) -> Result<Respo
     page(state, headers, Page::Queue).await
 }
 
+/// The last hour; written anew for each client, since it is small.
+pub(super) async fn trend(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(Rendered::json(&api.window.trend.output())?.answer(&headers))
+}
+
 pub(super) async fn plan(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     page(state, headers, Page::Plan).await
 }

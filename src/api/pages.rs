@@ -22,9 +22,10 @@ pub(super) enum Page {
     Plan,
 }
 
-/// A body with its tag.
+/// A body with its media type and its tag.
 #[derive(Debug, Clone)]
 pub(super) struct Rendered {
+    media: HeaderValue,
     body: Bytes,
     tag: HeaderValue,
 }
@@ -33,12 +34,18 @@ impl Rendered {
     /// A value as JSON.
     pub(super) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_vec(value).map_err(|error| Problem::ours(error.to_string()))?;
+        Self::new("application/json", body)
+    }
+
+    /// A body of that media type.
+    pub(super) fn new(media: &'static str, body: impl Into<Bytes>) -> Result<Self, Problem> {
+        let body = body.into();
         let digest = Sha256::digest(&body);
         // Two bodies have the same eight bytes once in 2^64 pairs.
         let start = digest.first_chunk().copied().map_or(0, u64::from_be_bytes);
         let tag = HeaderValue::try_from(format!("\"{start:016x}\""))
             .map_err(|error| Problem::ours(error.to_string()))?;
-        Ok(Self { body: body.into(), tag })
+        Ok(Self { media: HeaderValue::from_static(media), body, tag })
     }
 
     /// The body, or 304 to a client that has it.
@@ -46,8 +53,7 @@ impl Rendered {
         let mut response = if self.is_known(headers) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
-            let json = HeaderValue::from_static("application/json");
-            ([(header::CONTENT_TYPE, json)], self.body.clone()).into_response()
+            ([(header::CONTENT_TYPE, self.media.clone())], self.body.clone()).into_response()
         };
         response.headers_mut().insert(header::ETAG, self.tag.clone());
         response

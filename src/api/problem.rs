@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::preview::CandidateFault;
+
 /// The media type of an error.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -25,6 +27,18 @@ pub struct Problem {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// Boxed, for it is rare.
+    #[serde(flatten)]
+    refused: Option<Box<RefusedSpec>>,
+}
+
+/// What is wrong with a spec that was sent.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct RefusedSpec {
+    /// All faults, in file order.
+    faults: Vec<CandidateFault>,
+    /// The same for people: each with its line, a caret and its hint.
+    text: String,
 }
 
 impl Problem {
@@ -37,12 +51,19 @@ impl Problem {
             code,
             detail: detail.into(),
             hint: None,
+            refused: None,
         }
     }
 
     /// The same, with the next step.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, with all that is wrong with a spec.
+    pub(super) fn with_faults(mut self, faults: Vec<CandidateFault>, text: String) -> Self {
+        self.refused = Some(Box::new(RefusedSpec { faults, text }));
         self
     }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, events, health, look, metrics, openapi, webhook};
+use super::{Api, act, dashboard, events, health, look, metrics, openapi, preview, webhook};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -22,12 +22,14 @@ const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// All routes.
 pub(super) fn router(api: Api) -> Router {
     Router::new()
+        .route("/", get(dashboard::dashboard))
         .route("/health", get(health::health))
         .route("/status", get(look::status))
         .route("/runners", get(look::runners))
         .route("/runners/{name}", get(look::runner))
         .route("/queue", get(look::queue))
-        .route("/plan", get(look::plan))
+        .route("/plan", get(look::plan).post(preview::preview))
+        .route("/trend", get(look::trend))
         .route("/explain/jobs/{id}", get(look::job))
         .route("/events", get(events::events))
         .route("/metrics", get(metrics::metrics))

@@ -38,8 +38,13 @@ impl Reap<'_> {
             remove_job_objects(engine, system_id, self.discard_cache).await?;
             self.remove_manager(ports, engine).await?;
         }
-        engine.remove_container(id).await?;
-        Ok(Effect::Done)
+        match engine.remove_container(id).await {
+            // Whoever created it, a rival or one that died since, had asked for its start.
+            Err(EngineError::Running { .. }) if !ended => {
+                Ok(Effect::Skipped("it was started after all"))
+            }
+            removed => Ok(removed.map(|()| Effect::Done)?),
+        }
     }
 
     /// Says what is lost, and what the runner said last if it failed.

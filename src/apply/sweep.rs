@@ -6,7 +6,7 @@ use super::start::Registration;
 use super::{ApplyError, Effect, engine};
 use crate::observe::Ports;
 use crate::spec::HostName;
-use crate::world::{Leftover, RecordId, SystemId, Variant, World};
+use crate::world::{Leftover, RecordId, Runner, SystemId, Variant, World};
 
 const IN_USE: Effect = Effect::Skipped("it is in use after all");
 const GONE: Effect = Effect::Skipped("it is gone already");
@@ -106,8 +106,10 @@ async fn delete_manager(
     record: RecordId,
     system_id: &SystemId,
 ) -> Result<Effect, ApplyError> {
-    for host in ports.engines.keys() {
-        if is_held(ports, world, host, system_id).await? {
+    for engine in ports.engines.values() {
+        let runners = engine.runners(&world.spec.instance).await?;
+        let its = |runner: &Runner| runner.record == record && runner.system_id == *system_id;
+        if runners.iter().any(its) {
             return Ok(IN_USE);
         }
     }

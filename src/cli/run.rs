@@ -1,18 +1,22 @@
 //! `autogit run`: the daemon.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::arguments::Run;
 use super::failure::Failure;
 use super::shell::Shell;
 use super::{Adapters, logging};
+use crate::api::Api;
 use crate::gitlab::GitlabError;
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::source::{InstanceLock, LockError, Pace, Seeing, SpecSource, Watch, file_named};
-use crate::spec::InstanceName;
+use crate::spec::{ApiSpec, InstanceName};
 
 /// Wakes that wait for the loop; each is as good as many of its kind.
 const WAKES_WAITING: usize = 16;
@@ -43,15 +47,72 @@ pub(super) async fn run(
     if let Seeing::Looking { why } = watch.seeing() {
         tracing::warn!("changes of the spec are seen by looking now and then only: {why}");
     }
-    let ending = if arguments.once { Ending::WhenSettled } else { Ending::Never };
+    let listen = loaded.spec.api.listen;
     let shell = shell.clone();
     let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &shell));
-    let mut daemon = Daemon::new(source, watch, connect, clock).map_err(Failure::Failed)?;
+    let mut daemon = Daemon::new(source, watch, connect, clock.clone()).map_err(Failure::Failed)?;
     prove_token(&daemon).await?;
-    let mut wakes = signals().map_err(|error| Failure::Failed(error.to_string()))?;
-    let fine = daemon.run(&mut wakes, ending).await;
+    let (wake, mut wakes) = signals()?;
+    let fine = if arguments.once {
+        daemon.run(&mut wakes, Ending::WhenSettled).await
+    } else {
+        let api = Api::new(daemon.controller().window(), wake, clock);
+        let api = listener_or_none(listen).await?.map(|listener| serve(listener, api));
+        let fine = daemon.run(&mut wakes, Ending::Never).await;
+        if let Some(api) = api {
+            api.end().await;
+        }
+        fine
+    };
     tracing::info!("AutoGit ends; runners stay as they are and are found again at the next start");
     if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(1)) }
+}
+
+/// The API's port. The standard one may well be somebody else's, which is no reason to leave jobs
+/// without runners; one that was chosen has to be had, or somebody looks at another's pages.
+async fn listener_or_none(address: SocketAddr) -> Result<Option<TcpListener>, Failure> {
+    match listener(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(problem) if address == ApiSpec::STANDARD_ADDRESS => {
+            tracing::warn!("AutoGit goes on without its API: {problem}");
+            Ok(None)
+        }
+        Err(problem) => Err(Failure::Failed(problem)),
+    }
+}
+
+/// The API's port, or in words why it cannot be had.
+pub(super) async fn listener(address: SocketAddr) -> Result<TcpListener, String> {
+    let bound = TcpListener::bind(address).await.map_err(|error| {
+        format!(
+            "the API cannot listen on {address}: {error}\nhint: set `api.listen` to another address"
+        )
+    })?;
+    let address = bound.local_addr().unwrap_or(address);
+    tracing::info!("the API is at http://{address}");
+    Ok(bound)
+}
+
+/// A running API.
+pub(super) struct Serving {
+    task: JoinHandle<()>,
+    end: oneshot::Sender<()>,
+}
+
+/// Serves the API beside the loop.
+pub(super) fn serve(listener: TcpListener, api: Api) -> Serving {
+    let (end, ended) = oneshot::channel();
+    let ended = async { drop(ended.await) };
+    Serving { task: tokio::spawn(crate::api::serve(listener, api, ended)), end }
+}
+
+impl Serving {
+    /// Lets open answers end.
+    pub(super) async fn end(self) {
+        // Either side may be gone already, and then there is nothing to end.
+        let _ = self.end.send(());
+        let _ = self.task.await;
+    }
 }
 
 /// One instance has one AutoGit on a machine. Commands look at the lock for a moment, so a lock
@@ -81,7 +142,7 @@ async fn prove_token(daemon: &Daemon) -> Result<(), Failure> {
 }
 
 /// SIGTERM and SIGINT stop AutoGit and no runner; SIGHUP reads the spec again.
-pub(super) fn signals() -> std::io::Result<mpsc::Receiver<Wake>> {
+pub(super) fn signals() -> Result<(mpsc::Sender<Wake>, mpsc::Receiver<Wake>), Failure> {
     let (send, receive) = mpsc::channel(WAKES_WAITING);
     let wakes = [
         (SignalKind::terminate(), Wake::Stop),
@@ -89,10 +150,11 @@ pub(super) fn signals() -> std::io::Result<mpsc::Receiver<Wake>> {
         (SignalKind::hangup(), Wake::Reload),
     ];
     for (kind, wake) in wakes {
-        let (mut arrivals, send) = (signal(kind)?, send.clone());
+        let arrivals = signal(kind).map_err(|error| Failure::Failed(error.to_string()));
+        let (mut arrivals, send) = (arrivals?, send.clone());
         tokio::spawn(async move {
             while arrivals.recv().await.is_some() && send.send(wake).await.is_ok() {}
         });
     }
-    Ok(receive)
+    Ok((send, receive))
 }

@@ -13,6 +13,7 @@ use super::arguments::Sandbox;
 use super::failure::Failure;
 use super::shell::{Shell, say};
 use super::{Adapters, logging, run};
+use crate::api::Api;
 use crate::clock::Clock;
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::sandbox::demo::{Arrival, Demo};
@@ -42,8 +43,12 @@ pub(super) async fn sandbox(
     logging::start(&shell, None, level);
     let stage = Stage::build(&arguments, &shell, adapters).await?;
     let (mut daemon, _lock) = stage.daemon().await?;
-    let mut wakes = run::signals().map_err(|error| Failure::Failed(error.to_string()))?;
-    say(&stage.programme());
+    let (wake, mut wakes) = run::signals()?;
+    let listen = daemon.source().loaded().spec.api.listen;
+    let listener = run::listener(listen).await.map_err(Failure::Failed)?;
+    say(&stage.programme(listener.local_addr().ok()));
+    let api = Api::new(daemon.controller().window(), wake, shell.clock().clone());
+    let api = run::serve(listener, api);
 
     let arrivals = stage.demo.load(arguments.seed, stage.job_image());
     let loading = tokio::spawn(load(stage.demo.clone(), arrivals, shell.clock().clone()));
@@ -62,6 +67,7 @@ pub(super) async fn sandbox(
     if arguments.docker {
         wind_down(&mut daemon, &mut wakes).await;
     }
+    api.end().await;
     Ok(sum_up(&stage, over, arguments.until_idle))
 }
 

@@ -27,12 +27,12 @@ const INDENT: &str = "         ";
 
 fn one(name: &str, source: &SourceOutput) -> String {
     match source {
-        SourceOutput::Known { age, requests: None } => format!("{name} known {age}"),
-        SourceOutput::Known { age, requests: Some(requests) } => {
+        SourceOutput::Known { age, requests: None, .. } => format!("{name} known {age}"),
+        SourceOutput::Known { age, requests: Some(requests), .. } => {
             let count = usize::try_from(*requests).unwrap_or(usize::MAX);
             format!("{name} known {age} ({})", words::count(count, "request"))
         }
-        SourceOutput::Unknown { age, error } => {
+        SourceOutput::Unknown { age, error, .. } => {
             format!("{name} UNKNOWN {age}: {}", words::plain_lines(error))
         }
     }

@@ -11,7 +11,8 @@ use super::wanted::Wanted;
 use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
-    ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot, Variant, World, phases,
+    Backoff, Cause, ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot,
+    Variant, World, phases,
 };
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
@@ -108,6 +109,23 @@ impl<'a> Draft<'a> {
         self.decide(action, rule, facts);
     }
 
+    /// Starts no runner of a variant of which one is found to have failed: its back-off begins with
+    /// this plan.
+    pub(super) fn back_off(&mut self, variant: &Variant, error: Arc<str>) {
+        let memory = &self.world.memory;
+        let previous = memory.backoffs.get(variant);
+        let backoff = Backoff::after(previous, variant, Cause::Runner, error, self.world.now);
+        let hold = JobHold::BackingOff {
+            variant: variant.clone(),
+            until: backoff.until,
+            left: backoff.until.duration_since(self.world.now),
+            error: backoff.error,
+        };
+        if let Some(line) = self.lines.iter_mut().find(|line| line.offer.variant == *variant) {
+            line.blocked = Some(Arc::new(hold));
+        }
+    }
+
     /// The runners that may still be decided on: seen, and without a decision.
     pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, &RunnerView<'a>)> {
         let views = self.runners.iter().enumerate();
@@ -146,11 +164,14 @@ impl<'a> Draft<'a> {
     /// It had as many jobs as it may have and exits by itself. One that does not, or that was made
     /// with another number of jobs, is idle like any other.
     pub(super) fn is_ending(&self, runner: &Runner) -> bool {
-        let most =
-            self.world.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
-        let Some(log) = runner.log.as_ref().filter(|_| most > 0) else { return false };
-        let recently = log.ended.is_some_and(|at| self.world.now.duration_since(at) < ENDS_WITHIN);
-        log.jobs_ended >= most && recently && !self.wanted.differs(runner)
+        let ended = runner.log.as_ref().and_then(|log| log.ended);
+        ended.is_some_and(|at| self.world.now.duration_since(at) < ENDS_WITHIN)
+            && self
+                .world
+                .spec
+                .pool(&runner.variant.pool)
+                .is_some_and(|pool| runner.is_used_up(pool))
+            && !self.wanted.differs(runner)
     }
 
     /// Takes back what was said of the youngest job that an idle runner of the line was to have.

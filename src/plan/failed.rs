@@ -17,6 +17,10 @@ pub(super) fn drain_failed(draft: &mut Draft<'_>) {
         })
         .collect();
     for (index, running, startup_timeout) in drains {
-        draft.drain(index, Rule::DrainFailed, Facts::NoContact { running, startup_timeout });
+        let facts = Facts::NoContact { running, startup_timeout };
+        if let Some(view) = draft.runners.get(index) {
+            draft.back_off(&view.runner.variant, facts.to_string().into());
+        }
+        draft.drain(index, Rule::DrainFailed, facts);
     }
 }

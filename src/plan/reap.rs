@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
 use crate::spec::{Cache, LostJobs};
-use crate::world::{ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World};
+use crate::world::{
+    ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World, early_end,
+};
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -33,10 +35,13 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
             | Phase::Draining { .. }
             | Phase::Failed { .. } => continue,
         };
-        reaps.push((reap(world, view, lost_job), rule, facts, &view.runner.id));
+        reaps.push((reap(world, view, lost_job), rule, facts, view.runner));
     }
-    for (action, rule, facts, id) in reaps {
-        draft.decided.insert(id);
+    for (action, rule, facts, runner) in reaps {
+        if let Some(error) = early_end(runner) {
+            draft.back_off(&runner.variant, error);
+        }
+        draft.decided.insert(&runner.id);
         draft.decide(action, rule, facts);
     }
 }
@@ -65,9 +70,11 @@ fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
 /// The job that a runner left unfinished: its containers tell, else its log, where it did not
 /// end by itself (some ways for a job to end leave no line).
 fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer], retry: bool) -> Option<LostJob> {
-    let by_container = left.iter().find_map(|container| {
-        container.job.map(|id| LostJob { id, url: container.job_url.clone(), retry })
-    });
+    // Containers come in no order; of several jobs the youngest is the one that was running.
+    let youngest = left.iter().filter_map(|container| Some((container.job?, container)));
+    let by_container = youngest
+        .max_by_key(|(id, container)| (*id, &container.id))
+        .map(|(id, container)| LostJob { id, url: container.job_url.clone(), retry });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
         let (id, received) = log.received?;

@@ -1,13 +1,14 @@
 //! Where a new runner fits: the least of the pool's maximum, the hosts' budgets and the starts per
 //! minute.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::held::{JobHold, Lack};
+use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{EngineInfo, Offer, RunnerName, RunnerView, Slot, SystemId, Variant, World};
+use crate::world::{EngineInfo, Offer, RunnerView, Slot, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
@@ -18,20 +19,9 @@ pub(super) struct Room<'a> {
     live: BTreeMap<&'a PoolName, u32>,
     /// Runners that only GitLab tells of.
     unseen: BTreeMap<PoolName, u32>,
-    slots: BTreeMap<Variant, Slots>,
+    slots: Slots<'a>,
     hosts: BTreeMap<HostName, HostRoom>,
     starts_left: u32,
-    /// Jobs that outlived their runner, by host. A new runner under that system id would share
-    /// their build directory, and look busy with them.
-    haunted: BTreeMap<&'a HostName, BTreeSet<&'a SystemId>>,
-}
-
-/// The slots of a variant.
-#[derive(Debug, Default)]
-struct Slots {
-    taken: BTreeSet<Slot>,
-    /// All below are taken or to be avoided.
-    next: u32,
 }
 
 /// What is left of a host's budget.
@@ -110,21 +100,14 @@ impl<'a> Room<'a> {
         let mut room = Self {
             live: BTreeMap::new(),
             unseen: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            slots: Slots::of(world, runners),
             hosts: host_rooms(world),
             starts_left: starts_left(world),
-            haunted: haunted(world),
         };
         let pools = world.spec.pools.iter().map(|pool| (&pool.name, Cost::of(pool)));
         let costs: BTreeMap<&PoolName, Cost> = pools.collect();
         for view in runners {
             let variant = &view.runner.variant;
-            if !room.slots.contains_key(variant) {
-                room.slots.insert(variant.clone(), Slots::default());
-            }
-            if let Some(slots) = room.slots.get_mut(variant) {
-                slots.taken.insert(view.runner.slot);
-            }
             if view.is_live() {
                 *room.live.entry(&variant.pool).or_default() += 1;
                 if let Some(host) = room.hosts.get_mut(view.host) {
@@ -160,7 +143,7 @@ impl<'a> Room<'a> {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
         self.starts_left -= 1;
-        let slot = self.free_slot(world, &host, &offer.variant);
+        let slot = self.slots.take(world, &host, &offer.variant);
         *self.live.entry(&pool.name).or_default() += 1;
         if let Some(room) = self.hosts.get_mut(&host) {
             room.spend(Cost::of(pool));
@@ -200,49 +183,6 @@ impl<'a> Room<'a> {
             None => JobHold::Unseen { what: "no host is declared".into() },
         }))
     }
-
-    /// The lowest free slot, so that it finds its clone and cache again. What one search passed
-    /// over, the next one need not look at.
-    fn free_slot(&mut self, world: &World, host: &HostName, variant: &Variant) -> Slot {
-        let haunted = self.haunted.get(host);
-        let slots = self.slots.entry(variant.clone()).or_default();
-        let free = (slots.next..u32::MAX).map(Slot).find(|slot| {
-            !slots.taken.contains(slot)
-                && !is_avoided(world, variant, *slot)
-                && !haunted.is_some_and(|ids| {
-                    world.system_id(host, variant, *slot).is_some_and(|id| ids.contains(&id))
-                })
-        });
-        let slot = free.unwrap_or(Slot(u32::MAX));
-        slots.next = slot.0.saturating_add(1);
-        slot
-    }
-}
-
-/// A call about that slot got no answer, or its name is not ours.
-fn is_avoided(world: &World, variant: &Variant, slot: Slot) -> bool {
-    let memory = &world.memory;
-    if memory.in_doubt.is_empty() && memory.taken.is_empty() {
-        return false;
-    }
-    let name = RunnerName::new(&world.spec.instance, variant, slot);
-    memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
-}
-
-/// System ids with containers of jobs and without a runner's.
-fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
-    let mut haunted = BTreeMap::new();
-    for (name, host) in &world.hosts {
-        let Some(state) = host.state.known() else { continue };
-        let held: BTreeSet<&SystemId> =
-            state.runners.iter().map(|runner| &runner.system_id).collect();
-        let containers = state.jobs.containers.iter().map(|container| &container.system_id);
-        let left: BTreeSet<&SystemId> = containers.filter(|id| !held.contains(id)).collect();
-        if !left.is_empty() {
-            haunted.insert(name, left);
-        }
-    }
-    haunted
 }
 
 /// The whole budget of each host that was ever seen.

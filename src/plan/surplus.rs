@@ -9,15 +9,20 @@ use jiff::SignedDuration;
 use super::draft::Draft;
 use super::{Facts, JobHold, Rule};
 use crate::spec::PoolName;
-use crate::world::{Phase, Queue};
+use crate::world::Phase;
 
 pub(super) fn drain_surplus(draft: &mut Draft<'_>) {
     drain_over_max(draft);
-    // What was not read may need them.
-    if draft.world.queue.known().is_some_and(|queue: &Queue| !queue.more) {
-        drain_cooled(draft);
+    if let Some(queue) = draft.world.queue.known() {
+        let least = if queue.more { UNREAD_PATIENCE } else { SignedDuration::ZERO };
+        drain_cooled(draft, least);
     }
 }
+
+/// How long a runner is idle at least where the queue is too long to be read to its end: jobs that
+/// were not read may need it, but GitLab gives them to idle runners within seconds. Without a
+/// bound, a thousand jobs that nobody takes would keep every runner for ever.
+const UNREAD_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A lowered `max` takes effect at once, as far as runners are idle; those that no job needs first.
 fn drain_over_max(draft: &mut Draft<'_>) {
@@ -72,15 +77,15 @@ fn drain_longest_idle(draft: &mut Draft<'_>, index: usize, facts: Facts) {
     draft.drain(runner, Rule::DrainOverMax, facts);
 }
 
-/// Idle beyond demand and warm, for longer than the cooldown.
-fn drain_cooled(draft: &mut Draft<'_>) {
+/// Idle beyond demand and warm, for longer than the cooldown, and for `least` at least.
+fn drain_cooled(draft: &mut Draft<'_>, least: SignedDuration) {
     let world = draft.world;
     for index in 0..draft.lines.len() {
         let Some(line) = draft.lines.get(index) else { continue };
         let warm = line.warm();
         let surplus = line.spare().saturating_sub(warm).min(line.idle_spare());
         let cooldown = line.offer.pool.cooldown;
-        let limit = SignedDuration::try_from(cooldown).unwrap_or(SignedDuration::MAX);
+        let limit = SignedDuration::try_from(cooldown).unwrap_or(SignedDuration::MAX).max(least);
         let warm = u32::try_from(warm).unwrap_or(u32::MAX);
         // Longest idle first, so those that cooled down are the first ones.
         let cooled = line.idle.iter().take(surplus).map_while(|&runner| {

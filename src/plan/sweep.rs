@@ -4,24 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
-use crate::spec::HostName;
-use crate::world::{Leftover, Record, RecordId, leftovers};
+use crate::world::{Leftover, Record, RecordId, SystemId, leftovers};
 
 pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     let world = draft.world;
     if world.memory.leftovers.is_empty() {
         return;
     }
-    let started: BTreeSet<HostName> = draft.started_hosts();
+    let started = draft.started_hosts();
+    let rows = started_rows(draft);
     let records: BTreeMap<RecordId, &Record> =
         world.records.known().into_iter().flatten().map(|record| (record.id, record)).collect();
     for leftover in leftovers(world) {
         let in_use = match &leftover {
             Leftover::Network(host, _) => started.contains(host),
+            Leftover::Manager(_, system_id) => rows.contains(system_id),
             Leftover::JobContainer(..)
             | Leftover::JobVolume(..)
             | Leftover::JobNetwork(..)
-            | Leftover::Manager(..)
             | Leftover::Record(_) => false,
         };
         if in_use || !world.memory.leftovers.contains(&leftover) {
@@ -44,6 +44,15 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         };
         draft.decide(action, Rule::SweepLeftover, facts);
     }
+}
+
+/// The rows that runners which this plan starts will have.
+fn started_rows(draft: &Draft<'_>) -> BTreeSet<SystemId> {
+    let starts = draft.plan.decisions.iter().filter_map(|decision| {
+        let Action::Start { system_id, .. } = &decision.action else { return None };
+        Some(system_id.clone())
+    });
+    starts.collect()
 }
 
 fn words(leftover: &Leftover) -> String {

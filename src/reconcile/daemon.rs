@@ -120,6 +120,7 @@ impl Daemon {
     ) -> Result<Self, String> {
         let ports = connect(source.loaded())?;
         let controller = Controller::new(ports, clock.clone(), spec_info(&source));
+        controller.note_written(&source.loaded().written);
         let mut daemon = Self {
             controller,
             source,
@@ -137,6 +138,11 @@ impl Daemon {
     /// The controller.
     pub fn controller(&self) -> &Controller {
         &self.controller
+    }
+
+    /// Where its spec comes from.
+    pub fn source(&self) -> &SpecSource {
+        &self.source
     }
 
     /// From now on the spec's pools ask for nothing: their runners drain, and no cache is kept. A
@@ -260,6 +266,7 @@ impl Daemon {
             }
         }
         self.controller.adopt(spec_info(&self.source));
+        self.controller.note_written(&self.source.loaded().written);
     }
 
     /// One watcher per engine; events only wake.

@@ -20,7 +20,7 @@ mod view;
 
 pub use faults::{Fault, Operation};
 pub use hand::JobLeftovers;
-pub use view::{ContainerView, Counts, RunningJob};
+pub use view::{ContainerView, Counts, ObjectView, RunningJob};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -14,6 +14,7 @@ use super::environment::Environment;
 use super::error::{LoadError, NamedFileError, Warning};
 use super::file::{self, FileError, FileProblem};
 use super::mount;
+use super::written::Written;
 use crate::spec::{Missing, Spec};
 
 /// A spec is written by hand or by a template; a larger one is the wrong file.
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// What `gitlab.ca_file` holds.
     pub ca: Option<Vec<u8>>,
+    /// The file as it was written.
+    pub written: Arc<Written>,
     /// Everything that went in; the same again is no change.
     pub(super) inputs: Inputs,
 }
@@ -86,9 +89,11 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
         value
     };
     let parsed = Spec::parse(&source, &text, &lookup, Missing::Fault)?;
-    for (name, value) in asked.take() {
-        inputs.add(&name, value.unwrap_or_default().as_bytes());
+    let asked = asked.take();
+    for (name, value) in &asked {
+        inputs.add(name, value.as_deref().unwrap_or_default().as_bytes());
     }
+    let written = Arc::new(Written::new(text.clone(), parsed.variables, asked));
     let said = |fault| Warning::Spec { source: source.clone(), fault };
     let mut warnings: Vec<_> = parsed.warnings.into_iter().map(said).collect();
     if mount::is_mounted_alone(path) {
@@ -107,7 +112,7 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
     }
     inputs.add("gitlab.ca_file", ca.as_deref().unwrap_or_default());
     let (spec, hash, loaded_at) = (Arc::new(spec), parsed.hash, now);
-    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, inputs })
+    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, inputs })
 }
 
 /// Puts the folder before each relative path that is used on this machine and stays a path.

@@ -6,7 +6,6 @@ mod hosts;
 mod job;
 mod pool;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,7 +77,7 @@ fn pools(
 
 fn api(raw: RawApi, context: &mut Context<'_>) -> ApiSpec {
     let section = Path::of("api");
-    let standard = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+    let standard = ApiSpec::STANDARD_ADDRESS;
     let listen = context.read(&section.join("listen"), raw.listen, values::listen);
     let external_url =
         context.read(&section.join("external_url"), raw.external_url, values::base_url);

@@ -35,9 +35,14 @@ fn secret_value(line: &str) -> Option<usize> {
     })
 }
 
+/// More of a key's end than any ending that is looked for.
+const ENDING_MAX: usize = 32;
+
 fn is_secret_key(before_colon: &str) -> bool {
-    let key = before_colon.trim_end().trim_end_matches(['"', '\'']).to_ascii_lowercase();
-    is_secret_name(&key)
+    let key = before_colon.trim_end().trim_end_matches(['"', '\'']);
+    // The end alone: a line may be long and have a colon in every other place.
+    let begins = key.floor_char_boundary(key.len().saturating_sub(ENDING_MAX));
+    key.get(begins..).is_some_and(is_secret_name)
 }
 
 /// Whether what goes by this name is a secret: a key of the file or a variable.

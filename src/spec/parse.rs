@@ -1,6 +1,7 @@
 //! The way from text to a checked spec, and all faults on the way.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::context::Context;
 use super::fault::{Code, Fault, Faults};
@@ -8,7 +9,7 @@ use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
 use super::variables::{Missing, Variables};
-use super::{Spec, across, build, defaults, hash, json, reader, schema, validate};
+use super::{Spec, across, bounds, build, defaults, hash, json, reader, schema, validate};
 
 /// A file that passed.
 #[derive(Debug, Clone)]
@@ -19,8 +20,24 @@ pub struct Parsed {
     pub warnings: Vec<Fault>,
     /// Twelve hex digits that differ when the spec differs, secrets aside.
     pub hash: String,
-    /// The variables used, by the path of the value that they stand in.
-    pub variables: BTreeMap<String, Vec<String>>,
+    /// The values with variables, by their JSON pointer.
+    pub variables: BTreeMap<String, Templated>,
+}
+
+/// A value as it is written, with the variables in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Templated {
+    /// The variables, each once, in order of appearance.
+    pub names: Vec<String>,
+    /// The whole of what is written there, which may hold a secret beside a variable.
+    pub text: String,
+}
+
+/// The names only.
+impl fmt::Debug for Templated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Templated").field("names", &self.names).finish_non_exhaustive()
+    }
 }
 
 impl Spec {
@@ -32,13 +49,24 @@ impl Spec {
         lookup: &dyn Fn(&str) -> Option<String>,
         missing: Missing,
     ) -> Result<Parsed, Faults> {
+        Self::parse_by_place(file, text, &|_, name| lookup(name), missing)
+    }
+
+    /// As [`Spec::parse`], where a variable may have a value in one place and none in another:
+    /// `lookup` is asked with the JSON pointer of the place, then the name.
+    pub fn parse_by_place(
+        file: &str,
+        text: &str,
+        lookup: &dyn Fn(&str, &str) -> Option<String>,
+        missing: Missing,
+    ) -> Result<Parsed, Faults> {
         parse(text, lookup, missing).map_err(|faults| Faults::new(file, text, faults))
     }
 }
 
 fn parse(
     text: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
+    lookup: &dyn Fn(&str, &str) -> Option<String>,
     missing: Missing,
 ) -> Result<Parsed, Vec<Fault>> {
     let mut report = Report::new(text);
@@ -49,6 +77,10 @@ fn parse(
         variables.fill(&mut tree, &Path::default());
         (variables.used, variables.empty)
     };
+    bounds::check(&tree, &mut report);
+    if report.is_beyond_limits() {
+        return Err(report.finish());
+    }
     let mut context = Context::new(defaults::spread(tree), report, empty);
     let schema = schema::strict();
     let mut value = json::coerced(&mut context, &schema);

@@ -25,6 +25,12 @@ impl Path {
         Self(pointer.split('/').skip(1).map(unescape).collect())
     }
 
+    /// Writes a JSON pointer, which no key can be mistaken in.
+    pub(super) fn pointer(&self) -> String {
+        let escape = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+        self.0.iter().map(escape).collect()
+    }
+
     /// What holds this value; the root holds itself.
     pub(super) fn parent(&self) -> Self {
         Self(self.0.split_last().map_or_else(Vec::new, |(_, above)| above.to_vec()))

@@ -6,7 +6,7 @@ use super::fault::{Code, Fault, Severity};
 use super::node::Span;
 
 /// Faults beyond this many are dropped: nobody reads them, and a hostile file has no end of them.
-const FAULTS_MAX: usize = 200;
+pub(super) const FAULTS_MAX: usize = 200;
 
 /// A fault without its place.
 #[derive(Debug, Clone)]
@@ -102,6 +102,11 @@ impl<'a> Report<'a> {
 
     pub(super) fn failed(&self) -> bool {
         self.faults.iter().any(|fault| fault.severity == Severity::Error)
+    }
+
+    /// The text is not to be looked at further.
+    pub(super) fn is_beyond_limits(&self) -> bool {
+        self.faults.iter().any(|fault| fault.code == Code::TooLarge)
     }
 
     /// The faults in file order.

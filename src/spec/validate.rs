@@ -10,7 +10,7 @@ use super::context::Context;
 use super::fault::Code;
 use super::nearest::nearest;
 use super::path::Path;
-use super::report::Finding;
+use super::report::{FAULTS_MAX, Finding};
 
 /// Checks `value`, and takes out of it what does not pass, so that the rest can be checked on.
 pub(super) fn validate(value: &mut Value, schema: &Value, context: &mut Context<'_>) {
@@ -134,7 +134,8 @@ fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -
 }
 
 fn unknown_keys(path: &Path, unexpected: &[String], known: &[String]) -> Vec<Explained> {
-    let explained = unexpected.iter().map(|key| {
+    // Each looks for the nearest name, and what is taken out is searched for.
+    let explained = unexpected.iter().take(FAULTS_MAX).map(|key| {
         let message = match path.last() {
             Some(_) => format!("`{path}` knows no `{key}`"),
             None => format!("the file knows no `{key}`"),

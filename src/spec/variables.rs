@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::fault::Code;
 use super::node::{Kind, Node, Scalar, Span};
+use super::parse::Templated;
 use super::path::Path;
 use super::report::{Finding, Report};
 use template::Template;
@@ -22,11 +23,12 @@ pub enum Missing {
 
 /// Replaces the variables of a tree, and keeps which stood where.
 pub(super) struct Variables<'r, 'a> {
-    pub(super) lookup: &'r dyn Fn(&str) -> Option<String>,
+    /// The value of a variable, by the JSON pointer of where it stands and its name.
+    pub(super) lookup: &'r dyn Fn(&str, &str) -> Option<String>,
     pub(super) missing: Missing,
     pub(super) report: &'r mut Report<'a>,
-    /// The variables at each path.
-    pub(super) used: BTreeMap<String, Vec<String>>,
+    /// The variables at each JSON pointer.
+    pub(super) used: BTreeMap<String, Templated>,
     /// Scalars that came out empty, which counts as absent.
     pub(super) empty: BTreeMap<Path, Span>,
 }
@@ -83,9 +85,11 @@ impl Variables<'_, '_> {
         };
         let names = template.names();
         if !names.is_empty() {
-            self.used.insert(path.to_string(), names.clone());
+            let templated = Templated { names: names.clone(), text: scalar.text.clone() };
+            self.used.insert(path.pointer(), templated);
         }
-        let (text, missing) = template.fill(self.lookup);
+        let pointer = path.pointer();
+        let (text, missing) = template.fill(&|name: &str| (self.lookup)(&pointer, name));
         if missing.is_empty() {
             return Some(Scalar { text, plain: scalar.plain, variables: names });
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{SourceOutput, View, words};
-use crate::plan::{Action, Decision, HeldJob, HeldRunner};
+use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold};
 use crate::world::{Job, JobId, RecordId};
 
 /// What would be done now, and why everything else is left as it is.
@@ -93,6 +94,9 @@ pub struct HeldRunnerOutput {
     pub reason: &'static str,
     /// Why, in words.
     pub why: String,
+    /// When it has been idle for as long as it may, in UTC, where it cools down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 impl View {
@@ -103,7 +107,7 @@ impl View {
             self.plan.held_jobs.iter().filter_map(|held| {
                 Some(HeldOutput::Job(self.held_job(held, jobs.get(&held.job)?)))
             });
-        let held_runners = self.plan.held_runners.iter().map(held_runner);
+        let held_runners = self.plan.held_runners.iter().map(|held| self.held_runner(held));
         PlanOutput {
             at: words::instant(self.world.now),
             spec: self.spec_output(),
@@ -134,6 +138,21 @@ impl View {
             why: held.to_string(),
         }
     }
+
+    fn held_runner(&self, held: &HeldRunner) -> HeldOutput {
+        let until = if let RunnerHold::CoolingDown { idle, cooldown } = held.hold {
+            let left = SignedDuration::try_from(cooldown).ok().map(|cooldown| cooldown - idle);
+            left.and_then(|left| self.world.now.checked_add(left).ok())
+        } else {
+            None
+        };
+        HeldOutput::Runner(HeldRunnerOutput {
+            runner: held.runner.to_string(),
+            reason: held.hold.as_str(),
+            why: held.hold.to_string(),
+            until: until.map(words::instant),
+        })
+    }
 }
 
 /// One decision as JSON.
@@ -163,12 +182,4 @@ fn record(action: &Action) -> Option<RecordId> {
         | Action::Reap { .. }
         | Action::Sweep { .. } => None,
     }
-}
-
-fn held_runner(held: &HeldRunner) -> HeldOutput {
-    HeldOutput::Runner(HeldRunnerOutput {
-        runner: held.runner.to_string(),
-        reason: held.hold.as_str(),
-        why: held.hold.to_string(),
-    })
 }

@@ -40,6 +40,8 @@ pub struct QueueJobOutput {
     pub ref_name: String,
     /// How long it waits.
     pub waiting: String,
+    /// Since when it waits, in UTC.
+    pub queued_at: String,
     /// The pool that it waits for; none where no pool fits.
     pub pool: Option<String>,
     /// Why it gets no runner now, as one word; none where it gets one.
@@ -98,6 +100,7 @@ impl View {
             tags: job.tags.iter().cloned().collect(),
             ref_name: job.ref_name.to_string(),
             waiting: words::since(self.world.now, job.queued_at),
+            queued_at: words::instant(job.queued_at),
             pool: offer.map(|offer| offer.pool.name.to_string()),
             reason: hold.map(JobHold::as_str),
             why: hold.map(ToString::to_string),

@@ -20,6 +20,8 @@ pub enum SourceOutput {
     Known {
         /// How old that reading is.
         age: String,
+        /// When it was made, in UTC.
+        at: String,
         /// Requests that this look sent to it; counted for GitLab only.
         #[serde(skip_serializing_if = "Option::is_none")]
         requests: Option<u64>,
@@ -28,6 +30,8 @@ pub enum SourceOutput {
     Unknown {
         /// For how long.
         age: String,
+        /// Since when, in UTC.
+        since: String,
         /// Why.
         error: String,
     },
@@ -95,8 +99,14 @@ impl View {
     fn output(&self, reading: Reading, requests: Option<u64>) -> SourceOutput {
         let age = |at: Timestamp| -> SignedDuration { self.world.now.duration_since(at) };
         match reading {
-            Ok(at) => SourceOutput::Known { age: words::age(age(at)), requests },
-            Err((since, error)) => SourceOutput::Unknown { age: words::age(age(since)), error },
+            Ok(at) => {
+                SourceOutput::Known { age: words::age(age(at)), at: words::instant(at), requests }
+            }
+            Err((since, error)) => SourceOutput::Unknown {
+                age: words::age(age(since)),
+                since: words::instant(since),
+                error,
+            },
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::world::{Phase, RunnerView, phases};
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StatusOutput {
+    /// When it was looked at, in UTC.
+    pub at: String,
     /// The instance's name.
     pub instance: String,
     /// AutoGit's version.
@@ -25,6 +27,8 @@ pub struct StatusOutput {
     pub pools: BTreeMap<String, PoolOutput>,
     /// The declared hosts.
     pub hosts: BTreeMap<String, HostOutput>,
+    /// Seconds between two looks, where nothing wakes AutoGit earlier.
+    pub poll_interval_secs: u64,
     /// The first pool's cooldown in minutes, rounded up.
     pub cooldown_minutes: u64,
     /// Runners that did not end.
@@ -100,6 +104,7 @@ impl View {
         let idle = runners.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
         let cooldown = self.world.spec.pools.first().map_or(0, |pool| pool.cooldown.as_secs());
         StatusOutput {
+            at: words::instant(self.world.now),
             instance: self.world.spec.instance.to_string(),
             version: env!("CARGO_PKG_VERSION"),
             spec: SpecStatusOutput {
@@ -116,6 +121,7 @@ impl View {
                 .map(|(name, p)| (name.to_string(), p))
                 .collect(),
             hosts: self.hosts(&runners),
+            poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
             cooldown_minutes: cooldown.div_ceil(60),
             total_runners: runners.iter().filter(|view| view.is_live()).count(),
             idle_runners: idle.count(),

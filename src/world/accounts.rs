@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftovers::{is_silent, system_id_prefix};
-use super::{EngineInfo, HostState, Manager, Origin, Record, Slot, SystemId, Variant, World};
+use super::{
+    EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant, World,
+};
 
 /// Slots of a variant that are looked through to tell which engine a manager's row belongs to:
 /// the most runners that one record is meant for.
@@ -12,8 +14,9 @@ const SLOTS_MAX: u32 = 500;
 
 /// What the hosts say of the rows.
 pub(super) struct Accounts<'a> {
-    /// Runners that a host has, now or as last seen.
-    seen: BTreeSet<&'a SystemId>,
+    /// Runners that a host has, now or as last seen, each with the record whose token it has: a slot
+    /// that was filled again with another record's token leaves the old record's row behind.
+    seen: BTreeSet<(RecordId, &'a SystemId)>,
     /// The system ids of our slots on the engines that we see now; looked up only for variants with
     /// a row of ours that has no runner, for each costs a hash.
     possible: BTreeMap<&'a Variant, BTreeSet<SystemId>>,
@@ -23,7 +26,8 @@ impl<'a> Accounts<'a> {
     pub(super) fn of(world: &'a World) -> Self {
         let states = world.hosts.values().filter_map(|host| host.state.last());
         let runners = states.flat_map(|state| &state.runners);
-        let seen: BTreeSet<&SystemId> = runners.map(|runner| &runner.system_id).collect();
+        let seen: BTreeSet<(RecordId, &SystemId)> =
+            runners.map(|runner| (runner.record, &runner.system_id)).collect();
         let mut possible = BTreeMap::new();
         let prefix = system_id_prefix(world);
         for record in world.records.known().into_iter().flatten() {
@@ -31,8 +35,8 @@ impl<'a> Accounts<'a> {
             let ours = |id: &SystemId| {
                 prefix.as_ref().is_some_and(|prefix| id.as_str().starts_with(prefix.as_str()))
             };
-            let without_runner =
-                rows.any(|row| !seen.contains(&row.system_id) && ours(&row.system_id));
+            let without_runner = rows
+                .any(|row| !seen.contains(&(record.id, &row.system_id)) && ours(&row.system_id));
             if without_runner {
                 possible
                     .entry(&record.variant)
@@ -46,12 +50,12 @@ impl<'a> Accounts<'a> {
     pub(super) fn is_gone(&self, record: &Record, row: &Manager) -> bool {
         let possible = self.possible.get(&record.variant);
         possible.is_some_and(|ids| ids.contains(&row.system_id))
-            && !self.seen.contains(&row.system_id)
+            && !self.seen.contains(&(record.id, &row.system_id))
     }
 
     /// No host that was ever seen tells anything of the row's runner.
     fn is_unaccounted(&self, record: &Record, row: &Manager) -> bool {
-        !self.seen.contains(&row.system_id) && !self.is_gone(record, row)
+        !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)
     }
 }
 

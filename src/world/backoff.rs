@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Variant;
+use super::{ContainerState, Runner, Variant};
 
 /// The first pause; long enough that a typo in an image name costs a host nothing.
 const FIRST: Duration = Duration::from_secs(10);
@@ -61,6 +61,21 @@ impl Backoff {
         let pause = pause(failures, variant);
         Self { cause, failures, until: now.saturating_add(pause).unwrap_or(Timestamp::MAX), error }
     }
+}
+
+/// A runner that ends with an error this soon after its start never did anything useful.
+const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(2);
+
+/// What a runner that ended with an error, early and without a job, says of its variant.
+pub fn early_end(runner: &Runner) -> Option<Arc<str>> {
+    let ContainerState::Exited { code, finished_at, oom_killed } = runner.state else {
+        return None;
+    };
+    let idle = runner.log.as_ref().is_none_or(|log| log.received.is_none());
+    let early = finished_at.duration_since(runner.created_at) < SHORT_LIFE;
+    let why = if oom_killed { ", out of memory" } else { "" };
+    (code != 0 && idle && early)
+        .then(|| format!("its runner exited {code}{why}; see its log above").into())
 }
 
 /// Doubles with each failure; spread by a quarter, by name, so that pools that broke together do

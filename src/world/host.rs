@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     ContainerId, EngineId, JobId, Observed, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant,
 };
-use crate::spec::Arch;
+use crate::spec::{Arch, Pool};
 
 /// A declared host.
 #[derive(Debug, Clone)]
@@ -85,6 +85,14 @@ pub struct Runner {
     pub state: ContainerState,
     /// What its log told; `None`: not read (yet).
     pub log: Option<RunnerLog>,
+}
+
+impl Runner {
+    /// It had as many jobs as a runner of `pool` may have.
+    pub fn is_used_up(&self, pool: &Pool) -> bool {
+        let ended = self.log.as_ref().map_or(0, |log| log.jobs_ended);
+        pool.jobs_per_runner > 0 && ended >= pool.jobs_per_runner
+    }
 }
 
 /// What a runner's container does.

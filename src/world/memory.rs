@@ -26,6 +26,10 @@ pub struct Memory {
     pub taken: BTreeMap<RunnerName, Timestamp>,
     /// Images that are being pulled, by host.
     pub pulling: BTreeSet<(HostName, String)>,
+    /// Runners of which GitLab alone says that they are busy, and since when.
+    pub busy_alone: BTreeMap<ContainerId, Timestamp>,
+    /// Runners that GitLab has not heard of for long, and since when that is seen.
+    pub silent: BTreeMap<ContainerId, Timestamp>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
 }

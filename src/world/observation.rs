@@ -1,12 +1,12 @@
 //! What a fresh observation means for the memory. Pure: the observer calls it after each look.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, leftovers, note_unclaimed,
-    phases,
+    Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, busy_alone, leftovers,
+    note_unclaimed, phases, silent,
 };
 
 /// Starts that are older do not count against `starts_per_minute`.
@@ -23,6 +23,8 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
         updated.contacted.retain(|id| present.contains(id));
     }
     note_contacts(&views, &mut updated);
+    keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
+    keep_since(&mut updated.silent, silent(world), world.now);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
     updated.taken.retain(|_, until| *until > world.now);
     updated.in_doubt.retain(|_, (host, at)| {
@@ -36,6 +38,18 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     // What this look finds counts at the next one.
     updated.leftovers = leftovers(world);
     *memory = updated;
+}
+
+/// Remembers since when each of `now_so` is so, without a break.
+fn keep_since(
+    since: &mut BTreeMap<ContainerId, Timestamp>,
+    now_so: BTreeSet<ContainerId>,
+    now: Timestamp,
+) {
+    since.retain(|id, _| now_so.contains(id));
+    for id in now_so {
+        since.entry(id).or_insert(now);
+    }
 }
 
 /// A runner that makes contact for the first time shows that its variant works. One that was there

@@ -1,14 +1,31 @@
 //! The phase of a runner: derived at every look, stored nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World};
-use crate::spec::HostName;
+use super::{
+    ContainerId, ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World,
+};
+use crate::spec::{HostName, PoolName};
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
 const PICK_UP_MAX: SignedDuration = SignedDuration::from_secs(120);
+
+/// How long GitLab alone may say that a runner is busy, while its log and its engine know of no
+/// job. After that it is the job of a predecessor in the slot, which GitLab shows as running for up
+/// to an hour after its runner died. SIGQUIT would end no job if this were wrong.
+const BUSY_ALONE_MAX: SignedDuration = PICK_UP_MAX;
+
+/// After how long without contact a runner counts as silent. GitLab tells the last contact from a
+/// cache; where that is lost, it tells what it wrote down, which is up to 55 minutes old.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_mins(65);
+/// The same while jobs stay pending that an idle runner should have taken: gitlab-runner's longest
+/// pauses between two polls are the five minutes after a refusal and the 50 s of a long poll.
+const SILENT_AFTER_UNCLAIMED: SignedDuration = SignedDuration::from_mins(6);
+/// For how long it must be seen to be silent: when GitLab was away, each runner comes back within
+/// seconds, and AutoGit must not be faster.
+const SILENT_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far a corrected time may be off: GitLab tells its own to the second.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
@@ -49,9 +66,9 @@ pub enum Phase {
         /// When.
         at: Timestamp,
     },
-    /// It runs, and is known to have made no contact in time.
+    /// It runs, and is known to have made no contact in time, or none any more.
     Failed {
-        /// Since when it runs.
+        /// Since when it runs, or made no contact any more.
         since: Timestamp,
     },
 }
@@ -100,6 +117,7 @@ struct Work {
 /// All runners with their phases, by host and name.
 pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
     let managers = Managers::of(world);
+    let timeouts = timeouts(world);
     let mut views = Vec::new();
     for (name, host) in &world.hosts {
         let seen = host.state.known().is_some();
@@ -107,11 +125,21 @@ pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
         let working = working(state);
         for runner in &state.runners {
             let on_engine = working.get(&runner.system_id).copied();
-            let phase = phase(world, &managers, runner, on_engine);
+            let timeout = timeouts.get(&runner.variant.pool).copied();
+            let phase = phase(world, &managers, runner, on_engine, timeout);
             views.push(RunnerView { host: name, runner, phase, seen });
         }
     }
     views
+}
+
+/// How long a runner of each pool may take to make contact.
+fn timeouts(world: &World) -> BTreeMap<&PoolName, SignedDuration> {
+    let timeouts = world.spec.pools.iter().map(|pool| {
+        let timeout = SignedDuration::try_from(pool.startup_timeout);
+        (&pool.name, timeout.unwrap_or(SignedDuration::MAX))
+    });
+    timeouts.collect()
 }
 
 /// The runners that have a live job container.
@@ -129,6 +157,7 @@ fn phase(
     managers: &Managers<'_>,
     runner: &Runner,
     on_engine: Option<Work>,
+    timeout: Option<SignedDuration>,
 ) -> Phase {
     let started_at = match runner.state {
         ContainerState::Created => return Phase::Created,
@@ -139,20 +168,24 @@ fn phase(
     };
     let contact = managers.contact(world, runner, started_at);
     let told = picked_up(runner, world.now);
-    let seen = on_engine.or_else(|| contact.work());
+    let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(world, runner));
+    let seen = on_engine.or_else(at_gitlab);
     // GitLab may say that it works before an engine or GitLab can say at what.
     let work = seen.map(|work| Work { job: work.job.or(told.and_then(|told| told.job)) }).or(told);
-    if let Some(&since) = world.memory.draining.get(&runner.id) {
+    // What was asked of a process says nothing of the next one, which a person started.
+    let asked = world.memory.draining.get(&runner.id);
+    if let Some(&since) = asked.filter(|at| started_at.duration_since(**at) <= CLOCK_ERROR) {
         return Phase::Draining { since, busy: work.is_some() };
     }
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let timeout = world.spec.pool(&runner.variant.pool).map(|pool| pool.startup_timeout);
-    let running_for = world.now.duration_since(started_at);
-    let late = timeout.is_some_and(|timeout| {
-        running_for > SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX)
-    });
+    let late = timeout.is_some_and(|timeout| world.now.duration_since(started_at) > timeout);
+    if let Some(last) = contact.silent_since(world)
+        && is_seen_silent(world, runner)
+    {
+        return Phase::Failed { since: last };
+    }
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(runner, started_at) },
         Contact::None if late => Phase::Failed { since: started_at },
@@ -205,14 +238,67 @@ impl Contact<'_> {
             Self::Made(_) | Self::None | Self::Unknown => None,
         }
     }
+
+    /// The last contact, if it was long ago.
+    fn silent_since(&self, world: &World) -> Option<Timestamp> {
+        let Self::Made(Some(row)) = self else { return None };
+        let suspect = !world.memory.unclaimed.is_empty();
+        let limit = if suspect { SILENT_AFTER_UNCLAIMED } else { SILENT_AFTER };
+        row.contacted_at.filter(|at| world.now.duration_since(*at) > limit)
+    }
+}
+
+fn is_seen_silent(world: &World, runner: &Runner) -> bool {
+    let since = world.memory.silent.get(&runner.id);
+    since.is_some_and(|since| world.now.duration_since(*since) >= SILENT_FOR)
+}
+
+/// Running runners that GitLab has not heard of for long.
+pub(crate) fn silent(world: &World) -> BTreeSet<ContainerId> {
+    let managers = Managers::of(world);
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let runs = |runner: &&Runner| {
+        let ContainerState::Running { started_at } = runner.state else { return false };
+        managers.contact(world, runner, started_at).silent_since(world).is_some()
+    };
+    let silent = states.flat_map(|state| &state.runners).filter(runs);
+    silent.map(|runner| runner.id.clone()).collect()
+}
+
+/// GitLab alone has said for too long that the runner is busy.
+fn is_busy_no_more(world: &World, runner: &Runner) -> bool {
+    let since = world.memory.busy_alone.get(&runner.id).filter(|_| runner.log.is_some());
+    since.is_some_and(|since| world.now.duration_since(*since) > BUSY_ALONE_MAX)
+}
+
+/// Running runners of which GitLab alone says that they are busy.
+pub(crate) fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
+    let managers = Managers::of(world);
+    let mut alone = BTreeSet::new();
+    for state in world.hosts.values().filter_map(|host| host.state.known()) {
+        let working = working(state);
+        for runner in &state.runners {
+            let ContainerState::Running { started_at } = runner.state else { continue };
+            // A job that was received may be pulling its image: no container for many minutes.
+            let elsewhere = working.contains_key(&runner.system_id) || unfinished(runner).is_some();
+            if !elsewhere && managers.contact(world, runner, started_at).work().is_some() {
+                alone.insert(runner.id.clone());
+            }
+        }
+    }
+    alone
 }
 
 /// The job that the runner's log says was picked up and has no container yet.
 fn picked_up(runner: &Runner, now: Timestamp) -> Option<Work> {
+    let (job, at) = unfinished(runner)?;
+    (now.duration_since(at) < PICK_UP_MAX).then_some(Work { job: Some(job) })
+}
+
+/// The job that the runner's log says was picked up and of whose end it says nothing.
+fn unfinished(runner: &Runner) -> Option<(JobId, Timestamp)> {
     let log = runner.log.as_ref()?;
-    let (job, at) = log.received?;
-    let over = log.ended.is_some_and(|ended| ended >= at);
-    (!over && now.duration_since(at) < PICK_UP_MAX).then_some(Work { job: Some(job) })
+    log.received.filter(|(_, at)| log.ended.is_none_or(|ended| ended < *at))
 }
 
 /// The later of the container's start and its last job's end.

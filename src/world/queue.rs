@@ -40,3 +40,14 @@ pub struct Job {
     /// Whether its project takes group runners; `None`: not known.
     pub group_runners: Option<bool>,
 }
+
+/// What decides which variants may take a job; jobs of one kind need to be matched once.
+pub(crate) type JobKind<'a> = (&'a BTreeSet<String>, Option<&'a str>, [Option<bool>; 3]);
+
+impl Job {
+    /// Its kind; its project counts where a pool is `scoped`.
+    pub(crate) fn kind(&self, scoped: bool) -> JobKind<'_> {
+        let facts = [self.protected, self.instance_runners, self.group_runners];
+        (&self.tags, scoped.then_some(&self.project_path), facts)
+    }
+}

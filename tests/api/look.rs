@@ -1,10 +1,16 @@
+use std::sync::Arc;
+
+use autogit::view::View;
+use autogit::world::World;
 use axum::body::Body;
 use axum::http::Request;
+use jiff::SignedDuration;
 
 use crate::stage::{Stage, small};
+use crate::world::{NOW, Scene};
 
 const POLLED: &[&str] =
-    &["/status", "/runners", "/queue", "/plan", "/explain/jobs/41", "/openapi.json"];
+    &["/status", "/runners", "/queue", "/plan", "/trend", "/explain/jobs/41", "/openapi.json"];
 
 #[tokio::test]
 async fn the_api_shows_what_the_commands_print() {
@@ -53,6 +59,51 @@ async fn a_job_is_explained() {
 async fn a_job_that_is_not_in_the_queue_is_said_to_be_unknown() {
     let job = Stage::small().get("/explain/jobs/999").await.json();
     assert_eq!(job["status"], "unknown");
+}
+
+/// A look at `scene`, so many seconds after the first.
+fn look_at(stage: &Stage, scene: Scene, seconds: i64) {
+    let view = scene.view();
+    let world = World { now: NOW + SignedDuration::from_secs(seconds), ..(*view.world).clone() };
+    stage.trend.add(&View { world: Arc::new(world), ..view });
+}
+
+#[tokio::test]
+async fn the_last_hour_is_shown_in_steps_with_the_most_of_each() {
+    let stage = Stage::empty();
+    look_at(&stage, small(), 0);
+    look_at(&stage, small().job(43, "team/app", &["docker"], 1), 5);
+    look_at(&stage, small(), 9);
+    look_at(&stage, small().lose_queue("GitLab failed with 502"), 10);
+    let trend = stage.get("/trend").await.json();
+    assert_eq!(trend["step_secs"], 15);
+    let point = |at: &str, queued: Option<u32>| {
+        let at = format!("2026-01-02T03:04:{at}Z");
+        serde_json::json!({ "at": at, "queued": queued, "starting": 0, "idle": 1, "busy": 1 })
+    };
+    let points = [point("00", Some(3)), point("15", None)];
+    assert_eq!(trend["points"], serde_json::json!(points));
+}
+
+#[tokio::test]
+async fn what_is_older_than_an_hour_is_forgotten() {
+    let stage = Stage::empty();
+    for step in 0..500 {
+        look_at(&stage, small(), step * 15);
+    }
+    let points = stage.get("/trend").await.json()["points"].as_array().unwrap().clone();
+    assert_eq!(points.len(), 241);
+    assert_eq!(points[0]["at"], "2026-01-02T04:08:45Z");
+    look_at(&stage, small(), 100_000);
+    assert_eq!(stage.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_begins_the_hour_anew() {
+    let stage = Stage::empty();
+    look_at(&stage, small(), 600);
+    look_at(&stage, small(), 0);
+    assert_eq!(stage.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

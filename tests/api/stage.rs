@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, InForce, Metrics, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -57,6 +57,7 @@ pub(crate) struct Stage {
     pub(crate) views: watch::Sender<Option<Arc<View>>>,
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
+    pub(crate) trend: Trend,
     pub(crate) drains: Drains,
     pub(crate) metrics: Metrics,
     pub(crate) in_force: watch::Sender<InForce>,
@@ -73,19 +74,21 @@ impl Stage {
     /// Before the first look, with that scene's spec.
     pub(crate) fn before_a_look(scene: Scene) -> Self {
         let views = watch::Sender::new(None);
-        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec) });
+        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec), written: None });
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
+        let trend = Trend::default();
         let window = Window {
             views: views.subscribe(),
             history: history.clone(),
+            trend: trend.clone(),
             drains: drains.clone(),
             metrics: metrics.clone(),
             in_force: in_force.subscribe(),
         };
         let router = Api::new(window, send, clock.clone()).router();
-        Self { views, wakes, history, drains, metrics, in_force, clock, router }
+        Self { views, wakes, history, trend, drains, metrics, in_force, clock, router }
     }
 
     /// After the look at that scene.
@@ -103,7 +106,8 @@ impl Stage {
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
         let view = scene.view();
-        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec) });
+        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written: None });
+        self.trend.add(&view);
         self.views.send_replace(Some(Arc::new(view)));
     }
 

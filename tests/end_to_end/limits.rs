@@ -9,7 +9,7 @@ use crate::operator::Operator;
 use crate::stage::{Stage, on_stage};
 
 /// Why a job waits, in the first view that holds it for the reason that `fits`.
-async fn until_held(operator: &Operator, job: JobId, fits: fn(&JobHold) -> bool) {
+pub(crate) async fn until_held(operator: &Operator, job: JobId, fits: fn(&JobHold) -> bool) {
     let held = |view: &View| {
         let found = view.plan.held_jobs.iter().find(|held| held.job == job)?;
         fits(&found.hold).then_some(())

@@ -11,7 +11,7 @@ use std::time::Duration;
 use autogit::clock::Clock;
 use autogit::sandbox::gitlab::{JobView, NewJob, SimulatedGitlab, Status};
 use autogit::spec::InstanceName;
-use autogit::world::{JobId, ProjectId};
+use autogit::world::{JobId, ProjectId, RecordId};
 use axum::middleware::from_fn_with_state;
 use futures_util::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -97,7 +97,7 @@ impl Stage {
         let gates = Gates::new();
         let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let trap = Trap::default();
+        let trap = Trap::new();
         let trapped = from_fn_with_state(trap.clone(), before_gitlab);
         let router = gates.routes().fallback_service(gitlab.router().layer(trapped));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -147,6 +147,7 @@ impl Stage {
         let (gitlab, pools) = (indented(gitlab), indented(pools));
         let text = format!(
             "instance: {instance}
+api: {{listen: '127.0.0.1:0'}}
 gitlab:
   url: {url}
   token: ${{GITLAB_TOKEN}}
@@ -221,6 +222,19 @@ pools:
             empty.then_some(())
         })
         .await;
+    }
+
+    /// The ids of all records at GitLab.
+    pub(crate) fn record_ids(&self) -> Vec<RecordId> {
+        self.gitlab.records().into_iter().map(|record| record.id).collect()
+    }
+
+    /// Waits for two looks at GitLab that begin after this call.
+    pub(crate) async fn until_asked_twice(&self) {
+        // Each look asks for the queue and for the managers; one may be under way.
+        let asked = || self.gitlab.requests().get("POST /api/graphql").copied().unwrap_or(0);
+        let wanted = asked() + 6;
+        until("AutoGit looks twice", async || (asked() >= wanted).then_some(())).await;
     }
 
     /// The system ids of all managers at GitLab.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 
 use crate::program::Victim;
 
@@ -25,16 +26,17 @@ pub(crate) enum When {
     After,
 }
 
-/// The request at which AutoGit is killed: a method and a path in which `*` stands for one word.
+/// The request at which AutoGit is killed: a method and a path in which `*` stands for one word;
+/// `*` alone for any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Point(pub(crate) &'static str, pub(crate) When);
 
 impl Point {
     /// `line` is a request's first, of which version and query do not count.
     fn is_met_by(self, line: &str) -> bool {
+        let Some((wanted, pattern)) = self.0.split_once(' ') else { return true };
         let mut words = line.split([' ', '?']);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (wanted, pattern) = self.0.split_once(' ').unwrap();
         let steps = |path: &str| -> Vec<String> {
             let steps = path.split('/').filter(|step| !step.is_empty()).map(str::to_owned);
             steps
@@ -48,19 +50,55 @@ impl Point {
 }
 
 /// A trap, set or not; clones are one.
-#[derive(Clone, Default)]
-pub(crate) struct Trap(Arc<Mutex<Option<(Point, Victim)>>>);
+#[derive(Clone)]
+pub(crate) struct Trap {
+    set: Arc<Mutex<Option<Set>>>,
+    cut: watch::Sender<bool>,
+}
+
+struct Set {
+    point: Point,
+    /// So many requests that meet the point go by before.
+    spared: u64,
+    victim: Victim,
+}
 
 impl Trap {
+    pub(crate) fn new() -> Self {
+        Self { set: Arc::default(), cut: watch::Sender::new(false) }
+    }
+
     /// Springs once, at the next request that meets the point.
     pub(crate) fn set(&self, point: Point, victim: Victim) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, victim));
+        self.set_after(0, point, victim);
+    }
+
+    /// As [`Trap::set`], when so many requests that meet the point have gone by.
+    pub(crate) fn set_after(&self, spared: u64, point: Point, victim: Victim) {
+        let set = Some(Set { point, spared, victim });
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = set;
+    }
+
+    /// Ends all connections to the engine, and those to come.
+    pub(crate) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    /// Lets connections to the engine be made again.
+    pub(crate) fn mend(&self) {
+        self.cut.send_replace(false);
     }
 
     /// Kills if `line` meets the point before its effect; else says whom to kill after it.
     fn meet(&self, line: &str) -> Option<(When, Victim)> {
-        let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Point(_, when), victim) = set.take_if(|(point, _)| point.is_met_by(line))?;
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = set.take_if(|set| {
+            let met = set.point.is_met_by(line);
+            let due = met && set.spared == 0;
+            set.spared -= u64::from(met && !due);
+            due
+        });
+        let Set { point: Point(_, when), victim, .. } = met?;
         if when == When::Before {
             victim.kill();
         }
@@ -83,10 +121,11 @@ impl Trap {
     async fn pass_on(&self, mut client: UnixStream) -> std::io::Result<()> {
         let mut engine = UnixStream::connect(SOCKET).await?;
         let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-        let mut doomed = None;
+        let (mut doomed, mut cut) = (None, self.cut.subscribe());
         loop {
             tokio::select! {
                 biased;
+                () = until_cut(&mut cut) => return Ok(()),
                 read = client.read(&mut asked) => {
                     let request = &asked[..read?];
                     if request.is_empty() {
@@ -116,6 +155,11 @@ impl Trap {
     }
 }
 
+async fn until_cut(cut: &mut watch::Receiver<bool>) {
+    // Fails only when the trap is gone, and the way with it.
+    let _ = cut.wait_for(|cut| *cut).await;
+}
+
 /// The trap on the way to GitLab.
 pub(crate) async fn before_gitlab(
     State(trap): State<Trap>,
@@ -123,7 +167,10 @@ pub(crate) async fn before_gitlab(
     next: Next,
 ) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
-    match trap.meet(&line) {
+    // Runners come the same way.
+    let agent = request.headers().get("user-agent").and_then(|agent| agent.to_str().ok());
+    let ours = agent.is_some_and(|agent| agent.starts_with("autogit/"));
+    match ours.then(|| trap.meet(&line)).flatten() {
         Some((When::Before, _)) => StatusCode::BAD_GATEWAY.into_response(),
         Some((When::After, victim)) => {
             let answer = next.run(request).await;

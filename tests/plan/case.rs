@@ -156,6 +156,10 @@ fn add_runner_words(world: &mut World, text: &str) {
                     ["jobs", ended] => {
                         runner.log.as_mut().unwrap().jobs_ended = number(ended);
                     }
+                    ["started", "again", since] => {
+                        let started_at = ago(seconds(since));
+                        runner.state = ContainerState::Running { started_at };
+                    }
                     ["oom"] => {
                         let ContainerState::Exited { oom_killed, .. } = &mut runner.state else {
                             line.unknown(words)

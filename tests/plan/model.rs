@@ -4,7 +4,8 @@
 use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
     ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
-    RecordId, Runner, RunnerLog, SystemId, World, leftovers, note_observed, phases, spec_hash,
+    Phase, RecordId, Runner, RunnerLog, SystemId, World, leftovers, note_observed, phases,
+    spec_hash,
 };
 use jiff::SignedDuration;
 
@@ -13,8 +14,8 @@ use crate::stage::{job_container, record};
 /// Between two looks, so that most cooldowns are over by the next one.
 const STEP: SignedDuration = SignedDuration::from_mins(10);
 
-/// Empty plans in a row after which nothing will be done any more: a runner may be starting, then
-/// busy, then idle, then idle for as long as it may; a sweep needs two looks.
+/// Empty plans in a row, while nothing moves, after which nothing will be done any more: a runner may
+/// be starting and then idle for as long as it may; a sweep needs two looks.
 const QUIET: usize = 5;
 
 /// A world with what the process remembers for the next look.
@@ -26,12 +27,12 @@ pub(crate) struct Model {
 
 /// How many looks it takes until nothing is done any more.
 pub(crate) fn settle(world: &World) -> usize {
-    settle_with(world, |_, _| {})
+    settle_with(world, |_, _| {}).0
 }
 
-/// The same, with a word to say on each plan. Each look may find one runner more to replace, and
+/// The same, with a word to say on each plan, and what is there in the end. Each look may find one runner more to replace, and
 /// each job may need a runner of its own, with four looks for its life: start, job, cooldown, end.
-pub(crate) fn settle_with(world: &World, mut check: impl FnMut(&World, &Plan)) -> usize {
+pub(crate) fn settle_with(world: &World, mut check: impl FnMut(&World, &Plan)) -> (usize, World) {
     let count = phases(world).len() + world.queue.last().map_or(0, |queue| queue.jobs.len());
     let limit = 12 + 4 * count;
     let mut model = Model::of(world);
@@ -39,9 +40,9 @@ pub(crate) fn settle_with(world: &World, mut check: impl FnMut(&World, &Plan)) -
     for look in 0..limit {
         let plan = plan(&model.world);
         check(&model.world, &plan);
-        quiet = if plan.is_empty() { quiet + 1 } else { 0 };
+        quiet = if plan.is_empty() && !model.is_moving() { quiet + 1 } else { 0 };
         if quiet == QUIET {
-            return look + 1 - QUIET;
+            return (look + 1 - QUIET, model.world);
         }
         model.apply(&plan);
         model.go_on();
@@ -106,6 +107,12 @@ impl Model {
         }
     }
 
+    /// A runner has a job, or was asked to exit.
+    fn is_moving(&self) -> bool {
+        let moves = |phase: &Phase| matches!(phase, Phase::Busy { .. } | Phase::Draining { .. });
+        phases(&self.world).iter().any(|view| view.seen && moves(&view.phase))
+    }
+
     /// Until the next look.
     fn go_on(&mut self) {
         let world = &mut self.world;
@@ -136,6 +143,7 @@ impl Model {
         if let Observed::Known { value, .. } = &mut world.queue {
             value.jobs = jobs;
         }
+        self.memory.pulling.clear();
         note_observed(world, &mut self.memory);
     }
 }
@@ -148,7 +156,8 @@ fn live(
     busy: bool,
     queue: (&[Offer<'_>], &mut Vec<Job>),
 ) -> Option<Job> {
-    let ContainerState::Running { .. } = runner.state else { return None };
+    let ContainerState::Running { started_at } = runner.state else { return None };
+    let asked = memory.draining.get(&runner.id).is_some_and(|at| started_at <= *at);
     let log = runner.log.get_or_insert_default();
     if busy {
         log.ended = Some(world.now);
@@ -156,7 +165,7 @@ fn live(
     }
     let jobs_max = world.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
     let used_up = jobs_max > 0 && log.jobs_ended >= jobs_max;
-    if memory.draining.contains_key(&runner.id) || used_up {
+    if asked || used_up {
         let finished_at = world.now;
         runner.state = ContainerState::Exited { code: 0, finished_at, oom_killed: false };
         return None;

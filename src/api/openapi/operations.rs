@@ -3,9 +3,10 @@
 use schemars::{Schema, SchemaGenerator};
 
 use super::{of, text};
-use crate::api::{AcceptedOutput, HealthOutput};
+use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput};
 use crate::view::{
     ExplainJobOutput, ExplainRunnerOutput, PlanOutput, QueueOutput, RunnerOutput, StatusOutput,
+    TrendOutput,
 };
 
 const JSON: &str = "application/json";
@@ -87,6 +88,16 @@ const SIGNED: Parameter =
 /// Everything, in order of use.
 pub(super) const OPERATIONS: &[Operation] = &[
     get(
+        "/",
+        "dashboard",
+        "The dashboard, for people",
+        &[TAG],
+        &[
+            answer(200, "One page that needs no other", ("text/html; charset=utf-8", text)),
+            UNCHANGED,
+        ],
+    ),
+    get(
         "/health",
         "health",
         "Whether AutoGit is well",
@@ -132,6 +143,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[answer(200, "The plan", (JSON, of::<PlanOutput>)), UNCHANGED],
     ),
     get(
+        "/trend",
+        "trend",
+        "The last hour in numbers",
+        &[TAG],
+        &[answer(200, "Step by step, oldest first", (JSON, of::<TrendOutput>)), UNCHANGED],
+    ),
+    get(
         "/explain/jobs/{id}",
         "explainJob",
         "Why a job waits",
@@ -173,6 +191,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[RUNNER],
         &[ACCEPTED],
     ),
+    Operation {
+        body: Some(("application/yaml", text)),
+        ..post(
+            "/plan",
+            "previewPlan",
+            "The plan that a candidate spec would lead to; `api.plan_token` suffices",
+            &[],
+            &[answer(200, "What it would lead to", (JSON, of::<PreviewOutput>))],
+        )
+    },
     Operation {
         needs_token: false,
         body: Some((JSON, of::<serde_json::Map<String, serde_json::Value>>)),

@@ -45,7 +45,7 @@ pub fn render_plan_markdown(view: &View) -> String {
         }
     }
     for (name, source) in view.sources() {
-        if let SourceOutput::Unknown { age, error } = source {
+        if let SourceOutput::Unknown { age, error, .. } = source {
             lines.push(String::new());
             lines.push(format!("> **{name} is unknown** for {age}: {}", escaped(&error)));
         }

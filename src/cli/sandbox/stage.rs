@@ -164,13 +164,14 @@ impl Stage {
     }
 
     /// What is played and where, and how to join.
-    pub(super) fn programme(&self) -> String {
+    pub(super) fn programme(&self, api: Option<SocketAddr>) -> String {
+        let api = api.map(|address| format!("AutoGit  http://{address}/\n")).unwrap_or_default();
         let engine = match self.images {
             Some(_) => "the containers are real",
             None => "the containers are simulated, too",
         };
         format!(
-            "GitLab   {} (simulated; {engine})\ntoken    {}\nspec     {} (change it, and watch)\n\n",
+            "GitLab   {} (simulated; {engine})\n{api}token    {} (for both)\nspec     {} (change it, and watch)\n\n",
             self.url,
             self.demo.token.expose_secret(),
             self.spec.display(),

@@ -162,9 +162,9 @@ impl HttpGitlab {
             .attempt(format!("change runner {id}"))
             .object(format!("runner {id}"))
             .hint(CHANGE_HINT);
-        let answer = self.wire.answer(&call).await;
+        let done = self.wire.done(&call).await;
         self.records.with(|known| known.changed(id));
-        answer.map(drop)
+        done
     }
 
     pub(super) async fn delete(&self, id: RecordId) -> Result<(), GitlabError> {
@@ -172,8 +172,8 @@ impl HttpGitlab {
             .attempt(format!("delete runner {id}"))
             .object(format!("runner {id}"))
             .hint(CHANGE_HINT);
-        match self.wire.answer(&call).await {
-            Ok(_) | Err(GitlabError::NotFound { .. }) => {
+        match self.wire.done(&call).await {
+            Ok(()) | Err(GitlabError::NotFound { .. }) => {
                 self.records.with(|known| known.forget(id));
                 Ok(())
             }

@@ -9,6 +9,7 @@ use ::http::Method;
 
 use super::HttpGitlab;
 use super::call::Call;
+use super::refusal;
 use super::wire::parse;
 use crate::gitlab::GitlabError;
 use crate::world::{RecordId, SystemId};
@@ -30,8 +31,8 @@ impl HttpGitlab {
             .body(body)
             .by(token)
             .attempt(format!("delete the manager `{system_id}`"));
-        match self.wire.answer(&call).await {
-            Ok(_) | Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => Ok(()),
+        match self.wire.done(&call).await {
+            Ok(()) | Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -48,6 +49,9 @@ impl HttpGitlab {
             .attempt("speak for a runner")
             .hint("the runner was deleted or its token replaced: make a new one and set it");
         let answer = self.wire.answer(&call).await?;
+        if refusal::is_web_page(answer.body()) {
+            return Err(refusal::not_gitlab(&call, "it is a web page"));
+        }
         // Older servers say no more than that it is valid: the body is empty, `null` or `"200"`.
         if answer.body().trim_ascii().first() != Some(&b'{') {
             return Ok(None);

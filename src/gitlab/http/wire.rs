@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -102,6 +102,22 @@ impl Wire {
             target = refusal::redirect(call, &self.url, answer.headers())?;
         }
         Err(refusal::not_gitlab(call, "it redirects again and again"))
+    }
+
+    /// Has `call` done, which changes something.
+    ///
+    /// GitLab answers with the object or with 204. A proxy that lets nothing through may answer
+    /// 200 with a page of its own, or with nothing: then nothing was done.
+    pub(super) async fn done(&self, call: &Call) -> Result<(), GitlabError> {
+        let answer = self.answer(call).await?;
+        let body = answer.body().trim_ascii();
+        if answer.status() == StatusCode::OK && body.is_empty() {
+            return Err(refusal::not_gitlab(call, "it is empty"));
+        }
+        if refusal::is_web_page(body) {
+            return Err(refusal::not_gitlab(call, "it is a web page"));
+        }
+        Ok(())
     }
 
     /// What `call` asks for.

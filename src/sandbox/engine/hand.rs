@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::container::Container;
 use super::faults::{Fault, Operation};
-use super::view::{self, ContainerView, Counts, RunningJob};
+use super::view::{self, ContainerView, Counts, ObjectView, RunningJob};
 use super::{SimulatedEngine, machine};
 use crate::engine::EngineError;
 use crate::sandbox::runner::{Footprint, JobIdentity, Labels, Surroundings};
@@ -34,6 +34,16 @@ impl SimulatedEngine {
     /// All containers, sorted by name.
     pub fn containers(&self) -> Vec<ContainerView> {
         view::containers(&self.state())
+    }
+
+    /// All volumes, sorted by name.
+    pub fn volumes(&self) -> Vec<ObjectView> {
+        view::volumes(&self.state())
+    }
+
+    /// All networks, sorted by name.
+    pub fn networks(&self) -> Vec<ObjectView> {
+        view::networks(&self.state())
     }
 
     /// The jobs that living runners have, sorted by id.
@@ -148,6 +158,11 @@ impl SimulatedEngine {
         let id = state.create(container)?;
         state.started(&id, None);
         Ok(id)
+    }
+
+    /// Adds a volume with any labels.
+    pub fn add_foreign_volume(&self, name: &str, labels: Labels) {
+        self.state().add_volume(name, labels);
     }
 
     /// Adds a network with any labels.

@@ -1,13 +1,14 @@
 //! Read-only looks at the simulated engine: for the port, and for tests.
 
+use super::container::Container;
 use super::labels::{self, RunnerLabels};
 use super::state::State;
 use crate::engine::EngineError;
 use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
-    ContainerId, ContainerState, JobId, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    Runner, RunnerLog, RunnerName, SystemId,
+    ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume,
+    NetworkState, Runner, RunnerLog, RunnerName, SystemId,
 };
 
 /// A container, as a test sees it; times by the simulation's clock.
@@ -27,6 +28,39 @@ pub struct ContainerView {
     pub network: Option<String>,
     /// The volumes it mounts.
     pub volumes: Vec<String>,
+    /// The instance whose label it has.
+    pub instance: Option<String>,
+    /// What it is as a runner of that instance.
+    pub runner: Option<Runner>,
+    /// What it is as a container that a job made.
+    pub job: Option<JobContainer>,
+}
+
+/// A volume or a network, as a test sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectView {
+    /// Its name.
+    pub name: String,
+    /// Its labels; an anonymous volume has none.
+    pub labels: Labels,
+    /// The instance whose label it has.
+    pub instance: Option<String>,
+    /// The runner whose job made it.
+    pub system_id: Option<SystemId>,
+    /// A later job of the slot may use it.
+    pub reusable: bool,
+}
+
+impl ObjectView {
+    fn new(name: &str, labels: &Labels) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: labels.clone(),
+            instance: labels::instance(labels).map(str::to_owned),
+            system_id: labels::job_system_id(labels),
+            reusable: labels::reusable(labels),
+        }
+    }
 }
 
 /// A job that a living gitlab-runner has: from its pick-up until the runner reported its end.
@@ -52,7 +86,7 @@ pub struct Counts {
 }
 
 pub(super) fn containers(state: &State) -> Vec<ContainerView> {
-    let view = |(id, container): (&ContainerId, &super::container::Container)| ContainerView {
+    let view = |(id, container): (&ContainerId, &Container)| ContainerView {
         id: id.clone(),
         name: container.name.clone(),
         image: container.image.clone(),
@@ -60,6 +94,9 @@ pub(super) fn containers(state: &State) -> Vec<ContainerView> {
         state: state.corrected_state(&container.state),
         network: container.network.clone(),
         volumes: container.volumes.clone(),
+        instance: labels::instance(&container.labels).map(str::to_owned),
+        runner: runner(state, id, container),
+        job: labels::job_container(id, &container.labels, container.runs()),
     };
     let mut views: Vec<_> = state.containers.iter().map(view).collect();
     views.sort_by(|a, b| a.name.cmp(&b.name));
@@ -67,7 +104,7 @@ pub(super) fn containers(state: &State) -> Vec<ContainerView> {
 }
 
 pub(super) fn running_jobs(state: &State) -> Vec<RunningJob> {
-    let running = |(id, container): (&ContainerId, &super::container::Container)| {
+    let running = |(id, container): (&ContainerId, &Container)| {
         let process = container.process.as_ref()?;
         let system_id = process.system_id.clone();
         Some(RunningJob { job: process.job?, system_id, runner: id.clone() })
@@ -77,31 +114,51 @@ pub(super) fn running_jobs(state: &State) -> Vec<RunningJob> {
     jobs
 }
 
+/// All volumes, sorted by name.
+pub(super) fn volumes(state: &State) -> Vec<ObjectView> {
+    state.volumes.iter().map(|(name, volume)| ObjectView::new(name, &volume.labels)).collect()
+}
+
+/// All networks but those that every engine has, sorted by name.
+pub(super) fn networks(state: &State) -> Vec<ObjectView> {
+    let networks = state.networks.values();
+    let mut views: Vec<ObjectView> =
+        networks.map(|network| ObjectView::new(&network.name, &network.labels)).collect();
+    views.sort_by(|a, b| a.name.cmp(&b.name));
+    views
+}
+
 pub(super) fn runners(state: &State, instance: &InstanceName) -> Vec<Runner> {
     let mut runners = Vec::new();
     for (id, container) in &state.containers {
         if labels::instance(&container.labels) != Some(instance.as_str()) {
             continue;
         }
-        let Some(read) = RunnerLabels::read(&container.labels) else {
+        let Some(runner) = runner(state, id, container) else {
             tracing::warn!(container = container.name, "its labels are not a runner's");
             continue;
         };
-        runners.push(Runner {
-            id: id.clone(),
-            name: RunnerName::from_observed(&container.name),
-            variant: read.variant,
-            slot: read.slot,
-            system_id: read.system_id,
-            record: read.record,
-            spec: read.spec,
-            created_at: state.corrected(container.created_at),
-            state: state.corrected_state(&container.state),
-            log: None,
-        });
+        runners.push(runner);
     }
     runners.sort_by(|a, b| a.name.cmp(&b.name));
     runners
+}
+
+/// What a container's labels say of it as a runner.
+fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runner> {
+    let read = RunnerLabels::read(&container.labels)?;
+    Some(Runner {
+        id: id.clone(),
+        name: RunnerName::from_observed(&container.name),
+        variant: read.variant,
+        slot: read.slot,
+        system_id: read.system_id,
+        record: read.record,
+        spec: read.spec,
+        created_at: state.corrected(container.created_at),
+        state: state.corrected_state(&container.state),
+        log: None,
+    })
 }
 
 pub(super) fn runner_log(state: &State, id: &ContainerId) -> Result<RunnerLog, EngineError> {

@@ -159,10 +159,19 @@ impl SimulatedGitlab {
 
     /// Revokes a personal access token.
     pub fn revoke_token(&self, token: &SecretString) {
+        self.set_revoked(token, true);
+    }
+
+    /// Makes a revoked token valid again.
+    pub fn restore_token(&self, token: &SecretString) {
+        self.set_revoked(token, false);
+    }
+
+    fn set_revoked(&self, token: &SecretString, revoked: bool) {
         use secrecy::ExposeSecret as _;
         self.with(|state| {
             if let Some(token) = state.tokens.get_mut(token.expose_secret()) {
-                token.revoked = true;
+                token.revoked = revoked;
             }
         });
     }

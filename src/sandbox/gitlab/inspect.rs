@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use super::SimulatedGitlab;
 use super::state::{Job, Owner, Record, State, Status};
@@ -110,6 +111,13 @@ impl SimulatedGitlab {
     /// A record.
     pub fn record(&self, id: RecordId) -> Option<RecordView> {
         self.with(|state| state.records.get(&id).map(|record| state.view_record(record)))
+    }
+
+    /// The tokens of all records that there are.
+    pub fn record_tokens(&self) -> Vec<SecretString> {
+        self.with(|state| {
+            state.records.values().map(|record| record.token.clone().into()).collect()
+        })
     }
 
     /// All records, in order of id.

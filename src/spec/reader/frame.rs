@@ -1,5 +1,7 @@
 //! A list or mapping that is still being read.
 
+use std::collections::BTreeSet;
+
 use super::{Step, stop};
 use crate::spec::fault::Code;
 use crate::spec::node::{Entry, Kind, Node, Span};
@@ -15,7 +17,7 @@ pub(super) struct Frame {
 
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, merged: Vec<Entry>, key: Key },
+    Map { entries: Vec<Entry>, keys: BTreeSet<String>, merged: Vec<Entry>, key: Key },
 }
 
 /// What a mapping waits for.
@@ -32,7 +34,12 @@ impl Frame {
     }
 
     pub(super) fn map(anchor: usize, span: Span, nodes_before: usize) -> Self {
-        let content = Content::Map { entries: Vec::new(), merged: Vec::new(), key: Key::Awaited };
+        let content = Content::Map {
+            entries: Vec::new(),
+            keys: BTreeSet::new(),
+            merged: Vec::new(),
+            key: Key::Awaited,
+        };
         Self { anchor, nodes_before, start: span.start, content }
     }
 
@@ -43,19 +50,21 @@ impl Frame {
                 items.push(node);
                 Ok(())
             }
-            Content::Map { entries, merged, key } => match std::mem::replace(key, Key::Awaited) {
-                Key::Awaited => {
-                    let (next, outcome) = next_key(node, entries);
-                    *key = next;
-                    outcome
+            Content::Map { entries, keys, merged, key } => {
+                match std::mem::replace(key, Key::Awaited) {
+                    Key::Awaited => {
+                        let (next, outcome) = next_key(node, keys);
+                        *key = next;
+                        outcome
+                    }
+                    Key::Refused => Ok(()),
+                    Key::Named(name, _) if name == "<<" => merge(node, merged),
+                    Key::Named(key, key_span) => {
+                        entries.push(Entry { key, key_span, value: node });
+                        Ok(())
+                    }
                 }
-                Key::Refused => Ok(()),
-                Key::Named(name, _) if name == "<<" => merge(node, merged),
-                Key::Named(key, key_span) => {
-                    entries.push(Entry { key, key_span, value: node });
-                    Ok(())
-                }
-            },
+            }
         }
     }
 
@@ -63,9 +72,9 @@ impl Frame {
         let span = Span { start: self.start, end: end.max(self.start) };
         let kind = match self.content {
             Content::List(items) => Kind::List(items),
-            Content::Map { mut entries, merged, .. } => {
+            Content::Map { mut entries, mut keys, merged, .. } => {
                 for entry in merged {
-                    if !entries.iter().any(|own| own.key == entry.key) {
+                    if keys.insert(entry.key.clone()) {
                         entries.push(entry);
                     }
                 }
@@ -76,13 +85,13 @@ impl Frame {
     }
 }
 
-fn next_key(node: Node, entries: &[Entry]) -> (Key, Step) {
+fn next_key(node: Node, keys: &mut BTreeSet<String>) -> (Key, Step) {
     let Kind::Scalar(scalar) = node.kind else {
         let finding = Finding::error(Code::Syntax, "a key is a word, not a list or mapping");
         return (Key::Refused, stop(node.span, finding));
     };
     let key = scalar.text;
-    if entries.iter().any(|entry| entry.key == key) {
+    if key != "<<" && !keys.insert(key.clone()) {
         let finding = Finding::error(Code::DuplicateKey, format!("`{key}` is given twice"))
             .hint("keep one of them");
         return (Key::Refused, stop(node.span, finding));

@@ -109,7 +109,7 @@ fn variables(show: &Show<'_>, job: &Job, record: &Record, project: &Project) -> 
         ("CI_RUNNER_DESCRIPTION", record.form.description.clone()),
         ("CI_RUNNER_TAGS", json!(record.form.tags).to_string()),
         ("GIT_STRATEGY", "none".to_owned()),
-        ("SIMULATED_MILLIS", job.asked.duration.as_millis().to_string()),
+        ("SIMULATED_DURATION_MS", job.asked.duration.as_millis().to_string()),
         ("SIMULATED_FAILS", job.asked.fails.to_string()),
     ];
     let mut variables: Vec<Value> =

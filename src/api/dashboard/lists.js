@@ -1,0 +1,258 @@
+// Pools, queue, running jobs, activity, sources and spec: each a list that is capped and kept by key.
+
+/** How many rows of a list are shown, and the line below it. */
+function capped(name, all, step = LIST_STEP) {
+  const shown = state.shown.get(name) ?? step;
+  return all.slice(0, shown && all.length <= shown + 2 ? shown + 2 : shown);
+}
+
+function drawMore(place, name, total, drawn, step = LIST_STEP) {
+  const left = total - drawn;
+  show(place, left > 0);
+  if (left <= 0) return;
+  if (!place.firstChild) {
+    place.append(h("span"), h("button", { type: "button", onclick: () => {
+      state.shown.set(name, Math.min(LIST_MAX, (state.shown.get(name) ?? step) + LIST_MORE));
+      draw();
+    } }));
+  }
+  say(place.firstChild, drawn ? `and ${left.toLocaleString("en")} more` : "");
+  say(place.lastChild, drawn ? "Show more" : "Show");
+  show(place.lastChild, drawn < LIST_MAX);
+}
+
+function drawPools() {
+  const byPool = new Map();
+  for (const runner of state.runners) {
+    if (!byPool.has(runner.pool)) byPool.set(runner.pool, []);
+    byPool.get(runner.pool).push(runner);
+  }
+  const declared = Object.entries(state.status.pools).map(([name, pool]) => ({ name, pool }));
+  const removed = [...byPool.keys()].filter((name) => !state.status.pools[name]).map((name) => ({ name, pool: null }));
+  const all = [...declared, ...removed];
+  const held = new Map();
+  for (const group of [...heldJobs(state.queue).values()].flat()) held.set(group.pool, (held.get(group.pool) ?? 0) + group.jobs.length);
+  const most = Math.min(CELLS_MAX, Math.floor(CELLS_OF_ALL / Math.min(POOLS_MAX, all.length)));
+  const items = all.slice(0, POOLS_MAX).map((item) => {
+    const runners = (byPool.get(item.name) ?? []).sort((one, other) => one.arch.localeCompare(other.arch) || one.slot - other.slot);
+    return { ...item, runners, cells: runners.slice(0, most), held: held.get(item.name) ?? 0 };
+  });
+  list($("pools"), items, (item) => item.name, makePool, updatePool);
+  show($("pools-empty"), !all.length);
+  show($("pools-more"), all.length > POOLS_MAX);
+  say($("pools-more"), `and ${all.length - POOLS_MAX} more pools`);
+}
+
+function makePool({ name }) {
+  const cells = h("ul", { class: "cells", "aria-label": `Runners of ${name}`, onkeydown: walk });
+  const head = h("div", { class: "pool-head" }, h("h3", {}, foreign(name)), h("span", { class: "numbers" }), h("span", { class: "waits" }));
+  return h("li", { "data-pool": name }, head, h("div", { class: "pool-body" }, cells, h("p", { class: "pool-why" })));
+}
+
+function updatePool(element, { pool, runners, cells, held }) {
+  const [head, body] = element.children;
+  const [places, why] = body.children;
+  const count = (phase) => runners.filter((runner) => runner.phase === phase).length;
+  const words = ["busy", "idle", "starting", "draining", "exited", "failed"].map((phase) => [count(phase), phase]).filter(([number]) => number);
+  const numbers = words.map(([number, phase]) => `${number.toLocaleString("en")} ${phase}`).join(", ") || "no runners";
+  const most = pool ? ` of at most ${pool.max.toLocaleString("en")}${pool.warm ? `, ${pool.warm} kept warm` : ""}` : "";
+  say(head.children[1], numbers + most);
+  places.classList.toggle("dense", runners.length > DENSE);
+  head.children[2].classList.toggle("held", held > 0);
+  say(head.children[2], pool?.pending ? `${pool.pending.toLocaleString("en")} waiting` : "");
+  fill(why, pool?.why ?? "gone", () => prose(pool?.why ?? "not in the spec any more: its runners finish and go"));
+  const live = runners.filter((runner) => runner.phase !== "exited").length;
+  const free = pool ? Math.max(0, Math.min(FREE_MAX, pool.max - live)) : 0;
+  const hidden = runners.length - cells.length;
+  const arches = new Set(cells.map((runner) => runner.arch)).size;
+  const items = cells.flatMap((runner, index) => {
+    const first = arches > 1 && runner.arch !== cells[index - 1]?.arch;
+    return first ? [{ key: `arch ${runner.arch}`, arch: runner.arch }, { key: runner.name, runner }] : [{ key: runner.name, runner }];
+  });
+  if (hidden === 0) for (let index = 0; index < free; index += 1) items.push({ key: `free ${index}`, free: true });
+  const beyond = pool ? pool.max - live - free : 0;
+  if (hidden > 0) items.push({ key: "rest", rest: `and ${hidden.toLocaleString("en")} more` });
+  else if (beyond > 0) items.push({ key: "rest", rest: `room for ${(free + beyond).toLocaleString("en")}` });
+  list(places, items, (item) => item.key, makeCell, updateCell);
+  if (!places.querySelector('button[tabindex="0"]')) places.querySelector("button")?.setAttribute("tabindex", "0");
+}
+
+function makeCell(item) {
+  if (item.arch) return h("li", { class: "arch" }, item.arch);
+  if (item.free) return h("li", { class: "cell free", "aria-hidden": "true" });
+  if (item.rest) return h("li", { class: "rest" });
+  const open = (event) => openRunner(item.runner.name, event.currentTarget);
+  return h("li", {}, h("button", { type: "button", class: "cell", tabindex: "-1", "data-runner": item.runner.name, onclick: open }));
+}
+
+function updateCell(element, { runner, rest }) {
+  if (rest) return say(element, rest);
+  if (!runner) return;
+  const cell = element.firstElementChild;
+  const before = cell.dataset.phase;
+  cell.dataset.phase = runner.phase;
+  cell.classList.toggle("unseen", !runner.seen);
+  say(cell, LETTERS[runner.phase] ?? "?");
+  const label = `slot ${runner.slot}, ${runner.phase}${runner.job?.id ? `, job ${runner.job.id}` : ""}${runner.seen ? "" : ", as last seen"}`;
+  if (cell.getAttribute("aria-label") !== label) {
+    cell.setAttribute("aria-label", label);
+    cell.title = `${runner.name}\n${runner.phase}${runner.job?.id ? `, job ${runner.job.id}` : ""} on ${runner.host}`;
+  }
+  if (before && before !== runner.phase && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    cell.animate([{ transform: "rotateX(90deg)" }, { transform: "none" }], { duration: 350, easing: "ease-out" });
+  }
+}
+
+/** Arrow keys within the cells of a pool: one stop for Tab, whatever their number. */
+function walk(event) {
+  const cells = [...event.currentTarget.querySelectorAll("button")];
+  const at = cells.indexOf(document.activeElement);
+  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: cells.length - 1 }[event.key];
+  if (at < 0 || to === undefined || !cells[to]) return;
+  event.preventDefault();
+  cells[at].tabIndex = -1;
+  cells[to].tabIndex = 0;
+  cells[to].focus();
+}
+
+/** The queue by reason and pool: those for which somebody has to do something come first. */
+function groups(jobs) {
+  const found = new Map();
+  for (const job of jobs) {
+    const key = `${job.reason ?? ""} ${job.pool ?? ""} ${job.reason === "no-pool-matches" ? job.why : ""}`;
+    if (!found.has(key)) found.set(key, { key, reason: job.reason, pool: job.pool, why: job.why, jobs: [] });
+    found.get(key).jobs.push(job);
+  }
+  const rank = ({ reason }) => (STUCK.has(reason) ? 0 : reason && reason !== "starting" ? 1 : 2);
+  return [...found.values()].sort((one, other) => rank(one) - rank(other) || other.jobs.length - one.jobs.length);
+}
+
+function drawQueue() {
+  const { queue } = state;
+  const all = groups(queue.jobs).slice(0, GROUPS_MAX);
+  let room = LIST_STEP;
+  for (const group of all) {
+    group.step = queue.jobs.length > LIST_STEP ? Math.min(GROUP_STEP, room) : LIST_STEP;
+    room -= Math.min(group.step, group.jobs.length);
+  }
+  show($("queue-empty"), !queue.jobs.length);
+  say($("queue-empty"), queue.state === "known" ? "No job waits." : `The queue is unknown: ${queue.error}`);
+  say($("queue-count"), queue.jobs.length ? `${queue.more ? "at least " : ""}${plural(queue.jobs.length, "job")}, oldest first` : "");
+  list($("queue"), all, (group) => group.key, makeGroup, updateGroup);
+}
+
+function makeGroup() {
+  const head = h("div", { class: "group-head" }, h("h3"), h("span", { class: "chip" }), h("p", { class: "group-why" }));
+  return h("li", {}, head, h("ul", { class: "rows" }), h("p", { class: "more", hidden: "" }));
+}
+
+function updateGroup(element, group) {
+  const [head, rows, more] = element.children;
+  const [heading, chip, why] = head.children;
+  say(heading, plural(group.jobs.length, "job"));
+  say(chip, group.reason ?? "served");
+  chip.className = `chip ${!group.reason || group.reason === "starting" ? "" : STUCK.has(group.reason) ? "ill" : "wait"}`;
+  const words = group.why ?? `pool \`${group.pool}\` has a runner for ${group.jobs.length === 1 ? "it" : "them"}, or starts one now`;
+  fill(why, words, () => prose(words));
+  const drawn = capped(group.key, group.jobs, group.step);
+  list(rows, drawn, (job) => job.id, makeJob);
+  element.classList.toggle("folded", !drawn.length);
+  drawMore(more, group.key, group.jobs.length, drawn.length, group.step);
+}
+
+function makeJob(job) {
+  const name = h("span", { class: "name", title: job.name }, link(job.url, `#${job.id} `, foreign(job.name)));
+  const project = h("span", { class: "name soft", title: `${job.project} ${job.ref}` }, foreign(job.project), " ", foreign(job.ref));
+  const all = job.tags.slice(0, 6).map((tag) => h("span", { class: "chip" }, foreign(tag)));
+  const more = job.tags.length > 6 ? [h("span", { class: "soft" }, `+${job.tags.length - 6}`)] : [];
+  return h("li", { "data-job": job.id }, name, project, h("span", { class: "tags" }, ...all, ...more), h("span", { class: "time soft" }, ticking(job.queued_at)));
+}
+
+function drawRunning() {
+  const all = state.runners.filter((runner) => runner.job);
+  all.sort((one, other) => (one.since ?? "").localeCompare(other.since ?? ""));
+  const drawn = capped("running", all);
+  show($("running-empty"), !all.length);
+  say($("running-count"), all.length ? `${plural(all.length, "job")}, longest first` : "");
+  list($("running"), drawn, ({ name, job, since }) => `${name} ${job.id} ${job.url} ${since}`, makeRunning);
+  drawMore($("running-more"), "running", all.length, drawn.length);
+}
+
+function makeRunning(runner) {
+  const { job } = runner;
+  const name = h("span", { class: "name" }, link(job.url, job.id ? `#${job.id} ` : "a job ", job.project ? foreign(job.project) : ""));
+  const where = h("span", { class: "name soft", title: runner.name }, foreign(`${runner.pool}/${runner.arch}`), ` slot ${runner.slot}`);
+  return h("li", {}, name, where, h("span", { class: "soft" }, "on ", foreign(runner.host)), h("span", { class: "time soft" }, runner.since ? ticking(runner.since) : "–"));
+}
+
+function drawActivity() {
+  const drawn = capped("activity", state.activity);
+  show($("activity-empty"), !state.activity.length);
+  list($("activity"), drawn, (entry) => entry.key, makeEntry, (element, entry) => {
+    fill(element.children[1], `${entry.count}`, () => wordsOf(entry));
+  });
+  drawMore($("activity-more"), "activity", state.activity.length, drawn.length);
+}
+
+function makeEntry(entry) {
+  const mark = h("span", { class: `mark ${entry.failed ? "ill" : (entry.action ?? "")}`, "aria-hidden": "true" }, entry.mark);
+  const at = h("time", { datetime: new Date(entry.at).toISOString() }, clock(entry.at));
+  const why = entry.why ? h("span", { class: "why" }, ...(entry.rule ? [h("span", { class: "chip" }, entry.rule), " "] : []), ...prose(entry.why)) : null;
+  return h("li", {}, mark, h("span", { class: "what" }), at, why);
+}
+
+function drawSources() {
+  const { sources, hosts } = state.status;
+  const items = Object.entries(sources).map(([name, source]) => ({ name, source, host: hosts[name.replace(/^host /, "")] }));
+  items.sort((one, other) => (one.source.state === "known") - (other.source.state === "known"));
+  const brief = items.length > HOSTS_WHOLE;
+  list($("sources"), items.slice(0, HOSTS_MAX), (item) => item.name, ({ name }) => {
+    const head = h("div", { class: "source-head" }, h("h3", {}, foreign(title(name))), h("span", { class: "state" }), h("span", { class: "age" }));
+    return h("li", {}, head, h("p", { class: "error", hidden: "" }), h("div"));
+  }, (element, { source, host, name }) => {
+    const [head, error, budgets] = element.children;
+    const known = source.state === "known";
+    say(head.children[1], known ? "known" : "unknown");
+    head.children[1].classList.toggle("ill", !known);
+    fill(head.children[2], `${source.at ?? source.since}`, () => [ticking(source.at ?? source.since, known ? { after: " old" } : { before: "for " })]);
+    show(error, !known);
+    say(error, source.error ?? "");
+    if (host && name !== "gitlab") drawBudgets(budgets, host, brief);
+  });
+}
+
+const gib = (bytes) => `${+(bytes / 2 ** 30).toFixed(1)}`;
+
+/** What runners use of a host; of many hosts only what is scarcest. */
+function drawBudgets(place, { budget, used }, brief) {
+  const all = [
+    ["runners", used.runners, budget?.runners, (value) => String(value), ""],
+    ["cpus", used.cpus, budget?.cpus, (value) => `${+value.toFixed(1)}`, ""],
+    ["memory", used.memory_bytes, budget?.memory_bytes, gib, " GiB"],
+  ].filter(([, , most]) => most);
+  const share = ([, value, most]) => value / most;
+  const rows = brief ? all.sort((one, other) => share(other) - share(one)).slice(0, 1) : all;
+  list(place, rows, ([name]) => name, ([name]) => {
+    const meter = h("div", { class: "meter", role: "meter", "aria-label": name, "aria-valuemin": "0" }, h("span"));
+    return h("div", { class: "budget" }, h("span", { class: "soft" }, name), meter, h("span"));
+  }, (element, [, value, most, words, unit]) => {
+    const [, meter, text] = element.children;
+    const said = `${words(value)} of ${words(most)}${unit}`;
+    meter.setAttribute("aria-valuemax", most);
+    meter.setAttribute("aria-valuenow", Math.min(value, most));
+    meter.setAttribute("aria-valuetext", said);
+    meter.classList.toggle("full", value >= most);
+    meter.firstElementChild.style.width = `${Math.min(100, (100 * value) / most)}%`;
+    say(text, said);
+  });
+}
+
+function drawSpec() {
+  const { spec, instance } = state.status;
+  fill($("spec"), JSON.stringify([spec, instance]), () => [
+    h("dt", {}, "File"), h("dd", { class: "mono" }, foreign(spec.source)),
+    h("dt", {}, "Version"), h("dd", {}, h("code", {}, spec.hash), " in force for ", ticking(spec.loaded_at)),
+    h("dt", {}, "Instance"), h("dd", {}, instance),
+    h("dt", {}, "File now"), h("dd", {}, spec.valid ? "passes" : h("span", { class: "error" }, "refused, see the top of this page")),
+  ]);
+}

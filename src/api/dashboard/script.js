@@ -1,0 +1,491 @@
+// The dashboard: shows what AutoGit's own routes say, and keeps up with it.
+//
+// Truth comes from the polled JSON (`status`, `runners`, `queue`, `plan`, `trend`); the event stream
+// only says when to ask again and what happened meanwhile. `health` is the heartbeat: while it does
+// not answer, the page says so and shows what was last seen.
+//
+// It never builds HTML from text: every word of others (job names, paths, errors) becomes a text
+// node, and only http(s) addresses become links. It never asks another origin, never writes the
+// token anywhere but to this tab's session storage, and never shows more elements than fit a page:
+// lists are capped and say how many more there are.
+
+const BEAT_MS = 5_000; // between two heartbeats
+const HIDDEN_BEAT_MS = 60_000; // while nobody looks: for the title
+const PATIENCE_MS = 8_000; // for one answer
+const PAUSE_MS = 500; // between two readings, at least; four times as long as the last one took
+const PAUSE_MAX_MS = 10_000;
+const EVENTS_KEPT = 400; // entries of the activity
+const CELLS_MAX = 160; // runners of one pool that get a cell
+const CELLS_OF_ALL = 800;
+const FREE_MAX = 24; // empty places of one pool that get a cell
+const POOLS_MAX = 60;
+const LIST_STEP = 12; // rows of a list at first
+const LIST_MORE = 40; // rows that "Show more" adds
+const LIST_MAX = 132; // rows at most
+const HOUR_SECS = 3_600;
+const FIVE_MINUTES_MS = 300_000;
+const DENSE = 48; // runners of a pool from which on its cells are small
+const GROUPS_MAX = 40;
+const TROUBLES_MAX = 6;
+const HOSTS_MAX = 60;
+const HOSTS_WHOLE = 6; // hosts with all of their budget; of more than these only what is scarcest
+const GROUP_STEP = 5; // jobs of a group while the queue is long
+
+const LETTERS = { created: "S", starting: "S", idle: "I", busy: "B", draining: "D", exited: "X", failed: "F" };
+// Reasons that do not pass by themselves: somebody has to do something.
+const STUCK = new Set(["no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record"]);
+const MARKS = { start: "+", drain: "~", reap: "−", sweep: "−", "delete-record": "−", "create-record": "+", "create-network": "+", "update-record": "±" };
+
+const $ = (id) => document.getElementById(id);
+const state = {
+  health: null, status: null, runners: [], queue: null, plan: null, trend: null,
+  lostAt: null, // when AutoGit stopped answering, by this machine's clock
+  offset: 0, // AutoGit's clock minus this machine's, in milliseconds
+  activity: [], newest: ["", 0], // the last event: which process it is of, and its number
+  bars: [], shown: new Map(), // rows that each list shows
+  selected: null, // the runner whose panel is open
+};
+
+// ── Asking ─────────────────────────────────────────────────────────────────────────────────────────
+
+const tags = new Map(); // what each address said last, by its entity tag
+
+/** The answer as JSON, and whether it is another one than last time. */
+async function ask(path) {
+  const response = await fetch(path, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+  const tag = response.headers.get("etag");
+  const known = tags.get(path);
+  if (tag && known?.tag === tag) return known.body;
+  const body = await response.json();
+  if (tag) tags.set(path, { tag, body });
+  return body;
+}
+
+let reading = false;
+let readAgain = false;
+let readAfter = 0;
+
+/** Reads everything, one reading at a time; what is asked for meanwhile is one more reading. */
+async function read() {
+  if (reading) return void (readAgain = true);
+  reading = true;
+  readAgain = false;
+  const begin = performance.now();
+  try {
+    state.health = await ask("health");
+    state.offset = instant(state.health.now) - Date.now();
+    tickAll();
+    state.lostAt = null;
+    if (state.health.status !== "starting") {
+      const paths = ["status", "runners", "queue", "plan", "trend"];
+      const [status, runners, queue, plan, trend] = await Promise.all(paths.map(ask));
+      if (status.sources && queue.jobs) Object.assign(state, { status, runners, queue, plan, trend });
+    }
+  } catch {
+    state.lostAt ??= Date.now();
+  }
+  reading = false;
+  readAfter = performance.now() + Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MS, 4 * (performance.now() - begin)));
+  draw();
+  if (readAgain) soon();
+}
+
+let timer = null;
+
+/** Reads as soon as the last reading is long enough ago. */
+function soon() {
+  if (timer !== null) return;
+  const wait = Math.max(0, readAfter - performance.now());
+  timer = setTimeout(() => ((timer = null), read()), wait);
+}
+
+let stream = null;
+
+function follow() {
+  stream?.close();
+  stream = new EventSource("events");
+  stream.addEventListener("open", soon);
+  stream.addEventListener("look", soon);
+  stream.addEventListener("reset", missing);
+  for (const kind of ["decision", "failure", "source", "spec"]) {
+    stream.addEventListener(kind, (message) => happened(kind, message));
+  }
+  stream.addEventListener("phase", soon);
+  // A stream that ended comes back by itself; one that was refused does not.
+  stream.addEventListener("error", () => {
+    soon();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || follow(), BEAT_MS);
+  });
+}
+
+// ── What happened ──────────────────────────────────────────────────────────────────────────────────
+
+function happened(kind, message) {
+  const [epoch, number] = message.lastEventId.split("-");
+  if (epoch === state.newest[0] && Number(number) <= state.newest[1]) return;
+  if (epoch !== state.newest[0] && state.newest[0]) missing();
+  state.newest = [epoch, Number(number)];
+  const event = JSON.parse(message.data);
+  const at = instant(event.at);
+  const entry = { key: message.lastEventId, at, kind, count: 1 };
+  if (kind === "decision") Object.assign(entry, { ...decided(event), mark: MARKS[event.action] ?? "·" });
+  if (kind === "failure") Object.assign(entry, { ...decided(event.decision), mark: "!", failed: true, rule: `${event.kind}`, why: event.error });
+  if (kind === "source") {
+    const words = [h("b", {}, foreign(event.source)), event.known ? " can be read again" : " cannot be read"];
+    Object.assign(entry, { mark: event.known ? "·" : "!", failed: !event.known, words, why: event.error });
+  }
+  if (kind === "spec") {
+    const words = event.valid ? ["spec ", h("code", {}, event.hash), " is in force"] : ["a changed spec is refused"];
+    Object.assign(entry, { mark: event.valid ? "·" : "!", failed: !event.valid, words, why: event.valid ? null : event.fault?.split("\n")[0] });
+  }
+  enter(entry);
+  draw();
+}
+
+/** A decision in words; those of one rule at one moment become one entry. */
+function decided({ action, runner, pool, arch, host, rule, why }) {
+  const subject = runner ?? (pool ? `${pool}/${arch}` : (host ?? ""));
+  return { action, subject, pool, host: subject === host ? null : host, rule, why };
+}
+
+/** Events are missing, or come from another process from now on. */
+function missing() {
+  state.newest = ["", 0];
+  if (state.activity.length) enter({ key: `gap-${now()}`, at: now(), mark: "·", kind: "gap", words: ["AutoGit restarted, or events are missing here"] });
+  soon();
+}
+
+function enter(entry) {
+  const last = state.activity[0];
+  const same = last && entry.action && ["at", "kind", "action", "pool", "rule", "why"].every((name) => last[name] === entry[name]);
+  if (same) {
+    last.count += 1;
+    last.host = last.host === entry.host ? last.host : null;
+  } else {
+    state.activity.unshift(entry);
+    state.activity.length = Math.min(state.activity.length, EVENTS_KEPT);
+  }
+}
+
+/** `start 3 runners of linux on local` */
+function wordsOf(entry) {
+  if (entry.words) return entry.words.map((word) => (word instanceof Node ? word.cloneNode(true) : word));
+  const verb = entry.action.replace("-", " ");
+  const failed = entry.failed ? " failed: " : " ";
+  const many = entry.count > 1 ? `${entry.count.toLocaleString("en")} × ${entry.pool ?? ""}` : entry.subject;
+  const subject = h("span", { class: "mono" }, foreign(many));
+  return [h("b", {}, verb), failed, subject, ...(entry.host ? [" on ", foreign(entry.host)] : [])];
+}
+
+// ── Drawing ────────────────────────────────────────────────────────────────────────────────────────
+
+let drawing = false;
+
+/** Draws at the next frame, however often it is asked to until then. A hidden page has no frames, but a title. */
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  (document.hidden ? setTimeout : requestAnimationFrame)(() => {
+    drawing = false;
+    drawLink();
+    drawHealth();
+    if (state.status) {
+      drawFigures();
+      drawHour();
+      drawPools();
+      drawQueue();
+      drawRunning();
+      drawSources();
+      drawSpec();
+      drawRunner();
+    }
+    drawActivity();
+    drawActions();
+  });
+}
+
+function drawLink() {
+  const lost = state.lostAt !== null;
+  $("link").dataset.state = lost ? "off" : "on";
+  const looked = state.status ? instant(state.status.at) : null;
+  const key = lost ? `off ${state.lostAt}` : `on ${looked}`;
+  fill($("link-words"), key, () => {
+    if (lost) return ["Not connected for ", ticking(state.lostAt + state.offset)];
+    return looked === null ? ["Connected"] : ["Live, looked ", ticking(looked, { after: " ago" })];
+  });
+  say($("instance"), state.status && state.status.instance !== "autogit" ? state.status.instance : "");
+  say($("version"), state.status ? `AutoGit ${state.status.version}` : "");
+}
+
+/** Everything that is wrong or waits: how bad it is, in a few words, and what follows these. */
+function troubles() {
+  const { health, status, queue } = state;
+  const found = [];
+  const add = (level, headline, ...words) => found.push({ level, headline, words });
+  if (state.lostAt !== null) {
+    const at = state.lostAt + state.offset;
+    add("off", "Not connected to AutoGit", ` since ${clock(at)}, for `, ticking(at), status ? "; this is what was last seen" : "");
+  }
+  if (health?.status === "starting" && status) add("off", "AutoGit has just started", "; this is what was seen before");
+  if (health?.status === "stuck") {
+    const looked = instant(health.now) - 1000 * (health.last_look_secs ?? 0);
+    add("ill", "AutoGit no longer looks", "; its last look was ", ticking(looked, { after: " ago" }), ", restart it");
+  }
+  if (!status) return found;
+  for (const [name, source] of Object.entries(status.sources)) {
+    if (source.state !== "known") add("ill", `${title(name)} is unknown`, " for ", ticking(source.since), ": ", ...prose(source.error));
+  }
+  if (!status.spec.valid) add("ill", "A changed spec is refused", "; the last good one stays in force");
+  const failed = state.runners.filter((runner) => runner.phase === "failed");
+  if (failed.length) {
+    const others = failed.length > 1 ? ` and ${failed.length - 1} more` : "";
+    add("ill", `${plural(failed.length, "runner")} failed to start`, ": ", foreign(failed[0].name), others, " made no contact with GitLab");
+  }
+  for (const [reason, held] of heldJobs(queue)) {
+    const count = held.reduce((sum, group) => sum + group.jobs.length, 0);
+    const others = held.length > 1 ? `, and ${plural(held.length - 1, "more pool")} like it` : "";
+    const level = STUCK.has(reason) ? "ill" : "wait";
+    found.push({ level, waits: count, headline: `${plural(count, "job")} ${verb(count, "wait")}`, words: [": ", ...prose(held[0].why), others] });
+  }
+  return found.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
+}
+
+/** The groups of jobs that get no runner now, by reason; jobs that nobody can see are told of by their source. */
+function heldJobs(queue) {
+  const found = new Map();
+  for (const group of groups(queue.jobs)) {
+    if (!group.reason || group.reason === "starting" || (group.reason === "unseen" && queue.state !== "known")) continue;
+    found.set(group.reason, [...(found.get(group.reason) ?? []), group]);
+  }
+  return found;
+}
+
+const title = (name) => (name === "gitlab" ? "GitLab" : `Host ${name}`);
+const SIGNS = { ok: "✓", wait: "⋯", ill: "!", off: "?" };
+const LEVELS = ["off", "ill", "wait"];
+
+function drawHealth() {
+  const found = troubles();
+  const level = found[0]?.level ?? (state.status ? "ok" : "off");
+  const headline = headlineOf(found);
+  $("health").dataset.level = level;
+  say($("sign"), SIGNS[level]);
+  // One trouble is told in the headline; of several it is the sum.
+  const [first] = found;
+  const whole = found.length === 1 ? [h("span", { class: "rest" }, ...first.words)] : [];
+  fill($("headline"), keyOf([headline, ...(first?.words ?? []), found.length]), () => [headline, ...whole]);
+  let lines = found.slice(0, TROUBLES_MAX).map(({ headline, words }) => [h("b", {}, foreign(headline)), ...words]);
+  if (found.length > TROUBLES_MAX) lines.push([`and ${found.length - TROUBLES_MAX} more`]);
+  if (found.length === 1) lines = [];
+  if (!found.length && state.status) lines.push([calm()]);
+  fill($("troubles"), keyOf(lines.flat()), () => lines.map((line) => h("li", {}, ...line)));
+  const fault = state.status?.spec.pending_fault ?? "";
+  show($("fault"), Boolean(fault));
+  say($("fault"), fault);
+  drawMoves();
+  const name = `${level === "ok" ? "" : `${SIGNS[level]} `}${headline} – AutoGit`;
+  if (document.title !== name) document.title = name;
+  announce(level, headline);
+}
+
+/** What words are made of: those that tick are made anew only when their begin changes. */
+const keyOf = (words) => JSON.stringify(words.map((word) => word.dataset?.at ?? word.textContent ?? word));
+
+/** The worst few in one sentence; what waits is counted once, whatever it waits for. */
+function headlineOf(found) {
+  if (!state.status && state.lostAt === null) return state.health ? "AutoGit takes its first look" : "Asking AutoGit";
+  if (!found.length) return "Everything runs as asked";
+  if (found.length === 1 || state.lostAt !== null) return found[0].headline;
+  const parts = found.filter((one) => !one.waits).map((one) => one.headline);
+  const count = found.reduce((sum, one) => sum + (one.waits ?? 0), 0);
+  if (count) parts.push(`${state.queue.more ? "at least " : ""}${plural(count, "job")} ${verb(count, "wait")}`);
+  const rest = parts.length > 3 ? [...parts.slice(0, 2), `${parts.length - 2} things more`] : parts;
+  const [first, ...others] = rest.map((part, index) => (index ? part.replace(/^A /, "a ") : part));
+  return others.length ? `${[first, ...others.slice(0, -1)].join(", ")} and ${others.at(-1)}` : first;
+}
+
+function calm() {
+  const { queue_pending: pending, busy_runners: busy, idle_runners: idle } = state.status;
+  const waits = pending ? `${plural(pending, "job")} ${pending === 1 ? "has a runner" : "have runners"} on the way` : "No job waits";
+  return `${waits}, ${plural(busy, "runner")} ${busy === 1 ? "is" : "are"} busy and ${idle.toLocaleString("en")} idle.`;
+}
+
+let announced = null;
+
+/** Tells a screen reader when things get better or worse, not each number. */
+function announce(level, headline) {
+  if (announced === level) return;
+  if (announced !== null || level !== "ok") say($("announce"), headline);
+  announced = level;
+}
+
+/** What was done last, and what is known to come. */
+function drawMoves() {
+  const last = state.activity.find((entry) => entry.action && !entry.failed);
+  fill($("last"), last ? `${last.key} ${last.count}` : "none", () => {
+    if (!last) return ["nothing since AutoGit started"];
+    return [...wordsOf(last), " ", ticking(last.at, { after: " ago" }), " by ", h("span", { class: "chip" }, last.rule)];
+  });
+  const cooling = (state.plan?.held ?? []).filter((held) => held.until);
+  cooling.sort((one, other) => (one.until < other.until ? -1 : 1));
+  const starting = state.runners.filter((runner) => runner.phase === "starting").length;
+  const every = state.status?.poll_interval_secs;
+  const [first] = cooling;
+  const key = JSON.stringify([first?.runner, first?.until, cooling.length, starting, every, state.lostAt]);
+  fill($("next"), key, () => {
+    if (!state.status) return ["its first look"];
+    const parts = [];
+    if (starting) parts.push(`${plural(starting, "runner")} ${starting === 1 ? "comes" : "come"} into contact`);
+    if (first) parts.push(["drain ", h("span", { class: "mono" }, foreign(first.runner)), " in ", ticking(first.until, { until: true }), " unless a job comes", cooling.length > 1 ? `, then ${cooling.length - 1} more` : ""]);
+    parts.push(`a look at least every ${every}s`);
+    return parts.flatMap((part, index) => [index ? "; " : "", part].flat());
+  });
+}
+
+function drawFigures() {
+  const { status, queue, runners } = state;
+  const count = (phase) => runners.filter((runner) => runner.phase === phase).length;
+  const values = {
+    queued: queue.state === "known" ? queue.jobs.length : null,
+    starting: count("starting"), busy: status.busy_runners, idle: count("idle"), draining: count("draining"),
+  };
+  for (const [name, value] of Object.entries(values)) {
+    const place = document.querySelector(`.figures [data-of="${name}"]`);
+    place.toggleAttribute("data-zero", value === 0);
+    say(place.lastElementChild, value === null ? "?" : value.toLocaleString("en") + (name === "queued" && queue.more ? "+" : ""));
+  }
+}
+
+// ── One runner, and what an operator may do ────────────────────────────────────────────────────────
+
+const TOKEN = "autogit-token";
+
+function token() {
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    return null; // this browser keeps nothing
+  }
+}
+
+let cameFrom = null;
+
+function openRunner(name, from) {
+  state.selected = name;
+  cameFrom = from;
+  say($("drain-said"), "");
+  drawRunner();
+  drawActions();
+  $("runner").showModal();
+  $("runner-close").focus();
+}
+
+function drawRunner() {
+  if (!state.selected) return;
+  const runner = state.runners.find((one) => one.name === state.selected);
+  const held = state.plan.held.find((one) => one.runner === state.selected);
+  say($("runner-name"), state.selected);
+  fill($("runner-facts"), JSON.stringify([runner, held]), () => {
+    if (!runner) return [h("dt", {}, "Now"), h("dd", {}, "it is gone")];
+    const rows = [["Does", [runner.phase, runner.since ? ticking(runner.since, { before: ", for " }) : ""]]];
+    if (runner.job) rows.push(["Job", [link(runner.job.url, runner.job.id ? `#${runner.job.id} ` : "a job ", foreign(runner.job.project ?? ""))]]);
+    if (held) rows.push(["Stays", [h("span", { class: "chip" }, held.reason), " ", ...prose(held.why)]]);
+    rows.push(["Pool", [foreign(`${runner.pool}/${runner.arch}, slot ${runner.slot}`)]], ["Host", [foreign(runner.host), runner.seen ? "" : " (unknown now; this was last seen)"]]);
+    rows.push(["Spec", [runner.up_to_date ? "up to date" : "older; it is replaced when it is idle"]]);
+    rows.push(["Container", [h("span", { class: "mono" }, runner.container.slice(0, 24))]], ["System id", [h("span", { class: "mono" }, runner.system_id)]]);
+    return rows.flatMap(([name, words]) => [h("dt", {}, name), h("dd", {}, ...words)]);
+  });
+}
+
+function drawActions() {
+  const may = Boolean(token());
+  for (const id of ["reconcile", "reload", "forget", "drain-note"]) show($(id), may);
+  show($("operate"), !may);
+  const runner = state.runners.find((one) => one.name === state.selected);
+  show($("drain"), may && Boolean(runner) && ["idle", "busy", "starting"].includes(runner.phase));
+}
+
+let toastTimer = null;
+
+function toast(text) {
+  say($("toast"), text);
+  $("toast").classList.add("shown");
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), 6_000);
+}
+
+/** Asks AutoGit to act; what is wrong with that, or nothing. */
+async function act(path) {
+  try {
+    const headers = { authorization: `Bearer ${token()}` };
+    const response = await fetch(path, { method: "POST", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+    soon();
+    if (response.ok) return null;
+    const problem = await response.json();
+    if ([401, 403].includes(response.status)) sessionStorage.removeItem(TOKEN);
+    return problem.hint && response.status !== 401 ? `${problem.detail}; ${problem.hint}` : problem.detail;
+  } catch {
+    return "AutoGit does not answer";
+  } finally {
+    draw();
+  }
+}
+
+async function press(path, done, tell = toast) {
+  tell((await act(path)) ?? done);
+}
+
+$("operate").addEventListener("click", () => {
+  say($("sign-in-fault"), "");
+  $("token").value = "";
+  $("sign-in").showModal();
+});
+$("sign-in-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    sessionStorage.setItem(TOKEN, $("token").value.trim());
+  } catch {
+    return say($("sign-in-fault"), "this browser keeps nothing for the tab");
+  }
+  const wrong = await act("reconcile");
+  if (wrong) {
+    sessionStorage.removeItem(TOKEN);
+    say($("sign-in-fault"), wrong);
+    draw();
+  } else {
+    $("token").value = "";
+    $("sign-in").close();
+    draw();
+    toast("The token is right. AutoGit looks now.");
+  }
+});
+$("sign-in-close").addEventListener("click", () => $("sign-in").close());
+$("reconcile").addEventListener("click", () => press("reconcile", "AutoGit looks now."));
+$("reload").addEventListener("click", () => press("reload", "AutoGit reads the spec again."));
+$("forget").addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  drawActions();
+  $("operate").focus();
+});
+$("drain").addEventListener("click", () => press(`runners/${encodeURIComponent(state.selected)}/drain`, "It finishes what it has and exits.", (text) => say($("drain-said"), text)));
+$("runner-close").addEventListener("click", () => $("runner").close());
+$("runner").addEventListener("close", () => {
+  state.selected = null;
+  if (cameFrom?.isConnected) cameFrom.focus();
+});
+$("lanes").addEventListener("pointermove", readOut);
+$("hour-table").addEventListener("toggle", drawTable);
+
+// ── Going ──────────────────────────────────────────────────────────────────────────────────────────
+
+// A browser opens six connections to one server: pages that nobody looks at give theirs back.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stream.close();
+  else follow(), soon();
+});
+addEventListener("online", soon);
+setInterval(() => document.hidden || soon(), BEAT_MS);
+setInterval(soon, HIDDEN_BEAT_MS);
+setInterval(() => document.hidden || tickAll(), 1_000);
+follow();
+read();

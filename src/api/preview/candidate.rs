@@ -1,0 +1,178 @@
+//! The candidate, read and planned. Pure: a view and two texts in, an answer out.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use secrecy::SecretString;
+
+use super::output::{PreviewOutput, ValuelessOutput};
+use super::places::{is_hidden_of, is_shown};
+use crate::api::problem::Problem;
+use crate::plan;
+use crate::source::Written;
+use crate::spec::{Credential, Faults, Missing, Parsed, Pool, Spec, Templated, diff};
+use crate::view::{SpecInfo, View};
+use crate::world::World;
+
+/// What messages call the candidate.
+const NAME: &str = "candidate";
+
+/// The plan that `text` would lead to.
+pub(super) fn plan(
+    view: &View,
+    written: Option<&Written>,
+    text: &str,
+) -> Result<PreviewOutput, Problem> {
+    let candidate = Reading::of(text, written).map_err(|faults| refused(&faults))?;
+    let own = written.and_then(|written| Reading::of(written.text(), Some(written)).ok());
+    let in_force = &view.spec.spec;
+    if candidate.spec().instance != in_force.instance {
+        let detail = format!("`instance` is not `{}` there", in_force.instance);
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "other-instance", detail);
+        return Err(problem.hint("a reload does not take another instance's spec"));
+    }
+    let planned = Arc::new(planned(&candidate, own.as_ref(), in_force));
+    let lines = own.map_or_else(Vec::new, |own| {
+        diff(&without_secrets(own.spec()), &without_secrets(candidate.spec()))
+    });
+    let (not_planned, changes): (Vec<String>, Vec<String>) =
+        lines.into_iter().partition(|line| is_of_a_section_in_force(line));
+    let world = World { spec: Arc::clone(&planned), ..World::clone(&view.world) };
+    let shown = View {
+        plan: Arc::new(plan::plan(&world)),
+        spec: SpecInfo {
+            source: NAME.to_owned(),
+            hash: candidate.parsed.hash.clone(),
+            loaded_at: view.world.now,
+            pending_fault: None,
+            spec: planned,
+        },
+        world: Arc::new(world),
+        requests: 0,
+        gitlab_url: view.gitlab_url.clone(),
+    };
+    Ok(PreviewOutput {
+        plan: shown.plan_output(),
+        changes,
+        not_planned: not_planned.iter().map(|line| field_of(line)).collect(),
+        without_value: candidate.without_value,
+        warnings: candidate.parsed.warnings.iter().map(Into::into).collect(),
+    })
+}
+
+/// A text as it is read here.
+struct Reading {
+    parsed: Parsed,
+    without_value: Vec<ValuelessOutput>,
+}
+
+impl Reading {
+    fn of(text: &str, written: Option<&Written>) -> Result<Self, Faults> {
+        let without_value = RefCell::new(Vec::new());
+        let lookup = |pointer: &str, name: &str| {
+            let place = written.filter(|_| is_shown(pointer));
+            let value = place.and_then(|written| written.value_at(pointer, name));
+            if value.is_none() {
+                let (at, name) = (pointer.to_owned(), name.to_owned());
+                without_value.borrow_mut().push(ValuelessOutput { at, name });
+            }
+            value.map(str::to_owned)
+        };
+        let parsed = Spec::parse_by_place(NAME, text, &lookup, Missing::Accept)?;
+        Ok(Self { parsed, without_value: without_value.into_inner() })
+    }
+
+    fn spec(&self) -> &Spec {
+        &self.parsed.spec
+    }
+
+    /// The values with variables in what goes into the containers of `pool`.
+    fn hidden(&self, pool: &Pool) -> BTreeMap<&str, &Templated> {
+        let all = self.parsed.variables.iter();
+        let hidden = all.filter(|(pointer, _)| is_hidden_of(pool.name.as_str(), pointer));
+        hidden.map(|(pointer, templated)| (pointer.as_str(), templated)).collect()
+    }
+
+    /// Whether `pool` has a `runner_token`, with or without a value.
+    fn gives_token(&self, pool: &Pool) -> bool {
+        let by_variable = |pointer: &&str| {
+            pointer.ends_with("/runner_token") || pointer.ends_with("/runner_token_file")
+        };
+        pool.runner_token.is_some() || self.hidden(pool).keys().any(by_variable)
+    }
+
+    /// Whether what goes into the containers of `pool` is written as in `other`.
+    fn is_hidden_part_as_in(&self, pool: &Pool, other: &Self) -> bool {
+        let Some(its) = other.spec().pool(&pool.name) else { return false };
+        let image = pool.runner_image == its.runner_image;
+        image
+            && pool.job == its.job
+            && pool.runner_config == its.runner_config
+            && self.hidden(pool) == other.hidden(its)
+    }
+}
+
+/// The candidate with all that a preview neither reads nor asks as it is in force.
+fn planned(candidate: &Reading, own: Option<&Reading>, in_force: &Spec) -> Spec {
+    let mut spec = candidate.spec().clone();
+    spec.gitlab = in_force.gitlab.clone();
+    spec.hosts = in_force.hosts.clone();
+    spec.api = in_force.api.clone();
+    for pool in &mut spec.pools {
+        let Some(now) = in_force.pool(&pool.name) else { continue };
+        let kept = own.is_some_and(|own| candidate.is_hidden_part_as_in(pool, own));
+        if kept {
+            pool.runner_image.clone_from(&now.runner_image);
+            pool.job = now.job.clone();
+            pool.runner_config = now.runner_config.clone();
+        }
+        // That there is a token counts, not which.
+        if candidate.gives_token(pool) && now.runner_token.is_some() {
+            pool.runner_token.clone_from(&now.runner_token);
+        }
+    }
+    spec
+}
+
+/// The spec with nothing in place of each secret, so that no comparison tells of one.
+fn without_secrets(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    let nothing = || Credential::Value(SecretString::default());
+    let (gitlab, api) = (&mut spec.gitlab, &mut spec.api);
+    gitlab.token = nothing();
+    let optional = [
+        &mut gitlab.registration_token,
+        &mut gitlab.webhook_secret,
+        &mut api.token,
+        &mut api.plan_token,
+    ];
+    let of_pools = spec.pools.iter_mut().map(|pool| &mut pool.runner_token);
+    for secret in optional.into_iter().chain(of_pools) {
+        *secret = None;
+    }
+    spec
+}
+
+/// Lines of a diff begin with whom they are about.
+fn is_of_a_section_in_force(line: &str) -> bool {
+    ["gitlab: ", "host ", "api: "].iter().any(|subject| line.starts_with(subject))
+}
+
+/// A line without the values.
+fn field_of(line: &str) -> String {
+    line.split(' ').take_while(|word| *word != "→").take(words(line)).collect::<Vec<_>>().join(" ")
+}
+
+/// `gitlab: url a → b` has its field in the second word, `host x: docker a → b` in the third, and
+/// `host x: added` is said as a whole.
+fn words(line: &str) -> usize {
+    if line.starts_with("host ") { 3 } else { 2 }
+}
+
+fn refused(faults: &Faults) -> Problem {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Problem::new(status, "spec-refused", faults.to_string())
+        .with_faults(faults.iter().map(Into::into).collect(), faults.render(false))
+}

@@ -1,0 +1,72 @@
+//! Which slot a new runner gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::spec::HostName;
+use crate::world::{RunnerName, RunnerView, Slot, SystemId, Variant, World};
+
+/// The slots that are in use or to be avoided.
+#[derive(Debug)]
+pub(super) struct Slots<'a> {
+    taken: BTreeMap<&'a Variant, BTreeSet<Slot>>,
+    /// All below are taken or to be avoided, so a search need not begin with the first.
+    next: BTreeMap<Variant, u32>,
+    /// Jobs that outlived their runner, by host. A new runner under that system id would share
+    /// their build directory, and look busy with them.
+    haunted: BTreeMap<&'a HostName, BTreeSet<&'a SystemId>>,
+}
+
+impl<'a> Slots<'a> {
+    pub(super) fn of(world: &'a World, runners: &[RunnerView<'a>]) -> Self {
+        let mut taken: BTreeMap<&Variant, BTreeSet<Slot>> = BTreeMap::new();
+        for view in runners {
+            taken.entry(&view.runner.variant).or_default().insert(view.runner.slot);
+        }
+        Self { taken, next: BTreeMap::new(), haunted: haunted(world) }
+    }
+
+    /// Takes the lowest free slot, so that the runner finds its clone and cache again.
+    pub(super) fn take(&mut self, world: &World, host: &HostName, variant: &Variant) -> Slot {
+        let taken = self.taken.get(variant);
+        let haunted = self.haunted.get(host);
+        let is_haunted = |slot| {
+            let id = haunted.and_then(|_| world.system_id(host, variant, slot));
+            id.is_some_and(|id| haunted.is_some_and(|ids| ids.contains(&id)))
+        };
+        let next = self.next.entry(variant.clone()).or_default();
+        let free = (*next..u32::MAX).map(Slot).find(|slot| {
+            !taken.is_some_and(|taken| taken.contains(slot))
+                && !is_avoided(world, variant, *slot)
+                && !is_haunted(*slot)
+        });
+        let slot = free.unwrap_or(Slot(u32::MAX));
+        *next = slot.0.saturating_add(1);
+        slot
+    }
+}
+
+/// A call about that slot got no answer, or its name is not ours.
+fn is_avoided(world: &World, variant: &Variant, slot: Slot) -> bool {
+    let memory = &world.memory;
+    if memory.in_doubt.is_empty() && memory.taken.is_empty() {
+        return false;
+    }
+    let name = RunnerName::new(&world.spec.instance, variant, slot);
+    memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
+}
+
+/// System ids with containers of jobs and without a runner's.
+fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
+    let mut haunted = BTreeMap::new();
+    for (name, host) in &world.hosts {
+        let Some(state) = host.state.known() else { continue };
+        let runners = state.runners.iter().map(|runner| &runner.system_id);
+        let held: BTreeSet<&SystemId> = runners.collect();
+        let containers = state.jobs.containers.iter().map(|container| &container.system_id);
+        let left: BTreeSet<&SystemId> = containers.filter(|id| !held.contains(id)).collect();
+        if !left.is_empty() {
+            haunted.insert(name, left);
+        }
+    }
+    haunted
+}

@@ -1,0 +1,49 @@
+//! Limits that the operator set.
+
+use super::Scene;
+use crate::world::Runner;
+
+pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), String> {
+    if scene.ledger.twins {
+        return Ok(());
+    }
+    for (_, new) in scene.fresh {
+        let Some(pool) = scene.moment.spec.pool(&new.variant.pool) else { continue };
+        let live = countable(scene).filter(|runner| runner.variant.pool == pool.name).count();
+        if live > pool.max as usize {
+            let max = pool.max;
+            return Err(format!("{} makes {live} of at most {max}", new.name));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_host_starts_beyond_its_budget(scene: &Scene<'_>) -> Result<(), String> {
+    if scene.ledger.twins {
+        return Ok(());
+    }
+    for (host, new) in scene.fresh {
+        let budget = scene.moment.spec.hosts.get(host).and_then(|host| host.budget.runners);
+        let live = scene.moment.live_runners().filter(|(name, _)| *name == host).count();
+        if let Some(budget) = budget
+            && live > budget as usize
+        {
+            return Err(format!("{} makes {live} of at most {budget} on {host}", new.name));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_storm_of_starts(scene: &Scene<'_>) -> Result<(), String> {
+    let most = scene.moment.spec.starts_per_minute as usize;
+    if scene.ledger.twins || scene.made_lately <= most {
+        return Ok(());
+    }
+    Err(format!("{} runners were made within a minute, at most {most} may be", scene.made_lately))
+}
+
+/// Living runners that AutoGit can know of.
+fn countable<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Runner> {
+    let seen = scene.moment.live_runners();
+    seen.filter(|(host, _)| !scene.ledger.unseen.contains(*host)).map(|(_, runner)| runner)
+}

@@ -1,0 +1,40 @@
+//! What the simulation itself did, so that it is not laid at AutoGit's door.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+
+use crate::sandbox::engine::{ContainerView, ObjectView};
+use crate::sandbox::gitlab::RecordView;
+use crate::spec::HostName;
+use crate::world::{JobId, RecordId};
+
+/// What the simulation itself did.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// Jobs that the simulation ended, or whose runner it killed.
+    pub doomed: BTreeSet<JobId>,
+    /// Records that a person deleted.
+    pub records_deleted: BTreeSet<RecordId>,
+    /// What belongs to others.
+    pub others: Others,
+    /// What must never be shown.
+    pub secrets: Vec<SecretString>,
+    /// More than one AutoGit runs under the name, by mistake: `max` may be passed by one plan.
+    pub twins: bool,
+    /// Hosts that the AutoGit that runs now has never seen: it cannot count what is there.
+    pub unseen: BTreeSet<HostName>,
+}
+
+/// What belongs to others, as it was planted.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// Containers, by host.
+    pub containers: BTreeMap<HostName, Vec<ContainerView>>,
+    /// Volumes, by host.
+    pub volumes: BTreeMap<HostName, Vec<ObjectView>>,
+    /// Networks, by host.
+    pub networks: BTreeMap<HostName, Vec<ObjectView>>,
+    /// Records.
+    pub records: Vec<RecordView>,
+}

@@ -1,0 +1,40 @@
+//! One look of AutoGit's, beside the truth.
+
+use std::collections::BTreeSet;
+
+use super::Moment;
+use crate::spec::HostName;
+use crate::view::View;
+use crate::world::{ContainerId, Leftover};
+
+/// What AutoGit asked for and did not get, while it looked.
+#[derive(Debug, Clone, Default)]
+pub struct FailedReads {
+    /// Hosts of which something could not be read.
+    pub hosts: BTreeSet<HostName>,
+    /// Runners whose log could not be read.
+    pub logs: BTreeSet<ContainerId>,
+    /// Records, or managers of some.
+    pub records: bool,
+    /// The queue.
+    pub queue: bool,
+}
+
+/// One look of AutoGit's, beside the truth.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// What it saw and planned.
+    pub view: &'a View,
+    /// The truth when it began to look.
+    pub before: &'a Moment,
+    /// The truth when it had planned.
+    pub after: &'a Moment,
+    /// What it could not read.
+    pub failed: &'a FailedReads,
+    /// What its look before this one found left over.
+    pub left_before: &'a BTreeSet<Leftover>,
+    /// No clock was set during the look.
+    pub steady: bool,
+    /// AutoGit is alone under its name.
+    pub alone: bool,
+}

@@ -1,0 +1,122 @@
+//! The simulated world at one moment, read without any port.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Ledger;
+use crate::sandbox::engine::{ContainerView, ObjectView, RunningJob, SimulatedEngine};
+use crate::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
+use crate::spec::{HostName, Spec};
+use crate::world::{ContainerId, ContainerState, Runner};
+
+/// The simulated world at one moment.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// When, by the simulation's clock.
+    pub at: Timestamp,
+    /// The spec in force.
+    pub spec: Arc<Spec>,
+    /// All jobs.
+    pub jobs: Vec<JobView>,
+    /// All records.
+    pub records: Vec<RecordView>,
+    /// What each host holds.
+    pub hosts: BTreeMap<HostName, HostMoment>,
+}
+
+/// What a host holds.
+#[derive(Debug, Clone)]
+pub struct HostMoment {
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
+    /// Its volumes.
+    pub volumes: Vec<ObjectView>,
+    /// Its networks.
+    pub networks: Vec<ObjectView>,
+    /// The jobs that its living runners have.
+    pub running: Vec<RunningJob>,
+}
+
+/// A moment, what the simulation did up to it, and what began since the moment before.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// The moment.
+    pub moment: &'a Moment,
+    /// What the simulation did.
+    pub ledger: &'a Ledger,
+    /// Our runners that were not there a moment before.
+    pub fresh: &'a [(HostName, Runner)],
+    /// Our runners that were made within the last minute of the running AutoGit's life.
+    pub made_lately: usize,
+}
+
+impl Moment {
+    /// The world as it is now.
+    pub fn of(
+        spec: &Arc<Spec>,
+        gitlab: &SimulatedGitlab,
+        engines: &BTreeMap<HostName, SimulatedEngine>,
+    ) -> Self {
+        let host = |(name, engine): (&HostName, &SimulatedEngine)| {
+            let host = HostMoment {
+                containers: engine.containers(),
+                volumes: engine.volumes(),
+                networks: engine.networks(),
+                running: engine.running_jobs(),
+            };
+            (name.clone(), host)
+        };
+        Self {
+            at: gitlab.clock().now(),
+            spec: Arc::clone(spec),
+            jobs: gitlab.jobs(),
+            records: gitlab.records(),
+            hosts: engines.iter().map(host).collect(),
+        }
+    }
+
+    /// Our runners in any state, with their hosts.
+    pub fn runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
+        let instance = self.spec.instance.as_str();
+        self.hosts.iter().flat_map(move |(name, host)| {
+            let ours =
+                move |container: &&ContainerView| container.instance.as_deref() == Some(instance);
+            let runners = host.containers.iter().filter(ours);
+            runners.filter_map(move |container| Some((name, container.runner.as_ref()?)))
+        })
+    }
+
+    /// Our runners that did not end.
+    pub fn live_runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
+        self.runners().filter(|(_, runner)| !matches!(runner.state, ContainerState::Exited { .. }))
+    }
+}
+
+/// Tells what is new from one moment to the next.
+#[derive(Debug, Default)]
+pub struct Watch {
+    seen: BTreeSet<ContainerId>,
+    made: VecDeque<Timestamp>,
+}
+
+impl Watch {
+    /// Our runners in `moment` that were not there at any moment before, and how many were made
+    /// within the last minute.
+    pub fn fresh(&mut self, moment: &Moment) -> (Vec<(HostName, Runner)>, usize) {
+        let new = moment.runners().filter(|(_, runner)| !self.seen.contains(&runner.id));
+        let fresh: Vec<(HostName, Runner)> =
+            new.map(|(host, runner)| (host.clone(), runner.clone())).collect();
+        self.seen.extend(fresh.iter().map(|(_, runner)| runner.id.clone()));
+        self.made.extend(fresh.iter().map(|_| moment.at));
+        let minute = SignedDuration::from_mins(1);
+        self.made.retain(|at| moment.at.duration_since(*at) < minute);
+        (fresh, self.made.len())
+    }
+
+    /// A new AutoGit does not know what the one before it started.
+    pub fn forget_starts(&mut self) {
+        self.made.clear();
+    }
+}

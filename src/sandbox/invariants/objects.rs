@@ -1,0 +1,89 @@
+//! What others have, and in which order what is ours goes.
+
+use super::{Ledger, Moment, Scene};
+use crate::sandbox::engine::{ContainerView, ObjectView};
+use crate::sandbox::gitlab::RecordView;
+use crate::spec::{Cache, HostName};
+use crate::world::{ContainerId, ContainerState};
+
+pub(super) fn nothing_of_others_is_touched(scene: &Scene<'_>) -> Result<(), String> {
+    let others = &scene.ledger.others;
+    for (name, host) in &scene.moment.hosts {
+        let planted = others.containers.get(name).into_iter().flatten();
+        for container in planted {
+            let now = host.containers.iter().find(|it| it.id == container.id);
+            if !now.is_some_and(|now| same_container(now, container)) {
+                return Err(format!("container {} is not as it was", container.name));
+            }
+        }
+        same_objects("volume", others.volumes.get(name), &host.volumes)?;
+        same_objects("network", others.networks.get(name), &host.networks)?;
+    }
+    for record in &others.records {
+        let now = scene.moment.records.iter().find(|it| it.id == record.id);
+        if !now.is_some_and(|now| same_record(now, record)) {
+            return Err(format!("record {} ({}) is not as it was", record.id, record.description));
+        }
+    }
+    Ok(())
+}
+
+fn same_container(now: &ContainerView, then: &ContainerView) -> bool {
+    let runs = |view: &ContainerView| matches!(view.state, ContainerState::Running { .. });
+    now.name == then.name && now.labels == then.labels && runs(now) == runs(then)
+}
+
+fn same_objects(
+    kind: &str,
+    planted: Option<&Vec<ObjectView>>,
+    now: &[ObjectView],
+) -> Result<(), String> {
+    let gone = planted.into_iter().flatten().find(|object| !now.contains(object));
+    gone.map_or(Ok(()), |object| Err(format!("{kind} {} is not as it was", object.name)))
+}
+
+fn same_record(now: &RecordView, then: &RecordView) -> bool {
+    let ids = |view: &RecordView| {
+        view.managers.iter().map(|row| row.system_id.clone()).collect::<Vec<_>>()
+    };
+    now.description == then.description
+        && now.maintenance_note == then.maintenance_note
+        && now.tags == then.tags
+        && now.paused == then.paused
+        && ids(now) == ids(then)
+}
+
+/// The container of a runner that ended goes after all that its jobs left and after its manager's
+/// row: it says what is still to be done. To be checked right before it is removed.
+pub fn container_goes_last(
+    moment: &Moment,
+    ledger: &Ledger,
+    host: &HostName,
+    id: &ContainerId,
+) -> Result<(), String> {
+    let Some((_, runner)) = moment.runners().find(|(_, runner)| runner.id == *id) else {
+        return Ok(());
+    };
+    let ended = matches!(runner.state, ContainerState::Exited { .. });
+    let Some(there) = moment.hosts.get(host).filter(|_| ended && !ledger.twins) else {
+        return Ok(());
+    };
+    let system_id = &runner.system_id;
+    let kept = moment.spec.pool(&runner.variant.pool).is_some_and(|pool| pool.cache == Cache::Keep);
+    let of_it = |object: &&ObjectView| object.system_id.as_ref() == Some(system_id);
+    let mut jobs = there.containers.iter().filter_map(|container| container.job.as_ref());
+    if jobs.any(|job| job.system_id == *system_id) {
+        return Err(format!("{} goes before a container of its job", runner.name));
+    }
+    if there.volumes.iter().filter(of_it).any(|volume| !(volume.reusable && kept)) {
+        return Err(format!("{} goes before a volume of its job", runner.name));
+    }
+    if there.networks.iter().any(|network| of_it(&network)) {
+        return Err(format!("{} goes before a network of its job", runner.name));
+    }
+    let record = moment.records.iter().find(|record| record.id == runner.record);
+    if record.is_some_and(|record| record.managers.iter().any(|row| row.system_id == *system_id)) {
+        return Err(format!("{} goes before its manager's row", runner.name));
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Plans, beside what was seen and what is true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Look, Moment};
+use crate::plan::{Action, Decision, JobHold, Rule};
+use crate::spec::Warm;
+use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
+
+/// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
+const SLACK: SignedDuration = SignedDuration::from_secs(15);
+
+pub(super) fn every_job_is_served_or_held(look: &Look<'_>) -> Result<(), String> {
+    let plan = &look.view.plan;
+    let Some(queue) = look.view.world.queue.known() else { return Ok(()) };
+    // A job that waits for a runner that starts is both.
+    let both = |hold: &JobHold| matches!(hold, JobHold::Starting { .. });
+    let held = plan.held_jobs.iter().filter(|held| !both(&held.hold)).count();
+    let (jobs, served) = (queue.jobs.len(), plan.served_jobs);
+    if jobs == served + held {
+        return Ok(());
+    }
+    Err(format!("of {jobs} jobs {served} are served and {held} held"))
+}
+
+pub(super) fn every_runner_is_decided_or_held(look: &Look<'_>) -> Result<(), String> {
+    let plan = &look.view.plan;
+    let decided: BTreeSet<_> =
+        plan.decisions.iter().filter_map(|decision| decision.action.runner()).collect();
+    let held: BTreeSet<_> = plan.held_runners.iter().map(|held| &held.runner).collect();
+    let forgotten = phases(&look.view.world)
+        .into_iter()
+        .find(|view| !decided.contains(&view.runner.name) && !held.contains(&view.runner.name));
+    forgotten.map_or(Ok(()), |view| Err(format!("nothing is said of {}", view.runner.name)))
+}
+
+pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
+    let failed = look.failed;
+    let wrong = look.view.plan.decisions.iter().find_map(|decision| {
+        let Decision { action, rule, .. } = decision;
+        if let Some(host) = action.host().filter(|host| failed.hosts.contains(*host)) {
+            return Some((decision, format!("host {host}")));
+        }
+        let at_gitlab = matches!(
+            action,
+            Action::DeleteRecord { .. }
+                | Action::Sweep { leftover: Leftover::Manager(..) | Leftover::Record(_) }
+        );
+        let makes = matches!(action, Action::CreateRecord { .. });
+        let by_queue = matches!(rule, Rule::ServeDemand | Rule::DrainSurplus);
+        let unread = [
+            (at_gitlab && !failed.hosts.is_empty(), "a host"),
+            (failed.records && (at_gitlab || makes), "records"),
+            (failed.queue && by_queue, "the queue"),
+        ];
+        let what = unread.into_iter().find_map(|(wrong, what)| wrong.then_some(what))?;
+        Some((decision, what.to_owned()))
+    });
+    wrong.map_or(Ok(()), |(decision, what)| {
+        Err(format!("{what} could not be read, and yet: {} {}", decision.rule, decision.facts))
+    })
+}
+
+pub(super) fn sweeps_need_two_looks(look: &Look<'_>) -> Result<(), String> {
+    let hasty = look.view.plan.decisions.iter().find(|decision| match &decision.action {
+        Action::Sweep { leftover } => !look.left_before.contains(leftover),
+        Action::DeleteRecord { record, .. } => {
+            !look.left_before.contains(&Leftover::Record(*record))
+        }
+        Action::CreateNetwork { .. }
+        | Action::CreateRecord { .. }
+        | Action::UpdateRecord { .. }
+        | Action::Start { .. }
+        | Action::Drain { .. }
+        | Action::Reap { .. } => false,
+    });
+    hasty.map_or(Ok(()), |decision| Err(format!("{} after one look", decision.facts)))
+}
+
+pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
+    let mut taken = BTreeSet::new();
+    for decision in &look.view.plan.decisions {
+        let Action::Start { variant, slot, runner, .. } = &decision.action else { continue };
+        let mut there = look.before.runners().map(|(_, other)| other);
+        let was_there = there.any(|other| other.variant == *variant && other.slot == *slot);
+        let is_there = look.after.runners().any(|(host, other)| {
+            other.variant == *variant && other.slot == *slot && !look.failed.hosts.contains(host)
+        });
+        if !taken.insert((variant, slot)) || (was_there && is_there && look.alone) {
+            return Err(format!("{runner} is planned into a slot that is taken"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
+    let world = &look.view.world;
+    let mut starts: BTreeMap<&Variant, usize> = BTreeMap::new();
+    let mut leaving: BTreeSet<&ContainerId> = BTreeSet::new();
+    for decision in &look.view.plan.decisions {
+        match &decision.action {
+            Action::Start { variant, .. } => *starts.entry(variant).or_default() += 1,
+            Action::Drain { id, .. } => {
+                leaving.insert(id);
+            }
+            Action::CreateNetwork { .. }
+            | Action::CreateRecord { .. }
+            | Action::UpdateRecord { .. }
+            | Action::DeleteRecord { .. }
+            | Action::Reap { .. }
+            | Action::Sweep { .. } => {}
+        }
+    }
+    let supplies =
+        |phase: &Phase| matches!(phase, Phase::Idle { .. } | Phase::Starting { late: false, .. });
+    let supply: Vec<&Variant> = phases(world)
+        .into_iter()
+        .filter(|view| view.seen && supplies(&view.phase) && !leaving.contains(&view.runner.id))
+        .map(|view| &view.runner.variant)
+        .collect();
+    for offer in world.offers() {
+        let started = starts.get(&offer.variant).copied().unwrap_or(0);
+        let there = supply.iter().filter(|variant| ***variant == offer.variant).count();
+        let wanted = waiting(look, &offer) + warm(&offer);
+        if started > 0 && there + started > wanted {
+            let variant = &offer.variant;
+            return Err(format!("{variant}: {started} beside {there}, and {wanted} are wanted"));
+        }
+    }
+    Ok(())
+}
+
+/// Pending jobs that the variant may take, as AutoGit sees the queue.
+fn waiting(look: &Look<'_>, offer: &Offer<'_>) -> usize {
+    let jobs = look.view.world.queue.known().map_or(&[][..], |queue| &queue.jobs);
+    jobs.iter().filter(|job| offer.fits(job).is_ok()).count()
+}
+
+fn warm(offer: &Offer<'_>) -> usize {
+    match &offer.pool.warm {
+        Warm::Count(count) => *count as usize,
+        Warm::PerArch(counts) => counts.values().copied().max().unwrap_or(0) as usize,
+    }
+}
+
+pub(super) fn no_busy_runner_is_drained(look: &Look<'_>) -> Result<(), String> {
+    for decision in &look.view.plan.decisions {
+        let Action::Drain { id, runner, .. } = &decision.action else { continue };
+        let job = at_work(look.before, id);
+        if job.is_some() && job == at_work(look.after, id) {
+            return Err(format!("{runner} has a job: {} {}", decision.rule, decision.facts));
+        }
+    }
+    Ok(())
+}
+
+/// The job whose container runs for that runner.
+fn at_work(moment: &Moment, id: &ContainerId) -> Option<crate::world::JobId> {
+    let mut hosts = moment.hosts.values();
+    hosts.find_map(|host| {
+        let running = host.running.iter().find(|running| running.runner == *id)?;
+        let mut jobs = host.containers.iter().filter_map(|container| container.job.as_ref());
+        jobs.any(|job| job.running && job.job == Some(running.job)).then_some(running.job)
+    })
+}
+
+pub(super) fn surplus_waits_out_its_cooldown(look: &Look<'_>) -> Result<(), String> {
+    if !look.steady {
+        return Ok(());
+    }
+    for decision in look.view.plan.decisions.iter().filter(|it| it.rule == Rule::DrainSurplus) {
+        let Action::Drain { id, .. } = &decision.action else { continue };
+        let runner = look.before.runners().map(|(_, runner)| runner).find(|it| it.id == *id);
+        let Some(runner) = runner.filter(|_| !look.failed.logs.contains(id)) else { continue };
+        let Some(pool) = look.view.world.spec.pool(&runner.variant.pool) else { continue };
+        let Some(since) = idle_since(look.before, runner) else { continue };
+        // Until the end of the look, whenever in it the log was read.
+        let idle = look.after.at.duration_since(since);
+        let cooldown = SignedDuration::try_from(pool.cooldown).unwrap_or(SignedDuration::MAX);
+        if idle + SLACK < cooldown {
+            return Err(format!("{} is idle for {idle:#}, {}", runner.name, decision.facts));
+        }
+    }
+    Ok(())
+}
+
+/// Since when the runner has no job, by the simulation's clock.
+fn idle_since(moment: &Moment, runner: &Runner) -> Option<Timestamp> {
+    let ContainerState::Running { started_at } = runner.state else { return None };
+    let its =
+        |job: &&crate::sandbox::gitlab::JobView| job.system_id.as_ref() == Some(&runner.system_id);
+    let ended = moment.jobs.iter().filter(its).filter_map(|job| job.finished_at);
+    Some(ended.fold(started_at, Timestamp::max))
+}

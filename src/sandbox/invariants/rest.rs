@@ -1,0 +1,188 @@
+//! What is reached once nothing fails any more.
+
+use std::collections::BTreeSet;
+
+use super::jobs::unfinished;
+use super::{Moment, Scene};
+use crate::sandbox::gitlab::RecordView;
+use crate::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
+use crate::world::{
+    ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings,
+};
+
+pub(super) fn every_takeable_job_ran(scene: &Scene<'_>) -> Result<(), String> {
+    let doomed = &scene.ledger.doomed;
+    let mut left = unfinished(scene.moment).filter(|job| !doomed.contains(&job.id));
+    left.next().map_or(Ok(()), |job| {
+        Err(format!("job {} ({}) is still {}", job.id, job.tags.join(","), job.status.as_str()))
+    })
+}
+
+pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(), String> {
+    let moment = scene.moment;
+    let running = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
+    if let Some((_, runner)) = moment.runners().find(|(_, runner)| !running(&runner.state)) {
+        return Err(format!("{} is there and does not run", runner.name));
+    }
+    for (_, runner) in moment.runners() {
+        let pool = moment.spec.pool(&runner.variant.pool);
+        if !pool.is_some_and(|pool| pool.enabled) {
+            return Err(format!("{} runs, and the spec does not ask for it", runner.name));
+        }
+    }
+    for pool in moment.spec.pools.iter().filter(|pool| pool.enabled) {
+        let of_it = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
+        let wanted = warm(pool);
+        if of_it != wanted {
+            return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
+        }
+    }
+    Ok(())
+}
+
+fn warm(pool: &Pool) -> usize {
+    match &pool.warm {
+        Warm::Count(count) => (*count).min(pool.max) as usize,
+        Warm::PerArch(counts) => {
+            counts.values().map(|count| (*count).min(pool.max)).sum::<u32>() as usize
+        }
+    }
+}
+
+pub(super) fn the_records_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(), String> {
+    let spec = &scene.moment.spec;
+    let ours: Vec<&RecordView> = our_records(scene).collect();
+    for record in &ours {
+        let declared = spec.pools.iter().any(|pool| record.description == description(spec, pool));
+        if !declared {
+            return Err(format!("record {} ({}) is left", record.id, record.description));
+        }
+    }
+    for pool in &spec.pools {
+        let name = description(spec, pool);
+        let named: Vec<&&RecordView> =
+            ours.iter().filter(|record| record.description == name).collect();
+        let enough = if pool.enabled { named.len() == 1 } else { named.len() <= 1 };
+        if !enough {
+            return Err(format!("pool {} has {} records", pool.name, named.len()));
+        }
+        for record in named {
+            as_wanted(pool, record)?;
+        }
+    }
+    Ok(())
+}
+
+fn as_wanted(pool: &Pool, record: &RecordView) -> Result<(), String> {
+    let wanted = record_settings(pool, Arch::Amd64, true);
+    let mut tags = record.tags.clone();
+    tags.sort();
+    let same = tags == wanted.tags
+        && record.run_untagged == wanted.run_untagged
+        && (!record.paused || !pool.enabled);
+    if same || !pool.enabled {
+        return Ok(());
+    }
+    Err(format!("record {} is not as the spec says", record.id))
+}
+
+fn description(spec: &Spec, pool: &Pool) -> String {
+    format!("autogit/{}/{}-amd64", spec.instance, pool.name)
+}
+
+/// Records under our name that are not planted.
+fn our_records<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a RecordView> {
+    let prefix = format!("autogit/{}/", scene.moment.spec.instance);
+    let planted: BTreeSet<_> = scene.ledger.others.records.iter().map(|it| it.id).collect();
+    let records = scene.moment.records.iter();
+    records.filter(move |it| it.description.starts_with(&prefix) && !planted.contains(&it.id))
+}
+
+pub(super) fn each_row_has_its_runner(scene: &Scene<'_>) -> Result<(), String> {
+    for record in our_records(scene) {
+        for row in &record.managers {
+            let mut living = scene.moment.live_runners().map(|(_, runner)| runner);
+            let has_runner = living
+                .any(|runner| runner.record == record.id && runner.system_id == row.system_id);
+            if !has_runner {
+                return Err(format!("row {} of record {} is left", row.system_id, record.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> {
+    let moment = scene.moment;
+    let Some(prefix) = prefix(moment) else { return Ok(()) };
+    for (name, host) in &moment.hosts {
+        let ours = |id: &SystemId| id.as_str().starts_with(&prefix);
+        let jobs = host.containers.iter().filter_map(|container| container.job.as_ref());
+        if let Some(job) = jobs.into_iter().find(|job| ours(&job.system_id)) {
+            return Err(format!("a {} container of {} is left on {name}", job.kind, job.system_id));
+        }
+        let of_jobs = |it: &Option<SystemId>| it.as_ref().is_some_and(ours);
+        if let Some(network) = host.networks.iter().find(|it| of_jobs(&it.system_id)) {
+            return Err(format!("network {} is left on {name}", network.name));
+        }
+        let kept = kept_slots(moment, name);
+        let useless = host.volumes.iter().find(|volume| {
+            let kept = volume.system_id.as_ref().is_some_and(|id| kept.contains(id));
+            of_jobs(&volume.system_id) && !(volume.reusable && kept)
+        });
+        if let Some(volume) = useless {
+            return Err(format!("volume {} is left on {name}", volume.name));
+        }
+    }
+    Ok(())
+}
+
+/// The installation is that of the first declared host.
+fn installation(moment: &Moment) -> Option<Installation> {
+    moment.spec.hosts.keys().next().map(|host| engine_id(host).installation())
+}
+
+/// The engine of a simulated host has its name for an id.
+fn engine_id(host: &HostName) -> EngineId {
+    EngineId::from_observed(host.as_str())
+}
+
+fn prefix(moment: &Moment) -> Option<String> {
+    Some(SystemId::prefix(&moment.spec.instance, &installation(moment)?))
+}
+
+fn kept_slots(moment: &Moment, host: &HostName) -> BTreeSet<SystemId> {
+    let Some(installation) = installation(moment) else { return BTreeSet::new() };
+    let instance = &moment.spec.instance;
+    let pools = moment.spec.pools.iter().filter(|pool| pool.cache == Cache::Keep);
+    let slots = pools.flat_map(|pool| {
+        let variant = Variant::new(&pool.name, Arch::Amd64);
+        (0..pool.max).map(move |slot| (variant.clone(), Slot(slot)))
+    });
+    let engine = engine_id(host);
+    slots
+        .map(|(variant, slot)| SystemId::new(instance, &installation, &engine, &variant, slot))
+        .collect()
+}
+
+pub(super) fn no_volume_or_network_is_left(scene: &Scene<'_>) -> Result<(), String> {
+    let moment = scene.moment;
+    for (name, host) in &moment.hosts {
+        let mounted: BTreeSet<&String> =
+            host.containers.iter().flat_map(|container| &container.volumes).collect();
+        let lost =
+            host.volumes.iter().find(|it| it.labels.is_empty() && !mounted.contains(&it.name));
+        if let Some(volume) = lost {
+            return Err(format!("volume {} is left on {name}", volume.name));
+        }
+        let runners = moment.runners().filter(|(host, _)| *host == name).count();
+        let network = host.networks.iter().find(|network| network.name == moment.spec.network);
+        let ours = network.is_some_and(|network| {
+            network.instance.as_deref() == Some(moment.spec.instance.as_str())
+        });
+        if ours && runners == 0 {
+            return Err(format!("network {} is left on {name}", moment.spec.network));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Slots, and the records whose tokens the containers in them have.
+
+use std::collections::BTreeMap;
+
+use super::Scene;
+use crate::world::{ContainerState, Runner};
+
+pub(super) fn no_slot_has_two_living_containers(scene: &Scene<'_>) -> Result<(), String> {
+    let mut holders: BTreeMap<_, &Runner> = BTreeMap::new();
+    let runs = |runner: &Runner| matches!(runner.state, ContainerState::Running { .. });
+    for (_, runner) in scene.moment.runners().filter(|(_, runner)| runs(runner)) {
+        if let Some(other) = holders.insert(&runner.system_id, runner) {
+            let id = &runner.system_id;
+            return Err(format!("{} and {} both run as {id}", other.name, runner.name));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_living_runner_loses_its_record(scene: &Scene<'_>) -> Result<(), String> {
+    let lost = scene.moment.live_runners().find(|(_, runner)| {
+        !scene.ledger.records_deleted.contains(&runner.record)
+            && !scene.moment.records.iter().any(|record| record.id == runner.record)
+    });
+    lost.map_or(Ok(()), |(_, runner)| {
+        Err(format!("{} lives, and its record {} is gone", runner.name, runner.record))
+    })
+}

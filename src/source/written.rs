@@ -1,0 +1,49 @@
+//! The spec in force as it was written, for whoever compares another text with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::spec::Templated;
+
+/// The text of a spec, and which variables stood where in it, with the values that they had.
+#[derive(Clone)]
+pub struct Written {
+    text: String,
+    variables: BTreeMap<String, Templated>,
+    values: BTreeMap<String, SecretString>,
+}
+
+impl Written {
+    /// `variables` are the values that name some, by JSON pointer, `values` what was looked up.
+    pub fn new(
+        text: String,
+        variables: BTreeMap<String, Templated>,
+        values: BTreeMap<String, Option<String>>,
+    ) -> Self {
+        let known = values.into_iter().filter_map(|(name, value)| Some((name, value?.into())));
+        Self { text, variables, values: known.collect() }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value of that variable, if it stands at that place.
+    pub fn value_at(&self, pointer: &str, name: &str) -> Option<&str> {
+        let here = self.variables.get(pointer)?;
+        if !here.names.iter().any(|known| known == name) {
+            return None;
+        }
+        Some(self.values.get(name)?.expose_secret())
+    }
+}
+
+/// The names and places of the variables only: text and values may hold secrets.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written").field("variables", &self.variables).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! What a page shows when it is opened.
+
+use crate::browser::Browser;
+use crate::scenes::{FAULT, calm, day, hour, ill};
+use crate::stage::Stage;
+use crate::world::Scene;
+
+#[tokio::test]
+async fn the_first_line_says_that_everything_runs_as_asked() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(calm()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "Everything runs as asked").await;
+    browser.says("#troubles", "No job waits, 1 runner is busy and 1 idle.").await;
+    assert_eq!(browser.value("document.title").await, "Everything runs as asked – AutoGit");
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_waits_and_why_and_what_runs_where() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(day()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "2 jobs wait: pool cuda is at its max of 1").await;
+    let waiting = browser.text("#queue").await;
+    for words in
+        ["2 jobs", "pool-at-max", "#8812 train", "team/app main", "4m1", "#8818 unit tests"]
+    {
+        assert!(waiting.contains(words), "{words} is not in {waiting}");
+    }
+    let running = browser.text("#running").await;
+    for words in ["#8790 team/app", "cuda/amd64 slot 0", "on rack", "31m2"] {
+        assert!(running.contains(words), "{words} is not in {running}");
+    }
+    let link = browser.value("document.querySelector('[data-job=\"8812\"] a').href").await;
+    assert_eq!(link, "https://gitlab.example.com/team/app/-/jobs/8812");
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn each_runner_is_a_cell_with_the_letter_and_the_shape_of_its_phase() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(day()).await;
+    browser.visit(&stage.url()).await;
+    browser.until("document.querySelectorAll('[data-runner]').length === 9").await;
+    let letters =
+        "[...document.querySelectorAll('[data-pool=linux] .cell')].map((cell) => cell.innerText)";
+    let letters = browser.value(letters).await;
+    assert_eq!(letters, serde_json::json!(["B", "B", "B", "S", "B", "D", "", "", "", ""]));
+    let name = "document.querySelector('[data-runner=autogit-runner-cuda-amd64-0]').ariaLabel";
+    assert_eq!(browser.value(name).await, "slot 0, busy, job 8790");
+    let pool = browser.text("[data-pool=linux]").await;
+    assert!(pool.contains("4 busy, 1 starting, 1 draining of at most 10"), "{pool}");
+    assert!(pool.contains("3 waiting"), "{pool}");
+}
+
+#[tokio::test]
+async fn what_was_done_last_and_what_comes_next_stands_at_the_top() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(calm()).await;
+    stage.show(day().view());
+    browser.visit(&stage.url()).await;
+    browser.says("#last", "start 2 × linux on local").await;
+    browser.says("#last", "by serve-demand").await;
+    browser.says("#next", "drain autogit-runner-docs-amd64-1 in 1m").await;
+    browser.says("#next", "a look at least every 10s").await;
+    let why = "serve-demand 3 waiting, 0 idle, 1 starting → 2 more; max 10";
+    browser.says("#activity li", why).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_comes_first_and_a_refused_spec_with_its_caret() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::empty().await;
+    stage.show(ill());
+    browser.visit(&stage.url()).await;
+    let headline = "Host rack is unknown, a changed spec is refused and 3 jobs wait";
+    browser.says("#headline", headline).await;
+    browser.says("#troubles", "no pool has tag macos").await;
+    assert_eq!(browser.text("#fault").await, FAULT);
+    let style = "getComputedStyle(document.querySelector('#fault'))";
+    assert_eq!(browser.value(&format!("{style}.whiteSpace")).await, "pre");
+    assert!(browser.value(&format!("{style}.fontFamily")).await.to_string().contains("monospace"));
+    browser.says("#sources li", "connect timed out").await;
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn an_age_goes_on_while_nothing_else_happens() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(calm().lose_queue("GitLab failed with 502")).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "GitLab is unknown for 1m3").await;
+    browser.says("#headline", "GitLab is unknown for 1m35s: GitLab failed with 502").await;
+    browser.says(".figures dd", "?").await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_opened_before_the_first_look_says_so_and_goes_on() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::empty().await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "AutoGit takes its first look").await;
+    stage.show(Scene::new().view());
+    browser.says("#headline", "Everything runs as asked").await;
+    browser.says("#pools-empty", "The spec declares no pool.").await;
+    browser.says("#queue-empty", "No job waits.").await;
+    browser.says("#running-empty", "No job runs.").await;
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn the_last_hour_is_there_when_a_page_is_opened() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::empty().await;
+    for view in hour() {
+        stage.trend.add(&view);
+    }
+    stage.show(calm().view());
+    browser.visit(&stage.url()).await;
+    for lane in ["queue-area", "busy-area", "idle-area"] {
+        let drawn = format!("document.getElementById('{lane}').getAttribute('d')?.length > 100");
+        browser.until(&drawn).await;
+    }
+    browser.says("#hour-words", "In the last hour at most 7 jobs waited and 9 runners").await;
+    browser.value("document.querySelector('#hour-table').open = true").await;
+    browser.until("document.querySelectorAll('#hour-rows tr').length === 13").await;
+}

@@ -1,0 +1,208 @@
+//! What holds of every plan, whatever the world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use autogit::plan::{Action, Decision, JobHold, Plan, Rule, plan};
+use autogit::spec::{HostName, Resources, Warm};
+use autogit::world::{
+    ContainerId, Leftover, Origin, Phase, RunnerView, Slot, Variant, World, leftovers, phases,
+};
+use jiff::SignedDuration;
+
+pub(crate) fn check(world: &World, plan: &Plan) {
+    let views = phases(world);
+    for decision in &plan.decisions {
+        touches_what_is_seen(world, decision);
+        drains_only_the_idle(&views, decision);
+        knows_before_it_deletes(world, decision);
+    }
+    starts_fit(world, plan, &views);
+    slots_are_free(world, plan, &views);
+    each_job_has_one_answer(world, plan);
+    each_runner_has_one_answer(plan, &views);
+}
+
+fn touches_what_is_seen(world: &World, Decision { action, .. }: &Decision) {
+    let host = action.host().map(|host| &world.hosts[host]);
+    assert!(host.is_none_or(|host| host.state.known().is_some()), "unseen: {action:?}");
+}
+
+fn drains_only_the_idle(views: &[RunnerView<'_>], Decision { action, rule, .. }: &Decision) {
+    let Action::Drain { id, .. } = action else { return };
+    let phase = &views.iter().find(|view| view.runner.id == *id).unwrap().phase;
+    let fits = match rule {
+        Rule::DrainFailed => matches!(phase, Phase::Failed { .. }),
+        Rule::DrainOrphan => {
+            matches!(phase, Phase::Idle { .. } | Phase::Starting { .. } | Phase::Failed { .. })
+        }
+        _ => matches!(phase, Phase::Idle { .. }),
+    };
+    assert!(fits, "{rule} of {phase:?}");
+}
+
+fn knows_before_it_deletes(world: &World, Decision { action, rule, .. }: &Decision) {
+    let about = match action {
+        Action::DeleteRecord { record, .. }
+        | Action::UpdateRecord { record, .. }
+        | Action::Sweep { leftover: Leftover::Manager(record, _) } => Some(*record),
+        Action::Drain { id, .. } if *rule == Rule::DrainFailed => {
+            let states = world.hosts.values().filter_map(|host| host.state.known());
+            let mut runners = states.flat_map(|state| &state.runners);
+            runners.find(|runner| runner.id == *id).map(|runner| runner.record)
+        }
+        _ => None,
+    };
+    let Some(about) = about else { return };
+    let records = world.records.known().expect("the records are known");
+    let record = records.iter().find(|record| record.id == about).unwrap();
+    let updates = matches!(action, Action::UpdateRecord { .. });
+    assert!(updates || record.managers.known().is_some(), "rows unknown: {action:?}");
+    let deletes = matches!(action, Action::DeleteRecord { .. }) || updates;
+    assert!(!deletes || record.origin == Origin::Ours, "not ours: {action:?}");
+}
+
+/// What is there when nothing is to be done any more, in a world of which all is known: nothing
+/// that the spec does not ask for, and no job that waits for something that would come.
+pub(crate) fn check_rest(world: &World) {
+    let known = world.queue.known().is_some_and(|queue| !queue.more)
+        && world
+            .records
+            .known()
+            .is_some_and(|records| records.iter().all(|record| record.managers.known().is_some()));
+    if !known || !world.all_hosts_known() {
+        return;
+    }
+    // What came of age just now is found, and swept at the next look.
+    let before = World { now: world.now - SignedDuration::from_mins(30), ..world.clone() };
+    let left: Vec<Leftover> = leftovers(world).intersection(&leftovers(&before)).cloned().collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    let views = phases(world);
+    for view in &views {
+        assert!(
+            matches!(view.phase, Phase::Idle { .. }),
+            "{} rests {:?}",
+            view.runner.name,
+            view.phase
+        );
+    }
+    for offer in world.offers() {
+        let Warm::Count(warm) = offer.pool.warm else { continue };
+        let warm = if offer.first { warm as usize } else { 0 };
+        let idle = views.iter().filter(|view| view.runner.variant == offer.variant).count();
+        assert!(idle <= warm, "{}: {idle} idle, warm {warm}", offer.variant);
+    }
+    for held in plan(world).held_jobs {
+        let passing = matches!(
+            *held.hold,
+            JobHold::StartRate { .. }
+                | JobHold::BackingOff { .. }
+                | JobHold::Starting { .. }
+                | JobHold::Unseen { .. }
+                | JobHold::ImagePull { .. }
+        );
+        assert!(!passing, "{} is left with {:?}", held.job, held.hold);
+    }
+}
+
+fn starts(plan: &Plan) -> Vec<(&HostName, &Variant, Slot)> {
+    let starts = plan.decisions.iter().filter_map(|decision| match &decision.action {
+        Action::Start { host, variant, slot, .. } => Some((host, variant, *slot)),
+        _ => None,
+    });
+    starts.collect()
+}
+
+fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
+    let starts = starts(plan);
+    let live = || views.iter().filter(|view| view.is_live());
+    let recent = world.memory.starts.iter().filter(|at| (world.now - **at).as_secs() < 60);
+    let most = (world.spec.starts_per_minute as usize).saturating_sub(recent.count());
+    assert!(starts.len() <= most, "{} starts, at most {most}", starts.len());
+    let elsewhere = world.unaccounted_managers();
+    for pool in &world.spec.pools {
+        let started = starts.iter().filter(|(_, variant, _)| variant.pool == pool.name).count();
+        let there = live().filter(|view| view.runner.variant.pool == pool.name).count();
+        let unseen = elsewhere.iter().filter(|(variant, _)| variant.pool == pool.name);
+        let unseen: u32 = unseen.map(|(_, count)| count).sum();
+        let sum = started + there + unseen as usize;
+        assert!(started == 0 || (pool.enabled && sum <= pool.max as usize), "{}", pool.name);
+    }
+    for (name, spec) in &world.spec.hosts {
+        let there = live().filter(|view| view.host == name).map(|view| &view.runner.variant);
+        let started =
+            starts.iter().filter(|(host, ..)| *host == name).map(|(_, variant, _)| *variant);
+        let variants: Vec<&Variant> = started.clone().chain(there).collect();
+        let resources = |variant: &&Variant| -> Option<Resources> {
+            world.spec.pool(&variant.pool)?.resources.clone()
+        };
+        let used: Vec<Resources> = variants.iter().filter_map(resources).collect();
+        let cpus: f64 = used.iter().filter_map(|used| used.cpus).sum();
+        let Some(engine) = world.hosts[name].engine() else { continue };
+        let costs = started.clone().any(|variant| resources(&variant).is_some());
+        assert!(!costs || cpus <= engine.cpus, "{name}: {cpus} cpus");
+        let memory: u64 = used.iter().filter_map(|used| used.memory).sum();
+        assert!(!costs || memory <= engine.memory, "{name}: {memory} bytes");
+        let runners = spec.budget.runners.map_or(engine.cpus * 2.0, f64::from);
+        let fits = f64::from(u32::try_from(variants.len()).unwrap()) <= runners;
+        assert!(started.count() == 0 || fits, "{name}: {} runners", variants.len());
+    }
+}
+
+fn slots_are_free(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
+    let mut taken: BTreeSet<(&Variant, Slot)> =
+        views.iter().map(|view| (&view.runner.variant, view.runner.slot)).collect();
+    for (_, variant, slot) in starts(plan) {
+        assert!(taken.insert((variant, slot)), "{variant} slot {slot} is in use");
+    }
+    for decision in &plan.decisions {
+        if let Action::Start { host, runner, variant, system_id, .. } = &decision.action {
+            let memory = &world.memory;
+            let jobs = &world.hosts[host].state.known().unwrap().jobs;
+            let haunted = jobs.containers.iter().any(|one| one.system_id == *system_id);
+            assert!(!haunted, "{runner} would share a job's build directory");
+            assert!(!memory.in_doubt.contains_key(runner) && !memory.taken.contains_key(runner));
+            let backoff = memory.backoffs.get(variant).filter(|one| one.until > world.now);
+            assert!(backoff.is_none(), "{variant} backs off");
+            assert_eq!(world.hosts[host].engine().unwrap().arch, variant.arch);
+            let pool = world.spec.pool(&variant.pool).unwrap();
+            let made = |decision: &Decision| matches!(&decision.action, Action::CreateRecord { variant: of } if of == variant);
+            let record = world.current_record(variant, pool).is_some();
+            assert!(record || plan.decisions.iter().any(made), "{variant} has no record");
+        }
+    }
+}
+
+/// Each pending job is served or held, and held once.
+fn each_job_has_one_answer(world: &World, plan: &Plan) {
+    let jobs: BTreeSet<_> =
+        world.queue.known().into_iter().flat_map(|queue| &queue.jobs).map(|job| job.id).collect();
+    let held: BTreeSet<_> = plan.held_jobs.iter().map(|held| held.job).collect();
+    assert_eq!(held.len(), plan.held_jobs.len(), "a job is held twice");
+    assert!(held.is_subset(&jobs));
+    let waiting = plan.held_jobs.iter();
+    let waiting = waiting.filter(|held| !matches!(*held.hold, JobHold::Starting { .. })).count();
+    assert_eq!(plan.served_jobs + waiting, jobs.len(), "{:?}", plan.held_jobs);
+}
+
+fn each_runner_has_one_answer(plan: &Plan, views: &[RunnerView<'_>]) {
+    let mut answers: BTreeMap<&ContainerId, usize> = BTreeMap::new();
+    for decision in &plan.decisions {
+        let id = match &decision.action {
+            Action::Drain { id, .. } => Some(id),
+            Action::Reap { runner, .. } => Some(&runner.id),
+            _ => None,
+        };
+        if let Some(id) = id {
+            *answers.entry(id).or_default() += 1;
+        }
+    }
+    for held in &plan.held_runners {
+        let mut of_host = views.iter().filter(|view| *view.host == held.host);
+        let view = of_host.find(|view| view.runner.name == held.runner).unwrap();
+        *answers.entry(&view.runner.id).or_default() += 1;
+    }
+    for view in views {
+        assert_eq!(answers.get(&view.runner.id), Some(&1), "{}", view.runner.name);
+    }
+    assert_eq!(answers.len(), views.len());
+}

@@ -1,0 +1,72 @@
+//! What a look does to what the process remembers.
+
+use autogit::world::{Backoff, Cause, JobId, Memory, World, note_observed};
+use jiff::SignedDuration;
+
+use crate::stage::{Doing, NOW, add_runner, job, queue, spec, world};
+use crate::words::{spot, variant};
+
+const PLAIN: &str = "pools: {linux: {tags: [docker]}}";
+const ONE_JOB: &str = "pools: {linux: {tags: [docker], jobs_per_runner: 1}}";
+
+fn plain(text: &str) -> World {
+    world(spec(text), |_| autogit::spec::Arch::Amd64)
+}
+
+fn failing(world: &World) -> Memory {
+    let (until, error) = (NOW + SignedDuration::from_secs(10), "no such image".into());
+    let backoff = Backoff { cause: Cause::Start, failures: 1, until, error };
+    let mut memory = world.memory.clone();
+    memory.backoffs.insert(variant("linux"), backoff);
+    memory
+}
+
+#[test]
+fn a_first_contact_ends_the_back_off() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(5));
+    let mut memory = failing(&world);
+    note_observed(&mut world, &mut memory);
+    assert!(memory.backoffs.is_empty() && world.memory.backoffs.is_empty());
+}
+
+#[test]
+fn a_runner_from_before_the_failure_does_not_end_the_back_off() {
+    let mut world = plain(PLAIN);
+    let id = add_runner(&mut world, &spot("linux/0"), Doing::Idle(500));
+    world.memory.contacted.insert(id);
+    let mut memory = failing(&world);
+    note_observed(&mut world, &mut memory);
+    assert_eq!(memory.backoffs.len(), 1);
+}
+
+#[test]
+fn a_job_beside_a_runner_that_is_idle_for_a_minute_is_unclaimed() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(61));
+    let jobs = [(1, "docker", 61), (2, "docker", 59), (3, "macos", 61)];
+    queue(&mut world, jobs.map(|(id, tag, since)| job(id, &[tag], since)).into());
+    note_observed(&mut world, &mut Memory::default());
+    assert_eq!(world.memory.unclaimed.keys().collect::<Vec<_>>(), [&JobId(1)]);
+}
+
+#[test]
+fn a_runner_without_a_job_left_makes_no_job_unclaimed() {
+    let mut world = plain(ONE_JOB);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(61));
+    queue(&mut world, vec![job(1, &["docker"], 61)]);
+    note_observed(&mut world, &mut Memory::default());
+    assert!(world.memory.unclaimed.is_empty());
+}
+
+#[test]
+fn what_is_left_over_counts_at_the_next_look() {
+    let mut world = plain(PLAIN);
+    world.records = world.records.clone().next(NOW, Ok(Vec::new()));
+    let network = &mut crate::stage::state_of(&mut world, &crate::words::host("local")).network;
+    network.as_mut().unwrap().containers = 0;
+    let mut memory = Memory::default();
+    note_observed(&mut world, &mut memory);
+    assert!(world.memory.leftovers.is_empty());
+    assert_eq!(memory.leftovers.len(), 1);
+}
