@@ -36,9 +36,17 @@ fn gone(id: &ContainerId) -> EngineError {
 pub(super) async fn drain(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
     match gone_is_done(signal(client, id, "SIGQUIT", "drain a runner").await) {
         // It does not run (any more), so there is nothing to finish.
-        Err(failure) if failure.status() == Some(409) => Ok(()),
+        Err(failure) if is_conflict(&failure) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Whether an engine refuses for the state that a container is in: Docker by its status, Podman by
+/// its words alone.
+pub(super) fn is_conflict(failure: &Failure) -> bool {
+    failure.answer().is_some_and(|(status, message)| {
+        status == 409 || message.contains("container state improper")
+    })
 }
 
 /// Sends a signal to a container's first process.
@@ -64,9 +72,7 @@ pub(super) async fn remove(client: &Client, id: &ContainerId) -> Result<(), Engi
         docker.remove_container(id.as_str(), Some(options)).await
     });
     match gone_is_done(removed.await) {
-        Err(failure) if failure.status() == Some(409) => {
-            explain_conflict(client, id, failure).await
-        }
+        Err(failure) if is_conflict(&failure) => explain_conflict(client, id, failure).await,
         other => Ok(other?),
     }
 }
