@@ -58,6 +58,7 @@ kinds! {
     ImageGone "image-gone",
     RunnerDies "runner-dies",
     RunnerHangs "runner-hangs",
+    RunnerNeverConnects "runner-never-connects",
     // Of people.
     RunnerRemoved "runner-removed",
     RunnerRenamed "runner-renamed",

@@ -61,7 +61,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::EngineTimesOut
         | Kind::EngineAnswerLost
         | Kind::RunnerCutOff => 60,
-        Kind::GitlabSlow | Kind::EngineSlow => 100,
+        Kind::GitlabSlow | Kind::EngineSlow | Kind::RunnerNeverConnects => 100,
         Kind::PageShifts | Kind::WokenEarly => 300,
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
         Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,

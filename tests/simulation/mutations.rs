@@ -66,17 +66,17 @@ const fn on_engine(name: &'static str, seed: u64, bug: EngineBug) -> Mutation {
 
 /// What is taken for something else.
 const SEEING: &[Mutation] = &[
-    planned("a busy runner counts as idle", 0, planning::busy_is_idle),
+    planned("a busy runner counts as idle", 2, planning::busy_is_idle),
     planned("a queue that could not be read is empty", 3, planning::unknown_queue_is_empty),
     planned("a host that could not be read is empty", 0, planning::unknown_host_is_empty),
     planned("records that could not be read are none", 1, planning::unknown_records_are_none),
-    planned("managers that could not be read are none", 0, planning::unknown_managers_are_none),
+    planned("managers that could not be read are none", 2, planning::unknown_managers_are_none),
     planned("a draining runner counts as gone", 0, planning::draining_is_gone),
     planned("a starting runner is overlooked", 3, planning::starting_is_gone),
-    planned("a failed runner counts as supply", 0, planning::failed_is_supply),
+    planned("a failed runner counts as supply", 19, planning::failed_is_supply),
     planned("a foreign record is ours", 0, planning::foreign_is_ours),
     on_engine("runners are read before the jobs", 0, EngineBug::RunnersBeforeJobs),
-    on_engine("clocks are not corrected", 0, EngineBug::NoClockCorrection),
+    on_engine("clocks are not corrected", 4, EngineBug::NoClockCorrection),
     on_engine("the runners of other instances are ours", 0, EngineBug::EveryInstance),
 ];
 
@@ -87,7 +87,7 @@ const STARTING: &[Mutation] = &[
     planned("the limit of starts is overlooked", 17, planning::no_start_rate),
     planned("warm is overlooked", 0, planning::no_warm),
     planned("a record is made anew at each look", 0, planning::tokens_are_lost),
-    planned("a record's settings are never set right", 0, planning::nothing_is_corrected),
+    planned("a record's settings are never set right", 5, planning::nothing_is_corrected),
     planned("a slot is filled twice", 0, planning::slot_zero),
     planned("a pending job is not mentioned", 0, planning::job_is_not_mentioned),
     planned("a runner is not mentioned", 0, planning::runner_is_not_mentioned),
@@ -107,7 +107,7 @@ const DRAINING: &[Mutation] = &[
 /// What is removed, or not.
 const REMOVING: &[Mutation] = &[
     planned("what ended is never reaped", 0, planning::nothing_is_reaped),
-    planned("one look is enough for a sweep", 0, planning::one_look_sweeps),
+    planned("one look is enough for a sweep", 2, planning::one_look_sweeps),
     planned("nothing is ever swept", 3, planning::nothing_is_swept),
     planned("what others' jobs made is swept", 0, planning::others_are_swept),
     planned("old records are kept", 4, planning::records_stay),

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 
-use crate::chaos::Chaos;
+use crate::chaos::{Chaos, Kind};
 use crate::engine_side::lead;
 use crate::mutations::Mutation;
 use crate::others;
@@ -309,6 +309,12 @@ impl Stage {
         let broken = first_broken(SAFETY, |check| check(&scene));
         recorder.broke(moment.at, broken);
         drop(recorder);
+        for (_, runner) in fresh {
+            if self.inner.chaos.strikes(Kind::RunnerNeverConnects) {
+                self.note(&format!("{} never reaches GitLab", runner.name));
+                self.inner.hung.insert(runner.system_id, runner.id);
+            }
+        }
         moment
     }
 
