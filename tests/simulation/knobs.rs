@@ -195,7 +195,7 @@ pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>
 /// `autogit.yaml` of these pools.
 pub(crate) fn text(pools: &[PoolKnobs]) -> String {
     let mut text = String::from(
-        "gitlab: {url: http://gitlab.sim, token: glpat-of-the-spec}\nstarts_per_minute: 8\n\
+        "gitlab: {url: http://gitlab.sim, token: glpat-of-the-spec}\nstarts_per_minute: 4\n\
          hosts: {alpha: {docker: unix:///run/alpha.sock, budget: {runners: 5}}}\n",
     );
     let _ = writeln!(text, "defaults: {{runner_image: \"{IMAGE}\"}}\npools:");

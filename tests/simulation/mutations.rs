@@ -82,6 +82,7 @@ const SEEING: &[Mutation] = &[
 
 /// What is started, or not.
 const STARTING: &[Mutation] = &[
+    on_engine("the token is put into a label", 0, EngineBug::TokenInLabel),
     planned("one runner more than max", 0, planning::max_plus_one),
     planned("the host's budget is overlooked", 7, planning::no_budget),
     planned("the limit of starts is overlooked", 17, planning::no_start_rate),
@@ -91,8 +92,6 @@ const STARTING: &[Mutation] = &[
     planned("a slot is filled twice", 0, planning::slot_zero),
     planned("a pending job is not mentioned", 0, planning::job_is_not_mentioned),
     planned("a runner is not mentioned", 0, planning::runner_is_not_mentioned),
-    on_engine("nobody looks who has the slot", 0, EngineBug::NobodyHasTheSlot),
-    on_engine("the token is put into a label", 0, EngineBug::TokenInLabel),
 ];
 
 /// What is drained, or not.

@@ -21,7 +21,6 @@ pub(crate) enum EngineBug {
     RunnersBeforeJobs,
     NoClockCorrection,
     EveryInstance,
-    NobodyHasTheSlot,
     TokenInLabel,
     Terminates,
     NoRunnersOnSecondLook,
@@ -147,9 +146,6 @@ impl Engine for MutantEngine {
         system_id: &SystemId,
     ) -> Result<Vec<ContainerId>, EngineError> {
         let holders = self.side.with_system_id(instance, system_id).await?;
-        if self.is(EngineBug::NobodyHasTheSlot) {
-            return Ok(Vec::new());
-        }
         if self.is(EngineBug::ContainerFirst) && holders.is_empty() {
             let all = self.engine.containers().into_iter().filter_map(|it| it.runner);
             for runner in all.filter(|runner| runner.system_id == *system_id) {
