@@ -25,12 +25,16 @@ mod live;
 mod look;
 #[path = "api/metrics.rs"]
 mod metrics;
+#[path = "api/observability.rs"]
+mod observability;
 #[path = "api/preview.rs"]
 mod preview;
 #[path = "api/refuse.rs"]
 mod refuse;
 #[path = "support/skipped.rs"]
 mod skipped;
+#[path = "api/sockets.rs"]
+mod sockets;
 #[path = "api/stage.rs"]
 mod stage;
 #[path = "api/webhook.rs"]

@@ -25,15 +25,15 @@ impl<T> Patient<T> {
         Self { inner, stalled: None }
     }
 
-    /// `result`, unless the client has kept us waiting for too long.
-    fn judge<R>(
+    /// `written`, unless the client has kept us waiting for too long.
+    fn judge(
         &mut self,
         context: &mut Context<'_>,
-        result: Poll<io::Result<R>>,
-    ) -> Poll<io::Result<R>> {
-        if result.is_ready() {
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
             self.stalled = None;
-            return result;
+            return written;
         }
         let until = || Box::pin(sleep_until(Instant::now() + STALL_MAX));
         ready!(self.stalled.get_or_insert_with(until).as_mut().poll(context));
@@ -51,23 +51,22 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     }
 }
 
+/// Writing alone is judged: a socket has nothing to flush, so that says nothing of its client.
 impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.judge(context, result)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.judge(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_flush(context);
-        self.judge(context, result)
+        Pin::new(&mut self.inner).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_shutdown(context);
-        self.judge(context, result)
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

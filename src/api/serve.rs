@@ -19,6 +19,12 @@ use super::{Api, routes};
 /// a process has 1024 by default; a dozen dashboards and scrapers need fewer than a hundred.
 pub const CONNECTIONS_MAX: usize = 256;
 
+/// Connections beyond that which are told so at the same time, each for [`LINGER`] at most.
+const TURNED_AWAY_MAX: usize = 64;
+
+/// How long a client that is turned away may take to read a hundred bytes.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How long a client may take for the head of a request, and how long a connection may be silent
 /// between two requests. A dashboard polls every few seconds; a half-open connection is gone soon.
 const HEAD_MAX: Duration = Duration::from_secs(10);
@@ -64,6 +70,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
     let clock = api.clock.clone();
     let router = routes::router(Api { ending: ending.clone(), ..api });
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let doorsteps = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -87,7 +94,12 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
             Ok(place) => {
                 connections.spawn(connection(stream, router.clone(), ending.clone(), place));
             }
-            Err(_) => turn_away(stream).await,
+            // Beyond this limit, too, there is nothing but the closed connection.
+            Err(_) => {
+                if let Ok(place) = Arc::clone(&doorsteps).try_acquire_owned() {
+                    connections.spawn(turn_away(stream, place));
+                }
+            }
         }
     }
     end.send_replace(true);
@@ -98,10 +110,16 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
     }
 }
 
-/// Gives a connection beyond the limit its answer as far as that goes at once.
-async fn turn_away(mut stream: TcpStream) {
-    // A new socket's buffer takes this without waiting; if not, closing says it as well.
-    let _ = tokio::time::timeout(Duration::ZERO, stream.write_all(FULL.as_bytes())).await;
+/// Tells a connection beyond the limit so, and waits a moment for the client to have read it: a
+/// connection that is closed while its request arrives is reset, and the answer lost with it.
+async fn turn_away(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+    let told = async {
+        stream.write_all(FULL.as_bytes()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    // Whether it was read in time is the client's own affair.
+    let _ = tokio::time::timeout(LINGER, told).await;
 }
 
 async fn connection(

@@ -38,6 +38,7 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     families: Families,
+    names: Vec<String>,
     spans: Spans,
     requests: Requests,
     newest: Option<Arc<View>>,
@@ -52,10 +53,11 @@ impl fmt::Debug for Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("autogit");
-        let families = Families::register(&mut registry);
+        let (families, names) = Families::register(&mut registry);
         let inner = Inner {
             registry,
             families,
+            names,
             spans: Spans::default(),
             requests: Requests::new(),
             newest: None,
@@ -144,6 +146,11 @@ impl Metrics {
     pub fn webhook_refused(&self, why: WebhookRefusal) {
         let label = Refusal { reason: why.as_str() };
         self.with(|inner| inner.families.webhooks_refused.get_or_create(&label).inc());
+    }
+
+    /// The name of each metric, without the endings that counters and histograms get.
+    pub fn names(&self) -> Vec<String> {
+        self.with(|inner| inner.names.clone())
     }
 
     /// All metrics as OpenMetrics text, ages by the time `now`.

@@ -1,5 +1,6 @@
 //! Checks over several values at once, and the limits that GitLab sets.
 
+mod api;
 mod gitlab;
 mod pool;
 mod pools;
@@ -17,4 +18,5 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
         runner_config::check(pool, context);
     }
     pools::check(spec, context);
+    api::check(spec, context);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autogit::api::Api;
+use autogit::api::{Api, CONNECTIONS_MAX, serve};
 use autogit::clock::Clock;
 use autogit::engine::Engine;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
@@ -22,6 +22,8 @@ use axum::body::Body;
 use axum::http::Request;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
@@ -43,6 +45,7 @@ struct Live {
     daemon: Daemon,
     window: Window,
     wakes: mpsc::Receiver<Wake>,
+    api: Api,
     router: Router,
     clock: Clock,
     _folder: Folder,
@@ -63,8 +66,9 @@ impl Live {
         let daemon = Daemon::new(source, watch, connect, clock.clone()).unwrap();
         let (send, wakes) = mpsc::channel(16);
         let window = daemon.controller().window();
-        let router = Api::new(window.clone(), send, clock.clone()).router();
-        Self { demo, daemon, window, wakes, router, clock, _folder: folder }
+        let api = Api::new(window.clone(), send, clock.clone());
+        let router = api.router();
+        Self { demo, daemon, window, wakes, api, router, clock, _folder: folder }
     }
 
     /// Lets the loop run while `script` is played.
@@ -244,4 +248,33 @@ async fn an_operators_drain_lets_a_busy_runner_finish_its_job() {
     let end = phases.iter().position(|phase| *phase == "draining").unwrap();
     assert_eq!(phases.last(), Some(&"gone"), "{phases:?}");
     assert!(phases[..end].contains(&"busy"), "{phases:?}");
+}
+
+#[tokio::test]
+async fn the_loop_goes_on_while_all_clients_hang() {
+    let mut live = Live::new("5m");
+    let (mut window, api) = (live.window.clone(), live.api.clone());
+    let router = live.router.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, api, std::future::pending()));
+    let mut hanging = Vec::new();
+    for number in 0..CONNECTIONS_MAX {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let whole = b"GET /events HTTP/1.1\r\nhost: autogit\r\n\r\n";
+        let sent = if number < 64 { &whole[..] } else { &whole[..30] };
+        stream.write_all(sent).await.unwrap();
+        hanging.push(stream);
+    }
+    let looks = live.play(async {
+        until(&mut window, is_settled).await;
+        for _ in 0..3 {
+            window.views.mark_unchanged();
+            post(&router, "/reconcile").await;
+            window.views.changed().await.unwrap();
+        }
+    });
+    looks.await;
+    server.abort();
+    drop(hanging);
 }

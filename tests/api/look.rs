@@ -10,7 +10,7 @@ use crate::stage::{Stage, small};
 use crate::world::{NOW, Scene};
 
 const POLLED: &[&str] =
-    &["/status", "/runners", "/queue", "/plan", "/trend", "/explain/jobs/41", "/openapi.json"];
+    &["/", "/status", "/runners", "/queue", "/plan", "/trend", "/explain/jobs/41", "/openapi.json"];
 
 #[tokio::test]
 async fn the_api_shows_what_the_commands_print() {
@@ -149,7 +149,7 @@ async fn a_head_request_gets_the_head_of_the_answer() {
 #[tokio::test]
 async fn no_answer_may_be_framed_sniffed_or_read_by_another_site() {
     let stage = Stage::small();
-    for path in ["/status", "/health", "/nothing", "/events/", "/openapi.json"] {
+    for path in ["/", "/status", "/health", "/nothing", "/events/", "/openapi.json"] {
         let answer = stage.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");

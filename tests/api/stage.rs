@@ -62,6 +62,7 @@ pub(crate) struct Stage {
     pub(crate) metrics: Metrics,
     pub(crate) in_force: watch::Sender<InForce>,
     pub(crate) clock: Clock,
+    pub(crate) api: Api,
     pub(crate) router: Router,
 }
 
@@ -87,8 +88,9 @@ impl Stage {
             metrics: metrics.clone(),
             in_force: in_force.subscribe(),
         };
-        let router = Api::new(window, send, clock.clone()).router();
-        Self { views, wakes, history, trend, drains, metrics, in_force, clock, router }
+        let api = Api::new(window, send, clock.clone());
+        let router = api.router();
+        Self { views, wakes, history, trend, drains, metrics, in_force, clock, api, router }
     }
 
     /// After the look at that scene.

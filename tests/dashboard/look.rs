@@ -23,13 +23,12 @@ async fn an_operator_sees_what_waits_and_why_and_what_runs_where() {
     browser.visit(&stage.url()).await;
     browser.says("#headline", "2 jobs wait: pool cuda is at its max of 1").await;
     let waiting = browser.text("#queue").await;
-    for words in
-        ["2 jobs", "pool-at-max", "#8812 train", "team/app main", "4m1", "#8818 unit tests"]
+    for words in ["2 jobs", "pool-at-max", "#8812 train", "team/app main", "4m", "#8818 unit tests"]
     {
         assert!(waiting.contains(words), "{words} is not in {waiting}");
     }
     let running = browser.text("#running").await;
-    for words in ["#8790 team/app", "cuda/amd64 slot 0", "on rack", "31m2"] {
+    for words in ["#8790 team/app", "cuda/amd64 slot 0", "on rack", "31m"] {
         assert!(running.contains(words), "{words} is not in {running}");
     }
     let link = browser.value("document.querySelector('[data-job=\"8812\"] a').href").await;
@@ -62,7 +61,7 @@ async fn what_was_done_last_and_what_comes_next_stands_at_the_top() {
     browser.visit(&stage.url()).await;
     browser.says("#last", "start 2 × linux on local").await;
     browser.says("#last", "by serve-demand").await;
-    browser.says("#next", "drain autogit-runner-docs-amd64-1 in 1m").await;
+    browser.says("#next", "drain autogit-runner-docs-amd64-1 in").await;
     browser.says("#next", "a look at least every 10s").await;
     let why = "serve-demand 3 waiting, 0 idle, 1 starting → 2 more; max 10";
     browser.says("#activity li", why).await;
@@ -90,8 +89,11 @@ async fn an_age_goes_on_while_nothing_else_happens() {
     let Some(browser) = Browser::open().await else { return };
     let stage = Stage::of(calm().lose_queue("GitLab failed with 502")).await;
     browser.visit(&stage.url()).await;
-    browser.says("#headline", "GitLab is unknown for 1m3").await;
-    browser.says("#headline", "GitLab is unknown for 1m35s: GitLab failed with 502").await;
+    browser.says("#headline", "GitLab is unknown for 1m").await;
+    browser.says("#headline", "s: GitLab failed with 502").await;
+    let first = browser.text("#headline").await;
+    browser.until(&format!("document.querySelector('#headline').innerText !== {first:?}")).await;
+    browser.says("#headline", "s: GitLab failed with 502").await;
     browser.says(".figures dd", "?").await;
 }
 
@@ -110,6 +112,16 @@ async fn a_page_that_is_opened_before_the_first_look_says_so_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_time_without_a_look_is_not_shown_as_one_without_jobs() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(calm()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#readout", "grey: AutoGit did not look").await;
+    let gaps = "document.getElementById('runners-gaps').getAttribute('d')";
+    browser.until(&format!("{gaps}.startsWith('M0 0V100H3')")).await;
+}
+
+#[tokio::test]
 async fn the_last_hour_is_there_when_a_page_is_opened() {
     let Some(browser) = Browser::open().await else { return };
     let stage = Stage::empty().await;
@@ -123,6 +135,7 @@ async fn the_last_hour_is_there_when_a_page_is_opened() {
         browser.until(&drawn).await;
     }
     browser.says("#hour-words", "In the last hour at most 7 jobs waited and 9 runners").await;
+    assert_eq!(browser.text("#readout").await, "");
     browser.value("document.querySelector('#hour-table').open = true").await;
-    browser.until("document.querySelectorAll('#hour-rows tr').length === 13").await;
+    browser.until("document.querySelectorAll('#hour-rows tr').length >= 12").await;
 }

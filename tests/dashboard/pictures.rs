@@ -79,4 +79,10 @@ async fn the_page_can_be_had_as_pictures() {
         let whole = then == nothing;
         browser.picture(&folder.join(format!("{name}.png")), whole).await;
     }
+    let stage = filled(day().view()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#running", "#8790").await;
+    stage.stop().await;
+    browser.says("#health", "Not connected").await;
+    browser.picture(&folder.join("away.png"), true).await;
 }

@@ -26,7 +26,7 @@ use crate::world::NOW;
 const GITLAB: &str = "http://gitlab.internal";
 
 /// Times as fast as real.
-const SPEED: f64 = 5.0;
+const SPEED: f64 = 3.0;
 
 /// A spec file that goes with the test.
 struct SpecFile(PathBuf);
@@ -110,9 +110,9 @@ async fn a_sandbox_is_followed_from_the_first_job_to_zero_runners() {
         for arrival in demo.load(1, None) {
             demo.queue(arrival.job);
         }
-        browser.says("#headline", "wait: pool").await;
+        browser.says("#health", "is at its max of").await;
         browser.says("#activity", "serve-demand").await;
-        browser.says("#running", "team/").await;
+        browser.says("#running", "slot 0").await;
         file.write(&SPEC.replace("max: 3", "max: many"));
         browser.says("#fault", "max: many").await;
         browser.says("#fault", "^").await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autogit::spec::{Arch, Credential, Spec, Warm};
+use autogit::spec::{Arch, Credential, Resources, Spec, Warm};
 use autogit::view::View;
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,9 +43,15 @@ pub(crate) fn day() -> Scene {
     };
     let mut scene = Scene::new()
         .host("rack", Arch::Amd64)
-        .pool("linux", "docker", |pool| pool.max = 10)
+        .pool("linux", "docker", |pool| {
+            pool.max = 10;
+            pool.resources = Some(share(1.0, 2));
+        })
         .pool("docs", "docs", |pool| pool.warm = Warm::Count(1))
-        .pool("cuda", "cuda", |pool| pool.max = 1)
+        .pool("cuda", "cuda", |pool| {
+            pool.max = 1;
+            pool.resources = Some(share(2.0, 8));
+        })
         .runner("linux", 0, "local", Doing::Busy(8781, 391))
         .runner("linux", 1, "local", Doing::Busy(8786, 122))
         .runner("linux", 2, "rack", Doing::Busy(8793, 64))
@@ -65,6 +71,11 @@ pub(crate) fn day() -> Scene {
         scene = job(scene, id, project, &[tags], seconds, name);
     }
     with_token(scene)
+}
+
+/// What a job may use.
+fn share(cpus: f64, gibibytes: u64) -> Resources {
+    Resources { cpus: Some(cpus), memory: Some(gibibytes << 30), services: None }
 }
 
 /// A day on which a host is away, a newer spec was refused and a job can be taken by nobody.

@@ -12,6 +12,8 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+const span = (name, ...children) => h("span", { class: name }, ...children);
+
 /** Sets text only where it changed: nothing is laid out again, no reader is disturbed. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -52,7 +54,8 @@ const foreign = (text) => h("bdi", {}, String(text).slice(0, 300));
 
 /** AutoGit's sentences: what stands in backticks is code. */
 function prose(text) {
-  return String(text).slice(0, 2000).split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+  const parts = String(text).slice(0, 2000).split("`");
+  return parts.map((part, index) => (index % 2 ? h("code", {}, part) : part));
 }
 
 /** A link where the address is one of the web, else the words alone. */
@@ -63,7 +66,8 @@ function link(address, ...children) {
 
 const now = () => Date.now() + state.offset;
 const instant = (text) => Date.parse(text);
-const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+const figure = (number) => number.toLocaleString("en");
+const plural = (count, noun) => `${figure(count)} ${noun}${count === 1 ? "" : "s"}`;
 const verb = (count, word) => (count === 1 ? `${word}s` : word);
 const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
 const minute = (at) => clock(at).slice(0, 5);
@@ -81,8 +85,9 @@ function brief(ms) {
 /** Words that go on by themselves: the time since (or until) `at`. */
 function ticking(at, { before = "", after = "", until = false } = {}) {
   const ms = typeof at === "number" ? at : instant(at);
-  const attributes = { datetime: new Date(ms).toISOString(), "data-at": ms, "data-before": before, "data-after": after };
-  const element = h("time", until ? { ...attributes, "data-until": "" } : attributes);
+  const datetime = new Date(ms).toISOString();
+  const words = { "data-before": before, "data-after": after, "data-until": until ? "" : null };
+  const element = h("time", { datetime, "data-at": ms, ...words });
   tick(element);
   return element;
 }

@@ -16,7 +16,7 @@ function drawMore(place, name, total, drawn, step = LIST_STEP) {
       draw();
     } }));
   }
-  say(place.firstChild, drawn ? `and ${left.toLocaleString("en")} more` : "");
+  say(place.firstChild, drawn ? `and ${figure(left)} more` : "");
   say(place.lastChild, drawn ? "Show more" : "Show");
   show(place.lastChild, drawn < LIST_MAX);
 }
@@ -28,13 +28,17 @@ function drawPools() {
     byPool.get(runner.pool).push(runner);
   }
   const declared = Object.entries(state.status.pools).map(([name, pool]) => ({ name, pool }));
-  const removed = [...byPool.keys()].filter((name) => !state.status.pools[name]).map((name) => ({ name, pool: null }));
+  const gone = [...byPool.keys()].filter((name) => !state.status.pools[name]);
+  const removed = gone.map((name) => ({ name, pool: null }));
   const all = [...declared, ...removed];
   const held = new Map();
-  for (const group of [...heldJobs(state.queue).values()].flat()) held.set(group.pool, (held.get(group.pool) ?? 0) + group.jobs.length);
+  for (const { pool, jobs } of [...heldJobs(state.queue).values()].flat()) {
+    held.set(pool, (held.get(pool) ?? 0) + jobs.length);
+  }
   const most = Math.min(CELLS_MAX, Math.floor(CELLS_OF_ALL / Math.min(POOLS_MAX, all.length)));
   const items = all.slice(0, POOLS_MAX).map((item) => {
-    const runners = (byPool.get(item.name) ?? []).sort((one, other) => one.arch.localeCompare(other.arch) || one.slot - other.slot);
+    const runners = byPool.get(item.name) ?? [];
+    runners.sort((one, other) => one.arch.localeCompare(other.arch) || one.slot - other.slot);
     return { ...item, runners, cells: runners.slice(0, most), held: held.get(item.name) ?? 0 };
   });
   list($("pools"), items, (item) => item.name, makePool, updatePool);
@@ -45,7 +49,7 @@ function drawPools() {
 
 function makePool({ name }) {
   const cells = h("ul", { class: "cells", "aria-label": `Runners of ${name}`, onkeydown: walk });
-  const head = h("div", { class: "pool-head" }, h("h3", {}, foreign(name)), h("span", { class: "numbers" }), h("span", { class: "waits" }));
+  const head = h("div", { class: "pool-head" }, h("h3", {}, foreign(name)), span("numbers"), span("waits"));
   return h("li", { "data-pool": name }, head, h("div", { class: "pool-body" }, cells, h("p", { class: "pool-why" })));
 }
 
@@ -53,13 +57,13 @@ function updatePool(element, { pool, runners, cells, held }) {
   const [head, body] = element.children;
   const [places, why] = body.children;
   const count = (phase) => runners.filter((runner) => runner.phase === phase).length;
-  const words = ["busy", "idle", "starting", "draining", "exited", "failed"].map((phase) => [count(phase), phase]).filter(([number]) => number);
-  const numbers = words.map(([number, phase]) => `${number.toLocaleString("en")} ${phase}`).join(", ") || "no runners";
-  const most = pool ? ` of at most ${pool.max.toLocaleString("en")}${pool.warm ? `, ${pool.warm} kept warm` : ""}` : "";
-  say(head.children[1], numbers + most);
+  const counts = PHASES.map((phase) => [count(phase), phase]).filter(([number]) => number);
+  const numbers = counts.map(([number, phase]) => `${figure(number)} ${phase}`).join(", ") || "no runners";
+  const warm = pool?.warm ? `, ${pool.warm} kept warm` : "";
+  say(head.children[1], pool ? `${numbers} of at most ${figure(pool.max)}${warm}` : numbers);
   places.classList.toggle("dense", runners.length > DENSE);
   head.children[2].classList.toggle("held", held > 0);
-  say(head.children[2], pool?.pending ? `${pool.pending.toLocaleString("en")} waiting` : "");
+  say(head.children[2], pool?.pending ? `${figure(pool.pending)} waiting` : "");
   fill(why, pool?.why ?? "gone", () => prose(pool?.why ?? "not in the spec any more: its runners finish and go"));
   const live = runners.filter((runner) => runner.phase !== "exited").length;
   const free = pool ? Math.max(0, Math.min(FREE_MAX, pool.max - live)) : 0;
@@ -67,14 +71,18 @@ function updatePool(element, { pool, runners, cells, held }) {
   const arches = new Set(cells.map((runner) => runner.arch)).size;
   const items = cells.flatMap((runner, index) => {
     const first = arches > 1 && runner.arch !== cells[index - 1]?.arch;
-    return first ? [{ key: `arch ${runner.arch}`, arch: runner.arch }, { key: runner.name, runner }] : [{ key: runner.name, runner }];
+    const cell = { key: runner.name, runner };
+    return first ? [{ key: `arch ${runner.arch}`, arch: runner.arch }, cell] : [cell];
   });
-  if (hidden === 0) for (let index = 0; index < free; index += 1) items.push({ key: `free ${index}`, free: true });
+  if (hidden === 0) {
+    for (let index = 0; index < free; index += 1) items.push({ key: `free ${index}`, free: true });
+  }
   const beyond = pool ? pool.max - live - free : 0;
-  if (hidden > 0) items.push({ key: "rest", rest: `and ${hidden.toLocaleString("en")} more` });
-  else if (beyond > 0) items.push({ key: "rest", rest: `room for ${(free + beyond).toLocaleString("en")}` });
+  if (hidden > 0) items.push({ key: "rest", rest: `and ${figure(hidden)} more` });
+  else if (beyond > 0) items.push({ key: "rest", rest: `room for ${figure(free + beyond)}` });
   list(places, items, (item) => item.key, makeCell, updateCell);
-  if (!places.querySelector('button[tabindex="0"]')) places.querySelector("button")?.setAttribute("tabindex", "0");
+  const stop = places.querySelector('button[tabindex="0"]') ?? places.querySelector("button");
+  stop?.setAttribute("tabindex", "0");
 }
 
 function makeCell(item) {
@@ -82,7 +90,8 @@ function makeCell(item) {
   if (item.free) return h("li", { class: "cell free", "aria-hidden": "true" });
   if (item.rest) return h("li", { class: "rest" });
   const open = (event) => openRunner(item.runner.name, event.currentTarget);
-  return h("li", {}, h("button", { type: "button", class: "cell", tabindex: "-1", "data-runner": item.runner.name, onclick: open }));
+  const attributes = { type: "button", class: "cell", tabindex: "-1", "data-runner": item.runner.name };
+  return h("li", {}, h("button", { ...attributes, onclick: open }));
 }
 
 function updateCell(element, { runner, rest }) {
@@ -93,10 +102,11 @@ function updateCell(element, { runner, rest }) {
   cell.dataset.phase = runner.phase;
   cell.classList.toggle("unseen", !runner.seen);
   say(cell, LETTERS[runner.phase] ?? "?");
-  const label = `slot ${runner.slot}, ${runner.phase}${runner.job?.id ? `, job ${runner.job.id}` : ""}${runner.seen ? "" : ", as last seen"}`;
+  const does = `${runner.phase}${runner.job?.id ? `, job ${runner.job.id}` : ""}`;
+  const label = `slot ${runner.slot}, ${does}${runner.seen ? "" : ", as last seen"}`;
   if (cell.getAttribute("aria-label") !== label) {
     cell.setAttribute("aria-label", label);
-    cell.title = `${runner.name}\n${runner.phase}${runner.job?.id ? `, job ${runner.job.id}` : ""} on ${runner.host}`;
+    cell.title = `${runner.name}\n${does} on ${runner.host}`;
   }
   if (before && before !== runner.phase && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
     cell.animate([{ transform: "rotateX(90deg)" }, { transform: "none" }], { duration: 350, easing: "ease-out" });
@@ -107,7 +117,9 @@ function updateCell(element, { runner, rest }) {
 function walk(event) {
   const cells = [...event.currentTarget.querySelectorAll("button")];
   const at = cells.indexOf(document.activeElement);
-  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: cells.length - 1 }[event.key];
+  const [next, before, last] = [at + 1, at - 1, cells.length - 1];
+  const keys = { ArrowRight: next, ArrowDown: next, ArrowLeft: before, ArrowUp: before, Home: 0, End: last };
+  const to = keys[event.key];
   if (at < 0 || to === undefined || !cells[to]) return;
   event.preventDefault();
   cells[at].tabIndex = -1;
@@ -123,8 +135,9 @@ function groups(jobs) {
     if (!found.has(key)) found.set(key, { key, reason: job.reason, pool: job.pool, why: job.why, jobs: [] });
     found.get(key).jobs.push(job);
   }
-  const rank = ({ reason }) => (STUCK.has(reason) ? 0 : reason && reason !== "starting" ? 1 : 2);
-  return [...found.values()].sort((one, other) => rank(one) - rank(other) || other.jobs.length - one.jobs.length);
+  const rank = ({ reason }) => (STUCK.has(reason) ? 0 : isHeld(reason) ? 1 : 2);
+  const order = (one, other) => rank(one) - rank(other) || other.jobs.length - one.jobs.length;
+  return [...found.values()].sort(order);
 }
 
 function drawQueue() {
@@ -137,12 +150,13 @@ function drawQueue() {
   }
   show($("queue-empty"), !queue.jobs.length);
   say($("queue-empty"), queue.state === "known" ? "No job waits." : `The queue is unknown: ${queue.error}`);
-  say($("queue-count"), queue.jobs.length ? `${queue.more ? "at least " : ""}${plural(queue.jobs.length, "job")}, oldest first` : "");
+  const count = `${queue.more ? "at least " : ""}${plural(queue.jobs.length, "job")}, oldest first`;
+  say($("queue-count"), queue.jobs.length ? count : "");
   list($("queue"), all, (group) => group.key, makeGroup, updateGroup);
 }
 
 function makeGroup() {
-  const head = h("div", { class: "group-head" }, h("h3"), h("span", { class: "chip" }), h("p", { class: "group-why" }));
+  const head = h("div", { class: "group-head" }, h("h3"), span("chip"), h("p", { class: "group-why" }));
   return h("li", {}, head, h("ul", { class: "rows" }), h("p", { class: "more", hidden: "" }));
 }
 
@@ -151,8 +165,10 @@ function updateGroup(element, group) {
   const [heading, chip, why] = head.children;
   say(heading, plural(group.jobs.length, "job"));
   say(chip, group.reason ?? "served");
-  chip.className = `chip ${!group.reason || group.reason === "starting" ? "" : STUCK.has(group.reason) ? "ill" : "wait"}`;
-  const words = group.why ?? `pool \`${group.pool}\` has a runner for ${group.jobs.length === 1 ? "it" : "them"}, or starts one now`;
+  const level = STUCK.has(group.reason) ? "ill" : "wait";
+  chip.className = `chip ${isHeld(group.reason) ? level : ""}`;
+  const them = group.jobs.length === 1 ? "it" : "them";
+  const words = group.why ?? `pool \`${group.pool}\` has a runner for ${them}, or starts one now`;
   fill(why, words, () => prose(words));
   const drawn = capped(group.key, group.jobs, group.step);
   list(rows, drawn, (job) => job.id, makeJob);
@@ -162,10 +178,12 @@ function updateGroup(element, group) {
 
 function makeJob(job) {
   const name = h("span", { class: "name", title: job.name }, link(job.url, `#${job.id} `, foreign(job.name)));
-  const project = h("span", { class: "name soft", title: `${job.project} ${job.ref}` }, foreign(job.project), " ", foreign(job.ref));
-  const all = job.tags.slice(0, 6).map((tag) => h("span", { class: "chip" }, foreign(tag)));
-  const more = job.tags.length > 6 ? [h("span", { class: "soft" }, `+${job.tags.length - 6}`)] : [];
-  return h("li", { "data-job": job.id }, name, project, h("span", { class: "tags" }, ...all, ...more), h("span", { class: "time soft" }, ticking(job.queued_at)));
+  const title = `${job.project} ${job.ref}`;
+  const project = h("span", { class: "name soft", title }, foreign(job.project), " ", foreign(job.ref));
+  const all = job.tags.slice(0, 6).map((tag) => span("chip", foreign(tag)));
+  const more = job.tags.length > 6 ? [span("soft", `+${job.tags.length - 6}`)] : [];
+  const waits = span("time soft", ticking(job.queued_at));
+  return h("li", { "data-job": job.id }, name, project, span("tags", ...all, ...more), waits);
 }
 
 function drawRunning() {
@@ -180,10 +198,14 @@ function drawRunning() {
 
 function makeRunning(runner) {
   const { job } = runner;
-  const name = h("span", { class: "name" }, link(job.url, job.id ? `#${job.id} ` : "a job ", job.project ? foreign(job.project) : ""));
-  const where = h("span", { class: "name soft", title: runner.name }, foreign(`${runner.pool}/${runner.arch}`), ` slot ${runner.slot}`);
-  return h("li", {}, name, where, h("span", { class: "soft" }, "on ", foreign(runner.host)), h("span", { class: "time soft" }, runner.since ? ticking(runner.since) : "–"));
+  const variant = foreign(`${runner.pool}/${runner.arch}`);
+  const where = h("span", { class: "name soft", title: runner.name }, variant, ` slot ${runner.slot}`);
+  const runs = span("time soft", runner.since ? ticking(runner.since) : "–");
+  return h("li", {}, span("name", linkTo(job)), where, span("soft", "on ", foreign(runner.host)), runs);
 }
+
+/** The job that a runner has, as far as it is known. */
+const linkTo = ({ id, project, url }) => link(url, id ? `#${id} ` : "a job ", foreign(project ?? ""));
 
 function drawActivity() {
   const drawn = capped("activity", state.activity);
@@ -195,26 +217,31 @@ function drawActivity() {
 }
 
 function makeEntry(entry) {
-  const mark = h("span", { class: `mark ${entry.failed ? "ill" : (entry.action ?? "")}`, "aria-hidden": "true" }, entry.mark);
+  const kind = entry.failed ? "ill" : (entry.action ?? "");
+  const mark = h("span", { class: `mark ${kind}`, "aria-hidden": "true" }, entry.mark);
   const at = h("time", { datetime: new Date(entry.at).toISOString() }, clock(entry.at));
-  const why = entry.why ? h("span", { class: "why" }, ...(entry.rule ? [h("span", { class: "chip" }, entry.rule), " "] : []), ...prose(entry.why)) : null;
-  return h("li", {}, mark, h("span", { class: "what" }), at, why);
+  const rule = entry.rule ? [span("chip", entry.rule), " "] : [];
+  const why = entry.why ? span("why", ...rule, ...prose(entry.why)) : null;
+  return h("li", {}, mark, span("what"), at, why);
 }
 
 function drawSources() {
   const { sources, hosts } = state.status;
-  const items = Object.entries(sources).map(([name, source]) => ({ name, source, host: hosts[name.replace(/^host /, "")] }));
+  const items = Object.entries(sources).map(([name, source]) => {
+    return { name, source, host: hosts[name.replace(/^host /, "")] };
+  });
   items.sort((one, other) => (one.source.state === "known") - (other.source.state === "known"));
   const brief = items.length > HOSTS_WHOLE;
   list($("sources"), items.slice(0, HOSTS_MAX), (item) => item.name, ({ name }) => {
-    const head = h("div", { class: "source-head" }, h("h3", {}, foreign(title(name))), h("span", { class: "state" }), h("span", { class: "age" }));
+    const head = h("div", { class: "source-head" }, h("h3", {}, foreign(title(name))), span("state"), span("age"));
     return h("li", {}, head, h("p", { class: "error", hidden: "" }), h("div"));
   }, (element, { source, host, name }) => {
     const [head, error, budgets] = element.children;
     const known = source.state === "known";
     say(head.children[1], known ? "known" : "unknown");
     head.children[1].classList.toggle("ill", !known);
-    fill(head.children[2], `${source.at ?? source.since}`, () => [ticking(source.at ?? source.since, known ? { after: " old" } : { before: "for " })]);
+    const at = source.at ?? source.since;
+    fill(head.children[2], at, () => [ticking(at, known ? { after: " old" } : { before: "for " })]);
     show(error, !known);
     say(error, source.error ?? "");
     if (host && name !== "gitlab") drawBudgets(budgets, host, brief);
@@ -233,8 +260,9 @@ function drawBudgets(place, { budget, used }, brief) {
   const share = ([, value, most]) => value / most;
   const rows = brief ? all.sort((one, other) => share(other) - share(one)).slice(0, 1) : all;
   list(place, rows, ([name]) => name, ([name]) => {
-    const meter = h("div", { class: "meter", role: "meter", "aria-label": name, "aria-valuemin": "0" }, h("span"));
-    return h("div", { class: "budget" }, h("span", { class: "soft" }, name), meter, h("span"));
+    const attributes = { class: "meter", role: "meter", "aria-label": name, "aria-valuemin": "0" };
+    const meter = h("div", attributes, h("span"));
+    return h("div", { class: "budget" }, span("soft", name), meter, h("span"));
   }, (element, [, value, most, words, unit]) => {
     const [, meter, text] = element.children;
     const said = `${words(value)} of ${words(most)}${unit}`;
@@ -253,6 +281,7 @@ function drawSpec() {
     h("dt", {}, "File"), h("dd", { class: "mono" }, foreign(spec.source)),
     h("dt", {}, "Version"), h("dd", {}, h("code", {}, spec.hash), " in force for ", ticking(spec.loaded_at)),
     h("dt", {}, "Instance"), h("dd", {}, instance),
-    h("dt", {}, "File now"), h("dd", {}, spec.valid ? "passes" : h("span", { class: "error" }, "refused, see the top of this page")),
+    h("dt", {}, "File now"),
+    h("dd", {}, spec.valid ? "passes" : span("error", "refused, see the top of this page")),
   ]);
 }

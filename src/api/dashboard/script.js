@@ -1,5 +1,8 @@
 // The dashboard: shows what AutoGit's own routes say, and keeps up with it.
 //
+// `elements.js` makes elements of data, `lists.js` and `hour.js` draw their parts, this asks, follows,
+// says how things stand, and acts. All four are one script in the page.
+//
 // Truth comes from the polled JSON (`status`, `runners`, `queue`, `plan`, `trend`); the event stream
 // only says when to ask again and what happened meanwhile. `health` is the heartbeat: while it does
 // not answer, the page says so and shows what was last seen.
@@ -33,8 +36,14 @@ const GROUP_STEP = 5; // jobs of a group while the queue is long
 
 const LETTERS = { created: "S", starting: "S", idle: "I", busy: "B", draining: "D", exited: "X", failed: "F" };
 // Reasons that do not pass by themselves: somebody has to do something.
-const STUCK = new Set(["no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record"]);
-const MARKS = { start: "+", drain: "~", reap: "−", sweep: "−", "delete-record": "−", "create-record": "+", "create-network": "+", "update-record": "±" };
+const PHASES = ["busy", "idle", "starting", "draining", "exited", "failed"];
+const STUCK = new Set([
+  "no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record",
+]);
+const MARKS = {
+  start: "+", "create-record": "+", "create-network": "+", "update-record": "±",
+  drain: "~", reap: "−", sweep: "−", "delete-record": "−",
+};
 
 const $ = (id) => document.getElementById(id);
 const state = {
@@ -129,14 +138,18 @@ function happened(kind, message) {
   const at = instant(event.at);
   const entry = { key: message.lastEventId, at, kind, count: 1 };
   if (kind === "decision") Object.assign(entry, { ...decided(event), mark: MARKS[event.action] ?? "·" });
-  if (kind === "failure") Object.assign(entry, { ...decided(event.decision), mark: "!", failed: true, rule: `${event.kind}`, why: event.error });
+  if (kind === "failure") {
+    const { kind: rule, error: why } = event;
+    Object.assign(entry, { ...decided(event.decision), mark: "!", failed: true, rule, why });
+  }
   if (kind === "source") {
     const words = [h("b", {}, foreign(event.source)), event.known ? " can be read again" : " cannot be read"];
     Object.assign(entry, { mark: event.known ? "·" : "!", failed: !event.known, words, why: event.error });
   }
   if (kind === "spec") {
-    const words = event.valid ? ["spec ", h("code", {}, event.hash), " is in force"] : ["a changed spec is refused"];
-    Object.assign(entry, { mark: event.valid ? "·" : "!", failed: !event.valid, words, why: event.valid ? null : event.fault?.split("\n")[0] });
+    const { valid, hash, fault } = event;
+    const words = valid ? ["spec ", h("code", {}, hash), " is in force"] : ["a changed spec is refused"];
+    Object.assign(entry, { mark: valid ? "·" : "!", failed: !valid, words, why: fault?.split("\n")[0] });
   }
   enter(entry);
   draw();
@@ -151,13 +164,15 @@ function decided({ action, runner, pool, arch, host, rule, why }) {
 /** Events are missing, or come from another process from now on. */
 function missing() {
   state.newest = ["", 0];
-  if (state.activity.length) enter({ key: `gap-${now()}`, at: now(), mark: "·", kind: "gap", words: ["AutoGit restarted, or events are missing here"] });
+  const words = ["AutoGit restarted, or events are missing here"];
+  if (state.activity.length) enter({ key: `gap-${now()}`, at: now(), mark: "·", kind: "gap", words });
   soon();
 }
 
 function enter(entry) {
   const last = state.activity[0];
-  const same = last && entry.action && ["at", "kind", "action", "pool", "rule", "why"].every((name) => last[name] === entry[name]);
+  const alike = ["at", "kind", "action", "pool", "rule", "why"];
+  const same = last && entry.action && alike.every((name) => last[name] === entry[name]);
   if (same) {
     last.count += 1;
     last.host = last.host === entry.host ? last.host : null;
@@ -172,8 +187,8 @@ function wordsOf(entry) {
   if (entry.words) return entry.words.map((word) => (word instanceof Node ? word.cloneNode(true) : word));
   const verb = entry.action.replace("-", " ");
   const failed = entry.failed ? " failed: " : " ";
-  const many = entry.count > 1 ? `${entry.count.toLocaleString("en")} × ${entry.pool ?? ""}` : entry.subject;
-  const subject = h("span", { class: "mono" }, foreign(many));
+  const many = entry.count > 1 ? `${figure(entry.count)} × ${entry.pool ?? ""}` : entry.subject;
+  const subject = span("mono", foreign(many));
   return [h("b", {}, verb), failed, subject, ...(entry.host ? [" on ", foreign(entry.host)] : [])];
 }
 
@@ -181,7 +196,7 @@ function wordsOf(entry) {
 
 let drawing = false;
 
-/** Draws at the next frame, however often it is asked to until then. A hidden page has no frames, but a title. */
+/** Draws at the next frame, however often it is asked to. A hidden page has no frames, but a title. */
 function draw() {
   if (drawing) return;
   drawing = true;
@@ -214,7 +229,10 @@ function drawLink() {
     return looked === null ? ["Connected"] : ["Live, looked ", ticking(looked, { after: " ago" })];
   });
   say($("instance"), state.status && state.status.instance !== "autogit" ? state.status.instance : "");
-  say($("version"), state.status ? `AutoGit ${state.status.version}` : "");
+  const version = state.status?.version;
+  state.version ??= version;
+  const newer = version === state.version ? "" : `; this page is of ${state.version}, reload it`;
+  say($("version"), version ? `AutoGit ${version}${newer}` : "");
 }
 
 /** Everything that is wrong or waits: how bad it is, in a few words, and what follows these. */
@@ -224,37 +242,46 @@ function troubles() {
   const add = (level, headline, ...words) => found.push({ level, headline, words });
   if (state.lostAt !== null) {
     const at = state.lostAt + state.offset;
-    add("off", "Not connected to AutoGit", ` since ${clock(at)}, for `, ticking(at), status ? "; this is what was last seen" : "");
+    const seen = status ? "; this is what was last seen" : "";
+    add("off", "Not connected to AutoGit", ` since ${clock(at)}, for `, ticking(at), seen);
   }
-  if (health?.status === "starting" && status) add("off", "AutoGit has just started", "; this is what was seen before");
+  if (health?.status === "starting" && status) {
+    add("off", "AutoGit has just started", "; this is what was seen before");
+  }
   if (health?.status === "stuck") {
     const looked = instant(health.now) - 1000 * (health.last_look_secs ?? 0);
     add("ill", "AutoGit no longer looks", "; its last look was ", ticking(looked, { after: " ago" }), ", restart it");
   }
   if (!status) return found;
   for (const [name, source] of Object.entries(status.sources)) {
-    if (source.state !== "known") add("ill", `${title(name)} is unknown`, " for ", ticking(source.since), ": ", ...prose(source.error));
+    if (source.state === "known") continue;
+    add("ill", `${title(name)} is unknown`, " for ", ticking(source.since), ": ", ...prose(source.error));
   }
   if (!status.spec.valid) add("ill", "A changed spec is refused", "; the last good one stays in force");
   const failed = state.runners.filter((runner) => runner.phase === "failed");
   if (failed.length) {
     const others = failed.length > 1 ? ` and ${failed.length - 1} more` : "";
-    add("ill", `${plural(failed.length, "runner")} failed to start`, ": ", foreign(failed[0].name), others, " made no contact with GitLab");
+    const headline = `${plural(failed.length, "runner")} failed to start`;
+    add("ill", headline, ": ", foreign(failed[0].name), others, " made no contact with GitLab");
   }
   for (const [reason, held] of heldJobs(queue)) {
     const count = held.reduce((sum, group) => sum + group.jobs.length, 0);
     const others = held.length > 1 ? `, and ${plural(held.length - 1, "more pool")} like it` : "";
     const level = STUCK.has(reason) ? "ill" : "wait";
-    found.push({ level, waits: count, headline: `${plural(count, "job")} ${verb(count, "wait")}`, words: [": ", ...prose(held[0].why), others] });
+    const headline = `${plural(count, "job")} ${verb(count, "wait")}`;
+    found.push({ level, waits: count, headline, words: [": ", ...prose(held[0].why), others] });
   }
   return found.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
 }
 
-/** The groups of jobs that get no runner now, by reason; jobs that nobody can see are told of by their source. */
+/** A runner that starts for a job is no reason to worry. */
+const isHeld = (reason) => Boolean(reason) && reason !== "starting";
+
+/** The groups of jobs that get no runner now, by reason. A source that is unknown speaks for itself. */
 function heldJobs(queue) {
   const found = new Map();
   for (const group of groups(queue.jobs)) {
-    if (!group.reason || group.reason === "starting" || (group.reason === "unseen" && queue.state !== "known")) continue;
+    if (!isHeld(group.reason) || (group.reason === "unseen" && queue.state !== "known")) continue;
     found.set(group.reason, [...(found.get(group.reason) ?? []), group]);
   }
   return found;
@@ -272,7 +299,7 @@ function drawHealth() {
   say($("sign"), SIGNS[level]);
   // One trouble is told in the headline; of several it is the sum.
   const [first] = found;
-  const whole = found.length === 1 ? [h("span", { class: "rest" }, ...first.words)] : [];
+  const whole = found.length === 1 ? [span("rest", ...first.words)] : [];
   fill($("headline"), keyOf([headline, ...(first?.words ?? []), found.length]), () => [headline, ...whole]);
   let lines = found.slice(0, TROUBLES_MAX).map(({ headline, words }) => [h("b", {}, foreign(headline)), ...words]);
   if (found.length > TROUBLES_MAX) lines.push([`and ${found.length - TROUBLES_MAX} more`]);
@@ -293,21 +320,23 @@ const keyOf = (words) => JSON.stringify(words.map((word) => word.dataset?.at ?? 
 
 /** The worst few in one sentence; what waits is counted once, whatever it waits for. */
 function headlineOf(found) {
-  if (!state.status && state.lostAt === null) return state.health ? "AutoGit takes its first look" : "Asking AutoGit";
+  const first = state.health ? "AutoGit takes its first look" : "Asking AutoGit";
+  if (!state.status && state.lostAt === null) return first;
   if (!found.length) return "Everything runs as asked";
   if (found.length === 1 || state.lostAt !== null) return found[0].headline;
   const parts = found.filter((one) => !one.waits).map((one) => one.headline);
   const count = found.reduce((sum, one) => sum + (one.waits ?? 0), 0);
   if (count) parts.push(`${state.queue.more ? "at least " : ""}${plural(count, "job")} ${verb(count, "wait")}`);
   const rest = parts.length > 3 ? [...parts.slice(0, 2), `${parts.length - 2} things more`] : parts;
-  const [first, ...others] = rest.map((part, index) => (index ? part.replace(/^A /, "a ") : part));
-  return others.length ? `${[first, ...others.slice(0, -1)].join(", ")} and ${others.at(-1)}` : first;
+  const [worst, ...others] = rest.map((part, index) => (index ? part.replace(/^A /, "a ") : part));
+  return others.length ? `${[worst, ...others.slice(0, -1)].join(", ")} and ${others.at(-1)}` : worst;
 }
 
 function calm() {
   const { queue_pending: pending, busy_runners: busy, idle_runners: idle } = state.status;
-  const waits = pending ? `${plural(pending, "job")} ${pending === 1 ? "has a runner" : "have runners"} on the way` : "No job waits";
-  return `${waits}, ${plural(busy, "runner")} ${busy === 1 ? "is" : "are"} busy and ${idle.toLocaleString("en")} idle.`;
+  const have = pending === 1 ? "has a runner" : "have runners";
+  const waits = pending ? `${plural(pending, "job")} ${have} on the way` : "No job waits";
+  return `${waits}, ${plural(busy, "runner")} ${busy === 1 ? "is" : "are"} busy and ${figure(idle)} idle.`;
 }
 
 let announced = null;
@@ -324,7 +353,7 @@ function drawMoves() {
   const last = state.activity.find((entry) => entry.action && !entry.failed);
   fill($("last"), last ? `${last.key} ${last.count}` : "none", () => {
     if (!last) return ["nothing since AutoGit started"];
-    return [...wordsOf(last), " ", ticking(last.at, { after: " ago" }), " by ", h("span", { class: "chip" }, last.rule)];
+    return [...wordsOf(last), " ", ticking(last.at, { after: " ago" }), " by ", span("chip", last.rule)];
   });
   const cooling = (state.plan?.held ?? []).filter((held) => held.until);
   cooling.sort((one, other) => (one.until < other.until ? -1 : 1));
@@ -336,7 +365,11 @@ function drawMoves() {
     if (!state.status) return ["its first look"];
     const parts = [];
     if (starting) parts.push(`${plural(starting, "runner")} ${starting === 1 ? "comes" : "come"} into contact`);
-    if (first) parts.push(["drain ", h("span", { class: "mono" }, foreign(first.runner)), " in ", ticking(first.until, { until: true }), " unless a job comes", cooling.length > 1 ? `, then ${cooling.length - 1} more` : ""]);
+    if (first) {
+      const then = cooling.length > 1 ? `, then ${figure(cooling.length - 1)} more` : "";
+      const left = ticking(first.until, { until: true });
+      parts.push(["drain ", span("mono", foreign(first.runner)), " in ", left, " unless a job comes", then]);
+    }
     parts.push(`a look at least every ${every}s`);
     return parts.flatMap((part, index) => [index ? "; " : "", part].flat());
   });
@@ -352,7 +385,8 @@ function drawFigures() {
   for (const [name, value] of Object.entries(values)) {
     const place = document.querySelector(`.figures [data-of="${name}"]`);
     place.toggleAttribute("data-zero", value === 0);
-    say(place.lastElementChild, value === null ? "?" : value.toLocaleString("en") + (name === "queued" && queue.more ? "+" : ""));
+    const more = name === "queued" && queue.more ? "+" : "";
+    say(place.lastElementChild, value === null ? "?" : `${figure(value)}${more}`);
   }
 }
 
@@ -388,11 +422,13 @@ function drawRunner() {
   fill($("runner-facts"), JSON.stringify([runner, held]), () => {
     if (!runner) return [h("dt", {}, "Now"), h("dd", {}, "it is gone")];
     const rows = [["Does", [runner.phase, runner.since ? ticking(runner.since, { before: ", for " }) : ""]]];
-    if (runner.job) rows.push(["Job", [link(runner.job.url, runner.job.id ? `#${runner.job.id} ` : "a job ", foreign(runner.job.project ?? ""))]]);
-    if (held) rows.push(["Stays", [h("span", { class: "chip" }, held.reason), " ", ...prose(held.why)]]);
-    rows.push(["Pool", [foreign(`${runner.pool}/${runner.arch}, slot ${runner.slot}`)]], ["Host", [foreign(runner.host), runner.seen ? "" : " (unknown now; this was last seen)"]]);
+    if (runner.job) rows.push(["Job", [linkTo(runner.job)]]);
+    if (held) rows.push(["Stays", [span("chip", held.reason), " ", ...prose(held.why)]]);
+    rows.push(["Pool", [foreign(`${runner.pool}/${runner.arch}, slot ${runner.slot}`)]]);
+    rows.push(["Host", [foreign(runner.host), runner.seen ? "" : " (unknown now; this was last seen)"]]);
     rows.push(["Spec", [runner.up_to_date ? "up to date" : "older; it is replaced when it is idle"]]);
-    rows.push(["Container", [h("span", { class: "mono" }, runner.container.slice(0, 24))]], ["System id", [h("span", { class: "mono" }, runner.system_id)]]);
+    rows.push(["Container", [span("mono", runner.container.slice(0, 24))]]);
+    rows.push(["System id", [span("mono", runner.system_id)]]);
     return rows.flatMap(([name, words]) => [h("dt", {}, name), h("dd", {}, ...words)]);
   });
 }
@@ -467,13 +503,17 @@ $("forget").addEventListener("click", () => {
   drawActions();
   $("operate").focus();
 });
-$("drain").addEventListener("click", () => press(`runners/${encodeURIComponent(state.selected)}/drain`, "It finishes what it has and exits.", (text) => say($("drain-said"), text)));
+$("drain").addEventListener("click", () => {
+  const path = `runners/${encodeURIComponent(state.selected)}/drain`;
+  press(path, "It finishes what it has and exits.", (text) => say($("drain-said"), text));
+});
 $("runner-close").addEventListener("click", () => $("runner").close());
 $("runner").addEventListener("close", () => {
   state.selected = null;
   if (cameFrom?.isConnected) cameFrom.focus();
 });
 $("lanes").addEventListener("pointermove", readOut);
+$("lanes").addEventListener("pointerleave", leave);
 $("hour-table").addEventListener("toggle", drawTable);
 
 // ── Going ──────────────────────────────────────────────────────────────────────────────────────────

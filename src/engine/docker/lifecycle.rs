@@ -17,10 +17,19 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
     match started.await {
         // Docker answers 404 for a missing network as well.
         Err(Failure::Answer { status: 404, message, .. }) if message.contains("container") => {
-            Err(EngineError::NotFound { object: format!("container {id}") })
+            Err(gone(id))
+        }
+        Err(Failure::Answer { status: 409, message, .. })
+            if message.contains("marked for removal") =>
+        {
+            Err(gone(id))
         }
         other => Ok(other?),
     }
+}
+
+fn gone(id: &ContainerId) -> EngineError {
+    EngineError::NotFound { object: format!("container {id}") }
 }
 
 /// Asks a runner to finish what it has and exit.

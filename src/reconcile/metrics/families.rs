@@ -66,10 +66,11 @@ pub(super) struct Families {
 }
 
 impl Families {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    /// Registers all of them; and what they are called.
+    pub(super) fn register(registry: &mut Registry) -> (Self, Vec<String>) {
         let version = Version { version: env!("CARGO_PKG_VERSION") };
         registry.register("build", "AutoGit's version", Info::new(version));
-        let mut add = Adding(registry);
+        let mut add = Adding { registry, names: Vec::new() };
         let per_pool = |buckets: fn() -> Histogram| PerPool::new_with_constructor(buckets);
         let families = Self {
             runners: add.one("runners", "Runners by what they do"),
@@ -115,7 +116,7 @@ impl Families {
             webhooks_refused: add.one("webhooks_refused", "Webhooks that were refused"),
         };
         families.begin_at_zero();
-        families
+        (families, add.names)
     }
 
     fn begin_at_zero(&self) {
@@ -136,7 +137,10 @@ impl Families {
 }
 
 /// Registers one metric after the other.
-struct Adding<'r>(&'r mut Registry);
+struct Adding<'r> {
+    registry: &'r mut Registry,
+    names: Vec<String>,
+}
 
 impl Adding<'_> {
     fn one<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
@@ -144,7 +148,8 @@ impl Adding<'_> {
     }
 
     fn this<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
-        self.0.register(name, help, metric.clone());
+        self.registry.register(name, help, metric.clone());
+        self.names.push(format!("autogit_{name}"));
         metric
     }
 }

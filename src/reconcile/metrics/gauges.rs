@@ -80,6 +80,8 @@ impl Families {
         for pool in &world.spec.pools {
             let label = Pool { pool: pool.name.to_string() };
             self.pool_max.get_or_create(&label).set(pool.max.into());
+            // At zero before the first, so that a rate over it is seen.
+            let _ = self.lost_jobs.get_or_create(&label);
         }
         for (variant, pool) in world.variants() {
             let (name, arch) = (variant.pool.to_string(), variant.arch.as_str());

@@ -1,0 +1,23 @@
+//! Who may see and ask what, from where.
+
+use crate::spec::Spec;
+use crate::spec::context::Context;
+use crate::spec::fault::Code;
+use crate::spec::path::Path;
+use crate::spec::report::Finding;
+
+/// Everybody who reaches the address sees projects, job names and errors; with a token at least
+/// somebody thought of who that is, and a proxy in front can ask for it.
+pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
+    let section = Path::of("api");
+    let path = section.join("listen");
+    let ip = spec.api.listen.ip();
+    let judged = context.sound(&path) && context.sound(&section.join("token"));
+    if ip.is_loopback() || spec.api.token.is_some() || !judged {
+        return;
+    }
+    let message = format!("the API listens beyond this machine, on `{ip}`, and has no token");
+    let finding = Finding::warning(Code::Unsafe, message)
+        .hint("set `api.token_file`, or listen on `127.0.0.1` behind a proxy that asks who it is");
+    context.add(&path, finding);
+}
