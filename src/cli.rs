@@ -13,12 +13,14 @@ mod plan;
 mod queue;
 mod run;
 mod runners;
+mod running;
 mod sandbox;
 mod shell;
 mod sources;
 mod status;
 mod style;
 mod table;
+mod tables;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::engine::Engine;
-use crate::gitlab::Gitlab;
+use crate::gitlab::{Gitlab, Transport};
 use crate::observe::Ports;
 use crate::source::Loaded;
 use crate::spec::{HostName, HostSpec};
@@ -55,6 +57,8 @@ pub struct Adapters {
     pub gitlab: fn(&Loaded, &Shell) -> Connected<dyn Gitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Shell) -> Connected<dyn Engine>,
+    /// The way to an AutoGit that serves its API on this machine.
+    pub api: fn() -> Connected<dyn Transport>,
     /// This machine's address as containers of its engine see it.
     pub gateway: fn(&Shell) -> GatewayAnswer,
 }
@@ -124,15 +128,9 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Check(arguments) => check::check(&arguments, shell),
         Command::Diff(arguments) => check::diff(&arguments, shell),
         Command::Explain(arguments) => look::explain(arguments, shell, adapters).await,
-        Command::Status(arguments) => {
-            look::table(look::Table::Status, arguments, shell, adapters).await
-        }
-        Command::Runners(arguments) => {
-            look::table(look::Table::Runners, arguments, shell, adapters).await
-        }
-        Command::Queue(arguments) => {
-            look::table(look::Table::Queue, arguments, shell, adapters).await
-        }
+        Command::Status(arguments) => tables::status(arguments, shell, adapters).await,
+        Command::Runners(arguments) => tables::runners(arguments, shell, adapters).await,
+        Command::Queue(arguments) => tables::queue(arguments, shell, adapters).await,
         Command::Schema => {
             shell::say(&crate::spec::schema_json());
             Ok(ExitCode::SUCCESS)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use autogit::cli::{Adapters, Connected, GatewayAnswer, Shell};
 use autogit::engine::Engine;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
-use autogit::gitlab::Gitlab;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
+use autogit::gitlab::{Gitlab, Transport};
 use autogit::source::Loaded;
 use autogit::spec::HostSpec;
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let shell = Shell::new(std::env::vars_os().filter_map(utf8).collect(), std::env::temp_dir());
-    autogit::cli::main(std::env::args_os(), &shell, Adapters { gitlab, engine, gateway })
+    autogit::cli::main(std::env::args_os(), &shell, Adapters { gitlab, engine, api, gateway })
 }
 
 fn gitlab(loaded: &Loaded, shell: &Shell) -> Connected<dyn Gitlab> {
@@ -30,6 +30,10 @@ fn gitlab(loaded: &Loaded, shell: &Shell) -> Connected<dyn Gitlab> {
 
 fn engine(host: &HostSpec, shell: &Shell) -> Connected<dyn Engine> {
     Ok(Arc::new(docker(host, shell)?))
+}
+
+fn api() -> Connected<dyn Transport> {
+    Ok(Arc::new(HttpTransport::direct().map_err(|error| error.to_string())?))
 }
 
 fn gateway(shell: &Shell) -> GatewayAnswer {

@@ -11,7 +11,8 @@ mod draft;
 mod dropped;
 mod facts;
 mod failed;
-mod held;
+mod held_job;
+mod held_runner;
 mod hold;
 mod network;
 mod orphan;
@@ -27,7 +28,8 @@ mod warm;
 
 pub use decision::{Action, Decision, LostJob, RecordReason};
 pub use facts::Facts;
-pub use held::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
+pub use held_job::{HeldJob, JobHold, Lack};
+pub use held_runner::{HeldRunner, RunnerHold};
 pub use rule::Rule;
 
 pub(crate) use facts::brief;

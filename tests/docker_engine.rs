@@ -16,7 +16,9 @@ use autogit::engine::{Engine as _, EngineError, ImageRequest};
 use autogit::spec::PullPolicy;
 use autogit::world::{ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume};
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest, VolumeCreateRequest};
-use bollard::query_parameters::{CreateContainerOptions, InspectContainerOptions};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, ListNetworksOptions,
+};
 use secrecy::ExposeSecret as _;
 use support::{Bench, TOKEN, on_engine, settings};
 use tokio::sync::mpsc;
@@ -234,6 +236,23 @@ async fn a_network_is_made_once_known_as_ours_and_removed_when_empty() {
 }
 
 /// Labels as gitlab-runner gives them, and one by which the bench cleans up.
+#[tokio::test]
+async fn a_network_that_several_make_at_once_is_one() {
+    on_engine(async |bench| {
+        let name = format!("{}-several", bench.instance);
+        let engines: Vec<_> =
+            (0..6).map(|_| DockerEngine::connect(settings(None)).unwrap()).collect();
+        let made = engines.iter().map(|engine| engine.create_network(&name, &bench.instance));
+        for made in futures_util::future::join_all(made).await {
+            made.unwrap();
+        }
+        let all = bench.docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
+        let named = all.into_iter().filter(|network| network.name.as_ref() == Some(&name));
+        assert_eq!(named.count(), 1);
+    })
+    .await;
+}
+
 fn job_labels<M: FromIterator<(String, String)>>(bench: &Bench, kind: &str) -> M {
     let system_id = bench.system_id(0);
     let prefix = "com.gitlab.gitlab-runner.";

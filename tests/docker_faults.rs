@@ -9,6 +9,7 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use autogit::clock::Clock;
@@ -155,6 +156,37 @@ async fn an_engine_that_is_down_is_named_and_used_as_soon_as_it_is_up() {
     std::fs::remove_file(folder.socket()).unwrap();
     serve(&folder.socket(), Arc::new(|_| (500, json!({}))));
     assert_eq!(engine.info().await.unwrap().version, "20.10.24");
+}
+
+/// Speaks that minor version of the API and no other.
+async fn strict(State(minor): State<Arc<AtomicU32>>, request: Request) -> Response {
+    let (minor, path) = (minor.load(Ordering::Relaxed), request.uri().path().to_owned());
+    let named = path.strip_prefix("/v1.").and_then(|rest| rest.split('/').next());
+    if named.is_some_and(|named| named != minor.to_string()) {
+        return (StatusCode::BAD_REQUEST, json!({"message": "too old"}).to_string())
+            .into_response();
+    }
+    let told = json!({
+        "ApiVersion": format!("1.{minor}"),
+        "ID": "E",
+        "Architecture": "x86_64",
+        "NCPU": 2,
+        "MemTotal": 1,
+    });
+    told.to_string().into_response()
+}
+
+#[tokio::test]
+async fn an_engine_that_is_upgraded_meanwhile_is_spoken_to_as_before() {
+    let folder = Folder::new("upgrade");
+    let minor = Arc::new(AtomicU32::new(41));
+    let listener = tokio::net::UnixListener::bind(folder.socket()).unwrap();
+    let router = Router::new().fallback(strict).with_state(Arc::clone(&minor));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let engine = DockerEngine::connect(settings(&folder.socket())).unwrap();
+    engine.info().await.unwrap();
+    minor.store(99, Ordering::Relaxed);
+    engine.info().await.unwrap();
 }
 
 #[tokio::test]

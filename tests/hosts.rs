@@ -25,6 +25,8 @@ mod discovery;
 mod life;
 #[path = "hosts/own_engine.rs"]
 mod own_engine;
+#[path = "hosts/podman.rs"]
+mod podman;
 #[path = "hosts/require.rs"]
 mod require;
 #[path = "hosts/restart.rs"]

@@ -14,6 +14,8 @@
 mod case;
 #[path = "plan/cases.rs"]
 mod cases;
+#[path = "plan/changes.rs"]
+mod changes;
 #[path = "plan/laws.rs"]
 mod laws;
 #[path = "plan/memory.rs"]

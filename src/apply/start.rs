@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{ApplyError, Effect, engine};
 use crate::engine::runner_config::{self, RunnerConfig, host_of, job_network};
-use crate::engine::{Engine, ImageRequest, NewRunner};
+use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
 use crate::spec::{HostName, Pool};
 use crate::world::{ContainerId, RecordId, RunnerName, Slot, SystemId, Variant, World, spec_hash};
@@ -99,6 +99,8 @@ async fn start_alone(
     }
     match engine.start(&id).await {
         Ok(()) => Ok(Effect::Started(id)),
+        // Nobody but another AutoGit removes what was made this moment.
+        Err(EngineError::NotFound { .. }) => Err(ApplyError::SlotTaken(new.name.clone())),
         Err(error) if error.in_doubt() => Err(error.into()),
         Err(error) => Err(undo(engine, &id, error.into()).await),
     }

@@ -123,6 +123,9 @@ pub(super) struct Look {
     /// List all of it, however long
     #[arg(long, short)]
     pub(super) verbose: bool,
+    /// Look at GitLab and Docker, also where an AutoGit runs that could tell
+    #[arg(long)]
+    pub(super) direct: bool,
 }
 
 #[derive(Debug, Args)]
@@ -131,7 +134,13 @@ pub(super) struct Explain {
     #[arg(value_name = "JOB|POOL|RUNNER")]
     pub(super) subject: String,
     #[command(flatten)]
-    pub(super) look: Look,
+    pub(super) spec: SpecPlace,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// List all of it, however long
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -148,7 +148,7 @@ fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec
         runner.name, runner.pool, runner.arch, runner.slot, runner.host
     );
     let phase = if runner.seen {
-        runner.phase.to_owned()
+        runner.phase.to_string()
     } else {
         format!("{} when last seen", runner.phase)
     };
@@ -162,7 +162,7 @@ fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec
     let spec = if runner.up_to_date { "up to date" } else { "made from an older spec" };
     let jobs_ended = explained.jobs_ended.map(|count| words::count(count as usize, "job"));
     let rows = [
-        (stays, Some(words::plain_lines(&explained.why))),
+        (stays, Some(words::plain_lines(&explained.runner.why))),
         ("job", job),
         ("jobs ended", jobs_ended),
         ("container", Some(format!("{}, made {} ago", short(&runner.container), explained.age))),

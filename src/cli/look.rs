@@ -1,45 +1,50 @@
-//! The commands that look and change nothing: `plan`, `explain`, `status`, `runners`, `queue`.
+//! The commands that look and change nothing: `plan` and `explain`; and the eyes of all that do.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::arguments::{Explain, Format, Look, Plan, PlanFormat, SpecPlace};
+use super::arguments::{Explain, Format, Plan, PlanFormat, SpecPlace};
 use super::failure::Failure;
 use super::shell::{Shell, say, talk};
-use super::style::RenderOptions;
-use super::{
-    Adapters, render_explain, render_plan, render_plan_markdown, render_queue, render_runners,
-    render_status,
-};
+use super::{Adapters, render_explain, render_plan, render_plan_markdown};
 use crate::gitlab::JobDetail;
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
-use crate::source::{Environment, InstanceLock, LockError, file_named, load};
+use crate::source::{InstanceLock, Loaded, LockError, file_named, load};
 use crate::view::{Subject, View};
 use crate::world::JobId;
 
 /// What `plan --detailed-exitcode` ends with if there is something to do.
 const CHANGES: u8 = 3;
 
+/// The spec that a command looks with; its warnings are said.
+pub(super) fn loaded(place: &SpecPlace, shell: &Shell) -> Result<Loaded, Failure> {
+    let path = file_named(&place.config)?;
+    let environment = shell.environment(&place.env_file);
+    let loaded = load(path, &environment, shell.clock().now())
+        .map_err(|error| Failure::spec(&error, shell.colours_talk()))?;
+    for warning in &loaded.warnings {
+        talk(&format!("warning: {warning}"));
+    }
+    Ok(loaded)
+}
+
 /// One process's eyes.
-struct Eyes {
+pub(super) struct Eyes {
     controller: Controller,
     ports: Ports,
     poll_interval: std::time::Duration,
 }
 
 impl Eyes {
-    fn open(place: &SpecPlace, shell: &Shell, adapters: Adapters) -> Result<Self, Failure> {
-        let path = file_named(&place.config)?;
-        let environment: Environment = shell.environment(&place.env_file);
-        let loaded = load(path, &environment, shell.clock().now())
-            .map_err(|error| Failure::spec(&error, shell.colours_talk()))?;
-        for warning in &loaded.warnings {
-            talk(&format!("warning: {warning}"));
-        }
-        let ports = adapters.connect(&loaded, shell).map_err(Failure::Failed)?;
-        let info = loaded_info(&loaded);
+    pub(super) fn open(
+        loaded: &Loaded,
+        shell: &Shell,
+        adapters: Adapters,
+    ) -> Result<Self, Failure> {
+        let ports = adapters.connect(loaded, shell).map_err(Failure::Failed)?;
+        let info = loaded_info(loaded);
         let instance = info.spec.instance.clone();
         let poll_interval = info.spec.gitlab.poll_interval;
         let mut controller = Controller::new(ports.clone(), shell.clock().clone(), info);
@@ -50,7 +55,7 @@ impl Eyes {
         Ok(Self { controller, ports, poll_interval })
     }
 
-    async fn look(&mut self) -> View {
+    pub(super) async fn look(&mut self) -> View {
         let view = self.controller.look().await;
         // A sweep needs two looks that agree; without the second one it would not be shown.
         if self.controller.saw_leftovers() { self.controller.look().await } else { view }
@@ -62,7 +67,7 @@ pub(super) async fn plan(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&arguments.spec, shell, adapters)?;
+    let mut eyes = Eyes::open(&loaded(&arguments.spec, shell)?, shell, adapters)?;
     let options = shell.render_options(arguments.verbose);
     let render = |view: &View| match arguments.format {
         PlanFormat::Text => render_plan(view, &options),
@@ -116,50 +121,12 @@ fn differs(one: &View, other: &View) -> bool {
     key(one) != key(other)
 }
 
-/// The tables: `status`, `runners`, `queue`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    Status,
-    Runners,
-    Queue,
-}
-
-pub(super) async fn table(
-    table: Table,
-    arguments: Look,
-    shell: &Shell,
-    adapters: Adapters,
-) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&arguments.spec, shell, adapters)?;
-    let view = eyes.look().await;
-    let options = shell.render_options(arguments.verbose);
-    say(&match (table, arguments.format) {
-        (Table::Status, Format::Text) => render_status(&view, &options),
-        (Table::Status, Format::Json) => json(&view.status_output()),
-        (Table::Runners, Format::Text) => render_runners(&view, &options),
-        (Table::Runners, Format::Json) => json(&view.runners_output()),
-        (Table::Queue, Format::Text) => render_queue(&view, &options),
-        (Table::Queue, Format::Json) => json(&view.queue_output()),
-    });
-    Ok(complete(&view, &options))
-}
-
-/// 1 where a source is unknown; a table does not show all of them, so stderr names them.
-fn complete(view: &View, options: &RenderOptions) -> ExitCode {
-    let lines = super::sources::lines(view, options);
-    if view.unknown_sources().is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    talk(&lines.join("\n"));
-    ExitCode::from(1)
-}
-
 pub(super) async fn explain(
     arguments: Explain,
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&arguments.look.spec, shell, adapters)?;
+    let mut eyes = Eyes::open(&loaded(&arguments.spec, shell)?, shell, adapters)?;
     let view = eyes.look().await;
     let subject =
         view.subject(&arguments.subject).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -170,8 +137,8 @@ pub(super) async fn explain(
     let Some(output) = view.explain(&subject, detail.as_ref()) else {
         return Err(Failure::Failed(format!("`{}` is gone", arguments.subject)));
     };
-    let options = shell.render_options(arguments.look.verbose);
-    say(&match arguments.look.format {
+    let options = shell.render_options(arguments.verbose);
+    say(&match arguments.format {
         Format::Text => render_explain(&view, &output, &options),
         Format::Json => json(&output),
     });

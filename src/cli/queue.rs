@@ -2,45 +2,40 @@
 
 use super::style::RenderOptions;
 use super::table::Table;
-use crate::view::{View, words};
-use crate::world::Observed;
+use crate::view::{QueueOutput, words};
 
 /// Jobs listed at most without `--verbose`: a screen.
 const JOBS_MAX: usize = 40;
 
 /// The queue as a table.
-pub fn render_queue(view: &View, options: &RenderOptions) -> String {
-    let queue = match &view.world.queue {
-        Observed::Known { value, .. } => value,
-        Observed::Unknown { error, .. } => {
-            return format!("the queue is unknown: {}\n", words::plain_lines(error));
-        }
-    };
-    if queue.jobs.is_empty() {
+pub fn render_queue(queue: &QueueOutput, options: &RenderOptions) -> String {
+    if let Some(error) = &queue.error {
+        return format!("the queue is unknown: {}\n", words::plain_lines(error));
+    }
+    let jobs = &queue.jobs;
+    if jobs.is_empty() {
         return "no pending jobs\n".to_owned();
     }
-    let offers = view.world.offers();
-    let waiting = view.waiting(&offers);
-    let shown = if options.verbose { waiting.len() } else { JOBS_MAX };
+    let shown = if options.verbose { jobs.len() } else { JOBS_MAX };
     let heading = ["job", "project", "name", "tags", "waiting", "pool", "state"];
     let mut table = Table::new(&heading);
-    for one in waiting.iter().take(shown) {
-        let tags = one.job.tags.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    for job in jobs.iter().take(shown) {
+        let tags = job.tags.join(",");
         table.row([
-            format!("#{}", one.job.id),
-            words::plain(&one.job.project_path).into_owned(),
-            words::plain(&one.job.name).into_owned(),
+            format!("#{}", job.id),
+            words::plain(&job.project).into_owned(),
+            words::plain(&job.name).into_owned(),
             if tags.is_empty() { "-".to_owned() } else { words::plain(&tags).into_owned() },
-            words::since(view.world.now, one.job.queued_at),
-            one.offer.map_or_else(|| "-".to_owned(), |offer| offer.pool.name.to_string()),
-            one.hold.map_or("served", |hold| hold.as_str()).to_owned(),
+            job.waiting.clone(),
+            job.pool.clone().unwrap_or_else(|| "-".to_owned()),
+            job.reason.clone().unwrap_or("served".into()).into_owned(),
         ]);
     }
     let mut lines = table.lines();
     if let Some(heading) = lines.first_mut() {
         *heading = options.paint.faint(heading);
     }
-    let more = waiting.len().saturating_sub(shown);
+    let more = jobs.len().saturating_sub(shown);
     if more > 0 {
         let jobs = words::count(more, "more job");
         lines.push(format!("and {jobs}   (--verbose lists them; `autogit plan` groups them)"));

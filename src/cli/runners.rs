@@ -2,31 +2,27 @@
 
 use super::style::RenderOptions;
 use super::table::Table;
-use crate::plan::brief;
-use crate::view::{View, since, words};
-use crate::world::phases;
+use crate::view::{RunnerOutput, words};
 
 /// The runners as a table.
-pub fn render_runners(view: &View, options: &RenderOptions) -> String {
-    let runners = phases(&view.world);
+pub fn render_runners(runners: &[RunnerOutput], options: &RenderOptions) -> String {
     if runners.is_empty() {
         return "no runners\n".to_owned();
     }
     let mut table = Table::new(&["runner", "host", "phase", "for", "job", "why"]);
-    for runner in &runners {
-        let for_ = since(runner).map(|at| brief(view.world.now.duration_since(at)));
-        let job = view.job_of(runner).map(|job| {
+    for runner in runners {
+        let job = runner.job.as_ref().map(|job| {
             let id = job.id.map_or_else(|| "?".to_owned(), |id| format!("#{id}"));
-            job.project.map_or(id.clone(), |project| format!("{id} {}", words::plain(&project)))
+            let project = job.project.as_ref();
+            project.map_or(id.clone(), |project| format!("{id} {}", words::plain(project)))
         });
-        let phase = if runner.seen { runner.phase.as_str() } else { "unseen" };
         table.row([
-            runner.runner.name.to_string(),
-            runner.host.to_string(),
-            phase.to_owned(),
-            for_.unwrap_or_else(|| "-".to_owned()),
+            runner.name.clone(),
+            runner.host.clone(),
+            if runner.seen { runner.phase.to_string() } else { "unseen".to_owned() },
+            runner.lasting.clone().unwrap_or_else(|| "-".to_owned()),
             job.unwrap_or_else(|| "-".to_owned()),
-            words::plain(&view.why_of_runner(&runner.runner.name)).into_owned(),
+            words::plain(&runner.why).into_owned(),
         ]);
     }
     let mut lines = table.lines();

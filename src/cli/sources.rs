@@ -1,12 +1,17 @@
 //! The sources as a line of text: what is known, how old it is, and what is not.
 
+use std::collections::BTreeMap;
+
 use super::style::RenderOptions;
-use crate::view::{SourceOutput, View, words};
+use crate::view::{SourceOutput, words};
 
 /// `sources  gitlab known 0.4s (2 requests) · rack UNKNOWN 41s: connect timed out`; GitLab first.
-pub(crate) fn lines(view: &View, options: &RenderOptions) -> Vec<String> {
-    let mut sources: Vec<_> = view.sources().into_iter().collect();
-    sources.sort_by_key(|(name, _)| name != "gitlab");
+pub(crate) fn lines(
+    sources: &BTreeMap<String, SourceOutput>,
+    options: &RenderOptions,
+) -> Vec<String> {
+    let mut sources: Vec<_> = sources.iter().collect();
+    sources.sort_by_key(|(name, _)| *name != "gitlab");
     let (known, unknown): (Vec<_>, Vec<_>) =
         sources.into_iter().partition(|(_, source)| source.is_known());
     let known: Vec<String> = known.iter().map(|(name, source)| one(name, source)).collect();

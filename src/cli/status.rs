@@ -3,54 +3,53 @@
 use super::sources;
 use super::style::RenderOptions;
 use super::table::Table;
-use crate::view::{BudgetOutput, HostOutput, View, words};
-use crate::world::phases;
+use crate::view::{BudgetOutput, HostOutput, StatusOutput, words};
 
 /// How everything stands, as text.
-pub fn render_status(view: &View, options: &RenderOptions) -> String {
-    let mut lines = vec![options.heading(view)];
-    lines.extend(sources::lines(view, options));
-    if let Some(fault) = &view.spec.pending_fault {
-        let head = format!("spec     {} is refused, the last good one stays", view.spec.source);
+pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
+    let spec = &status.spec;
+    // A daemon of another version may write its time in another way; it is not worth a failure.
+    let at = status.at.parse().unwrap_or_default();
+    let mut lines = vec![options.heading_of(&spec.source, &spec.hash, &status.instance, at)];
+    lines.extend(sources::lines(&status.sources, options));
+    if let Some(fault) = &spec.pending_fault {
+        let head = format!("spec     {} is refused, the last good one stays", spec.source);
         lines.push(options.paint.bad(&head));
         lines.push(words::plain_lines(fault));
     }
     lines.push(String::new());
-    lines.extend(pools(view));
+    lines.extend(pools(status));
     lines.push(String::new());
-    lines.extend(hosts(view));
+    lines.extend(hosts(status));
     lines.push(String::new());
-    lines.push(summary(view));
+    lines.push(summary(status));
     lines.join("\n") + "\n"
 }
 
-fn pools(view: &View) -> Vec<String> {
+fn pools(status: &StatusOutput) -> Vec<String> {
     let heading = ["pool", "pending", "starting", "idle", "busy", "draining", "max", "warm", "why"];
     let mut table = Table::new(&heading).right(&[1, 2, 3, 4, 5, 6, 7]);
-    let runners = phases(&view.world);
-    let mut outputs = view.pools(&runners);
-    for pool in &view.world.spec.pools {
-        let Some(output) = outputs.remove(&pool.name) else { continue };
-        let counts = [output.pending, output.starting, output.idle, output.busy, output.draining];
-        let limits = [output.max, output.warm];
+    for (name, pool) in &status.pools {
+        let counts = [pool.pending, pool.starting, pool.idle, pool.busy, pool.draining];
+        let limits = [pool.max, pool.warm];
         let numbers = counts.iter().map(ToString::to_string);
         let numbers = numbers.chain(limits.iter().map(ToString::to_string));
-        let why = words::plain(&output.why).into_owned();
-        table.row(std::iter::once(pool.name.to_string()).chain(numbers).chain([why]));
+        let why = words::plain(&pool.why).into_owned();
+        table.row(std::iter::once(name.clone()).chain(numbers).chain([why]));
     }
     table.lines()
 }
 
-fn hosts(view: &View) -> Vec<String> {
+fn hosts(status: &StatusOutput) -> Vec<String> {
     let mut table = Table::new(&["host", "runners", "cpus", "memory"]);
-    for (name, host) in view.status_output().hosts {
-        let HostOutput { budget, used } = host;
+    for (name, host) in &status.hosts {
+        let HostOutput { budget, used } = *host;
         let of = |used: String, most: fn(BudgetOutput) -> String| match budget {
             Some(budget) => format!("{used} of {}", most(budget)),
             None => used,
         };
         table.row([
-            name,
+            name.clone(),
             of(used.runners.to_string(), |budget| budget.runners.to_string()),
             of(cpus(used.cpus), |budget| cpus(budget.cpus)),
             of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes)),
@@ -59,8 +58,7 @@ fn hosts(view: &View) -> Vec<String> {
     table.lines()
 }
 
-fn summary(view: &View) -> String {
-    let status = view.status_output();
+fn summary(status: &StatusOutput) -> String {
     let pending = match status.queue_pending {
         Some(pending) => format!("{} pending", words::count(pending, "job")),
         None => "the queue is unknown".to_owned(),

@@ -1,5 +1,6 @@
 //! How text is put on the page: colour, width, zone.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::view::View;
@@ -23,10 +24,19 @@ impl RenderOptions {
 
     /// The first line of most output: which spec, whose, and when.
     pub(crate) fn heading(&self, view: &View) -> String {
-        let now =
-            view.world.now.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
-        let (source, hash) = (&view.spec.source, &view.spec.hash);
-        let instance = &view.world.spec.instance;
+        let spec = &view.spec;
+        self.heading_of(&spec.source, &spec.hash, view.world.spec.instance.as_str(), view.world.now)
+    }
+
+    /// As [`RenderOptions::heading`], from its parts.
+    pub(crate) fn heading_of(
+        &self,
+        source: &str,
+        hash: &str,
+        instance: &str,
+        at: Timestamp,
+    ) -> String {
+        let now = at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
         self.paint.strong(&format!("{source}@{hash} · instance {instance} · {now}"))
     }
 }

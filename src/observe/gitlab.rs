@@ -117,15 +117,15 @@ impl GitlabSide {
         let installation =
             world.installation().unwrap_or_else(|| crate::world::Installation::from_observed(""));
         let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
-        // Older servers do not tell the id; 0 is none of GitLab's.
-        let id = ports.gitlab.verify(token, &keeper).await?.unwrap_or(RecordId(0));
+        let told = ports.gitlab.verify(token, &keeper).await?;
+        let id = told.unwrap_or_else(|| RecordId::untold(token.expose_secret()));
         ports.gitlab.delete_manager(token, &keeper).await?;
         self.given.push((token.clone(), id));
         Ok(id)
     }
 
     async fn fill_managers(&mut self, ports: &Ports, now: Timestamp, records: &mut [Record]) {
-        let asked = |record: &&Record| record.origin != Origin::Foreign && record.id != RecordId(0);
+        let asked = |record: &&Record| record.origin != Origin::Foreign && record.id.is_told();
         let ids: Vec<RecordId> = records.iter().filter(asked).map(|record| record.id).collect();
         let read =
             if ids.is_empty() { Ok(BTreeMap::new()) } else { ports.gitlab.managers(&ids).await };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::held::{JobHold, Lack};
+use super::held_job::{JobHold, Lack};
 use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
 use crate::world::{EngineInfo, Offer, RunnerView, Slot, World};

@@ -1,21 +1,22 @@
 //! The queue as JSON, and which pool each job waits for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{View, words};
 use crate::plan::JobHold;
 use crate::world::{Job, JobId, Observed, Offer};
 
 /// GitLab's pending jobs.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct QueueOutput {
     /// When it was looked at, in UTC.
     pub at: String,
     /// `known`, or `unknown`: then `jobs` is empty, whatever the queue may be.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Why it is unknown.
     pub error: Option<String>,
     /// Reading stopped at its bound: there are more jobs than these.
@@ -25,7 +26,7 @@ pub struct QueueOutput {
 }
 
 /// One pending job.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct QueueJobOutput {
     /// GitLab's id.
     pub id: JobId,
@@ -45,7 +46,7 @@ pub struct QueueJobOutput {
     /// The pool that it waits for; none where no pool fits.
     pub pool: Option<String>,
     /// Why it gets no runner now, as one word; none where it gets one.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// Why it gets no runner now.
     pub why: Option<String>,
     /// Its page.
@@ -67,8 +68,8 @@ impl View {
         let jobs = self.waiting(&offers).into_iter().map(|waiting| self.queue_job(waiting));
         let jobs = jobs.collect();
         let (state, error, more) = match &self.world.queue {
-            Observed::Known { value, .. } => ("known", None, value.more),
-            Observed::Unknown { error, .. } => ("unknown", Some(error.to_string()), false),
+            Observed::Known { value, .. } => ("known".into(), None, value.more),
+            Observed::Unknown { error, .. } => ("unknown".into(), Some(error.to_string()), false),
         };
         QueueOutput { at: words::instant(self.world.now), state, error, more, jobs }
     }
@@ -102,7 +103,7 @@ impl View {
             waiting: words::since(self.world.now, job.queued_at),
             queued_at: words::instant(job.queued_at),
             pool: offer.map(|offer| offer.pool.name.to_string()),
-            reason: hold.map(JobHold::as_str),
+            reason: hold.map(|hold| hold.as_str().into()),
             why: hold.map(ToString::to_string),
             url: self.job_url(&job.project_path, job.id),
         }

@@ -1,32 +1,37 @@
 //! The runners as JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{View, words};
 use crate::plan::is_changed;
-use crate::world::{JobId, Phase, Runner, RunnerView, Slot, phases};
+use crate::world::{JobId, Phase, Runner, RunnerName, RunnerView, Slot, phases};
 
 /// One runner.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RunnerOutput {
     /// Its name, which is its container's too.
     pub name: String,
     /// Its pool.
     pub pool: String,
     /// Its architecture.
-    pub arch: &'static str,
+    pub arch: Cow<'static, str>,
     /// Where it is.
     pub host: String,
     /// The slot it fills.
     pub slot: Slot,
     /// What it does: `created`, `starting`, `idle`, `busy`, `draining`, `exited` or `failed`.
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
     /// Since when it does that, in UTC, where that is known.
     pub since: Option<String>,
+    /// How long it does that.
+    pub lasting: Option<String>,
+    /// What is decided about it, or why it stays as it is.
+    pub why: String,
     /// The job that it has.
     pub job: Option<RunnerJobOutput>,
     /// Its manager's name at GitLab.
@@ -42,7 +47,7 @@ pub struct RunnerOutput {
 }
 
 /// The job that a runner has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunnerJobOutput {
     /// GitLab's id, where it is known.
     pub id: Option<JobId>,
@@ -55,21 +60,28 @@ pub struct RunnerJobOutput {
 impl View {
     /// The runners as JSON, by host and name.
     pub fn runners_output(&self) -> Vec<RunnerOutput> {
-        phases(&self.world).iter().map(|view| self.runner_output(view)).collect()
+        let whys = self.whys();
+        phases(&self.world).iter().map(|view| self.runner_output(view, &whys)).collect()
     }
 
     /// One runner as JSON.
-    pub(crate) fn runner_output(&self, view: &RunnerView<'_>) -> RunnerOutput {
+    pub(crate) fn runner_output(
+        &self,
+        view: &RunnerView<'_>,
+        whys: &BTreeMap<&RunnerName, String>,
+    ) -> RunnerOutput {
         let runner = view.runner;
         let declared = self.world.spec.pool(&runner.variant.pool).is_some();
         RunnerOutput {
             name: runner.name.to_string(),
             pool: runner.variant.pool.to_string(),
-            arch: runner.variant.arch.as_str(),
+            arch: runner.variant.arch.as_str().into(),
             host: view.host.to_string(),
             slot: runner.slot,
-            phase: view.phase.as_str(),
+            phase: view.phase.as_str().into(),
             since: since(view).map(words::instant),
+            lasting: since(view).map(|at| words::since(self.world.now, at)),
+            why: whys.get(&runner.name).cloned().unwrap_or_default(),
             job: self.job_of(view),
             system_id: runner.system_id.to_string(),
             container: runner.id.to_string(),

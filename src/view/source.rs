@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{View, words};
 use crate::world::{Observed, Origin};
@@ -13,7 +13,7 @@ use crate::world::{Observed, Origin};
 const GITLAB: &str = "gitlab";
 
 /// A source as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum SourceOutput {
     /// It could be read.

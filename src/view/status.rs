@@ -1,9 +1,10 @@
 //! How everything stands, as JSON: pools with their counts and reasons, hosts with their budgets.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{SourceOutput, View, words};
 use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
@@ -11,14 +12,14 @@ use crate::spec::{Pool, PoolName, Warm};
 use crate::world::{Phase, RunnerView, phases};
 
 /// How everything stands.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StatusOutput {
     /// When it was looked at, in UTC.
     pub at: String,
     /// The instance's name.
     pub instance: String,
     /// AutoGit's version.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// The spec in force.
     pub spec: SpecStatusOutput,
     /// What it is known from.
@@ -42,7 +43,7 @@ pub struct StatusOutput {
 }
 
 /// The spec in force, and what is wrong with the one that is not.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SpecStatusOutput {
     /// The file as it was named.
     pub source: String,
@@ -57,7 +58,7 @@ pub struct SpecStatusOutput {
 }
 
 /// A pool as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolOutput {
     /// Runners at most.
     pub max: u32,
@@ -78,7 +79,7 @@ pub struct PoolOutput {
 }
 
 /// A host as it stands.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HostOutput {
     /// What runners may use; none while the host was never seen.
     pub budget: Option<BudgetOutput>,
@@ -87,7 +88,7 @@ pub struct HostOutput {
 }
 
 /// What runners may use or use of a host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetOutput {
     /// Live runners.
     pub runners: u32,
@@ -106,7 +107,7 @@ impl View {
         StatusOutput {
             at: words::instant(self.world.now),
             instance: self.world.spec.instance.to_string(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             spec: SpecStatusOutput {
                 source: self.spec.source.clone(),
                 hash: self.spec.hash.clone(),

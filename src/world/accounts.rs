@@ -20,6 +20,8 @@ pub(super) struct Accounts<'a> {
     /// The system ids of our slots on the engines that we see now; looked up only for variants with
     /// a row of ours that has no runner, for each costs a hash.
     possible: BTreeMap<&'a Variant, BTreeSet<SystemId>>,
+    /// What all our system ids start with, once the first host is known.
+    prefix: Option<String>,
 }
 
 impl<'a> Accounts<'a> {
@@ -28,22 +30,27 @@ impl<'a> Accounts<'a> {
         let runners = states.flat_map(|state| &state.runners);
         let seen: BTreeSet<(RecordId, &SystemId)> =
             runners.map(|runner| (runner.record, &runner.system_id)).collect();
-        let mut possible = BTreeMap::new();
         let prefix = system_id_prefix(world);
+        let mut accounts = Self { seen, possible: BTreeMap::new(), prefix };
         for record in world.records.known().into_iter().flatten() {
             let mut rows = record.managers.known().into_iter().flatten();
-            let ours = |id: &SystemId| {
-                prefix.as_ref().is_some_and(|prefix| id.as_str().starts_with(prefix.as_str()))
-            };
-            let without_runner = rows
-                .any(|row| !seen.contains(&(record.id, &row.system_id)) && ours(&row.system_id));
+            let without_runner = rows.any(|row| {
+                !accounts.seen.contains(&(record.id, &row.system_id)) && accounts.is_ours(row)
+            });
             if without_runner {
-                possible
+                accounts
+                    .possible
                     .entry(&record.variant)
                     .or_insert_with(|| ids_of_known_engines(world, &record.variant));
             }
         }
-        Self { seen, possible }
+        accounts
+    }
+
+    /// By its name, the row is of a runner of ours.
+    fn is_ours(&self, row: &Manager) -> bool {
+        let prefix = self.prefix.as_deref();
+        prefix.is_some_and(|prefix| row.system_id.as_str().starts_with(prefix))
     }
 
     /// The row's runner would be on an engine that we see, and is not there.
@@ -53,9 +60,15 @@ impl<'a> Accounts<'a> {
             && !self.seen.contains(&(record.id, &row.system_id))
     }
 
-    /// No host that was ever seen tells anything of the row's runner.
+    /// No host that was ever seen tells anything of the row's runner. An operator's own token may
+    /// have runners that are none of ours.
     fn is_unaccounted(&self, record: &Record, row: &Manager) -> bool {
-        !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)
+        let counts = match record.origin {
+            Origin::Ours => true,
+            Origin::Given => self.is_ours(row),
+            Origin::Foreign => false,
+        };
+        counts && !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)
     }
 }
 
@@ -96,7 +109,7 @@ impl World {
             let rows = record.managers.known().into_iter().flatten();
             let unaccounted = rows
                 .filter(|row| accounts.is_unaccounted(record, row))
-                .filter(|row| record.origin == Origin::Ours && !is_silent(self, row))
+                .filter(|row| !is_silent(self, row))
                 .count();
             if unaccounted > 0 {
                 let count = counts.entry(record.variant.clone()).or_insert(0_u32);

@@ -121,6 +121,24 @@ word!(
     ContainerId
 );
 
+/// Above any id that GitLab gives, and still exact in JSON's numbers.
+const UNTOLD: u64 = 1 << 52;
+
+impl RecordId {
+    /// Stands in for the id behind an operator's token where the server does not tell it (older
+    /// ones): the same for the same token, and another one for another.
+    pub fn untold(token: &str) -> Self {
+        let digest = Sha256::digest(token.as_bytes());
+        let number = digest.iter().take(6).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Self(UNTOLD + number)
+    }
+
+    /// GitLab told it.
+    pub fn is_told(self) -> bool {
+        self.0 < UNTOLD
+    }
+}
+
 impl RunnerName {
     /// `autogit-runner-<pool>-<arch>-<slot>`, with the instance where it is not the standard one.
     pub fn new(instance: &InstanceName, variant: &Variant, slot: Slot) -> Self {
@@ -193,4 +211,18 @@ fn short_hash(parts: &[&str], length: usize) -> String {
         .take(length)
         .map(|&b| char::from(b))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_operators_token_has_a_record_of_its_own_where_none_is_told() {
+        let [one, other] = ["glrt-one", "glrt-other"].map(RecordId::untold);
+        assert_ne!(one, other);
+        assert_eq!(one, RecordId::untold("glrt-one"));
+        assert!(!one.is_told() && !other.is_told() && RecordId(17).is_told());
+        assert!(one.0 < 1 << 53, "not exact as a JSON number");
+    }
 }

@@ -5,31 +5,43 @@ use crate::world::Scene;
 
 #[test]
 fn status_counts_pools_and_hosts() {
-    insta::assert_snapshot!(render_status(&busy_day().view(), &RenderOptions::bare()));
+    insta::assert_snapshot!(render_status(
+        &busy_day().view().status_output(),
+        &RenderOptions::bare()
+    ));
 }
 
 #[test]
 fn status_shows_the_fault_of_a_refused_file() {
     let mut view = Scene::new().pool("linux", "docker", |_| {}).view();
     view.spec.pending_fault = Some("error: pool `linux`: `warm` is 5 but `max` is 2".to_owned());
-    insta::assert_snapshot!(render_status(&view, &RenderOptions::bare()));
+    insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
 }
 
 #[test]
 fn runners_are_listed_with_what_keeps_them() {
-    insta::assert_snapshot!(render_runners(&busy_day().view(), &RenderOptions::bare()));
-    assert_eq!(render_runners(&Scene::new().view(), &RenderOptions::bare()), "no runners\n");
+    insta::assert_snapshot!(render_runners(
+        &busy_day().view().runners_output(),
+        &RenderOptions::bare()
+    ));
+    assert_eq!(
+        render_runners(&Scene::new().view().runners_output(), &RenderOptions::bare()),
+        "no runners\n"
+    );
 }
 
 #[test]
 fn the_queue_is_listed_oldest_first() {
-    insta::assert_snapshot!(render_queue(&busy_day().view(), &RenderOptions::bare()));
+    insta::assert_snapshot!(render_queue(
+        &busy_day().view().queue_output(),
+        &RenderOptions::bare()
+    ));
 }
 
 #[test]
 fn a_long_queue_is_cut_and_says_so() {
     let scene = (0..100).fold(Scene::new(), |scene, id| scene.job(id, "a/b", &["x"], 10));
-    let text = render_queue(&scene.view(), &RenderOptions::bare());
+    let text = render_queue(&scene.view().queue_output(), &RenderOptions::bare());
     assert!(
         text.ends_with("and 60 more jobs   (--verbose lists them; `autogit plan` groups them)\n")
     );
@@ -44,7 +56,7 @@ fn a_jobs_name_cannot_move_the_cursor() {
     let plan = autogit::cli::render_plan(&view, &options);
     let output = view.explain(&view.subject("1").unwrap(), None).unwrap();
     let explained = autogit::cli::render_explain(&view, &output, &options);
-    for text in [render_queue(&view, &options), plan, explained] {
+    for text in [render_queue(&view.queue_output(), &options), plan, explained] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }
 }

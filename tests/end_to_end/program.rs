@@ -59,6 +59,15 @@ impl Program {
     }
 }
 
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = self.0.child().try_wait();
+            tracing::info!("when the test failed, AutoGit had ended: {ended:?}");
+        }
+    }
+}
+
 /// `autogit` with the stage's spec, and nothing else of this process's surroundings.
 fn command(stage: &Stage, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autogit"));

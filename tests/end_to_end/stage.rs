@@ -23,7 +23,7 @@ use crate::image::{self, Images};
 use crate::trap::{Trap, before_gitlab};
 
 /// Far longer than anything here takes on a busy machine; what takes longer does not come.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two looks at something that tells nobody when it changes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

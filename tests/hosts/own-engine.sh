@@ -52,3 +52,5 @@ ip -o -4 address | while read -r _ link _ address _; do
     [[ $address != "$pool".* ]] || ip link delete "$link"
 done
 find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} +
+# The test does the same, unless it was killed.
+umount --lazy "$folder/private" && rm -rf "$folder"

@@ -94,25 +94,28 @@ async fn a_connection_that_is_lost_while_a_job_runs_costs_nothing_but_the_sight_
     stage.until_nothing_is_left().await;
 }
 
+/// Runs a program where nothing it leaves in `/run` stays.
+const APART: &str = "mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\"";
+
 #[tokio::test]
 async fn no_ssh_outlives_an_autogit_that_is_killed() {
     let Some(sshd) = Sshd::start().await else { return };
     let ssh = sshd.client("user", true);
     let spec = format!(
-        "instance: hosts-{}\ngitlab: {{url: 'http://127.0.0.1:1', runner_url: 'http://git.lan', \
+        "gitlab: {{url: 'http://127.0.0.1:1', runner_url: 'http://git.lan', \
          token: glpat-x}}\nhosts: {{local: {{docker: '{}'}}}}\npools: {{linux: {{tags: [a]}}}}\n",
-        std::process::id(),
         sshd.endpoint(),
     );
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(
         [ssh.parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&path)),
     );
-    let mut autogit = Command::new(env!("CARGO_BIN_EXE_autogit"))
-        .args(["run", "--config", &sshd.folder.write("autogit.yaml", &spec)])
+    let mut autogit = Command::new("unshare")
+        .args(["--mount", "sh", "-c", APART, env!("CARGO_BIN_EXE_autogit"), "run"])
+        .args(["--config", &sshd.folder.write("autogit.yaml", &spec)])
         .env_clear()
         .env("PATH", path.unwrap())
-        .env("XDG_RUNTIME_DIR", sshd.folder.path())
+        .env("TMPDIR", sshd.folder.path())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autogit::plan::{Action, Decision, JobHold, Plan, Rule, plan};
+use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{HostName, Resources, Warm};
 use autogit::world::{
     ContainerId, Leftover, Origin, Phase, RunnerView, Slot, Variant, World, leftovers, phases,
@@ -15,7 +15,10 @@ pub(crate) fn check(world: &World, plan: &Plan) {
         touches_what_is_seen(world, decision);
         drains_only_the_idle(&views, decision);
         knows_before_it_deletes(world, decision);
+        sweeps_what_two_looks_found(world, decision);
     }
+    an_unknown_queue_scales_nothing(world, plan);
+    who_is_served_has_a_runner(plan, &views);
     starts_fit(world, plan, &views);
     slots_are_free(world, plan, &views);
     each_job_has_one_answer(world, plan);
@@ -59,6 +62,49 @@ fn knows_before_it_deletes(world: &World, Decision { action, rule, .. }: &Decisi
     assert!(updates || record.managers.known().is_some(), "rows unknown: {action:?}");
     let deletes = matches!(action, Action::DeleteRecord { .. }) || updates;
     assert!(!deletes || record.origin == Origin::Ours, "not ours: {action:?}");
+}
+
+fn sweeps_what_two_looks_found(world: &World, Decision { action, .. }: &Decision) {
+    let leftover = match action {
+        Action::Sweep { leftover } => leftover.clone(),
+        Action::DeleteRecord { record, .. } => Leftover::Record(*record),
+        _ => return,
+    };
+    let twice = world.memory.leftovers.contains(&leftover) && leftovers(world).contains(&leftover);
+    assert!(twice, "seen once: {leftover:?}");
+}
+
+fn an_unknown_queue_scales_nothing(world: &World, plan: &Plan) {
+    let has = |rule| plan.decisions.iter().any(|decision| decision.rule == rule);
+    let queue = world.queue.known();
+    assert!(queue.is_some() || !has(Rule::ServeDemand), "starts for an unknown queue");
+    assert!(queue.is_some() || !has(Rule::DrainSurplus), "drains for an unknown queue");
+    if queue.is_some_and(|queue| queue.more) {
+        // GitLab would have given them one of the jobs that were not read.
+        for Decision { facts, .. } in &plan.decisions {
+            let Facts::Idle { idle, .. } = facts else { continue };
+            assert!(idle.as_secs() >= 60, "drains without the whole queue");
+        }
+    }
+}
+
+/// No job is promised a runner that the same plan drains.
+fn who_is_served_has_a_runner(plan: &Plan, views: &[RunnerView<'_>]) {
+    let drained: BTreeSet<&ContainerId> = plan
+        .decisions
+        .iter()
+        .filter_map(|decision| match &decision.action {
+            Action::Drain { id, .. } => Some(id),
+            _ => None,
+        })
+        .collect();
+    let stays = |view: &&RunnerView<'_>| {
+        let supply = matches!(view.phase, Phase::Idle { .. } | Phase::Starting { late: false, .. });
+        view.seen && supply && !drained.contains(&view.runner.id)
+    };
+    let started = plan.decisions.iter().filter(|decision| decision.rule == Rule::ServeDemand);
+    let supply = views.iter().filter(stays).count() + started.count();
+    assert!(plan.served_jobs <= supply, "{} served by {supply} runners", plan.served_jobs);
 }
 
 /// What is there when nothing is to be done any more, in a world of which all is known: nothing

@@ -38,7 +38,7 @@ const RUNNER: &str = r#"#!/bin/sh
 trap 'echo "{\"job\":42,\"msg\":\"Checking for jobs... received\"}"; echo "{\"msg\":\"Job failed: exit code 1\"}"; exit 3' QUIT
 /bin/busybox grep -E "CapEff|NoNewPrivs" /proc/self/status
 [ -r /etc/gitlab-runner/config.toml ] && echo "config readable"
-/bin/busybox cat /etc/gitlab-runner/.runner_system_id && echo
+echo "$(/bin/busybox cat /etc/gitlab-runner/.runner_system_id)"
 [ -S /var/run/docker.sock ] && echo "socket mounted"
 (: > /written) 2>/dev/null || echo "root read-only"
 echo '{"job":41,"msg":"Checking for jobs... received"}' >&2
@@ -233,11 +233,10 @@ async fn import(docker: &Docker, image: &str) -> Result<(), String> {
     link.set_entry_type(tar::EntryType::Symlink);
     link.set_size(0);
     tar.append_link(&mut link, "bin/sh", "busybox").unwrap();
-    let (repository, tag) = image.rsplit_once(':').unwrap();
     let options = CreateImageOptions {
         from_src: Some("-".to_owned()),
-        repo: Some(repository.to_owned()),
-        tag: Some(tag.to_owned()),
+        // With its tag, for Podman takes none beside it.
+        repo: Some(image.to_owned()),
         changes: vec!["ENTRYPOINT [\"/runner\"]".to_owned()],
         ..CreateImageOptions::default()
     };

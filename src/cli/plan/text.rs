@@ -13,7 +13,7 @@ use crate::world::Observed;
 /// The plan as text: what would be done, what stays, what waits, and what is unknown.
 pub fn render_plan(view: &View, options: &RenderOptions) -> String {
     let mut lines = vec![options.heading(view)];
-    lines.extend(sources::lines(view, options));
+    lines.extend(sources::lines(&view.sources(), options));
     lines.push(String::new());
     let groups = groups(view);
     let width = groups.iter().filter_map(Group::first).map(|one| one.action.as_str().len());

@@ -84,12 +84,18 @@ pub(super) async fn read_config(
         }
         Ok(tar)
     });
-    let tar =
-        collected.await.map_err(|failure| failure.about(|| format!("{CONFIG_PATH} in {id}")))?;
+    let object = || format!("{CONFIG_PATH} in {id}");
+    let tar = match collected.await {
+        // What Docker 20.10 says of a container whose removal is under way.
+        Err(failure) if failure.answer().is_some_and(|(_, said)| said.contains("RWLayer")) => {
+            return Err(EngineError::NotFound { object: object() });
+        }
+        tar => tar.map_err(|failure| failure.about(object))?,
+    };
     if tar.len() > CONFIG_BYTES_MAX {
         return Err(refused(attempt, "it is longer than any that AutoGit writes"));
     }
-    unpack(&tar).ok_or_else(|| refused(attempt, "its archive holds no such file"))
+    unpack(&tar).ok_or_else(|| EngineError::NotFound { object: object() })
 }
 
 fn unpack(archive: &[u8]) -> Option<SecretString> {

@@ -22,6 +22,7 @@ pub(super) const READ_LIMIT: Duration = Duration::from_secs(20);
 pub(super) const CHANGE_LIMIT: Duration = Duration::from_mins(1);
 
 /// What the engine said of itself that other calls need.
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts {
     /// How far its clock is ahead of ours.
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub(super) user_namespaces: bool,
     /// It runs without root.
     pub(super) rootless: bool,
+    /// It is Podman.
+    pub(super) podman: bool,
 }
 
 impl Facts {
@@ -80,7 +83,8 @@ impl Client {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
     }
 
-    /// The client, speaking a version of the API that the engine speaks.
+    /// The client. bollard 0.21 names no version in its requests, so each engine is spoken to in
+    /// its newest, and may be upgraded meanwhile; that it tells one shows that it is an engine.
     pub(super) async fn docker(&self) -> Result<Docker, Failure> {
         let attempt = "say its version";
         let opened = self.docker.get_or_try_init(|| async {

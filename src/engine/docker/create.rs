@@ -139,6 +139,10 @@ fn refusal(failure: Failure, runner: &NewRunner) -> EngineError {
     };
     match failure.answer() {
         Some((409, _)) => EngineError::NameTaken { name: runner.name.to_string() },
+        // Podman answers 500 here.
+        Some((_, message)) if message.contains("name is already in use") => {
+            EngineError::NameTaken { name: runner.name.to_string() }
+        }
         Some((404, message)) => {
             EngineError::NoImage { image: runner.image.clone(), problem: message.to_owned() }
         }

@@ -43,7 +43,7 @@ impl Endpoint {
 
     fn parse(given: &str, settings: &DockerSettings) -> Result<Self, EngineError> {
         let unreachable = |problem: &str| EngineError::Unreachable {
-            endpoint: given.to_owned(),
+            endpoint: without_password(given),
             problem: problem.to_owned(),
         };
         let (scheme, rest) = given.split_once("://").unwrap_or(("", given));
@@ -141,6 +141,19 @@ fn open_unix(path: &Path) -> Result<Docker, Error> {
     Docker::connect_with_unix(&path.to_string_lossy(), BOLLARD_LIMIT, API_DEFAULT_VERSION)
 }
 
+/// An address as it may be shown.
+fn without_password(given: &str) -> String {
+    let Some((before, host)) = given.rsplit_once('@') else { return given.to_owned() };
+    let user_starts = before.find("://").map_or(0, |at| at + "://".len());
+    let user = before.get(user_starts..).unwrap_or_default();
+    match user.split_once(':') {
+        Some((user, _)) => {
+            format!("{}{user}@{host}", before.get(..user_starts).unwrap_or_default())
+        }
+        None => given.to_owned(),
+    }
+}
+
 /// Docker's own ports, for an address that names none.
 fn with_port(address: &str, port: u16) -> String {
     let after_ipv6 = address.rsplit(']').next().unwrap_or(address);
@@ -209,6 +222,8 @@ mod tests {
             let fault = resolved(Some(given), None).unwrap_err();
             assert!(fault.contains(given), "{fault}");
         }
+        let fault = resolved(None, Some("ssh://ci:secret@rack")).unwrap_err();
+        assert!(fault.contains("ssh://ci@rack") && !fault.contains("secret"), "{fault}");
         assert!(
             resolved(Some("https://rack"), None).unwrap_err().contains("`tls: {ca, cert, key}`")
         );

@@ -21,11 +21,38 @@ pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
         client.call(ATTEMPT, READ_LIMIT, |docker| async move { docker.info().await }).await?;
     let after = client.clock().now();
     let middle = before.saturating_add(after.duration_since(before) / 2).unwrap_or(after);
-    let last = client.known_facts().unwrap_or_default().skew;
-    let facts = facts(&told, skew(&told, middle, last));
-    let info = engine_info(told, facts.skew)?;
+    let known = client.known_facts();
+    let podman = match known {
+        Some(known) => known.podman,
+        None => is_podman(client).await?,
+    };
+    let last = known.unwrap_or_default().skew;
+    let facts = Facts { podman, ..facts(&told, skew(&told, middle, last)) };
+    let info = engine_info(told, facts)?;
     client.learn(facts);
     Ok(info)
+}
+
+async fn is_podman(client: &Client) -> Result<bool, EngineError> {
+    let told = client
+        .call("say its version", READ_LIMIT, |docker| async move { docker.version().await })
+        .await?;
+    let parts = told.components.unwrap_or_default();
+    Ok(parts.iter().any(|part| part.name == "Podman Engine"))
+}
+
+/// What stays the same as long as the engine does.
+///
+/// Podman (4 and 5) makes up an id for each answer. Its host's name and its own folder stay, which
+/// is as good unless two hosts are called the same.
+fn id(told: &SystemInfo, podman: bool) -> Option<String> {
+    let id = if podman {
+        let (name, root) = (told.name.as_deref()?, told.docker_root_dir.as_deref()?);
+        format!("podman:{name}:{root}")
+    } else {
+        told.id.clone()?
+    };
+    Some(id).filter(|id| !id.is_empty())
 }
 
 fn skew(told: &SystemInfo, ours: Timestamp, last: SignedDuration) -> SignedDuration {
@@ -45,15 +72,16 @@ fn facts(told: &SystemInfo, skew: SignedDuration) -> Facts {
         selinux: has("selinux"),
         user_namespaces: has("userns"),
         rootless: has("rootless"),
+        podman: false,
     }
 }
 
-fn engine_info(told: SystemInfo, skew: SignedDuration) -> Result<EngineInfo, EngineError> {
+fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError> {
     let lacks = |what: &str| EngineError::Refused {
         attempt: ATTEMPT.to_owned(),
         problem: format!("its answer lacks {what}"),
     };
-    let id = told.id.filter(|id| !id.is_empty()).ok_or_else(|| lacks("its id"))?;
+    let id = id(&told, facts.podman).ok_or_else(|| lacks("its id"))?;
     let word = told.architecture.unwrap_or_default();
     let arch = Arch::parse(&word)
         .ok_or_else(|| lacks(&format!("an architecture that AutoGit knows (`{word}`)")))?;
@@ -65,7 +93,7 @@ fn engine_info(told: SystemInfo, skew: SignedDuration) -> Result<EngineInfo, Eng
         cpus: cpus.ok_or_else(|| lacks("its cpus"))?.into(),
         memory: memory.ok_or_else(|| lacks("its memory"))?,
         version: told.server_version.unwrap_or_default(),
-        skew,
+        skew: facts.skew,
     })
 }
 

@@ -123,7 +123,7 @@ pub(super) async fn remove_container(
         // Its job is lost to GitLab already, and no one is left to wait for it.
         let killed = lifecycle::signal(client, id, "SIGKILL", "stop a job's container").await;
         match gone_is_done(killed) {
-            Err(failure) if failure.status() != Some(409) => return Err(failure.into()),
+            Err(failure) if !lifecycle::is_conflict(&failure) => return Err(failure.into()),
             _ => wait_until_stopped(client, id).await?,
         }
     }

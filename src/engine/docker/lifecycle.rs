@@ -17,19 +17,36 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
     match started.await {
         // Docker answers 404 for a missing network as well.
         Err(Failure::Answer { status: 404, message, .. }) if message.contains("container") => {
-            Err(EngineError::NotFound { object: format!("container {id}") })
+            Err(gone(id))
+        }
+        Err(Failure::Answer { status: 409, message, .. })
+            if message.contains("marked for removal") =>
+        {
+            Err(gone(id))
         }
         other => Ok(other?),
     }
+}
+
+fn gone(id: &ContainerId) -> EngineError {
+    EngineError::NotFound { object: format!("container {id}") }
 }
 
 /// Asks a runner to finish what it has and exit.
 pub(super) async fn drain(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
     match gone_is_done(signal(client, id, "SIGQUIT", "drain a runner").await) {
         // It does not run (any more), so there is nothing to finish.
-        Err(failure) if failure.status() == Some(409) => Ok(()),
+        Err(failure) if is_conflict(&failure) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Whether an engine refuses for the state that a container is in: Docker by its status, Podman by
+/// its words alone.
+pub(super) fn is_conflict(failure: &Failure) -> bool {
+    failure.answer().is_some_and(|(status, message)| {
+        status == 409 || message.contains("container state improper")
+    })
 }
 
 /// Sends a signal to a container's first process.
@@ -55,9 +72,7 @@ pub(super) async fn remove(client: &Client, id: &ContainerId) -> Result<(), Engi
         docker.remove_container(id.as_str(), Some(options)).await
     });
     match gone_is_done(removed.await) {
-        Err(failure) if failure.status() == Some(409) => {
-            explain_conflict(client, id, failure).await
-        }
+        Err(failure) if is_conflict(&failure) => explain_conflict(client, id, failure).await,
         other => Ok(other?),
     }
 }

@@ -21,8 +21,8 @@ pub(super) async fn find(
     instance: &InstanceName,
 ) -> Result<Option<NetworkState>, EngineError> {
     let Some(network) = named(client, name).await?.into_iter().next() else { return Ok(None) };
+    let ours = is_of(&network, instance);
     let Some(id) = network.id else { return Ok(None) };
-    let label = network.labels.as_ref().and_then(|labels| labels.get(labels::INSTANCE));
     // The network itself lists running containers only, and one that never ran is known to be on
     // it by name alone.
     let options = ListContainersOptions {
@@ -33,11 +33,7 @@ pub(super) async fn find(
     let containers = client.call("list a network's containers", READ_LIMIT, |docker| async move {
         docker.list_containers(Some(options)).await
     });
-    Ok(Some(NetworkState {
-        ours: label.map(String::as_str) == Some(instance.as_str()),
-        containers: containers.await?.len(),
-        id,
-    }))
+    Ok(Some(NetworkState { ours, containers: containers.await?.len(), id }))
 }
 
 /// Makes the network; one that exists is as wanted, whosever it is.
@@ -59,20 +55,35 @@ pub(super) async fn create(
     let created = client
         .call(&attempt, CHANGE_LIMIT, |docker| async move { docker.create_network(request).await });
     match created.await {
-        Ok(created) => leave_one(client, name, &created.id).await,
+        Ok(_) => leave_one(client, name, instance).await,
         Err(failure) if failure.status() == Some(409) => Ok(()),
         Err(failure) => Err(failure.into()),
     }
 }
 
-/// Before API 1.44 an engine takes a second network of one name, which no container can then
-/// join by name. Of those that came about at once, all but the first withdraw theirs.
-async fn leave_one(client: &Client, name: &str, ours: &str) -> Result<(), EngineError> {
-    let first = named(client, name).await?.into_iter().next().and_then(|network| network.id);
-    if first.is_some_and(|first| first != ours) {
-        delete(client, ours).await?;
+/// Before API 1.44 an engine takes a second network of one name, which no container can then join
+/// by name. Of those of ours that came about at once one stays: the first, or one that a runner
+/// has joined meanwhile. Whoever sees several settles it, for a network whose making began first
+/// may be the last to be seen, and only its maker sees them all then.
+async fn leave_one(
+    client: &Client,
+    name: &str,
+    instance: &InstanceName,
+) -> Result<(), EngineError> {
+    let found = named(client, name).await?.into_iter();
+    let mut ours = found.filter(|network| is_of(network, instance)).filter_map(|found| found.id);
+    let Some(first) = ours.next() else { return Ok(()) };
+    for other in ours {
+        if delete(client, &other).await.is_err() {
+            return delete(client, &first).await;
+        }
     }
     Ok(())
+}
+
+fn is_of(network: &Network, instance: &InstanceName) -> bool {
+    let label = network.labels.as_ref().and_then(|labels| labels.get(labels::INSTANCE));
+    label.map(String::as_str) == Some(instance.as_str())
 }
 
 /// Removes a network that AutoGit made.

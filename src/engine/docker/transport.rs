@@ -31,7 +31,10 @@ const IDLE_MAX: usize = 4;
 const IDLE_LIMIT: Duration = Duration::from_secs(90);
 
 /// A host that vanished says nothing: without asking, its event stream would look quiet for ever.
+/// After a minute without an answer it is opened anew.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
+const KEEPALIVES: u32 = 3;
 
 /// A connection, whatever it is made of.
 pub(super) struct Way(Pin<Box<dyn Stream>>);
@@ -78,6 +81,8 @@ pub(super) fn over_tcp(address: &str) -> Result<Docker, Error> {
 pub(super) async fn tcp(uri: Uri) -> io::Result<TcpStream> {
     let mut connector = HttpConnector::new();
     connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_keepalive_interval(Some(KEEPALIVE_AGAIN));
+    connector.set_keepalive_retries(Some(KEEPALIVES));
     let connected = connector.call(uri).await.map_err(io::Error::other)?;
     Ok(connected.into_inner())
 }

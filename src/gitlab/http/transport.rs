@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use reqwest::{Certificate, Client, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, redirect};
 
 use crate::gitlab::{Transport, TransportError};
 
@@ -16,6 +16,8 @@ use crate::gitlab::{Transport, TransportError};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take; GitLab itself ends a GraphQL query after 30 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer of this machine may take before it counts as none.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest answer read; a page of 100 jobs or projects has less than 1 MiB.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -31,25 +33,27 @@ impl HttpTransport {
     /// A transport to the server at `url` that trusts the system's authorities and those in
     /// `ca_pem`, a bundle in PEM.
     pub fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, TransportError> {
-        // Fails where a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let authorities = match ca_pem {
             Some(pem) => authorities(pem)?,
             None => Vec::new(),
         };
-        let builder = Client::builder()
-            .user_agent(concat!("autogit/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(redirect::Policy::none());
         // Plain http needs no authorities, and a minimal image may have none to load.
-        let builder = if url.starts_with("http://") {
-            builder.tls_certs_only(authorities)
+        if url.starts_with("http://") {
+            Self::built(builder().tls_certs_only(authorities), REQUEST_TIMEOUT)
         } else {
-            builder.tls_certs_merge(authorities)
-        };
-        let client = builder.build().map_err(|error| TransportError::Unreachable(said(&error)))?;
-        Ok(Self { client, timeout: REQUEST_TIMEOUT, answer_bytes_max: ANSWER_BYTES_MAX })
+            Self::built(builder().tls_certs_merge(authorities), REQUEST_TIMEOUT)
+        }
+    }
+
+    /// A transport to servers of this machine, by plain http and through no proxy.
+    pub fn direct() -> Result<Self, TransportError> {
+        Self::built(builder().no_proxy().tls_certs_only([]), LOCAL_TIMEOUT)
+    }
+
+    fn built(builder: ClientBuilder, timeout: Duration) -> Result<Self, TransportError> {
+        let client = builder.timeout(timeout).build();
+        let client = client.map_err(|error| TransportError::Unreachable(said(&error)))?;
+        Ok(Self { client, timeout, answer_bytes_max: ANSWER_BYTES_MAX })
     }
 
     fn failure(&self, error: reqwest::Error) -> TransportError {
@@ -58,6 +62,16 @@ impl HttpTransport {
         }
         TransportError::Unreachable(said(&error.without_url()))
     }
+}
+
+/// What all clients have in common.
+fn builder() -> ClientBuilder {
+    // Fails where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("autogit/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
 }
 
 #[async_trait]

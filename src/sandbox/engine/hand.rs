@@ -77,6 +77,13 @@ impl SimulatedEngine {
         self.state().published.insert(image.to_owned());
     }
 
+    /// Removes an image from the host and from the registry.
+    pub fn forget_image(&self, image: &str) {
+        let mut state = self.state();
+        state.images.remove(image);
+        state.published.remove(image);
+    }
+
     /// Sets how far the engine's clock is ahead of the simulation's.
     pub fn set_skew(&self, skew: SignedDuration) {
         self.state().skew = skew;

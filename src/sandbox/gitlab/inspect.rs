@@ -70,6 +70,8 @@ pub struct RecordView {
     pub maximum_timeout: Option<u64>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When its token ends.
+    pub token_expires_at: Option<Timestamp>,
     /// When one of its runners was last heard of.
     pub contacted_at: Option<Timestamp>,
     /// Its runners, by system id.
@@ -96,6 +98,11 @@ impl SimulatedGitlab {
     /// All jobs, in order of id.
     pub fn jobs(&self) -> Vec<JobView> {
         self.with(|state| state.jobs.values().map(|job| state.view_job(job)).collect())
+    }
+
+    /// All jobs, in order of id, without their logs.
+    pub fn jobs_without_logs(&self) -> Vec<JobView> {
+        self.with(|state| state.jobs.values().map(|job| state.brief(job)).collect())
     }
 
     /// The jobs that wait for a runner, in order of id.
@@ -133,6 +140,11 @@ impl State {
     }
 
     fn view_job(&self, job: &Job) -> JobView {
+        let trace = String::from_utf8_lossy(&job.trace).into_owned();
+        JobView { trace, ..self.brief(job) }
+    }
+
+    fn brief(&self, job: &Job) -> JobView {
         let project = self.projects.get(&job.project);
         JobView {
             id: job.id,
@@ -143,7 +155,7 @@ impl State {
             status: job.status,
             failure_reason: job.failure_reason.clone(),
             exit_code: job.exit_code,
-            trace: String::from_utf8_lossy(&job.trace).into_owned(),
+            trace: String::new(),
             runner: job.record,
             system_id: job.system_id.as_deref().map(SystemId::from_observed),
             queued_at: job.queued_at,
@@ -176,6 +188,7 @@ impl State {
             paused: record.form.paused,
             maximum_timeout: record.form.maximum_timeout,
             created_at: record.created_at,
+            token_expires_at: record.token_expires_at,
             contacted_at: record.contacted_at,
             managers: managers.collect(),
         }

@@ -14,8 +14,10 @@ pub struct FailedReads {
     pub hosts: BTreeSet<HostName>,
     /// Runners whose log could not be read.
     pub logs: BTreeSet<ContainerId>,
-    /// Records, or managers of some.
+    /// Records.
     pub records: bool,
+    /// Managers of some records.
+    pub managers: bool,
     /// The queue.
     pub queue: bool,
 }

@@ -71,7 +71,7 @@ impl Moment {
         Self {
             at: gitlab.clock().now(),
             spec: Arc::clone(spec),
-            jobs: gitlab.jobs(),
+            jobs: gitlab.jobs_without_logs(),
             records: gitlab.records(),
             hosts: engines.iter().map(host).collect(),
         }

@@ -82,6 +82,8 @@ pub fn container_goes_last(
         return Err(format!("{} goes before a network of its job", runner.name));
     }
     let record = moment.records.iter().find(|record| record.id == runner.record);
+    // With a token that ended nobody can delete the row; it goes with its record.
+    let record = record.filter(|it| it.token_expires_at.is_none_or(|ends| ends > moment.at));
     if record.is_some_and(|record| record.managers.iter().any(|row| row.system_id == *system_id)) {
         return Err(format!("{} goes before its manager's row", runner.name));
     }

@@ -53,6 +53,7 @@ pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
         let unread = [
             (at_gitlab && !failed.hosts.is_empty(), "a host"),
             (failed.records && (at_gitlab || makes), "records"),
+            (failed.managers && at_gitlab, "managers"),
             (failed.queue && by_queue, "the queue"),
         ];
         let what = unread.into_iter().find_map(|(wrong, what)| wrong.then_some(what))?;
@@ -83,12 +84,11 @@ pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
     let mut taken = BTreeSet::new();
     for decision in &look.view.plan.decisions {
         let Action::Start { variant, slot, runner, .. } = &decision.action else { continue };
-        let mut there = look.before.runners().map(|(_, other)| other);
-        let was_there = there.any(|other| other.variant == *variant && other.slot == *slot);
-        let is_there = look.after.runners().any(|(host, other)| {
-            other.variant == *variant && other.slot == *slot && !look.failed.hosts.contains(host)
-        });
-        if !taken.insert((variant, slot)) || (was_there && is_there && look.alone) {
+        let fills = |other: &Runner| other.variant == *variant && other.slot == *slot;
+        let stays = |id: &ContainerId| look.after.runners().any(|(_, other)| other.id == *id);
+        let mut seen = look.before.runners().filter(|(host, _)| !look.failed.hosts.contains(*host));
+        let held = look.alone && seen.any(|(_, other)| fills(other) && stays(&other.id));
+        if !taken.insert((variant, slot)) || held {
             return Err(format!("{runner} is planned into a slot that is taken"));
         }
     }

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::jobs::unfinished;
 use super::{Moment, Scene};
 use crate::sandbox::gitlab::RecordView;
 use crate::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
 use crate::world::{
-    ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings,
+    ContainerState, EngineId, Installation, Runner, Slot, SystemId, Variant, record_settings,
+    spec_hash,
 };
+
+/// Longer than any pause between two polls of gitlab-runner.
+const SILENT_MAX: SignedDuration = SignedDuration::from_mins(7);
 
 pub(super) fn every_takeable_job_ran(scene: &Scene<'_>) -> Result<(), String> {
     let doomed = &scene.ledger.doomed;
@@ -36,8 +42,25 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
         if of_it != wanted {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
+        if let Some((_, silent)) = moment.runners().find(|(_, it)| !is_heard_of(moment, it)) {
+            return Err(format!("{} runs, and GitLab does not hear of it", silent.name));
+        }
+        let hash = spec_hash(&moment.spec, pool);
+        let mut its = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name);
+        if let Some((_, old)) = its.find(|(_, runner)| runner.spec != hash) {
+            return Err(format!("{} is made from an older spec", old.name));
+        }
     }
     Ok(())
+}
+
+/// GitLab heard of the runner lately, or it is new.
+fn is_heard_of(moment: &Moment, runner: &Runner) -> bool {
+    let lately = |at: Timestamp| moment.at.duration_since(at) < SILENT_MAX;
+    let record = moment.records.iter().find(|record| record.id == runner.record);
+    let mut rows = record.into_iter().flat_map(|record| &record.managers);
+    lately(runner.created_at)
+        || rows.any(|row| row.system_id == runner.system_id && lately(row.contacted_at))
 }
 
 fn warm(pool: &Pool) -> usize {
@@ -125,7 +148,9 @@ pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> 
         if let Some(network) = host.networks.iter().find(|it| of_jobs(&it.system_id)) {
             return Err(format!("network {} is left on {name}", network.name));
         }
-        let kept = kept_slots(moment, name);
+        let mut kept = kept_slots(moment, name);
+        // While its runner lives, what it made is in use.
+        kept.extend(moment.live_runners().map(|(_, runner)| runner.system_id.clone()));
         let useless = host.volumes.iter().find(|volume| {
             let kept = volume.system_id.as_ref().is_some_and(|id| kept.contains(id));
             of_jobs(&volume.system_id) && !(volume.reusable && kept)

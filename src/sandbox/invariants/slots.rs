@@ -17,9 +17,16 @@ pub(super) fn no_slot_has_two_living_containers(scene: &Scene<'_>) -> Result<(),
     Ok(())
 }
 
+/// Where `AutoGit` runs twice under one name, one may take the other's new record for one whose token was
+/// lost; with a job in hand it counts all the same.
 pub(super) fn no_living_runner_loses_its_record(scene: &Scene<'_>) -> Result<(), String> {
+    let counts = |runner: &Runner| {
+        let mut running = scene.moment.hosts.values().flat_map(|host| &host.running);
+        !scene.ledger.twins || running.any(|running| running.runner == runner.id)
+    };
     let lost = scene.moment.live_runners().find(|(_, runner)| {
-        !scene.ledger.records_deleted.contains(&runner.record)
+        counts(runner)
+            && !scene.ledger.records_deleted.contains(&runner.record)
             && !scene.moment.records.iter().any(|record| record.id == runner.record)
     });
     lost.map_or(Ok(()), |(_, runner)| {

@@ -67,7 +67,10 @@ pub(in crate::spec) fn endpoint(word: &str) -> Result<String, Unreadable> {
             uri.is_ok_and(|uri| uri.port_u16().is_some() && uri.path() == "/")
         }
         Some(("ssh", rest)) => {
-            format!("http://{rest}").parse::<Uri>().is_ok_and(|uri| uri.host().is_some())
+            let uri = format!("http://{rest}").parse::<Uri>();
+            // ssh takes no password, and what is in the address is shown.
+            let user = rest.split_once('@').map_or("", |(user, _)| user);
+            uri.is_ok_and(|uri| uri.host().is_some()) && !user.contains(':')
         }
         _ => false,
     };
@@ -113,7 +116,14 @@ mod tests {
         for word in ["unix:///run/user/1000/docker.sock", "tcp://rack:2376", "ssh://ci@rack"] {
             assert!(endpoint(word).is_ok(), "{word}");
         }
-        for word in ["/var/run/docker.sock", "unix://", "tcp://rack", "http://rack:2375", "rack"] {
+        for word in [
+            "/var/run/docker.sock",
+            "unix://",
+            "tcp://rack",
+            "http://rack:2375",
+            "rack",
+            "ssh://ci:secret@rack",
+        ] {
             assert!(endpoint(word).is_err(), "{word}");
         }
     }

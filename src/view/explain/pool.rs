@@ -74,6 +74,7 @@ impl View {
         let unaccounted = unaccounted.filter(|(variant, _)| variant.pool == *name);
         let cooldown = SignedDuration::try_from(pool.cooldown).unwrap_or(SignedDuration::MAX);
         let architectures = self.world.architectures(pool);
+        let whys = self.whys();
         Some(ExplainPoolOutput {
             pool: name.to_string(),
             enabled: pool.enabled,
@@ -88,7 +89,7 @@ impl View {
                 .map(|view| PoolRunnerOutput {
                     name: view.runner.name.to_string(),
                     phase: view.phase.as_str(),
-                    why: self.why_of_runner(&view.runner.name),
+                    why: whys.get(&view.runner.name).cloned().unwrap_or_default(),
                 })
                 .collect(),
         })

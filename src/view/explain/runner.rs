@@ -1,5 +1,7 @@
 //! What a runner does, and why it is still there.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,8 +23,6 @@ pub struct ExplainRunnerOutput {
     pub jobs_ended: Option<u32>,
     /// What is done about it now: an action's word; none where it stays.
     pub action: Option<&'static str>,
-    /// What is done about it and by which rule, or why it stays.
-    pub why: String,
 }
 
 impl View {
@@ -32,22 +32,22 @@ impl View {
         let decisions = self.plan.decisions.iter();
         let mut about = decisions.filter(|decision| decision.action.runner() == Some(name));
         Some(ExplainRunnerOutput {
-            runner: self.runner_output(view),
+            runner: self.runner_output(view, &self.whys()),
             record: view.runner.record,
             age: words::since(self.world.now, view.runner.created_at),
             jobs_ended: view.runner.log.as_ref().map(|log| log.jobs_ended),
             action: about.next().map(|decision| decision.action.as_str()),
-            why: self.why_of_runner(name),
         })
     }
 
-    /// What is done about a runner and by which rule, or why it stays.
-    pub(crate) fn why_of_runner(&self, name: &RunnerName) -> String {
-        let mut decisions = self.plan.decisions.iter();
-        if let Some(decision) = decisions.find(|one| one.action.runner() == Some(name)) {
-            return format!("{}, {}: {}", decision.action.as_str(), decision.rule, decision.facts);
-        }
-        let held = self.plan.held_runners.iter().find(|held| held.runner == *name);
-        held.map_or_else(String::new, |held| held.hold.to_string())
+    /// What is done about each runner and by which rule, or why it stays.
+    pub(crate) fn whys(&self) -> BTreeMap<&RunnerName, String> {
+        let held = self.plan.held_runners.iter().map(|held| (&held.runner, held.hold.to_string()));
+        let mut whys: BTreeMap<&RunnerName, String> = held.collect();
+        whys.extend(self.plan.decisions.iter().filter_map(|decision| {
+            let (action, rule, facts) = (&decision.action, decision.rule, &decision.facts);
+            Some((action.runner()?, format!("{}, {rule}: {facts}", action.as_str())))
+        }));
+        whys
     }
 }

@@ -1,15 +1,14 @@
-//! Why a job has no runner yet, and why a runner stays as it is.
+//! Why a job has no runner yet.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
 use crate::spec::{HostName, PoolName};
-use crate::world::{JobId, RunnerName, Variant};
+use crate::world::{JobId, Variant};
 
 /// A pending job that does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,105 +227,6 @@ impl fmt::Display for Lack {
             Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
             Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
-        }
-    }
-}
-
-/// A runner that stays as it is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeldRunner {
-    /// Where.
-    pub host: HostName,
-    /// The runner.
-    pub runner: RunnerName,
-    /// Why.
-    pub hold: RunnerHold,
-}
-
-/// Why a runner stays as it is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RunnerHold {
-    /// It has a job.
-    Busy {
-        /// Which.
-        job: Option<JobId>,
-    },
-    /// It is not in contact yet.
-    Starting {
-        /// How long it runs.
-        running: SignedDuration,
-    },
-    /// A pending job may go to it.
-    Needed,
-    /// It is kept warm.
-    Warm,
-    /// It may be idle a while longer.
-    CoolingDown {
-        /// How long it is idle.
-        idle: SignedDuration,
-        /// How long it may be.
-        cooldown: Duration,
-    },
-    /// It was asked to exit.
-    Draining {
-        /// How long ago.
-        ago: SignedDuration,
-        /// It finishes a job first.
-        busy: bool,
-    },
-    /// It is replaced after another one of its variant.
-    InTurn,
-    /// It had as many jobs as it may have.
-    Ending,
-    /// Its host, or the queue, could not be read.
-    Unseen {
-        /// Why.
-        error: Arc<str>,
-    },
-    /// A call about its slot got no answer.
-    InDoubt,
-}
-
-impl RunnerHold {
-    /// The word for it in output.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Busy { .. } => "busy",
-            Self::Starting { .. } => "starting",
-            Self::Needed => "needed",
-            Self::Warm => "warm",
-            Self::CoolingDown { .. } => "cooling-down",
-            Self::Draining { .. } => "draining",
-            Self::InTurn => "in-turn",
-            Self::Ending => "ending",
-            Self::Unseen { .. } => "unseen",
-            Self::InDoubt => "in-doubt",
-        }
-    }
-}
-
-impl fmt::Display for RunnerHold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy { job: Some(job) } => write!(f, "runs job {job}"),
-            Self::Busy { job: None } => f.write_str("runs a job"),
-            Self::Starting { running } => {
-                write!(f, "started {} ago, no contact with GitLab yet", brief(*running))
-            }
-            Self::Needed => f.write_str("a pending job may go to it"),
-            Self::Warm => f.write_str("kept warm"),
-            Self::CoolingDown { idle, cooldown } => {
-                let cooldown = SignedDuration::try_from(*cooldown).unwrap_or(SignedDuration::MAX);
-                write!(f, "idle {} of {}", brief(*idle), brief(cooldown))
-            }
-            Self::Draining { ago, busy: true } => {
-                write!(f, "asked to exit {} ago; finishes its job first", brief(*ago))
-            }
-            Self::Draining { ago, busy: false } => write!(f, "asked to exit {} ago", brief(*ago)),
-            Self::InTurn => f.write_str("made from an older spec; replaced after another one"),
-            Self::Ending => f.write_str("had its last job and exits by itself"),
-            Self::Unseen { error } => f.write_str(error),
-            Self::InDoubt => f.write_str("a call about it got no answer"),
         }
     }
 }

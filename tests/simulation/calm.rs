@@ -1,0 +1,173 @@
+//! Histories in which nothing fails but what each of them names.
+
+mod changes;
+mod demand;
+mod lives;
+mod neighbours;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use autogit::plan::JobHold;
+use autogit::sandbox::gitlab::Status;
+use autogit::sandbox::invariants::{Moment, REST, Scene, first_broken};
+use autogit::world::{ContainerState, JobId, Runner};
+use tracing::subscriber::DefaultGuard;
+
+use crate::chaos::Chaos;
+use crate::process::Process;
+use crate::stage::{Setup, Stage};
+
+/// Two pools that differ in all that matters here.
+pub(crate) const TWO_POOLS: &str = "
+  linux: {tags: [docker], max: 3, cooldown: 30s}
+  build: {tags: [docker, build], max: 2, cooldown: 10s, cache: discard}
+";
+
+/// A spec of one host and these pools.
+pub(crate) fn spec_of(pools: &str) -> String {
+    format!(
+        "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}
+hosts:
+  alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: 8}}}}
+defaults: {{runner_image: {image}}}
+pools:{pools}",
+        image = crate::stage::IMAGE
+    )
+}
+
+/// A calm history with one AutoGit.
+struct Calm {
+    stage: Stage,
+    autogit: Option<Process>,
+    _log: DefaultGuard,
+}
+
+impl Calm {
+    /// Begins with these pools.
+    fn of(pools: &str) -> Self {
+        Self::paged(pools, None)
+    }
+
+    /// Begins with these pools, and with pages of lists that are so short.
+    fn paged(pools: &str, page_size: Option<u64>) -> Self {
+        let setup = Setup {
+            seed: 1,
+            text: spec_of(pools),
+            more_hosts: &[],
+            chaos: Chaos::new(1, BTreeMap::new()),
+            page_size,
+            mutation: None,
+        };
+        let stage = Stage::new(setup);
+        let log = stage.recorder().catch_log();
+        let autogit = Some(Process::start(&stage, "autogit"));
+        Self { stage, autogit, _log: log }
+    }
+
+    fn write(&self, pools: &str) {
+        assert!(self.stage.write_spec(&spec_of(pools)), "{pools}");
+    }
+
+    /// Queues a job that succeeds after so many seconds.
+    fn job(&self, tags: &[&str], seconds: u64) -> JobId {
+        self.stage.job(tags, Duration::from_secs(seconds), false)
+    }
+
+    fn status(&self, job: JobId) -> Status {
+        self.stage.gitlab().job(job).unwrap().status
+    }
+
+    /// Lets a second pass, and looks.
+    async fn second(&self) -> Moment {
+        self.stage.clock().sleep(Duration::from_secs(1)).await;
+        let moment = self.stage.check();
+        let recorder = self.stage.recorder();
+        if let Some(broken) = &recorder.broken {
+            panic!("{broken}\n{}", recorder.lines.join("\n"));
+        }
+        drop(recorder);
+        let ended = self.autogit.as_ref().is_some_and(Process::has_ended);
+        assert!(!ended, "AutoGit panicked\n{}", self.told());
+        moment
+    }
+
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.second().await;
+        }
+    }
+
+    /// Lets time pass until `reached`, for so many seconds at most.
+    async fn until(&self, seconds: u64, what: &str, reached: impl Fn(&Moment) -> bool) {
+        for _ in 0..seconds {
+            if reached(&self.second().await) {
+                return;
+            }
+        }
+        panic!("not within {seconds} s: {what}\n{}", self.told());
+    }
+
+    async fn until_runs(&self, job: JobId) {
+        self.until(60, "the job runs", |_| self.status(job) == Status::Running).await;
+    }
+
+    async fn until_succeeds(&self, job: JobId, seconds: u64) {
+        self.until(seconds, "the job succeeds", |_| self.status(job) == Status::Success).await;
+    }
+
+    /// Lets time pass until all is as the spec asks, and makes sure that it stays so.
+    async fn until_at_rest(&self, seconds: u64) {
+        let unrest = || {
+            let moment = self.stage.moment();
+            let ledger = self.stage.ledger();
+            let scene = Scene { moment: &moment, ledger: &ledger, fresh: &[], made_lately: 0 };
+            first_broken(REST, |check| check(&scene))
+        };
+        for _ in 0..seconds {
+            self.second().await;
+            if unrest().is_none() && self.stage.recorder().empty_plans > 1 {
+                self.pass(60).await;
+                assert_eq!(unrest(), None, "{}", self.told());
+                assert!(self.stage.recorder().empty_plans > 5, "{}", self.told());
+                return;
+            }
+        }
+        panic!("no rest within {seconds} s: {:?}\n{}", unrest(), self.told());
+    }
+
+    fn told(&self) -> String {
+        self.stage.recorder().lines.join("\n")
+    }
+
+    /// Ends AutoGit wherever it is.
+    async fn kill(&mut self) {
+        self.autogit.take().unwrap().kill(&self.stage).await;
+        self.stage.recorder().watch.forget_starts();
+    }
+
+    async fn restart(&mut self) {
+        self.kill().await;
+        self.autogit = Some(Process::start(&self.stage, "autogit again"));
+    }
+
+    fn runners(&self) -> Vec<Runner> {
+        self.stage.moment().runners().map(|(_, runner)| runner.clone()).collect()
+    }
+
+    fn engine(&self) -> &autogit::sandbox::engine::SimulatedEngine {
+        self.stage.engines().values().next().unwrap()
+    }
+
+    /// Why a job is held, in the words of the newest log and view.
+    fn hold(&self, job: JobId) -> Option<JobHold> {
+        let view = self.stage.recorder().view.clone()?;
+        let held = view.plan.held_jobs.iter().find(|held| held.job == job)?;
+        Some(JobHold::clone(&held.hold))
+    }
+}
+
+fn running(moment: &Moment) -> usize {
+    let runs = |runner: &Runner| matches!(runner.state, ContainerState::Running { .. });
+    moment.runners().filter(|(_, runner)| runs(runner)).count()
+}

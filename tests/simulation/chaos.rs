@@ -1,0 +1,133 @@
+//! Which faults strike, drawn from one stream of dice per kind: to leave one kind out does not
+//! change what the others draw.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard};
+
+use autogit::sandbox::dice::Dice;
+
+macro_rules! kinds {
+    ($($name:ident $word:literal,)*) => {
+        /// A kind of fault, or of a hand's work.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Kind { $($name,)* }
+
+        impl Kind {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    // Of a request to GitLab.
+    GitlabUnreachable "gitlab-unreachable",
+    GitlabTimesOut "gitlab-times-out",
+    GitlabAnswerLost "gitlab-answer-lost",
+    GitlabSlow "gitlab-slow",
+    GitlabFails "gitlab-fails",
+    GitlabWebPage "gitlab-web-page",
+    GitlabEmptyBody "gitlab-empty-body",
+    GitlabLimits "gitlab-limits",
+    PageShifts "page-shifts",
+    // Of a call to an engine.
+    EngineUnreachable "engine-unreachable",
+    EngineRefuses "engine-refuses",
+    EngineTimesOut "engine-times-out",
+    EngineAnswerLost "engine-answer-lost",
+    EngineSlow "engine-slow",
+    // Of a runner's request to GitLab.
+    RunnerCutOff "runner-cut-off",
+    // Of AutoGit itself.
+    Crash "crash",
+    CrashBeforeCall "crash-before-call",
+    CrashAfterCall "crash-after-call",
+    ClockJumps "clock-jumps",
+    // Of the world.
+    GitlabDown "gitlab-down",
+    GitlabClock "gitlab-clock",
+    HostDown "host-down",
+    HostClock "host-clock",
+    EngineRestarts "engine-restarts",
+    ImageGone "image-gone",
+    RunnerDies "runner-dies",
+    RunnerHangs "runner-hangs",
+    // Of people.
+    RunnerRemoved "runner-removed",
+    RunnerRenamed "runner-renamed",
+    JobCancelled "job-cancelled",
+    JobContainerRemoved "job-container-removed",
+    RecordDeleted "record-deleted",
+    RecordPaused "record-paused",
+    RecordRetagged "record-retagged",
+    TokenRevoked "token-revoked",
+    SpecEdited "spec-edited",
+    SpecBroken "spec-broken",
+}
+
+impl Kind {
+    /// Its own dice, which no kind that is added or left out changes.
+    pub(crate) fn dice(self, seed: u64) -> Dice {
+        let word = self.as_str().bytes();
+        // FNV-1a.
+        let hash = word.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Dice::new(seed ^ hash)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Draws what strikes.
+#[derive(Debug)]
+pub(crate) struct Chaos(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    active: bool,
+    /// In a thousand.
+    rates: BTreeMap<Kind, u64>,
+    dice: BTreeMap<Kind, Dice>,
+}
+
+impl Chaos {
+    /// Faults of these rates, once [`Chaos::set_active`].
+    pub(crate) fn new(seed: u64, rates: BTreeMap<Kind, u64>) -> Self {
+        let dice = Kind::ALL.iter().map(|kind| (*kind, kind.dice(seed))).collect();
+        Self(Mutex::new(State { active: false, rates, dice }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn set_active(&self, active: bool) {
+        self.state().active = active;
+    }
+
+    /// Whether that kind strikes here and now.
+    pub(crate) fn strikes(&self, kind: Kind) -> bool {
+        let mut state = self.state();
+        let rate = state.rates.get(&kind).copied().unwrap_or(0);
+        state.active && rate > 0 && state.dice.get_mut(&kind).unwrap().below(1000) < rate
+    }
+
+    /// A number below `limit`, from that kind's dice.
+    pub(crate) fn below(&self, kind: Kind, limit: u64) -> u64 {
+        self.state().dice.get_mut(&kind).unwrap().below(limit)
+    }
+
+    /// One of `choices`, by that kind's dice.
+    pub(crate) fn pick<T: Clone>(&self, kind: Kind, choices: &[T]) -> Option<T> {
+        self.state().dice.get_mut(&kind).unwrap().pick(choices).cloned()
+    }
+}

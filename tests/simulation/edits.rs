@@ -1,0 +1,115 @@
+//! What people write into `autogit.yaml`.
+
+use autogit::sandbox::dice::Dice;
+
+use crate::chaos::Kind;
+use crate::knobs::{Knobs, PoolKnobs, drawn, text};
+use crate::stage::Stage;
+
+/// The file, and who edits it.
+#[derive(Debug)]
+pub(crate) struct Editor {
+    pools: Vec<PoolKnobs>,
+    dice: Dice,
+}
+
+/// Files that no version of AutoGit takes.
+const BROKEN: &[&str] = &[
+    "",
+    "pools: {linux: {tags: [docker",
+    "gitlab: {url: http://gitlab.sim, token: x}\npools: {linux: {tags: [docker], worm: 1}}\n",
+    "gitlab: {url: http://gitlab.sim, token: x}\npools: {linux: {tags: [docker], warm: 9, max: 2}}\n",
+];
+
+impl Editor {
+    pub(crate) fn new(knobs: &Knobs) -> Self {
+        let pools = knobs.pools.clone();
+        Self { pools, dice: Dice::new(knobs.seed ^ 0x5eed_ed17) }
+    }
+
+    /// One second in which the file may be edited.
+    pub(crate) fn work(&mut self, stage: &Stage) {
+        if stage.chaos().strikes(Kind::SpecBroken) {
+            let text = stage.chaos().pick(Kind::SpecBroken, BROKEN).unwrap();
+            assert!(!stage.write_spec(text), "{text}");
+            stage.note("the file is broken");
+        }
+        if stage.chaos().strikes(Kind::SpecEdited) {
+            let what = self.edit();
+            let text = text(&self.pools);
+            assert!(stage.write_spec(&text), "{what}:\n{text}");
+            stage.note(&format!("the file is edited: {what}"));
+        }
+    }
+
+    fn edit(&mut self) -> String {
+        let gone: Vec<&str> = ["linux", "build", "docs", "extra"]
+            .into_iter()
+            .filter(|name| self.pools.iter().all(|pool| pool.name != *name))
+            .collect();
+        let choice = self.dice.below(10);
+        if choice == 0 && !gone.is_empty() {
+            let name = *self.dice.pick(&gone).unwrap();
+            let tags = match name {
+                "linux" => vec!["docker"],
+                "build" => vec!["docker", "build"],
+                other => vec![other],
+            };
+            let pool = drawn(&mut self.dice, name, tags);
+            self.pools.push(pool);
+            return format!("pool {name} is added");
+        }
+        let all: Vec<usize> = (0..self.pools.len()).collect();
+        let index = *self.dice.pick(&all).unwrap();
+        if choice == 1 && self.pools.len() > 1 {
+            let pool = self.pools.remove(index);
+            return format!("pool {} is removed", pool.name);
+        }
+        let fresh = drawn(&mut self.dice, "drawn", Vec::new());
+        let pool = &mut self.pools[index];
+        let what = change(pool, &fresh, choice);
+        format!("pool {}: {what}", pool.name)
+    }
+}
+
+/// Changes one field of a pool to that of another; returns its name.
+fn change(pool: &mut PoolKnobs, fresh: &PoolKnobs, choice: u64) -> &'static str {
+    match choice {
+        2 => {
+            pool.enabled = !pool.enabled;
+            "enabled"
+        }
+        3 => {
+            (pool.max, pool.warm) = (fresh.max, pool.warm.min(fresh.max));
+            "max"
+        }
+        4 => {
+            pool.warm = fresh.warm.min(pool.max);
+            "warm"
+        }
+        5 => {
+            pool.cooldown = fresh.cooldown;
+            "cooldown"
+        }
+        6 if pool.tags.contains(&"more") => {
+            pool.tags.retain(|tag| *tag != "more");
+            "tags"
+        }
+        6 => {
+            pool.tags.push("more");
+            "tags"
+        }
+        7 => {
+            pool.image = if pool.image == "alpine:3" { "busybox" } else { "alpine:3" };
+            "job image"
+        }
+        8 => {
+            pool.discard = !pool.discard;
+            "cache"
+        }
+        _ => {
+            pool.jobs_per_runner = 1 - pool.jobs_per_runner;
+            "jobs per runner"
+        }
+    }
+}

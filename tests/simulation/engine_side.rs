@@ -1,0 +1,308 @@
+//! AutoGit's way to an engine, on which things go wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner};
+use autogit::sandbox::engine::{Operation, SimulatedEngine};
+use autogit::sandbox::invariants::container_goes_last;
+use autogit::spec::{HostName, InstanceName};
+use autogit::world::{
+    ContainerId, ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState,
+    Runner, RunnerLog, SystemId,
+};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use crate::chaos::Kind;
+use crate::process::Attempt;
+use crate::stage::Stage;
+
+/// The adapter's own limit for an answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct EngineSide {
+    stage: Stage,
+    attempt: Arc<Attempt>,
+    host: HostName,
+    engine: SimulatedEngine,
+}
+
+impl EngineSide {
+    pub(crate) fn connect(
+        stage: &Stage,
+        attempt: &Arc<Attempt>,
+        host: &HostName,
+    ) -> Arc<dyn Engine> {
+        let engine = stage.engines()[host].clone();
+        let (stage, attempt, host) = (stage.clone(), Arc::clone(attempt), host.clone());
+        let mutation = stage.mutation();
+        let side: Arc<dyn Engine> =
+            Arc::new(Self { stage: stage.clone(), attempt, host, engine: engine.clone() });
+        match mutation {
+            Some(mutation) => mutation.engine(side, engine),
+            None => side,
+        }
+    }
+
+    /// One call, on which things may go wrong before, meanwhile and after.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        on: &str,
+        act: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError>
+    where
+        T: Send,
+    {
+        self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
+        let result = self.meet(operation, act).await;
+        if changes(operation) {
+            let words = result.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
+            let words = words.lines().next().unwrap_or_default();
+            let (name, host) = (&self.attempt.name, &self.host);
+            self.stage.note(&format!("{name}: {host}: {operation} {on}: {words}"));
+            self.stage.check();
+        }
+        if result.is_err() && looks(operation) {
+            self.attempt.failed(|reads| {
+                reads.hosts.insert(self.host.clone());
+            });
+        }
+        self.attempt.may_crash(&self.stage, Kind::CrashAfterCall).await;
+        result
+    }
+
+    async fn meet<T>(
+        &self,
+        operation: Operation,
+        act: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        let chaos = self.stage.chaos();
+        let attempt = || operation.to_string();
+        if chaos.strikes(Kind::EngineUnreachable) {
+            let (endpoint, problem) = (self.host.to_string(), "connection refused".to_owned());
+            return Err(EngineError::Unreachable { endpoint, problem });
+        }
+        if chaos.strikes(Kind::EngineRefuses) {
+            let problem = "internal server error".to_owned();
+            return Err(EngineError::Refused { attempt: attempt(), problem });
+        }
+        if chaos.strikes(Kind::EngineTimesOut) {
+            self.stage.clock().sleep(LIMIT).await;
+            return Err(EngineError::TimedOut { attempt: attempt(), limit: LIMIT });
+        }
+        let slow = chaos.strikes(Kind::EngineSlow);
+        if slow {
+            self.wait(Kind::EngineSlow).await;
+        }
+        let lost = chaos.strikes(Kind::EngineAnswerLost);
+        let result = act.await;
+        if lost {
+            self.stage.clock().sleep(LIMIT).await;
+            return Err(EngineError::TimedOut { attempt: attempt(), limit: LIMIT });
+        }
+        if slow {
+            self.wait(Kind::EngineSlow).await;
+        }
+        result
+    }
+
+    async fn wait(&self, kind: Kind) {
+        let millis = self.stage.chaos().below(kind, 4_000);
+        self.stage.clock().sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// A time of the simulation's clock by AutoGit's, as the adapter corrects it.
+    fn ours(&self, at: Timestamp) -> Timestamp {
+        at.saturating_add(self.stage.our_lead()).unwrap_or(at)
+    }
+
+    fn our_state(&self, state: &ContainerState) -> ContainerState {
+        match *state {
+            ContainerState::Created => ContainerState::Created,
+            ContainerState::Running { started_at } => {
+                ContainerState::Running { started_at: self.ours(started_at) }
+            }
+            ContainerState::Exited { code, finished_at, oom_killed } => {
+                ContainerState::Exited { code, finished_at: self.ours(finished_at), oom_killed }
+            }
+        }
+    }
+}
+
+/// Operations without which a host is not known.
+fn looks(operation: Operation) -> bool {
+    matches!(operation, Operation::Info | Operation::Jobs | Operation::Runners | Operation::Network)
+}
+
+fn changes(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::CreateNetwork
+            | Operation::CreateRunner
+            | Operation::Start
+            | Operation::Drain
+            | Operation::RemoveContainer
+            | Operation::RemoveJobContainer
+            | Operation::RemoveJobVolume
+            | Operation::RemoveNetwork
+    )
+}
+
+fn short(id: &ContainerId) -> &str {
+    id.as_str().get(..12).unwrap_or(id.as_str())
+}
+
+#[async_trait]
+impl Engine for EngineSide {
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        let info = self.call(Operation::Info, "", self.engine.info()).await?;
+        let skew = info.skew.saturating_sub(self.stage.our_lead());
+        Ok(EngineInfo { skew, ..info })
+    }
+
+    async fn jobs(&self) -> Result<JobObjects, EngineError> {
+        let jobs = self.call(Operation::Jobs, "", self.engine.jobs()).await;
+        if jobs.is_ok() {
+            self.attempt.note_jobs_read(&self.host);
+        }
+        jobs
+    }
+
+    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+        if !self.attempt.acts() && !self.attempt.has_read_jobs(&self.host) {
+            let how = format!("the runners of {} were read first", self.host);
+            let sentence = "what jobs made is read before the runners";
+            self.stage.break_promise("jobs_are_read_before_runners", sentence, how);
+        }
+        let runners = self.engine.runners(instance);
+        let mut runners = self.call(Operation::Runners, instance.as_str(), runners).await?;
+        for runner in &mut runners {
+            runner.created_at = self.ours(runner.created_at);
+            runner.state = self.our_state(&runner.state);
+        }
+        Ok(runners)
+    }
+
+    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+        let log = self.call(Operation::RunnerLog, short(id), self.engine.runner_log(id)).await;
+        if log.is_err() {
+            self.attempt.failed(|reads| {
+                reads.logs.insert(id.clone());
+            });
+        }
+        let log = log?;
+        Ok(RunnerLog {
+            received: log.received.map(|(job, at)| (job, self.ours(at))),
+            ended: log.ended.map(|at| self.ours(at)),
+            jobs_ended: log.jobs_ended,
+        })
+    }
+
+    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
+        self.call(Operation::LogTail, short(id), self.engine.log_tail(id, lines)).await
+    }
+
+    async fn network(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Option<NetworkState>, EngineError> {
+        self.call(Operation::Network, name, self.engine.network(name, instance)).await
+    }
+
+    async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
+        self.call(Operation::CreateNetwork, name, self.engine.create_network(name, instance)).await
+    }
+
+    async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
+        let ensure = self.engine.ensure_image(request);
+        self.call(Operation::EnsureImage, &request.image, ensure).await
+    }
+
+    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+        let create = self.engine.create_runner(runner);
+        self.call(Operation::CreateRunner, runner.name.as_str(), create).await
+    }
+
+    async fn with_system_id(
+        &self,
+        instance: &InstanceName,
+        system_id: &SystemId,
+    ) -> Result<Vec<ContainerId>, EngineError> {
+        let look = self.engine.with_system_id(instance, system_id);
+        self.call(Operation::WithSystemId, system_id.as_str(), look).await
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.call(Operation::Start, short(id), self.engine.start(id)).await
+    }
+
+    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.untouched_if_unseen("drain");
+        self.call(Operation::Drain, short(id), self.engine.drain(id)).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.untouched_if_unseen("remove a container");
+        let act = async {
+            let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
+            if let Err(how) = container_goes_last(&moment, &ledger, &self.host, id) {
+                let sentence = "a runner's container goes after its jobs' objects and its row";
+                self.stage.break_promise("the_container_goes_last", sentence, how);
+            }
+            self.engine.remove_container(id).await
+        };
+        self.call(Operation::RemoveContainer, short(id), act).await
+    }
+
+    async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
+        self.untouched_if_unseen("remove a job's container");
+        let remove = self.engine.remove_job_container(container);
+        self.call(Operation::RemoveJobContainer, short(&container.id), remove).await
+    }
+
+    async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
+        self.untouched_if_unseen("remove a volume");
+        let remove = self.engine.remove_job_volume(volume);
+        self.call(Operation::RemoveJobVolume, &volume.name, remove).await
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
+        self.untouched_if_unseen("remove a network");
+        let remove = self.engine.remove_network(id);
+        self.call(Operation::RemoveNetwork, id.get(..12).unwrap_or(id), remove).await
+    }
+
+    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
+        self.call(Operation::ReadConfig, short(id), self.engine.read_config(id)).await
+    }
+
+    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
+        self.engine.watch(instance, wake).await;
+    }
+
+    async fn socket(&self) -> Result<PathBuf, EngineError> {
+        self.call(Operation::Socket, "", self.engine.socket()).await
+    }
+}
+
+impl EngineSide {
+    fn untouched_if_unseen(&self, what: &str) {
+        if self.attempt.is_blind_to(&self.host) {
+            let how = format!("{what} on {}, which could not be read in this tick", self.host);
+            let sentence = "nothing on a host that could not be read is touched";
+            self.stage.break_promise("what_is_unseen_is_untouched", sentence, how);
+        }
+    }
+}
+
+/// How far one clock is ahead of another.
+pub(crate) fn lead(ours: Timestamp, theirs: Timestamp) -> SignedDuration {
+    ours.duration_since(theirs)
+}

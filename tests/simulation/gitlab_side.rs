@@ -1,0 +1,153 @@
+//! AutoGit's way to GitLab, on which things go wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use autogit::gitlab::{Transport, TransportError};
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+
+use crate::chaos::Kind;
+use crate::process::Attempt;
+use crate::stage::Stage;
+
+/// The adapter's own limit for an answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub(crate) struct GitlabSide {
+    pub(crate) stage: Stage,
+    pub(crate) attempt: Arc<Attempt>,
+}
+
+/// What part of a look a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    Queue,
+    Records,
+    Managers,
+    Other,
+}
+
+fn about(request: &Request<Bytes>) -> About {
+    let body = String::from_utf8_lossy(request.body());
+    match request.uri().path() {
+        "/api/graphql" if body.contains("jobs(") => About::Queue,
+        "/api/graphql" => About::Managers,
+        path if path.starts_with("/api/v4/runners") => About::Records,
+        _ => About::Other,
+    }
+}
+
+#[async_trait]
+impl Transport for GitlabSide {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
+        let about = about(&request);
+        let told = format!("{} {}", request.method(), request.uri().path());
+        let writes = *request.method() != Method::GET && !told.ends_with("graphql");
+        let result = self.meet(request).await;
+        if writes {
+            let words = match &result {
+                Ok(answer) => answer.status().to_string(),
+                Err(error) => error.to_string(),
+            };
+            self.stage.note(&format!("{}: {told}: {words}", self.attempt.name));
+            self.stage.learn_secrets();
+            self.stage.check();
+        }
+        let failed = result.as_ref().map_or(true, |answer| {
+            answer.status().is_server_error() || answer.status() == 429 || is_no_api(answer)
+        });
+        if failed {
+            self.attempt.failed(|reads| match about {
+                About::Queue => reads.queue = true,
+                About::Records => reads.records = true,
+                About::Managers => reads.managers = true,
+                About::Other => {}
+            });
+        }
+        self.attempt.may_crash(&self.stage, Kind::CrashAfterCall).await;
+        result
+    }
+}
+
+fn is_no_api(answer: &Response<Bytes>) -> bool {
+    answer.status() == 200 && (answer.body().is_empty() || answer.body().starts_with(b"<"))
+}
+
+impl GitlabSide {
+    async fn meet(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        if let Some(answer) = self.stage.mutation().and_then(|bug| bug.answers(&request)) {
+            return Ok(answer);
+        }
+        let chaos = self.stage.chaos();
+        if chaos.strikes(Kind::GitlabUnreachable) {
+            return Err(TransportError::Unreachable("connection refused".to_owned()));
+        }
+        if chaos.strikes(Kind::GitlabTimesOut) {
+            self.stage.clock().sleep(LIMIT).await;
+            return Err(TransportError::TimedOut(LIMIT));
+        }
+        if chaos.strikes(Kind::GitlabSlow) {
+            let millis = chaos.below(Kind::GitlabSlow, 8_000);
+            self.stage.clock().sleep(Duration::from_millis(millis)).await;
+        }
+        if chaos.strikes(Kind::GitlabFails) {
+            let status = chaos.pick(Kind::GitlabFails, &[500, 502, 503]).unwrap();
+            let effect = chaos.below(Kind::GitlabFails, 2) == 0;
+            if effect {
+                self.pass(request).await?;
+            }
+            return Ok(answer(status, &[], "<h1>GitLab is not responding</h1>"));
+        }
+        if chaos.strikes(Kind::GitlabWebPage) {
+            return Ok(answer(200, &[], "<!DOCTYPE html><title>Sign in</title>"));
+        }
+        if chaos.strikes(Kind::GitlabEmptyBody) {
+            return Ok(answer(200, &[], ""));
+        }
+        if chaos.strikes(Kind::GitlabLimits) {
+            return Ok(match chaos.below(Kind::GitlabLimits, 3) {
+                0 => answer(429, &[("retry-after", "7")], "Retry later\n"),
+                1 => answer(429, &[("ratelimit-reset", "1")], "Retry later\n"),
+                _ => answer(429, &[], "{\"message\":{\"error\":\"too many\"}}"),
+            });
+        }
+        let lost = chaos.strikes(Kind::GitlabAnswerLost);
+        let result = self.pass(request).await;
+        if lost {
+            self.stage.clock().sleep(LIMIT).await;
+            return Err(TransportError::TimedOut(LIMIT));
+        }
+        result
+    }
+
+    /// Sends it on, with smaller pages; between two pages the list may change.
+    async fn pass(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let (mut parts, body) = request.into_parts();
+        let uri = parts.uri.to_string();
+        let mut text = String::from_utf8_lossy(&body).into_owned();
+        let size = self.stage.page_size();
+        if let Some(size) = size {
+            let small = uri.replace("per_page=100", &format!("per_page={size}"));
+            parts.uri = small.parse::<Uri>().unwrap();
+            text = text.replace("last:100", &format!("last:{size}"));
+            text = text.replace("first:100", &format!("first:{size}"));
+        }
+        let later = uri.contains("&page=") || text.contains("\"before\":\"");
+        if later && self.stage.chaos().strikes(Kind::PageShifts) {
+            self.stage.shift_pages();
+        }
+        self.stage.gitlab_transport().send(Request::from_parts(parts, text.into())).await
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    answer.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+}

@@ -1,0 +1,247 @@
+//! What happens to the world and what people do in it, while things go wrong.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a kind that is not named is not of hands")]
+
+use autogit::sandbox::engine::{ContainerView, SimulatedEngine};
+use autogit::sandbox::gitlab::{Down, RecordView, Status};
+use autogit::spec::HostName;
+use autogit::world::{ContainerId, ContainerState};
+use jiff::SignedDuration;
+
+use crate::chaos::Kind;
+use crate::others::is_planted;
+use crate::stage::Stage;
+
+/// What was broken and is to be mended, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Hands {
+    mends: Vec<(u64, Mend)>,
+}
+
+#[derive(Debug, Clone)]
+enum Mend {
+    Gitlab,
+    Host(HostName),
+    Token,
+}
+
+/// Exit codes that a process may end with.
+const CODES: &[i64] = &[0, 1, 2, 137, 137, 139, 143];
+
+impl Hands {
+    /// One second of a history in which things go wrong.
+    pub(crate) fn work(&mut self, stage: &Stage, second: u64) {
+        self.mend(stage, |due| due <= second);
+        for kind in Kind::ALL {
+            if is_of_hands(*kind) && stage.chaos().strikes(*kind) {
+                self.strike(stage, *kind, second);
+            }
+        }
+    }
+
+    /// Mends all that is broken: from here on nothing goes wrong.
+    pub(crate) fn mend_all(&mut self, stage: &Stage) {
+        self.mend(stage, |_| true);
+        for engine in stage.engines().values() {
+            engine.publish_image(crate::stage::IMAGE);
+        }
+    }
+
+    fn mend(&mut self, stage: &Stage, due: impl Fn(u64) -> bool) {
+        let (now, later) =
+            std::mem::take(&mut self.mends).into_iter().partition(|(at, _)| due(*at));
+        self.mends = later;
+        let now: Vec<(u64, Mend)> = now;
+        for (_, mend) in now {
+            match &mend {
+                Mend::Gitlab => stage.gitlab().set_down(Down::None),
+                Mend::Host(host) => stage.engines()[host].set_reachable(true),
+                Mend::Token => stage.gitlab().restore_token(&stage.api_token()),
+            }
+            stage.note(&format!("mended: {mend:?}"));
+        }
+    }
+
+    fn strike(&mut self, stage: &Stage, kind: Kind, second: u64) {
+        match kind {
+            Kind::GitlabDown => {
+                let down = [Down::Unreachable, Down::Status(502), Down::Html, Down::EmptyBody];
+                let down = stage.chaos().pick(kind, &down).unwrap();
+                stage.gitlab().set_down(down);
+                stage.note(&format!("GitLab is down: {down:?}"));
+                self.mends.push((second + 5 + stage.chaos().below(kind, 180), Mend::Gitlab));
+            }
+            Kind::HostDown => {
+                let Some((host, engine)) = a_host(stage, kind) else { return };
+                engine.set_reachable(false);
+                stage.note(&format!("{host} cannot be reached"));
+                self.mends.push((second + 5 + stage.chaos().below(kind, 240), Mend::Host(host)));
+            }
+            Kind::TokenRevoked => {
+                stage.gitlab().revoke_token(&stage.api_token());
+                stage.note("the API token is revoked");
+                self.mends.push((second + 5 + stage.chaos().below(kind, 120), Mend::Token));
+            }
+            Kind::GitlabClock => {
+                let skew = minutes(stage, kind);
+                stage.gitlab().set_clock_skew(skew);
+                stage.note(&format!("GitLab's clock is off by {skew:#}"));
+            }
+            Kind::HostClock => {
+                let Some((host, engine)) = a_host(stage, kind) else { return };
+                let skew = minutes(stage, kind);
+                engine.set_skew(skew);
+                stage.note(&format!("the clock of {host} is off by {skew:#}"));
+            }
+            Kind::ClockJumps => {
+                let by = minutes(stage, kind);
+                stage.jump(by);
+                stage.note(&format!("AutoGit's clock jumps by {by:#}"));
+            }
+            Kind::EngineRestarts | Kind::ImageGone => engine_strikes(stage, kind),
+            Kind::JobCancelled => cancel_a_job(stage, kind),
+            Kind::RecordDeleted | Kind::RecordPaused | Kind::RecordRetagged => {
+                record_strikes(stage, kind);
+            }
+            _ => container_strikes(stage, kind),
+        }
+    }
+}
+
+fn is_of_hands(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::GitlabDown
+            | Kind::HostDown
+            | Kind::TokenRevoked
+            | Kind::GitlabClock
+            | Kind::HostClock
+            | Kind::ClockJumps
+            | Kind::EngineRestarts
+            | Kind::ImageGone
+            | Kind::JobCancelled
+            | Kind::RecordDeleted
+            | Kind::RecordPaused
+            | Kind::RecordRetagged
+            | Kind::RunnerDies
+            | Kind::RunnerHangs
+            | Kind::RunnerRemoved
+            | Kind::RunnerRenamed
+            | Kind::JobContainerRemoved
+    )
+}
+
+fn minutes(stage: &Stage, kind: Kind) -> SignedDuration {
+    let seconds = i64::try_from(stage.chaos().below(kind, 1_200)).unwrap() - 600;
+    SignedDuration::from_secs(seconds)
+}
+
+fn a_host(stage: &Stage, kind: Kind) -> Option<(HostName, SimulatedEngine)> {
+    let hosts: Vec<_> =
+        stage.engines().iter().map(|(name, it)| (name.clone(), it.clone())).collect();
+    stage.chaos().pick(kind, &hosts)
+}
+
+fn engine_strikes(stage: &Stage, kind: Kind) {
+    let Some((host, engine)) = a_host(stage, kind) else { return };
+    if kind == Kind::ImageGone {
+        engine.forget_image(crate::stage::IMAGE);
+        stage.note(&format!("{host} has no runner image, and no registry has it"));
+        return;
+    }
+    stage.doom(engine.running_jobs().into_iter().map(|running| running.job));
+    let mut recorder = stage.recorder();
+    let others = &mut recorder.ledger.others;
+    let planted = others.containers.remove(&host).unwrap_or_default();
+    drop(recorder);
+    engine.restart_engine();
+    // They are still somebody's, only not running any more.
+    let now =
+        engine.containers().into_iter().filter(|it| planted.iter().any(|then| then.id == it.id));
+    let now: Vec<ContainerView> = now.collect();
+    stage.recorder().ledger.others.containers.insert(host.clone(), now);
+    stage.note(&format!("the engine of {host} restarts"));
+}
+
+fn cancel_a_job(stage: &Stage, kind: Kind) {
+    let jobs = stage.gitlab().jobs().into_iter();
+    let open: Vec<_> = jobs
+        .filter(|job| matches!(job.status, Status::Pending | Status::Running))
+        .map(|job| job.id)
+        .collect();
+    let Some(job) = stage.chaos().pick(kind, &open) else { return };
+    stage.doom([job]);
+    stage.gitlab().cancel_job(job);
+    stage.note(&format!("a person cancels job {job}"));
+}
+
+fn record_strikes(stage: &Stage, kind: Kind) {
+    let planted = stage.ledger().others.records;
+    let ours = |record: &RecordView| {
+        record.description.starts_with("autogit/autogit/")
+            && !planted.iter().any(|planted| planted.id == record.id)
+    };
+    let records: Vec<_> =
+        stage.gitlab().records().into_iter().filter(ours).map(|record| record.id).collect();
+    let Some(record) = stage.chaos().pick(kind, &records) else { return };
+    let gitlab = stage.gitlab();
+    match kind {
+        Kind::RecordDeleted => {
+            stage.note_deleted(record);
+            gitlab.delete_record_by_hand(record);
+        }
+        Kind::RecordPaused => gitlab.pause_record(record, true),
+        _ => gitlab.retag_record(record, &["somebodys", "tags"]),
+    }
+    stage.note(&format!("{kind}: {record}"));
+}
+
+fn container_strikes(stage: &Stage, kind: Kind) {
+    let Some((host, engine)) = a_host(stage, kind) else { return };
+    let others = stage.ledger().others;
+    let fits = |container: &ContainerView| {
+        let wanted = match kind {
+            Kind::JobContainerRemoved => container.job.is_some(),
+            Kind::RunnerHangs | Kind::RunnerDies => container.runner.is_some() && runs(container),
+            _ => container.runner.is_some(),
+        };
+        wanted && !is_planted(&others, &host, container)
+    };
+    let containers: Vec<_> = engine.containers().into_iter().filter(fits).collect();
+    let Some(container) = stage.chaos().pick(kind, &containers) else { return };
+    let id = &container.id;
+    let doom = |of: &ContainerId| {
+        let jobs = engine.running_jobs().into_iter().filter(|running| running.runner == *of);
+        stage.doom(jobs.map(|running| running.job));
+    };
+    match kind {
+        Kind::RunnerHangs => {
+            doom(id);
+            let runner = container.runner.as_ref().unwrap();
+            stage.hung().insert(runner.system_id.clone(), id.clone());
+        }
+        Kind::RunnerDies => {
+            doom(id);
+            let code = stage.chaos().pick(kind, CODES).unwrap();
+            engine.kill_container(id, code).unwrap();
+        }
+        Kind::RunnerRemoved => {
+            doom(id);
+            engine.remove_by_hand(id).unwrap();
+        }
+        Kind::RunnerRenamed => {
+            let name = format!("renamed-{}", stage.chaos().below(kind, 1_000_000));
+            engine.rename_by_hand(id, &name).unwrap();
+        }
+        _ => {
+            let job = container.job.as_ref().and_then(|job| job.job);
+            stage.doom(job);
+            engine.remove_by_hand(id).unwrap();
+        }
+    }
+    stage.note(&format!("{kind}: {} on {host}", container.name));
+}
+
+fn runs(container: &ContainerView) -> bool {
+    matches!(container.state, ContainerState::Running { .. })
+}

@@ -1,0 +1,221 @@
+//! What one seed draws: the world, the load, and how often what fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use autogit::sandbox::dice::Dice;
+use jiff::SignedDuration;
+
+use crate::chaos::Kind;
+use crate::stage::IMAGE;
+
+/// A history before it happens.
+#[derive(Debug, Clone)]
+pub(crate) struct Knobs {
+    pub(crate) seed: u64,
+    /// In a thousand, by kind.
+    pub(crate) rates: BTreeMap<Kind, u64>,
+    /// How long things fail.
+    pub(crate) fault_secs: u64,
+    /// How many jobs come in that time.
+    pub(crate) jobs: u64,
+    /// What a page of a list holds.
+    pub(crate) page_size: Option<u64>,
+    /// A second AutoGit runs under the same name.
+    pub(crate) twins: bool,
+    /// How far the clocks of GitLab and of the hosts are ahead from the beginning.
+    pub(crate) skews: [SignedDuration; 2],
+    /// Hosts beside the one in the file.
+    pub(crate) more_hosts: &'static [&'static str],
+    pub(crate) pools: Vec<PoolKnobs>,
+}
+
+/// A pool as it stands in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct PoolKnobs {
+    pub(crate) name: &'static str,
+    pub(crate) tags: Vec<&'static str>,
+    pub(crate) untagged: bool,
+    pub(crate) max: u64,
+    pub(crate) warm: u64,
+    pub(crate) cooldown: u64,
+    pub(crate) jobs_per_runner: u64,
+    pub(crate) discard: bool,
+    pub(crate) enabled: bool,
+    pub(crate) image: &'static str,
+}
+
+/// What a kind's rate is at most, in a thousand: of the calls it may strike, else of the seconds.
+fn most(kind: Kind) -> u64 {
+    match kind {
+        Kind::GitlabUnreachable
+        | Kind::GitlabTimesOut
+        | Kind::GitlabAnswerLost
+        | Kind::GitlabFails
+        | Kind::GitlabWebPage
+        | Kind::GitlabEmptyBody
+        | Kind::EngineUnreachable
+        | Kind::EngineRefuses
+        | Kind::EngineTimesOut
+        | Kind::EngineAnswerLost
+        | Kind::RunnerCutOff => 60,
+        Kind::GitlabSlow | Kind::EngineSlow => 100,
+        Kind::PageShifts => 300,
+        Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
+        Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,
+        Kind::GitlabLimits
+        | Kind::Crash
+        | Kind::RunnerRenamed
+        | Kind::JobCancelled
+        | Kind::JobContainerRemoved
+        | Kind::SpecBroken => 10,
+        Kind::RunnerRemoved
+        | Kind::RecordDeleted
+        | Kind::RecordPaused
+        | Kind::RecordRetagged
+        | Kind::GitlabDown
+        | Kind::HostDown
+        | Kind::ClockJumps => 6,
+        Kind::GitlabClock
+        | Kind::HostClock
+        | Kind::EngineRestarts
+        | Kind::ImageGone
+        | Kind::TokenRevoked => 3,
+    }
+}
+
+impl Knobs {
+    /// Those of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        // One in five is calm, one in five violent; of the others each has its own few kinds.
+        let temper = dice.below(5);
+        let mut rates = BTreeMap::new();
+        for kind in Kind::ALL {
+            // Not the dice with which it strikes.
+            let mut its = kind.dice(!seed);
+            let (struck, rate) = (its.below(10), 1 + its.below(most(*kind)));
+            let strikes = match temper {
+                0 => struck < 1,
+                4 => struck < 8,
+                _ => struck < 4,
+            };
+            if strikes {
+                rates.insert(*kind, rate);
+            }
+        }
+        let fault_secs = 60 + dice.below(if temper == 4 { 1_200 } else { 600 });
+        Self {
+            seed,
+            rates,
+            fault_secs,
+            jobs: dice.below(30),
+            page_size: *dice.pick(&[None, Some(3), Some(5)]).unwrap(),
+            twins: dice.below(8) == 0,
+            skews: skews(seed),
+            more_hosts: *dice.pick(&[&[][..], &["beta"]]).unwrap(),
+            pools: pools(&mut dice),
+        }
+    }
+
+    /// What can be left out, in words.
+    pub(crate) fn words(&self) -> Vec<&'static str> {
+        let kinds = self.rates.keys().map(|kind| kind.as_str());
+        ["twins", "more-hosts", "small-pages", "skews", "jobs"].into_iter().chain(kinds).collect()
+    }
+
+    /// The same without these.
+    pub(crate) fn without(&self, left_out: &BTreeSet<&'static str>) -> Self {
+        let mut knobs = self.clone();
+        knobs.rates.retain(|kind, _| !left_out.contains(kind.as_str()));
+        knobs.twins &= !left_out.contains("twins");
+        if left_out.contains("more-hosts") {
+            knobs.more_hosts = &[];
+        }
+        if left_out.contains("small-pages") {
+            knobs.page_size = None;
+        }
+        if left_out.contains("skews") {
+            knobs.skews = Default::default();
+        }
+        if left_out.contains("jobs") {
+            knobs.jobs = 0;
+        }
+        knobs
+    }
+
+    /// The same, with faults for so long.
+    pub(crate) fn lasting(&self, fault_secs: u64) -> Self {
+        Self { fault_secs, ..self.clone() }
+    }
+
+    /// `autogit.yaml`.
+    pub(crate) fn text(&self) -> String {
+        text(&self.pools)
+    }
+}
+
+fn skews(seed: u64) -> [SignedDuration; 2] {
+    let mut dice = Dice::new(seed ^ 0xc10c);
+    [(); 2].map(|()| match dice.below(2) {
+        0 => SignedDuration::ZERO,
+        _ => SignedDuration::from_secs(i64::try_from(dice.below(1_800)).unwrap() - 900),
+    })
+}
+
+fn pools(dice: &mut Dice) -> Vec<PoolKnobs> {
+    let mut pools = vec![drawn(dice, "linux", vec!["docker"])];
+    for (name, tags) in [("build", vec!["docker", "build"]), ("docs", vec!["docs"])] {
+        if dice.below(3) > 0 {
+            pools.push(drawn(dice, name, tags));
+        }
+    }
+    pools
+}
+
+/// A pool of any kind.
+pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>) -> PoolKnobs {
+    let max = 1 + dice.below(4);
+    PoolKnobs {
+        name,
+        tags,
+        untagged: dice.below(4) == 0,
+        max,
+        warm: if dice.below(2) == 0 { 0 } else { dice.below(max.min(2) + 1) },
+        cooldown: *dice.pick(&[0, 5, 30, 60, 180]).unwrap(),
+        jobs_per_runner: *dice.pick(&[0, 0, 0, 1]).unwrap(),
+        discard: dice.below(3) == 0,
+        enabled: true,
+        image: "alpine:3",
+    }
+}
+
+/// `autogit.yaml` of these pools.
+pub(crate) fn text(pools: &[PoolKnobs]) -> String {
+    let mut text = String::from(
+        "gitlab: {url: http://gitlab.sim, token: glpat-of-the-spec}\nstarts_per_minute: 8\n\
+         hosts: {alpha: {docker: unix:///run/alpha.sock, budget: {runners: 5}}}\n",
+    );
+    let _ = writeln!(text, "defaults: {{runner_image: \"{IMAGE}\"}}\npools:");
+    for pool in pools {
+        let tags = if pool.untagged {
+            format!("tags: [{}], run_untagged: true", pool.tags.join(", "))
+        } else {
+            format!("tags: [{}]", pool.tags.join(", "))
+        };
+        let _ = writeln!(
+            text,
+            "  {}: {{{tags}, max: {}, warm: {}, cooldown: {}s, jobs_per_runner: {}, cache: {}, \
+             enabled: {}, job: {{image: \"{}\"}}}}",
+            pool.name,
+            pool.max,
+            pool.warm,
+            pool.cooldown,
+            pool.jobs_per_runner,
+            if pool.discard { "discard" } else { "keep" },
+            pool.enabled,
+            pool.image,
+        );
+    }
+    text
+}

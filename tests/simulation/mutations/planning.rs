@@ -1,0 +1,271 @@
+//! Bugs in what is seen and decided: the world is made another before the plan, or the plan after.
+
+use std::sync::Arc;
+
+use autogit::plan::{Action, Decision, Facts, HeldRunner, Plan, Rule, RunnerHold, plan};
+use autogit::spec::{Spec, Warm};
+use autogit::world::{
+    ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, World,
+    leftovers, phases,
+};
+
+fn seeing(world: &World, change: impl FnOnce(&mut World)) -> Plan {
+    let mut world = world.clone();
+    change(&mut world);
+    plan(&world)
+}
+
+fn asking(world: &World, change: impl FnOnce(&mut Spec)) -> Plan {
+    seeing(world, |world| {
+        let mut spec = Spec::clone(&world.spec);
+        change(&mut spec);
+        world.spec = Arc::new(spec);
+    })
+}
+
+fn without(world: &World, unwanted: impl Fn(&Decision) -> bool) -> Plan {
+    let mut plan = plan(world);
+    let (dropped, kept) = plan.decisions.into_iter().partition(unwanted);
+    plan.decisions = kept;
+    let dropped: Vec<Decision> = dropped;
+    // Something is said of each runner all the same.
+    plan.held_runners.extend(dropped.into_iter().filter_map(|decision| {
+        let (host, runner) = (decision.action.host()?.clone(), decision.action.runner()?.clone());
+        Some(HeldRunner { host, runner, hold: RunnerHold::Warm })
+    }));
+    plan
+}
+
+fn states(world: &mut World) -> impl Iterator<Item = &mut HostState> {
+    world.hosts.values_mut().filter_map(|host| match &mut host.state {
+        Observed::Known { value, .. } => Some(value),
+        Observed::Unknown { last, .. } => last.as_mut(),
+    })
+}
+
+pub(super) fn busy_is_idle(world: &World) -> Plan {
+    seeing(world, |world| {
+        if let Observed::Known { value, .. } = &mut world.records {
+            for record in value {
+                if let Observed::Known { value, .. } = &mut record.managers {
+                    for row in value {
+                        row.busy = false;
+                    }
+                }
+            }
+        }
+        for state in states(world) {
+            state.jobs.containers.iter_mut().for_each(|container| container.running = false);
+            state.runners.iter_mut().for_each(|runner| runner.log = None);
+        }
+    })
+}
+
+pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
+    seeing(world, |world| {
+        if world.queue.known().is_none() {
+            world.queue = Observed::Known { at: world.now, value: Queue::default() };
+        }
+    })
+}
+
+pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
+    seeing(world, |world| {
+        for host in world.hosts.values_mut() {
+            if let Observed::Unknown { last: Some(last), .. } = &host.state {
+                let engine = last.engine.clone();
+                let jobs = JobObjects::default();
+                let value = HostState { engine, jobs, runners: Vec::new(), network: None };
+                host.state = Observed::Known { at: world.now, value };
+            }
+        }
+    })
+}
+
+pub(super) fn unknown_records_are_none(world: &World) -> Plan {
+    seeing(world, |world| {
+        if world.records.known().is_none() {
+            world.records = Observed::Known { at: world.now, value: Vec::new() };
+        }
+    })
+}
+
+pub(super) fn unknown_managers_are_none(world: &World) -> Plan {
+    seeing(world, |world| {
+        let at = world.now;
+        if let Observed::Known { value, .. } = &mut world.records {
+            for record in value.iter_mut().filter(|record| record.managers.known().is_none()) {
+                record.managers = Observed::Known { at, value: Vec::new() };
+            }
+        }
+        world.memory.contacted.clear();
+        world.memory.leftovers = leftovers(world);
+    })
+}
+
+pub(super) fn draining_is_gone(world: &World) -> Plan {
+    seeing(world, |world| {
+        let draining = world.memory.draining.clone();
+        for state in states(world) {
+            let gone = |runner: &autogit::world::Runner| {
+                matches!(runner.state, ContainerState::Running { .. })
+                    && draining.contains_key(&runner.id)
+            };
+            state.runners.retain(|runner| !gone(runner));
+        }
+    })
+}
+
+pub(super) fn starting_is_gone(world: &World) -> Plan {
+    let starting =
+        |view: &autogit::world::RunnerView<'_>| matches!(view.phase, Phase::Starting { .. });
+    let views = phases(world).into_iter().filter(starting);
+    let ids: Vec<_> = views.map(|view| view.runner.id.clone()).collect();
+    seeing(world, |world| {
+        for state in states(world) {
+            state.runners.retain(|runner| !ids.contains(&runner.id));
+        }
+    })
+}
+
+pub(super) fn failed_is_supply(world: &World) -> Plan {
+    seeing(world, |world| {
+        let runners = states(world).flat_map(|state| &state.runners);
+        let ids: Vec<_> = runners.map(|runner| runner.id.clone()).collect();
+        world.memory.contacted.extend(ids);
+        world.memory.silent.clear();
+    })
+}
+
+pub(super) fn foreign_is_ours(world: &World) -> Plan {
+    seeing(world, |world| {
+        if let Observed::Known { at, value } = &mut world.records {
+            for record in value.iter_mut().filter(|record| record.origin == Origin::Foreign) {
+                record.origin = Origin::Ours;
+                record.managers = Observed::Known { at: *at, value: Vec::new() };
+            }
+        }
+        world.memory.leftovers = leftovers(world);
+    })
+}
+
+pub(super) fn max_plus_one(world: &World) -> Plan {
+    asking(world, |spec| spec.pools.iter_mut().for_each(|pool| pool.max += 1))
+}
+
+pub(super) fn no_budget(world: &World) -> Plan {
+    asking(world, |spec| {
+        spec.hosts.values_mut().for_each(|host| host.budget.runners = Some(99));
+    })
+}
+
+pub(super) fn no_start_rate(world: &World) -> Plan {
+    seeing(world, |world| world.memory.starts.clear())
+}
+
+pub(super) fn no_warm(world: &World) -> Plan {
+    asking(world, |spec| spec.pools.iter_mut().for_each(|pool| pool.warm = Warm::Count(0)))
+}
+
+pub(super) fn no_cooldown(world: &World) -> Plan {
+    asking(world, |spec| {
+        spec.pools.iter_mut().for_each(|pool| pool.cooldown = std::time::Duration::ZERO);
+    })
+}
+
+pub(super) fn tokens_are_lost(world: &World) -> Plan {
+    seeing(world, |world| {
+        if let Observed::Known { value, .. } = &mut world.records {
+            for record in value {
+                record.has_token = false;
+            }
+        }
+    })
+}
+
+/// Every start goes into the first slot.
+pub(super) fn slot_zero(world: &World) -> Plan {
+    let mut plan = plan(world);
+    for decision in &mut plan.decisions {
+        if let Action::Start { slot, .. } = &mut decision.action {
+            *slot = Slot(0);
+        }
+    }
+    plan
+}
+
+pub(super) fn job_is_not_mentioned(world: &World) -> Plan {
+    let mut plan = plan(world);
+    plan.held_jobs.pop();
+    plan
+}
+
+pub(super) fn runner_is_not_mentioned(world: &World) -> Plan {
+    let mut plan = plan(world);
+    plan.held_runners.pop();
+    plan
+}
+
+pub(super) fn surplus_stays(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::DrainSurplus)
+}
+
+pub(super) fn orphans_stay(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::DrainOrphan)
+}
+
+pub(super) fn changed_stay(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::DrainChanged)
+}
+
+pub(super) fn nothing_is_corrected(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::CorrectRecord)
+}
+
+pub(super) fn nothing_is_reaped(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::ReapExited)
+}
+
+pub(super) fn nothing_is_swept(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::SweepLeftover)
+}
+
+pub(super) fn records_stay(world: &World) -> Plan {
+    without(world, |decision| matches!(decision.action, Action::DeleteRecord { .. }))
+}
+
+pub(super) fn one_look_sweeps(world: &World) -> Plan {
+    seeing(world, |world| world.memory.leftovers = leftovers(world))
+}
+
+pub(super) fn others_are_swept(world: &World) -> Plan {
+    let mut plan = plan(world);
+    for (name, host) in &world.hosts {
+        let Some(state) = host.state.known() else { continue };
+        let held = |id| state.runners.iter().any(|runner| runner.system_id == id);
+        let jobs = state.jobs.containers.iter();
+        for container in jobs.filter(|container| !held(container.system_id.clone())) {
+            let leftover = Leftover::JobContainer(name.clone(), container.id.clone());
+            plan.decisions.push(sweep(Action::Sweep { leftover }));
+        }
+    }
+    plan
+}
+
+pub(super) fn current_record_goes(world: &World) -> Plan {
+    let mut plan = plan(world);
+    for (variant, pool) in world.variants() {
+        if let Some(record) = world.current_record(&variant, pool)
+            && world.records.known().is_some()
+        {
+            let action = Action::DeleteRecord { record: record.id, variant };
+            plan.decisions.push(sweep(action));
+        }
+    }
+    plan
+}
+
+fn sweep(action: Action) -> Decision {
+    let facts = Facts::Leftover { what: "a deliberate bug".to_owned() };
+    Decision { action, rule: Rule::SweepLeftover, facts }
+}

@@ -1,0 +1,82 @@
+//! What belongs to others on the same engines and the same GitLab, planted before a history begins.
+
+use std::collections::BTreeMap;
+
+use autogit::sandbox::engine::{ContainerView, JobLeftovers, ObjectView, SimulatedEngine};
+use autogit::sandbox::gitlab::{NewRecord, SimulatedGitlab};
+use autogit::sandbox::invariants::Others;
+use autogit::sandbox::runner::Labels;
+use autogit::spec::{HostName, Scope};
+use autogit::world::{JobId, SystemId};
+
+/// A plain gitlab-runner with a job, another instance's runner with a job, volumes and networks of
+/// both, and records of a person, of another instance and of another installation.
+pub(crate) fn plant(
+    gitlab: &SimulatedGitlab,
+    engines: &BTreeMap<HostName, SimulatedEngine>,
+) -> Others {
+    let mut others = Others::default();
+    for (name, engine) in engines {
+        plant_on(engine);
+        others.containers.insert(name.clone(), engine.containers());
+        others.volumes.insert(name.clone(), engine.volumes());
+        others.networks.insert(name.clone(), engine.networks());
+    }
+    for (description, tag) in [
+        ("a person's own runner", "own"),
+        ("autogit/other/linux-amd64", "docker"),
+        ("autogit/autogit-2/linux-amd64", "elsewhere"),
+        // Under our name, with the mark of nobody.
+        ("autogit/autogit/unknown-amd64", "unmarked"),
+    ] {
+        gitlab.add_record_by_hand(NewRecord {
+            scope: Scope::Instance,
+            description: description.to_owned(),
+            tags: vec![format!("{tag}-of-others")],
+            run_untagged: false,
+            protected: false,
+        });
+    }
+    others.records = gitlab.records();
+    others
+}
+
+fn plant_on(engine: &SimulatedEngine) {
+    let plain = Labels::new();
+    engine.add_foreign_container("gitlab-runner", plain.clone()).unwrap();
+    engine.add_foreign_volume("somebodys-data", Labels::from([("of".into(), "somebody".into())]));
+    engine.add_foreign_network("bridge-of-others", plain);
+    let label = |name: &str, value: &str| (format!("io.autogit.{name}"), value.to_owned());
+    let other = Labels::from([
+        label("instance", "other"),
+        label("pool", "linux"),
+        label("arch", "amd64"),
+        label("slot", "0"),
+        label("system-id", "r_otherxxxxxxx"),
+        label("record", "7"),
+        label("spec", "abc"),
+        label("schema", "1"),
+    ]);
+    engine.add_foreign_container("autogit-runner-other-linux-amd64-0", other).unwrap();
+    engine.add_foreign_network("other-network", Labels::from([label("instance", "other")]));
+    for (system_id, job, running) in [("r_otherxxxxxxx", 1, true), ("s_abcdefabcdef", 2, false)] {
+        let left = JobLeftovers {
+            system_id: SystemId::from_observed(system_id),
+            job: JobId(job),
+            project: job,
+            running,
+            reusable: job == 2,
+        };
+        engine.add_job_leftovers(&left).unwrap();
+    }
+}
+
+/// Whether a container is not one of those.
+pub(crate) fn is_planted(others: &Others, host: &HostName, container: &ContainerView) -> bool {
+    others.containers.get(host).is_some_and(|all| all.iter().any(|it| it.id == container.id))
+}
+
+/// How many objects were planted, for counting what is left.
+pub(crate) fn counted(objects: &BTreeMap<HostName, Vec<ObjectView>>) -> usize {
+    objects.values().map(Vec::len).sum()
+}

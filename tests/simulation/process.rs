@@ -1,0 +1,275 @@
+//! An AutoGit that runs: the real controller over ports on which things go wrong. To end it is to
+//! drop it wherever it waits, as `kill -9` does.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
+use autogit::observe::Ports;
+use autogit::reconcile::{Controller, Tick};
+use autogit::sandbox::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
+use autogit::spec::{HostName, QueueSource, Spec};
+use autogit::view::{SpecInfo, View};
+use autogit::world::{Leftover, leftovers};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::chaos::Kind;
+use crate::engine_side::EngineSide;
+use crate::gitlab_side::GitlabSide;
+use crate::stage::Stage;
+
+/// The loop's own pause after a tick that did something.
+const AFTER_PROGRESS: Duration = Duration::from_secs(1);
+
+/// An AutoGit that runs.
+#[derive(Debug)]
+pub(crate) struct Process {
+    task: JoinHandle<()>,
+    attempt: Arc<Attempt>,
+}
+
+/// What one life of an AutoGit does at the moment.
+pub(crate) struct Attempt {
+    pub(crate) name: String,
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    views: Option<watch::Receiver<Option<Arc<View>>>>,
+    reads: FailedReads,
+    jobs_read: BTreeSet<HostName>,
+    crashed: bool,
+}
+
+impl Attempt {
+    /// While it looks: notes what it could not read.
+    pub(crate) fn failed(&self, note: impl FnOnce(&mut FailedReads)) {
+        if !self.acts() {
+            note(&mut self.state.lock().unwrap().reads);
+        }
+    }
+
+    /// It has planned, and does what the plan says.
+    pub(crate) fn acts(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        state.views.as_mut().is_some_and(|views| views.has_changed().unwrap_or(true))
+    }
+
+    /// Whether it could not read that host in this tick.
+    pub(crate) fn is_blind_to(&self, host: &HostName) -> bool {
+        self.state.lock().unwrap().reads.hosts.contains(host)
+    }
+
+    /// It has read what jobs made on that host, in this tick.
+    pub(crate) fn note_jobs_read(&self, host: &HostName) {
+        self.state.lock().unwrap().jobs_read.insert(host.clone());
+    }
+
+    pub(crate) fn has_read_jobs(&self, host: &HostName) -> bool {
+        self.state.lock().unwrap().jobs_read.contains(host)
+    }
+
+    fn begin_tick(&self) {
+        let mut state = self.state.lock().unwrap();
+        if let Some(views) = &mut state.views {
+            views.mark_unchanged();
+        }
+        state.reads = FailedReads::default();
+        state.jobs_read.clear();
+    }
+
+    /// Ends here and now, if that kind of crash strikes.
+    pub(crate) async fn may_crash(&self, stage: &Stage, kind: Kind) {
+        if stage.chaos().strikes(kind) {
+            self.state.lock().unwrap().crashed = true;
+            stage.crashed();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Process {
+    /// Starts an AutoGit that knows nothing yet.
+    pub(crate) fn start(stage: &Stage, name: &str) -> Self {
+        Self::spawn(stage, name, None)
+    }
+
+    /// Starts one with a spec of its own, whose looks are not checked.
+    pub(crate) fn start_with(stage: &Stage, name: &str, spec: Arc<Spec>) -> Self {
+        Self::spawn(stage, name, Some(spec))
+    }
+
+    fn spawn(stage: &Stage, name: &str, own: Option<Arc<Spec>>) -> Self {
+        let attempt = Arc::new(Attempt { name: name.to_owned(), state: Mutex::default() });
+        stage.note(&format!("{name}: starts"));
+        let (stage, noted) = (stage.clone(), Arc::clone(&attempt));
+        let task = match own {
+            Some(spec) => tokio::spawn(live_apart(stage, noted, spec)),
+            None => tokio::spawn(live(stage, noted)),
+        };
+        Self { task, attempt }
+    }
+
+    /// What it published last.
+    pub(crate) fn view(&self) -> Option<Arc<View>> {
+        let state = self.attempt.state.lock().unwrap();
+        state.views.as_ref().and_then(|views| views.borrow().clone())
+    }
+
+    /// It stands still where it crashed.
+    pub(crate) fn has_crashed(&self) -> bool {
+        self.attempt.state.lock().unwrap().crashed
+    }
+
+    /// Ends it wherever it is.
+    pub(crate) async fn kill(self, stage: &Stage) {
+        self.task.abort();
+        let ended = self.task.await;
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+        stage.note(&format!("{}: is gone", self.attempt.name));
+    }
+
+    /// Whether it ended by itself, which it never does but by panicking.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+async fn live(stage: Stage, attempt: Arc<Attempt>) {
+    let mut wanted = stage.wanted();
+    let spec = Arc::clone(&wanted.borrow_and_update());
+    let ports = ports(&stage, &attempt, &spec);
+    let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
+    if let Some(planner) = stage.planner() {
+        controller = controller.with_planner(planner);
+    }
+    stage.takes_up(&spec, &attempt.name);
+    attempt.state.lock().unwrap().views = Some(controller.views());
+    let mut left_before = BTreeSet::new();
+    loop {
+        let tick = one_tick(&stage, &attempt, &mut controller, &mut left_before).await;
+        let interval = stage.spec().gitlab.poll_interval;
+        let busy = tick.made_progress() || !tick.view.world.memory.pulling.is_empty();
+        let pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
+        tokio::select! {
+            biased;
+            changed = wanted.changed() => changed.unwrap(),
+            () = stage.clock().sleep(pause) => {}
+        }
+        let spec = Arc::clone(&wanted.borrow_and_update());
+        controller.adopt(info(&stage, &spec));
+        stage.takes_up(&spec, &attempt.name);
+    }
+}
+
+/// A neighbour with a spec of its own.
+async fn live_apart(stage: Stage, attempt: Arc<Attempt>, spec: Arc<Spec>) {
+    let ports = ports(&stage, &attempt, &spec);
+    let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
+    attempt.state.lock().unwrap().views = Some(controller.views());
+    loop {
+        attempt.begin_tick();
+        controller.tick().await;
+        stage.clock().sleep(spec.gitlab.poll_interval).await;
+    }
+}
+
+async fn one_tick(
+    stage: &Stage,
+    attempt: &Attempt,
+    controller: &mut Controller,
+    left_before: &mut BTreeSet<Leftover>,
+) -> Tick {
+    attempt.begin_tick();
+    let before = stage.moment();
+    let jumps = stage.jumps();
+    let tick = controller.tick().await;
+    let after = stage.moment();
+    let failed = attempt.state.lock().unwrap().reads.clone();
+    check_tick(stage, attempt, &tick, left_before, (&before, &after, &failed, jumps));
+    *left_before = leftovers(&tick.view.world);
+    tick
+}
+
+type Truth<'a> = (&'a Moment, &'a Moment, &'a FailedReads, u64);
+
+fn check_tick(
+    stage: &Stage,
+    attempt: &Attempt,
+    tick: &Tick,
+    left_before: &BTreeSet<Leftover>,
+    (before, after, failed, jumps): Truth<'_>,
+) {
+    let view = &tick.view;
+    for outcome in &tick.outcomes {
+        let decision = &outcome.decision;
+        let result = match &outcome.result {
+            Ok(effect) => format!("{effect:?}"),
+            Err(error) => error.to_string().replace('\n', " "),
+        };
+        let what = decision.action.runner().map(ToString::to_string).unwrap_or_default();
+        let line =
+            format!("{}: {} {what} ({}): {result}", attempt.name, decision.rule, decision.facts);
+        stage.note(&line);
+    }
+    let look = Look {
+        view,
+        before,
+        after,
+        failed,
+        left_before,
+        steady: jumps == stage.jumps(),
+        alone: !stage.has_twins(),
+    };
+    stage.broke(first_broken(PLANS, |check| check(&look)));
+    stage.saw(view);
+    stage.check();
+    if !tick.outcomes.is_empty() {
+        let shown = format!("{:?} {:?}", tick.outcomes, view.plan);
+        if let Err(how) = no_secret_in(&stage.secrets(), &shown, "what is shown of a plan") {
+            stage.break_promise("no_secret_is_told", "no token is in a plan or an outcome", how);
+        }
+    }
+}
+
+fn info(stage: &Stage, spec: &Arc<Spec>) -> SpecInfo {
+    SpecInfo {
+        source: "autogit.yaml".to_owned(),
+        hash: "simulated".to_owned(),
+        loaded_at: stage.clock().now(),
+        pending_fault: None,
+        spec: Arc::clone(spec),
+    }
+}
+
+fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
+    let settings = GitlabSettings {
+        url: spec.gitlab.url.clone(),
+        token: stage.api_token(),
+        registration_token: None,
+        instance: spec.instance.clone(),
+        queue_source: QueueSource::Auto,
+        groups: Vec::new(),
+        projects: Vec::new(),
+        needs_protection: false,
+    };
+    let transport = GitlabSide { stage: stage.clone(), attempt: Arc::clone(attempt) };
+    let gitlab = HttpGitlab::new(settings, Arc::new(transport), stage.our_clock());
+    let side = |host: &HostName| EngineSide::connect(stage, attempt, host);
+    let engines = stage.engines().keys().map(|host| (host.clone(), side(host)));
+    Ports { gitlab: Arc::new(gitlab), engines: engines.collect(), ca: None }
+}

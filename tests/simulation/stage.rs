@@ -1,0 +1,364 @@
+//! The simulated world of one history, and what every part of the harness shares.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use autogit::clock::Clock;
+use autogit::reconcile::Planner;
+use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab};
+use autogit::sandbox::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
+use autogit::spec::{Arch, HostName, Missing, Scope, Spec};
+use autogit::view::View;
+use autogit::world::{EngineId, JobId, ProjectId, RecordId};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use tokio::sync::{Notify, watch};
+
+use crate::chaos::Chaos;
+use crate::engine_side::lead;
+use crate::mutations::Mutation;
+use crate::others;
+use crate::recorder::Recorder;
+use crate::runner_side::{Hung, RunnerSide};
+
+pub(crate) const URL: &str = "http://gitlab.sim";
+pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:simulated";
+
+/// The simulated world of one history; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    clock: Clock,
+    ours: Clock,
+    gitlab: SimulatedGitlab,
+    transport: RouterTransport,
+    api: SecretString,
+    projects: Vec<ProjectId>,
+    engines: BTreeMap<HostName, SimulatedEngine>,
+    more_hosts: &'static [&'static str],
+    hung: Hung,
+    chaos: Arc<Chaos>,
+    page_size: Option<u64>,
+    mutation: Option<&'static Mutation>,
+    wanted: watch::Sender<Arc<Spec>>,
+    crashes: Notify,
+    recorder: Mutex<Recorder>,
+}
+
+/// What a history begins with.
+pub(crate) struct Setup {
+    pub(crate) seed: u64,
+    /// `autogit.yaml`.
+    pub(crate) text: String,
+    /// Hosts beside the one in the file.
+    pub(crate) more_hosts: &'static [&'static str],
+    pub(crate) chaos: Chaos,
+    /// What a page of a list holds; `None`: as many as is asked for.
+    pub(crate) page_size: Option<u64>,
+    pub(crate) mutation: Option<&'static Mutation>,
+}
+
+/// Reads a spec; `Err` says why it is not valid.
+pub(crate) fn parse(text: &str) -> Result<Spec, String> {
+    let none = |_: &str| None;
+    let parsed = Spec::parse("autogit.yaml", text, &none, Missing::Fault);
+    parsed.map(|parsed| parsed.spec).map_err(|faults| format!("{faults:?}\n{text}"))
+}
+
+/// The file does not take a second host yet, all below it does.
+fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
+    if let Some(first) = spec.hosts.values().next().cloned() {
+        let name = |host: &&str| (HostName::new(host).unwrap(), first.clone());
+        spec.hosts.extend(hosts.iter().map(name));
+    }
+    Arc::new(spec)
+}
+
+impl Stage {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let began = Timestamp::constant(1_767_323_045, 0);
+        let (clock, ours) = (Clock::simulated(began, 1.0), Clock::simulated(began, 1.0));
+        let spec = parse(&setup.text).expect("the first spec is valid");
+        let spec = with_hosts(spec, setup.more_hosts);
+        let gitlab = SimulatedGitlab::new(clock.clone(), setup.seed);
+        let root = gitlab.add_administrator("root");
+        let api = gitlab.new_token(root, &["api"], None);
+        let projects =
+            ["team/app", "team/site", "infra/images"].map(|path| gitlab.add_project(path));
+        let chaos = Arc::new(setup.chaos);
+        let hung = Hung::default();
+        let runner_side = Arc::new(RunnerSide {
+            gitlab: gitlab.clone(),
+            transport: gitlab.transport(),
+            chaos: Arc::clone(&chaos),
+            hung: hung.clone(),
+        });
+        let engine = |host: &HostName| {
+            let engine = SimulatedEngine::new(SimulatedEngineSettings {
+                id: EngineId::from_observed(host.as_str()),
+                arch: Arch::Amd64,
+                cpus: 8.0,
+                memory: 16 << 30,
+                clock: clock.clone(),
+                gitlab: Arc::clone(&runner_side) as _,
+                gitlab_url: URL.to_owned(),
+                seed: setup.seed,
+                latencies: Latencies::default(),
+            });
+            engine.publish_image(IMAGE);
+            (host.clone(), engine)
+        };
+        let engines: BTreeMap<_, _> = spec.hosts.keys().map(engine).collect();
+        let mut recorder = Recorder::new(began, Arc::clone(&spec));
+        recorder.ledger.others = others::plant(&gitlab, &engines);
+        recorder.ledger.secrets = vec![api.clone()];
+        let stage = Inner {
+            transport: gitlab.transport(),
+            clock,
+            ours,
+            gitlab,
+            api,
+            projects: projects.into(),
+            engines,
+            more_hosts: setup.more_hosts,
+            hung,
+            chaos,
+            page_size: setup.page_size,
+            mutation: setup.mutation,
+            wanted: watch::Sender::new(spec),
+            crashes: Notify::new(),
+            recorder: Mutex::new(recorder),
+        };
+        Self { inner: Arc::new(stage) }
+    }
+
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.inner.recorder.lock().unwrap()
+    }
+
+    /// The clock of GitLab and of the engines.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The clock of AutoGit's machine.
+    pub(crate) fn our_clock(&self) -> Clock {
+        self.inner.ours.clone()
+    }
+
+    /// How far AutoGit's clock is ahead.
+    pub(crate) fn our_lead(&self) -> SignedDuration {
+        lead(self.inner.ours.now(), self.inner.clock.now())
+    }
+
+    pub(crate) fn jump(&self, by: SignedDuration) {
+        self.inner.ours.jump(by);
+        self.recorder().jumps += 1;
+    }
+
+    pub(crate) fn jumps(&self) -> u64 {
+        self.recorder().jumps
+    }
+
+    pub(crate) fn gitlab(&self) -> &SimulatedGitlab {
+        &self.inner.gitlab
+    }
+
+    pub(crate) fn gitlab_transport(&self) -> &RouterTransport {
+        &self.inner.transport
+    }
+
+    pub(crate) fn api_token(&self) -> SecretString {
+        self.inner.api.clone()
+    }
+
+    pub(crate) fn engines(&self) -> &BTreeMap<HostName, SimulatedEngine> {
+        &self.inner.engines
+    }
+
+    pub(crate) fn hung(&self) -> &Hung {
+        &self.inner.hung
+    }
+
+    pub(crate) fn chaos(&self) -> &Chaos {
+        &self.inner.chaos
+    }
+
+    pub(crate) fn page_size(&self) -> Option<u64> {
+        self.inner.page_size
+    }
+
+    pub(crate) fn mutation(&self) -> Option<&'static Mutation> {
+        self.inner.mutation
+    }
+
+    pub(crate) fn planner(&self) -> Option<Planner> {
+        self.inner.mutation.and_then(|mutation| mutation.planner())
+    }
+
+    /// The spec that the file holds.
+    pub(crate) fn wanted(&self) -> watch::Receiver<Arc<Spec>> {
+        self.inner.wanted.subscribe()
+    }
+
+    /// Writes the file; one that is not valid changes nothing.
+    pub(crate) fn write_spec(&self, text: &str) -> bool {
+        let parsed = parse(text);
+        let valid = parsed.is_ok();
+        if let Ok(spec) = parsed {
+            self.inner.wanted.send_replace(with_hosts(spec, self.inner.more_hosts));
+        }
+        valid
+    }
+
+    /// The spec that the running AutoGit has taken up.
+    pub(crate) fn spec(&self) -> Arc<Spec> {
+        Arc::clone(&self.recorder().spec)
+    }
+
+    pub(crate) fn takes_up(&self, spec: &Arc<Spec>, name: &str) {
+        if !Arc::ptr_eq(&self.spec(), spec) {
+            self.note(&format!("{name}: takes up a spec"));
+            self.recorder().spec = Arc::clone(spec);
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.recorder().ledger.clone()
+    }
+
+    pub(crate) fn secrets(&self) -> Vec<SecretString> {
+        self.recorder().ledger.secrets.clone()
+    }
+
+    pub(crate) fn has_twins(&self) -> bool {
+        self.recorder().ledger.twins
+    }
+
+    /// From here on one AutoGit is alone; what two did to each other's records is theirs.
+    pub(crate) fn end_of_twins(&self) {
+        if !self.has_twins() {
+            return;
+        }
+        let moment = self.moment();
+        let used = moment.runners().map(|(_, runner)| runner.record);
+        let lost = used.filter(|id| moment.records.iter().all(|record| record.id != *id));
+        let mut recorder = self.recorder();
+        recorder.ledger.records_deleted.extend(lost);
+        recorder.ledger.twins = false;
+    }
+
+    pub(crate) fn doom(&self, jobs: impl IntoIterator<Item = JobId>) {
+        self.recorder().ledger.doomed.extend(jobs);
+    }
+
+    pub(crate) fn note_deleted(&self, record: RecordId) {
+        self.recorder().ledger.records_deleted.insert(record);
+    }
+
+    /// Tokens that were made meanwhile are to be kept secret, too.
+    pub(crate) fn learn_secrets(&self) {
+        use secrecy::ExposeSecret as _;
+        let tokens = self.inner.gitlab.record_tokens();
+        let secrets = &mut self.recorder().ledger.secrets;
+        for token in tokens {
+            if !secrets.iter().any(|known| known.expose_secret() == token.expose_secret()) {
+                secrets.push(token);
+            }
+        }
+    }
+
+    pub(crate) fn note(&self, line: &str) {
+        self.recorder().note(self.inner.clock.now(), line);
+    }
+
+    pub(crate) fn broke(&self, broken: Option<Broken>) {
+        self.recorder().broke(self.inner.clock.now(), broken);
+    }
+
+    pub(crate) fn break_promise(&self, promise: &'static str, sentence: &'static str, how: String) {
+        self.broke(Some(Broken { promise, sentence, how }));
+    }
+
+    /// The world as it is.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment::of(&self.spec(), &self.inner.gitlab, &self.inner.engines)
+    }
+
+    /// Checks all that must hold at every moment.
+    pub(crate) fn check(&self) -> Moment {
+        let moment = self.moment();
+        let mut recorder = self.recorder();
+        let (fresh, made_lately) = recorder.watch.fresh(&moment);
+        let ledger = &recorder.ledger;
+        let scene = Scene { moment: &moment, ledger, fresh: &fresh, made_lately };
+        let broken = first_broken(SAFETY, |check| check(&scene));
+        recorder.broke(moment.at, broken);
+        drop(recorder);
+        moment
+    }
+
+    /// Takes note of what AutoGit published.
+    pub(crate) fn saw(&self, view: &Arc<View>) {
+        let mut recorder = self.recorder();
+        let now = self.inner.clock.now();
+        recorder.take_log(now);
+        recorder.ticks += 1;
+        recorder.view = Some(Arc::clone(view));
+        let empty = view.plan.is_empty();
+        recorder.empty_plans = if empty { recorder.empty_plans + 1 } else { 0 };
+        let unseen = view.world.hosts.iter().filter(|(_, host)| host.state.last().is_none());
+        recorder.ledger.unseen = unseen.map(|(name, _)| name.clone()).collect();
+    }
+
+    pub(crate) fn crashed(&self) {
+        self.inner.crashes.notify_one();
+    }
+
+    /// Waits until an AutoGit crashes.
+    pub(crate) async fn crash(&self) {
+        self.inner.crashes.notified().await;
+    }
+
+    /// Queues a job.
+    pub(crate) fn job(&self, tags: &[&str], duration: Duration, fails: bool) -> JobId {
+        let open = self.inner.gitlab.jobs_without_logs().len();
+        let project = self.inner.projects[open % self.inner.projects.len()];
+        let mut job = NewJob::new(project).tagged(tags);
+        (job.duration, job.fails) = (duration, fails);
+        let id = self.inner.gitlab.add_job(job);
+        self.note(&format!("job {id} [{}] of {duration:?} arrives", tags.join(",")));
+        id
+    }
+
+    /// Adds a record of a person's, or deletes the newest: what a page holds shifts.
+    pub(crate) fn shift_pages(&self) {
+        let gitlab = &self.inner.gitlab;
+        let filler = |description: &str| description == "filler";
+        let newest = gitlab.records().into_iter().rev().find(|it| filler(&it.description));
+        if let Some(newest) = newest {
+            gitlab.delete_record_by_hand(newest.id);
+            self.note("a record of others is deleted between two pages");
+            return;
+        }
+        gitlab.add_record_by_hand(NewRecord {
+            scope: Scope::Instance,
+            description: "filler".to_owned(),
+            tags: vec!["filler".to_owned()],
+            run_untagged: false,
+            protected: false,
+        });
+        self.note("a record of others is made between two pages");
+    }
+}
