@@ -6,7 +6,7 @@
 //! autogit.yaml ── source, spec ──┐
 //! GitLab ── gitlab ── observe ───┼──► World ── plan ──► Plan ── apply ──► GitLab, Docker
 //! Docker ── engine ── observe ───┘             pure      │
-//!                                                        └──► view ──► cli
+//!                                                        └──► view ──► api, cli
 //! ```
 //!
 //! - [`spec`]: text to a typed, checked [`spec::Spec`]; pure
@@ -21,6 +21,7 @@
 //! - [`clock`]: now and sleep, real and simulated
 //! - [`reconcile`]: the loop: wake, reload, observe, plan, apply, publish
 //! - [`view`]: what was last seen, planned and done, as the structs that are printed
+//! - [`api`]: the view over HTTP, the webhook, the dashboard; acts by waking the loop only
 //! - [`cli`]: one file per command
 //!
 //! Deliberately absent: a database, a retry queue, timers beyond the loop's own, any call that

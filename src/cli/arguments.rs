@@ -113,8 +113,9 @@ pub(super) enum Format {
     Json,
 }
 
+/// What is looked at, and how it is printed.
 #[derive(Debug, Args)]
-pub(super) struct Look {
+pub(super) struct Show {
     #[command(flatten)]
     pub(super) spec: SpecPlace,
     /// How it is printed
@@ -123,6 +124,12 @@ pub(super) struct Look {
     /// List all of it, however long
     #[arg(long, short)]
     pub(super) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Look {
+    #[command(flatten)]
+    pub(super) show: Show,
     /// Look at GitLab and Docker, also where an AutoGit runs that could tell
     #[arg(long)]
     pub(super) direct: bool,
@@ -134,13 +141,7 @@ pub(super) struct Explain {
     #[arg(value_name = "JOB|POOL|RUNNER")]
     pub(super) subject: String,
     #[command(flatten)]
-    pub(super) spec: SpecPlace,
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// List all of it, however long
-    #[arg(long, short)]
-    pub(super) verbose: bool,
+    pub(super) show: Show,
 }
 
 #[derive(Debug, Args)]

@@ -126,7 +126,7 @@ pub(super) async fn explain(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&loaded(&arguments.spec, shell)?, shell, adapters)?;
+    let mut eyes = Eyes::open(&loaded(&arguments.show.spec, shell)?, shell, adapters)?;
     let view = eyes.look().await;
     let subject =
         view.subject(&arguments.subject).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -137,8 +137,8 @@ pub(super) async fn explain(
     let Some(output) = view.explain(&subject, detail.as_ref()) else {
         return Err(Failure::Failed(format!("`{}` is gone", arguments.subject)));
     };
-    let options = shell.render_options(arguments.verbose);
-    say(&match arguments.format {
+    let options = shell.render_options(arguments.show.verbose);
+    say(&match arguments.show.format {
         Format::Text => render_explain(&view, &output, &options),
         Format::Json => json(&output),
     });

@@ -59,7 +59,7 @@ async fn show<T: Serialize + DeserializeOwned>(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let loaded = loaded(&arguments.spec, shell)?;
+    let loaded = loaded(&arguments.show.spec, shell)?;
     let running = if arguments.direct { None } else { Running::find(&loaded.spec, adapters).await };
     let told = match running {
         Some(running) => running.get(table.path).await.map(|output| (output, running.status)),
@@ -71,8 +71,8 @@ async fn show<T: Serialize + DeserializeOwned>(
         let view = Eyes::open(&loaded, shell, adapters)?.look().await;
         ((table.of_view)(&view), view.status_output())
     };
-    let options = shell.render_options(arguments.verbose);
-    say(&match arguments.format {
+    let options = shell.render_options(arguments.show.verbose);
+    say(&match arguments.show.format {
         Format::Text => (table.render)(&output, &options),
         Format::Json => json(&output),
     });

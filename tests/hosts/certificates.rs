@@ -6,6 +6,7 @@ use rcgen::{
     KeyPair, date_time_ymd,
 };
 
+use crate::own_engine;
 use crate::require::Folder;
 
 /// Who signs.
@@ -14,7 +15,7 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Use {
-    /// An engine on the loopback, by its address and no name.
+    /// The test's own engine, by its first address and no name.
     Engine,
     /// AutoGit.
     Client,
@@ -36,7 +37,7 @@ impl Authority {
     /// A certificate and its key, in PEM, that ends with this year.
     pub(crate) fn signs(&self, purpose: Use, last_year: i32) -> (String, String) {
         let (names, usage) = match purpose {
-            Use::Engine => (vec!["127.0.0.1".to_owned()], ExtendedKeyUsagePurpose::ServerAuth),
+            Use::Engine => (vec![own_engine::address(false)], ExtendedKeyUsagePurpose::ServerAuth),
             Use::Client => (Vec::new(), ExtendedKeyUsagePurpose::ClientAuth),
         };
         let mut params = CertificateParams::new(names).unwrap();

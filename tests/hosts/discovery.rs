@@ -8,8 +8,8 @@ use autogit::spec::HostSpec;
 
 use crate::bench::{Bench, on_bench};
 use crate::life::lives;
-use crate::own_engine::OwnEngine;
-use crate::require::{Folder, free_port};
+use crate::own_engine::{self, OwnEngine};
+use crate::require::Folder;
 
 /// A bench on the engine that a process with these variables finds.
 async fn found(engine: &OwnEngine, variables: &[(&str, &str)]) -> Bench {
@@ -24,7 +24,7 @@ async fn found(engine: &OwnEngine, variables: &[(&str, &str)]) -> Bench {
 
 #[tokio::test]
 async fn docker_host_names_the_engine() {
-    let address = format!("tcp://127.0.0.1:{}", free_port());
+    let address = format!("tcp://{}:2375", own_engine::address(false));
     let flags = ["--host", &address, "--tls=false"];
     let Some(engine) = OwnEngine::start(Folder::new(), &flags).await else { return };
     let bench = found(&engine, &[("DOCKER_HOST", &address)]).await;

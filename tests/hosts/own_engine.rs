@@ -11,7 +11,18 @@ use crate::require::{self, Folder, until};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hosts/own-engine.sh");
 
 /// What the script and its engine need.
-const PROGRAMS: [&str; 6] = ["dockerd", "bash", "unshare", "mount", "ip", "find"];
+const PROGRAMS: [&str; 7] = ["dockerd", "bash", "unshare", "nsenter", "mount", "ip", "find"];
+
+/// The network of this process's engine; another's has other addresses.
+fn pool() -> String {
+    let process = std::process::id();
+    format!("10.{}.{}", 192 + process / 256 % 64, process % 256)
+}
+
+/// An address of the engine: its first or its second.
+pub(crate) fn address(second: bool) -> String {
+    format!("{}.{}", pool(), if second { 3 } else { 2 })
+}
 
 /// An engine; it and all it made are gone when this is dropped.
 pub(crate) struct OwnEngine {
@@ -29,9 +40,7 @@ impl OwnEngine {
         if !require::has("DOCKERD", &PROGRAMS) {
             return None;
         }
-        // Another process's engine has other addresses.
-        let process = std::process::id();
-        let pool = format!("10.{}.{}", 192 + process / 256 % 64, process % 256);
+        let pool = pool();
         let mut holder = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", SCRIPT])
             .args([folder.path().to_str().unwrap(), pool.as_str()])

@@ -222,6 +222,7 @@ function draw() {
 function drawLink() {
   const lost = state.lostAt !== null;
   $("link").dataset.state = lost ? "off" : "on";
+  document.body.toggleAttribute("data-lost", lost);
   const looked = state.status ? instant(state.status.at) : null;
   const key = lost ? `off ${state.lostAt}` : `on ${looked}`;
   fill($("link-words"), key, () => {
@@ -299,11 +300,11 @@ function drawHealth() {
   say($("sign"), SIGNS[level]);
   // One trouble is told in the headline; of several it is the sum.
   const [first] = found;
-  const whole = found.length === 1 ? [span("rest", ...first.words)] : [];
-  fill($("headline"), keyOf([headline, ...(first?.words ?? []), found.length]), () => [headline, ...whole]);
-  let lines = found.slice(0, TROUBLES_MAX).map(({ headline, words }) => [h("b", {}, foreign(headline)), ...words]);
+  const alone = found.length === 1 || state.lostAt !== null;
+  const whole = alone ? [span("rest", ...first.words)] : [];
+  fill($("headline"), keyOf([headline, ...(first?.words ?? []), alone]), () => [headline, ...whole]);
+  const lines = found.slice(alone ? 1 : 0, TROUBLES_MAX).map(({ headline, words }) => [h("b", {}, foreign(headline)), ...words]);
   if (found.length > TROUBLES_MAX) lines.push([`and ${found.length - TROUBLES_MAX} more`]);
-  if (found.length === 1) lines = [];
   if (!found.length && state.status) lines.push([calm()]);
   fill($("troubles"), keyOf(lines.flat()), () => lines.map((line) => h("li", {}, ...line)));
   const fault = state.status?.spec.pending_fault ?? "";
@@ -362,6 +363,7 @@ function drawMoves() {
   const [first] = cooling;
   const key = JSON.stringify([first?.runner, first?.until, cooling.length, starting, every, state.lostAt]);
   fill($("next"), key, () => {
+    if (state.lostAt !== null) return ["not known"];
     if (!state.status) return ["its first look"];
     const parts = [];
     if (starting) parts.push(`${plural(starting, "runner")} ${starting === 1 ? "comes" : "come"} into contact`);
