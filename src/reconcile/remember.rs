@@ -35,7 +35,11 @@ struct Since {
 fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) {
     let now = since.now;
     match (&outcome.decision.action, effect) {
-        (Action::Start { .. }, Effect::Started(_)) => memory.starts.push(now),
+        (Action::Start { host, runner, .. }, Effect::Started(_)) => {
+            memory.starts.push(now);
+            // It counts also where its host is not seen again soon.
+            memory.in_doubt.insert(runner.clone(), (host.clone(), now));
+        }
         (Action::Drain { id, variant, .. }, Effect::Done) => {
             memory.draining.insert(id.clone(), now);
             if outcome.decision.rule == Rule::DrainFailed {
