@@ -25,12 +25,12 @@ use tokio::sync::watch;
 use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
-use crate::plan::{Plan, plan};
+use crate::plan::{Action, Plan, plan};
 use crate::source::Written;
 use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
-use crate::world::{Memory, World};
+use crate::world::{Leftover, Memory, World};
 
 /// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
 /// purpose, to see that it is noticed.
@@ -99,7 +99,8 @@ impl Tick {
     /// Something was done, and nothing failed: the next look is worth taking soon.
     pub fn made_progress(&self) -> bool {
         let done = |outcome: &Outcome| matches!(outcome.result, Ok(ref effect) if !matches!(effect, Effect::Skipped(_)));
-        !self.outcomes.is_empty() && self.outcomes.iter().all(done)
+        let mut telling = self.outcomes.iter().filter(|outcome| !is_row(outcome)).peekable();
+        telling.peek().is_some() && telling.all(done)
     }
 
     /// A decision could not be carried out.
@@ -273,6 +274,13 @@ fn failure(outcome: &Outcome) -> Option<EventOutput> {
         kind: error.kind().as_str(),
         error: error.to_string(),
     }))
+}
+
+/// The sweep of a manager's row, which GitLab may refuse without saying so: an expired token deletes
+/// none, and looking every second would change nothing about that.
+fn is_row(outcome: &Outcome) -> bool {
+    let action = &outcome.decision.action;
+    matches!(action, Action::Sweep { leftover: Leftover::Manager(..) })
 }
 
 fn is_known(world: &World) -> bool {
