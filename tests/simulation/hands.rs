@@ -91,6 +91,7 @@ impl Hands {
                 let Some((host, engine)) = a_host(stage, kind) else { return };
                 let skew = minutes(stage, kind);
                 engine.set_skew(skew);
+                stage.clock_was_set();
                 stage.note(&format!("the clock of {host} is off by {skew:#}"));
             }
             Kind::ClockJumps => {

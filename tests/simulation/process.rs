@@ -201,23 +201,22 @@ async fn one_tick(
 ) -> Tick {
     attempt.begin_tick();
     let before = stage.moment();
-    let jumps = stage.jumps();
     let tick = controller.tick().await;
     let after = stage.moment();
     let failed = attempt.state.lock().unwrap().reads.clone();
-    check_tick(stage, attempt, &tick, left_before, (&before, &after, &failed, jumps));
+    check_tick(stage, attempt, &tick, left_before, (&before, &after, &failed));
     *left_before = leftovers(&tick.view.world);
     tick
 }
 
-type Truth<'a> = (&'a Moment, &'a Moment, &'a FailedReads, u64);
+type Truth<'a> = (&'a Moment, &'a Moment, &'a FailedReads);
 
 fn check_tick(
     stage: &Stage,
     attempt: &Attempt,
     tick: &Tick,
     left_before: &BTreeSet<Leftover>,
-    (before, after, failed, jumps): Truth<'_>,
+    (before, after, failed): Truth<'_>,
 ) {
     let view = &tick.view;
     for outcome in &tick.outcomes {
@@ -237,7 +236,7 @@ fn check_tick(
         after,
         failed,
         left_before,
-        steady: jumps == stage.jumps(),
+        steady: stage.jumps() == 0,
         alone: !stage.has_twins(),
     };
     stage.broke(first_broken(PLANS, |check| check(&look)));

@@ -163,6 +163,13 @@ impl Stage {
 
     pub(crate) fn jump(&self, by: SignedDuration) {
         self.inner.ours.jump(by);
+        self.clock_was_set();
+        // What was started before looks long ago, or not yet begun.
+        self.recorder().watch.forget_starts();
+    }
+
+    /// From here on, times from before are off: a log's lines carry those of the clock of their day.
+    pub(crate) fn clock_was_set(&self) {
         self.recorder().jumps += 1;
     }
 
@@ -256,6 +263,8 @@ impl Stage {
         let mut recorder = self.recorder();
         recorder.ledger.records_deleted.extend(lost);
         recorder.ledger.twins = false;
+        // Each keeps the limit for itself; neither knows what the other one started.
+        recorder.watch.forget_starts();
     }
 
     pub(crate) fn doom(&self, jobs: impl IntoIterator<Item = JobId>) {

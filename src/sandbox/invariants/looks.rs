@@ -35,7 +35,7 @@ pub struct Look<'a> {
     pub failed: &'a FailedReads,
     /// What its look before this one found left over.
     pub left_before: &'a BTreeSet<Leftover>,
-    /// No clock was set during the look.
+    /// No clock was set since the history began.
     pub steady: bool,
     /// AutoGit is alone under its name.
     pub alone: bool,

@@ -115,9 +115,14 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
     }
     let supplies =
         |phase: &Phase| matches!(phase, Phase::Idle { .. } | Phase::Starting { late: false, .. });
+    let used_up = |runner: &Runner| {
+        let pool = world.spec.pool(&runner.variant.pool);
+        pool.is_some_and(|pool| runner.is_used_up(pool))
+    };
     let supply: Vec<&Variant> = phases(world)
         .into_iter()
         .filter(|view| view.seen && supplies(&view.phase) && !leaving.contains(&view.runner.id))
+        .filter(|view| !used_up(view.runner))
         .map(|view| &view.runner.variant)
         .collect();
     for offer in world.offers() {
