@@ -8,7 +8,7 @@ use super::fault::{Code, Fault, Faults};
 use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
-use super::variables::{Missing, Variables};
+use super::variables::{FILLED_BYTES_MAX, Missing, Variables};
 use super::{Spec, across, bounds, build, defaults, hash, json, reader, schema, validate};
 
 /// A file that passed.
@@ -73,7 +73,9 @@ fn parse(
     let Some(mut tree) = reader::read(&mut report) else { return Err(report.finish()) };
     let (used, empty) = {
         let (used, empty) = (BTreeMap::new(), BTreeMap::new());
-        let mut variables = Variables { lookup, missing, report: &mut report, used, empty };
+        let bytes_left = FILLED_BYTES_MAX;
+        let mut variables =
+            Variables { lookup, missing, bytes_left, report: &mut report, used, empty };
         variables.fill(&mut tree, &Path::default());
         (variables.used, variables.empty)
     };
