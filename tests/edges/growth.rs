@@ -61,6 +61,27 @@ fn a_key_of_half_a_megabyte_is_refused() {
 }
 
 #[test]
+fn many_different_variables_in_one_value_are_read_in_one_pass() {
+    let variables = (0..100_000).fold(String::new(), |text, at| text + &format!("${{A{at}}}"));
+    let text = environment(&format!("A: \"{variables}\""));
+    let lookup = |_: &str| Some("x".to_owned());
+    let parsed = Spec::parse("a.yaml", &text, &lookup, Missing::Fault).unwrap();
+    assert_eq!(parsed.spec.pools[0].job.environment["A"].len(), 100_000);
+}
+
+#[test]
+fn many_faulty_pools_are_compared_without_looking_at_all_faults() {
+    let mut text = "gitlab: {url: 'http://g.test', token: t}\npools:\n".to_owned();
+    for pool in 0..900 {
+        writeln!(text, "  p{pool}: {{tags: [t{pool}], unknown: 1, job: {{volumes: [a]}}}}")
+            .unwrap();
+    }
+    let rendered = faults(&text, "").render(false);
+    assert!(rendered.contains("unknown"), "{rendered:.300}");
+    assert!(rendered.len() <= SAID_BYTES_MAX, "{}", rendered.len());
+}
+
+#[test]
 fn a_fault_in_a_line_too_long_to_show_is_told_in_words() {
     let keys = (0..20_000).fold(String::new(), |text, at| text + &format!("key{at}: 1, "));
     let rendered = faults(&format!("{{{keys}}}\n"), "").render(false);
