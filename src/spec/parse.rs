@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::context::Context;
 use super::fault::{Code, Fault, Faults};
+use super::node::Kind;
 use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
@@ -79,6 +80,11 @@ fn parse(
         variables.fill(&mut tree, &Path::default());
         (variables.used, variables.empty)
     };
+    if matches!(tree.kind, Kind::Unknown) && !report.failed() {
+        let message = "the file is a mapping, not the value of a variable";
+        report.add(tree.span, Finding::error(Code::WrongType, message));
+        return Err(report.finish());
+    }
     bounds::check(&tree, &mut report);
     if report.is_beyond_limits() {
         return Err(report.finish());
