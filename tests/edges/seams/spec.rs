@@ -2,11 +2,15 @@
 
 use autogit::spec::{Fault, Faults, Missing, Spec};
 
-/// What each variable in a secret's place holds; no text has it.
+/// What each variable in a secret's place holds.
 const SECRET: &str = "canary-3f9a61d07be2";
 
 /// Reads `text` with `value` in all variables but those of secrets and those that are not set.
 pub(crate) fn check(text: &str, value: &str) {
+    // A fuzzer learns the word from the comparisons below and writes it itself.
+    if text.contains(SECRET) || value.contains(SECRET) {
+        return;
+    }
     let lookup = |place: &str, name: &str| match name {
         "UNSET" => None,
         _ if is_secret(place) => Some(SECRET.to_owned()),
