@@ -2,7 +2,7 @@
 //! must cost neither memory without end nor minutes.
 
 use super::fault::Code;
-use super::node::{Kind, Node};
+use super::node::Node;
 use super::report::{Finding, Report};
 
 /// Pools are compared with each other, so their number counts twice; the largest installation has
@@ -11,6 +11,9 @@ const POOLS_MAX: usize = 1000;
 
 /// Values of `defaults`, in all pools together.
 const INHERITED_MAX: usize = 100_000;
+
+/// Their text; a hundred pools may share the certificates of a hundred authorities.
+const INHERITED_BYTES_MAX: usize = 16 << 20;
 
 /// Adds a fault if the tree would grow beyond the limits.
 pub(super) fn check(root: &Node, report: &mut Report<'_>) {
@@ -22,17 +25,14 @@ pub(super) fn check(root: &Node, report: &mut Report<'_>) {
         return;
     }
     let Some(defaults) = root.entry("defaults") else { return };
-    if size(&defaults.value).saturating_mul(count) > INHERITED_MAX {
-        let message =
-            format!("`defaults` gives all pools together more than {INHERITED_MAX} values");
-        report.add(defaults.key_span, Finding::error(Code::TooLarge, message));
-    }
-}
-
-fn size(node: &Node) -> usize {
-    match &node.kind {
-        Kind::Scalar(_) | Kind::Unknown => 1,
-        Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Kind::Map(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
-    }
+    let inherited = defaults.value.size().times(count);
+    let message = if inherited.nodes > INHERITED_MAX {
+        format!("`defaults` gives all pools together more than {INHERITED_MAX} values")
+    } else if inherited.bytes > INHERITED_BYTES_MAX {
+        let mib = INHERITED_BYTES_MAX >> 20;
+        format!("`defaults` gives all pools together more than {mib} MiB")
+    } else {
+        return;
+    };
+    report.add(defaults.key_span, Finding::error(Code::TooLarge, message));
 }

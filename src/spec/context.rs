@@ -41,7 +41,7 @@ impl<'a> Context<'a> {
     }
 
     fn add_at(&mut self, span: Span, path: &Path, mut finding: Finding) {
-        if self.unknown.iter().any(|unknown| path.starts_with(unknown)) {
+        if within(path, &self.unknown) {
             return;
         }
         if finding.severity == super::Severity::Error {
@@ -61,8 +61,12 @@ impl<'a> Context<'a> {
 
     /// Whether the value at `path` can be judged: neither it nor a part of it is faulty.
     pub(super) fn sound(&self, path: &Path) -> bool {
-        let touches = |other: &Path| other.starts_with(path) || path.starts_with(other);
-        !self.faulty.iter().any(touches) && !self.unknown.iter().any(touches)
+        let touched = |paths: &BTreeSet<Path>| {
+            // In order, what lies below a path follows it at once.
+            let next = paths.range(path..).next();
+            next.is_some_and(|next| next.starts_with(path)) || within(path, paths)
+        };
+        !touched(&self.faulty) && !touched(&self.unknown)
     }
 
     /// Whether `path` was written, in the pool itself or by `defaults`.
@@ -94,6 +98,15 @@ impl<'a> Context<'a> {
             Some(format!("from {variables}"))
         }
     }
+}
+
+/// Whether one of `paths` is `path` or holds it. Each pool asks this about each other pool, so it
+/// may not look at all of them.
+fn within(path: &Path, paths: &BTreeSet<Path>) -> bool {
+    let above = std::iter::successors(Some(path.clone()), |path| {
+        path.last().is_some().then(|| path.parent())
+    });
+    !paths.is_empty() && above.into_iter().any(|path| paths.contains(&path))
 }
 
 /// Whether a value may be printed: no secret by its field's name or its variable's, or by looks.

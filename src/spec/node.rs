@@ -9,6 +9,32 @@ pub(super) struct Span {
     pub(super) end: usize,
 }
 
+/// How much values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Size {
+    pub(super) nodes: usize,
+    /// Of the scalars and keys.
+    pub(super) bytes: usize,
+}
+
+impl Size {
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_add(other.nodes),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    /// What was read since only `before` had been.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self { nodes: self.nodes - before.nodes, bytes: self.bytes - before.bytes }
+    }
+
+    pub(super) fn times(self, count: usize) -> Self {
+        Self { nodes: self.nodes.saturating_mul(count), bytes: self.bytes.saturating_mul(count) }
+    }
+}
+
 /// A value and where it was written.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -64,6 +90,18 @@ impl Node {
         match &self.kind {
             Kind::Scalar(scalar) => Some(scalar),
             Kind::List(_) | Kind::Map(_) | Kind::Unknown => None,
+        }
+    }
+
+    pub(super) fn size(&self) -> Size {
+        let one = |bytes| Size { nodes: 1, bytes };
+        match &self.kind {
+            Kind::Scalar(scalar) => one(scalar.text.len()),
+            Kind::Unknown => one(0),
+            Kind::List(items) => items.iter().map(Self::size).fold(one(0), Size::with),
+            Kind::Map(entries) => entries.iter().fold(one(0), |size, entry| {
+                size.with(Size { nodes: 0, bytes: entry.key.len() }).with(entry.value.size())
+            }),
         }
     }
 

@@ -5,10 +5,11 @@ use std::fmt;
 
 use super::context::Context;
 use super::fault::{Code, Fault, Faults};
+use super::node::Kind;
 use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
-use super::variables::{Missing, Variables};
+use super::variables::{FILLED_BYTES_MAX, Missing, Variables};
 use super::{Spec, across, bounds, build, defaults, hash, json, reader, schema, validate};
 
 /// A file that passed.
@@ -73,10 +74,17 @@ fn parse(
     let Some(mut tree) = reader::read(&mut report) else { return Err(report.finish()) };
     let (used, empty) = {
         let (used, empty) = (BTreeMap::new(), BTreeMap::new());
-        let mut variables = Variables { lookup, missing, report: &mut report, used, empty };
+        let bytes_left = FILLED_BYTES_MAX;
+        let mut variables =
+            Variables { lookup, missing, bytes_left, report: &mut report, used, empty };
         variables.fill(&mut tree, &Path::default());
         (variables.used, variables.empty)
     };
+    if matches!(tree.kind, Kind::Unknown) && !report.failed() {
+        let message = "the file is a mapping, not the value of a variable";
+        report.add(tree.span, Finding::error(Code::WrongType, message));
+        return Err(report.finish());
+    }
     bounds::check(&tree, &mut report);
     if report.is_beyond_limits() {
         return Err(report.finish());

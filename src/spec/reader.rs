@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::fault::Code;
-use super::node::{Kind, Node, Scalar, Span};
+use super::node::{Kind, Node, Scalar, Size, Span};
 use super::report::{Finding, Report};
 use frame::Frame;
 
@@ -17,6 +17,8 @@ const BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 32;
 /// Values after aliases were replaced by what they stand for.
 const NODES_MAX: usize = 100_000;
+/// Their text, so that few long ones behind many aliases fill no memory either.
+const TEXT_BYTES_MAX: usize = 4 * BYTES_MAX;
 
 /// Reads `text`. `None` when it is no YAML mapping at all; the report then has its fault.
 pub(super) fn read(report: &mut Report<'_>) -> Option<Node> {
@@ -81,15 +83,22 @@ struct Reader<'r, 'a> {
     /// The byte at which each character begins: the parser counts characters.
     byte_of: Vec<usize>,
     open: Vec<Frame>,
-    anchors: BTreeMap<usize, (Node, usize)>,
-    nodes: usize,
+    anchors: BTreeMap<usize, (Node, Size)>,
+    read: Size,
     root: Option<Node>,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
     fn new(report: &'r mut Report<'a>) -> Self {
         let byte_of = report.text().char_indices().map(|(at, _)| at).collect();
-        Self { report, byte_of, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None }
+        Self {
+            report,
+            byte_of,
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            read: Size::default(),
+            root: None,
+        }
     }
 
     fn byte(&self, character: usize) -> usize {
@@ -115,23 +124,24 @@ impl<'r, 'a> Reader<'r, 'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 tagged(tag)?;
                 let plain = style == ScalarStyle::Plain;
+                let size = Size { nodes: 1, bytes: text.len() };
+                self.count(size, span)?;
                 let scalar = Scalar { text: text.into_owned(), plain, variables: Vec::new() };
-                self.count(1, span)?;
-                self.close(Node { kind: Kind::Scalar(scalar), span }, anchor, 1)
+                self.close(Node { kind: Kind::Scalar(scalar), span }, anchor, size)
             }
             Event::SequenceStart(anchor, tag) => {
                 tagged(tag)?;
-                self.enter(Frame::list(anchor, span, self.nodes), span)
+                self.enter(Frame::list(anchor, span, self.read), span)
             }
             Event::MappingStart(anchor, tag) => {
                 tagged(tag)?;
-                self.enter(Frame::map(anchor, span, self.nodes), span)
+                self.enter(Frame::map(anchor, span, self.read), span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(frame) = self.open.pop() else { return Ok(()) };
-                let (anchor, before) = (frame.anchor, frame.nodes_before);
+                let (anchor, size) = (frame.anchor, self.read.since(frame.before));
                 let node = frame.finish(span.end);
-                self.close(node, anchor, self.nodes - before)
+                self.close(node, anchor, size)
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
@@ -144,17 +154,21 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Step {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes <= NODES_MAX {
+    fn count(&mut self, size: Size, span: Span) -> Step {
+        self.read = self.read.with(size);
+        let message = if self.read.nodes > NODES_MAX {
+            format!("the file has more than {NODES_MAX} values, aliases replaced")
+        } else if self.read.bytes > TEXT_BYTES_MAX {
+            let kib = TEXT_BYTES_MAX / 1024;
+            format!("the file is larger than {kib} KiB, aliases replaced")
+        } else {
             return Ok(());
-        }
-        let message = format!("the file has more than {NODES_MAX} values, aliases replaced");
+        };
         stop(span, Finding::error(Code::TooLarge, message))
     }
 
     fn enter(&mut self, frame: Frame, span: Span) -> Step {
-        self.count(1, span)?;
+        self.count(Size { nodes: 1, bytes: 0 }, span)?;
         if self.open.len() >= DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} levels deep");
             return stop(span, Finding::error(Code::TooLarge, message));
@@ -164,7 +178,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Puts a finished node where it belongs.
-    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Step {
+    fn close(&mut self, node: Node, anchor: usize, size: Size) -> Step {
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), size));
         }

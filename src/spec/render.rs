@@ -9,6 +9,9 @@ use miette::{
 
 use super::fault::{Fault, Faults, Severity};
 
+/// The longest line that is shown; wider than any screen.
+const LINE_BYTES_MAX: usize = 1000;
+
 impl Fault {
     fn place(&self) -> Vec<LabeledSpan> {
         let length = self.span.end.saturating_sub(self.span.start);
@@ -95,13 +98,16 @@ impl Faults {
             .with_width(110)
             .with_links(false)
             .without_syntax_highlighting();
+        let lines: Vec<&str> = self.text.split('\n').collect();
         let mut rendered = String::new();
         for fault in &self.faults {
             let mut one = String::new();
             // Writing to a string fails only where a span lies outside the text, and then the
-            // line says enough.
-            if handler.render_report(&mut one, &Shown { fault, source: &source }).is_err() {
-                one = format!("{}:{fault}\n", self.file);
+            // place in words says enough.
+            let drawn = drawable(&lines, fault.line)
+                && handler.render_report(&mut one, &Shown { fault, source: &source }).is_ok();
+            if !drawn {
+                one = self.in_words(fault);
             }
             rendered.push_str(&flush_left(&one));
             if let Some(hint) = &fault.hint {
@@ -113,6 +119,24 @@ impl Faults {
         }
         rendered
     }
+
+    /// A fault without its line.
+    fn in_words(&self, fault: &Fault) -> String {
+        let weight = match fault.severity {
+            Severity::Error => "error:",
+            Severity::Warning => "warning:",
+        };
+        let Fault { message, line, column, .. } = fault;
+        format!("{weight} {message}\n   ╭─[{}:{line}:{column}]\n", self.file)
+    }
+}
+
+/// Whether a line can be shown with a caret below it: it and its neighbours, which are shown too,
+/// are of a length that somebody reads. The handler panics on a column beyond 65535, and each of
+/// many faults would repeat a line of a megabyte.
+fn drawable(lines: &[&str], line: usize) -> bool {
+    let shown = lines.iter().skip(line.saturating_sub(2)).take(3);
+    shown.into_iter().all(|line| line.len() <= LINE_BYTES_MAX)
 }
 
 /// The handler indents its first line; a line that begins with `error:` is found by eye and tool.

@@ -21,11 +21,17 @@ pub enum Missing {
     Accept,
 }
 
+/// The text of all values with variables, once these are replaced: few bytes name a variable, and
+/// its value may be long.
+pub(super) const FILLED_BYTES_MAX: usize = 4 << 20;
+
 /// Replaces the variables of a tree, and keeps which stood where.
 pub(super) struct Variables<'r, 'a> {
     /// The value of a variable, by the JSON pointer of where it stands and its name.
     pub(super) lookup: &'r dyn Fn(&str, &str) -> Option<String>,
     pub(super) missing: Missing,
+    /// What is left of [`FILLED_BYTES_MAX`].
+    pub(super) bytes_left: usize,
     pub(super) report: &'r mut Report<'a>,
     /// The variables at each JSON pointer.
     pub(super) used: BTreeMap<String, Templated>,
@@ -89,7 +95,16 @@ impl Variables<'_, '_> {
             self.used.insert(path.pointer(), templated);
         }
         let pointer = path.pointer();
-        let (text, missing) = template.fill(&|name: &str| (self.lookup)(&pointer, name));
+        let lookup = |name: &str| (self.lookup)(&pointer, name);
+        let Some((text, missing)) = template.fill(&lookup, self.bytes_left) else {
+            let message = format!(
+                "the file is larger than {} KiB, variables replaced",
+                FILLED_BYTES_MAX / 1024
+            );
+            self.add(span, path, Finding::error(Code::TooLarge, message));
+            return None;
+        };
+        self.bytes_left -= text.len();
         if missing.is_empty() {
             return Some(Scalar { text, plain: scalar.plain, variables: names });
         }

@@ -36,6 +36,21 @@ fn runners() -> Router {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_two_pages_tell_is_one_record() {
+    let list = || async { Json([1, 1, 2, 1].map(details)) };
+    let one = |Path(id): Path<u64>| async move { Json(details(id)) };
+    let router = Router::new()
+        .route("/api/v4/runners/all", get(list))
+        .route("/api/v4/runners/{id}", get(one));
+    let fixture = over(server(true).merge(router), settings());
+    let records = fixture.gitlab.records(&home()).await.unwrap();
+    assert_eq!(records.iter().map(|record| record.id.0).collect::<Vec<_>>(), [1, 2]);
+    let asked = fixture.asked();
+    let details = asked.iter().filter(|asked| asked.starts_with("GET /api/v4/runners/1"));
+    assert_eq!(details.count(), 1, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ours_are_told_from_foreign_ones_by_the_installation() {
     let fixture = over(server(true).merge(runners()), settings());
     let records = fixture.gitlab.records(&home()).await.unwrap();

@@ -73,6 +73,8 @@ pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::world::RunnerName;
 
@@ -117,6 +119,27 @@ mod tests {
             let mut wrong = labels.clone();
             wrong.insert(key.to_owned(), value.to_owned());
             assert_eq!(read(&wrong).unwrap_err(), key);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_labels_are_read_or_one_of_ours_is_named(
+            values in proptest::collection::btree_map(
+                proptest::sample::select(&[SCHEMA, POOL, ARCH, SLOT, RECORD, SYSTEM_ID, SPEC][..]),
+                prop_oneof![any::<String>(), any::<i128>().prop_map(|number| number.to_string())],
+                0..7,
+            )
+        ) {
+            let mut labels = of_runner(&runner());
+            labels.extend(values.into_iter().map(|(key, value)| (key.to_owned(), value)));
+            match read(&labels) {
+                Ok(marks) => {
+                    prop_assert_eq!(labels[SLOT].parse(), Ok(marks.slot.0));
+                    prop_assert_eq!(labels[POOL].as_str(), marks.variant.pool.as_str());
+                }
+                Err(label) => prop_assert!(label.starts_with("io.autogit."), "{}", label),
+            }
         }
     }
 }

@@ -120,7 +120,9 @@ impl HttpGitlab {
             let variant = mark::variant(&self.settings.instance, row.description.as_deref()?)?;
             Some((variant, row))
         };
-        Ok(items.into_iter().filter_map(ours).collect())
+        // A runner that is made meanwhile moves another one to the next page, where it is told again.
+        let mut seen = BTreeSet::new();
+        Ok(items.into_iter().filter(|row| seen.insert(row.id)).filter_map(ours).collect())
     }
 
     async fn read_details(&self, id: RecordId) -> Result<Details, GitlabError> {

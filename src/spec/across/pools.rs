@@ -9,11 +9,15 @@ use crate::spec::report::Finding;
 use crate::spec::{HostSpec, Pool, Resources, Scope, Spec};
 
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
-    for (index, pool) in spec.pools.iter().enumerate() {
-        let above = spec.pools.iter().take(index);
-        shadowed(pool, above, context);
+    let mut above = Vec::new();
+    for pool in &spec.pools {
+        let matched = Matched::of(pool);
+        shadowed(&matched, &above, context);
         trusted_with_plain_jobs(pool, &spec.pools, context);
         fits_no_host(pool, spec, context);
+        if matched.known(context) {
+            above.push(matched);
+        }
     }
     uncounted(spec, context);
 }
@@ -33,15 +37,33 @@ fn sound(pool: &Pool, keys: &[&str], context: &Context<'_>) -> bool {
 const MATCHING: [&str; 6] =
     ["enabled", "tags", "architectures", "run_untagged", "protected", "scope"];
 
+/// A pool with its tags in order: each is compared with all above it.
+struct Matched<'p> {
+    pool: &'p Pool,
+    tags: BTreeSet<&'p str>,
+}
+
+impl<'p> Matched<'p> {
+    fn of(pool: &'p Pool) -> Self {
+        Self { pool, tags: pool.tags.iter().map(String::as_str).collect() }
+    }
+
+    /// What it takes can be judged.
+    fn known(&self, context: &Context<'_>) -> bool {
+        self.pool.enabled && sound(self.pool, &MATCHING, context)
+    }
+}
+
 /// Of two pools that fit a job equally well, the upper one gets it.
-fn shadowed<'p>(pool: &Pool, above: impl Iterator<Item = &'p Pool>, context: &mut Context<'_>) {
-    let known = |pool: &Pool| pool.enabled && sound(pool, &MATCHING, context);
-    let taker =
-        above.filter(|upper| known(pool) && known(upper)).find(|upper| takes_all(upper, pool));
-    if let Some(upper) = taker {
+fn shadowed(matched: &Matched<'_>, above: &[Matched<'_>], context: &mut Context<'_>) {
+    if !matched.known(context) {
+        return;
+    }
+    let pool = matched.pool;
+    if let Some(upper) = above.iter().find(|upper| takes_all(upper, matched)) {
         let message = format!(
             "takes the same jobs as pool `{}` above, and so none while that has room",
-            upper.name
+            upper.pool.name
         );
         let finding = Finding::warning(Code::Doubtful, message)
             .hint("give it a tag of its own, or remove it")
@@ -50,12 +72,13 @@ fn shadowed<'p>(pool: &Pool, above: impl Iterator<Item = &'p Pool>, context: &mu
     }
 }
 
-fn takes_all(upper: &Pool, lower: &Pool) -> bool {
-    let tags = |pool: &Pool| pool.tags.iter().cloned().collect::<BTreeSet<String>>();
+fn takes_all(upper: &Matched<'_>, lower: &Matched<'_>) -> bool {
+    let same_tags = upper.tags == lower.tags;
+    let (upper, lower) = (upper.pool, lower.pool);
     let architectures = upper.architectures == lower.architectures
         || (!lower.architectures.is_empty()
             && lower.architectures.iter().all(|arch| upper.architectures.contains(arch)));
-    tags(upper) == tags(lower)
+    same_tags
         && architectures
         && (upper.run_untagged || !lower.run_untagged)
         && (!upper.protected || lower.protected)

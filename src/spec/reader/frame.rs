@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use super::{Step, stop};
 use crate::spec::fault::Code;
-use crate::spec::node::{Entry, Kind, Node, Span};
+use crate::spec::node::{Entry, Kind, Node, Size, Span};
 use crate::spec::report::Finding;
+
+/// A longer key is none of ours or of gitlab-runner's; each value's path repeats the keys above it.
+const KEY_BYTES_MAX: usize = 1024;
 
 pub(super) struct Frame {
     pub(super) anchor: usize,
-    /// How many nodes had been read before this one.
-    pub(super) nodes_before: usize,
+    /// What had been read before this one.
+    pub(super) before: Size,
     start: usize,
     content: Content,
 }
@@ -29,18 +32,18 @@ enum Key {
 }
 
 impl Frame {
-    pub(super) fn list(anchor: usize, span: Span, nodes_before: usize) -> Self {
-        Self { anchor, nodes_before, start: span.start, content: Content::List(Vec::new()) }
+    pub(super) fn list(anchor: usize, span: Span, before: Size) -> Self {
+        Self { anchor, before, start: span.start, content: Content::List(Vec::new()) }
     }
 
-    pub(super) fn map(anchor: usize, span: Span, nodes_before: usize) -> Self {
+    pub(super) fn map(anchor: usize, span: Span, before: Size) -> Self {
         let content = Content::Map {
             entries: Vec::new(),
             keys: BTreeSet::new(),
             merged: Vec::new(),
             key: Key::Awaited,
         };
-        Self { anchor, nodes_before, start: span.start, content }
+        Self { anchor, before, start: span.start, content }
     }
 
     /// Takes the next item, key or value.
@@ -91,6 +94,10 @@ fn next_key(node: Node, keys: &mut BTreeSet<String>) -> (Key, Step) {
         return (Key::Refused, stop(node.span, finding));
     };
     let key = scalar.text;
+    if key.len() > KEY_BYTES_MAX {
+        let message = format!("a key is longer than {KEY_BYTES_MAX} bytes");
+        return (Key::Refused, stop(node.span, Finding::error(Code::TooLarge, message)));
+    }
     if key != "<<" && !keys.insert(key.clone()) {
         let finding = Finding::error(Code::DuplicateKey, format!("`{key}` is given twice"))
             .hint("keep one of them");

@@ -1,5 +1,7 @@
 //! One scalar as literal text and variables.
 
+use std::collections::BTreeSet;
+
 /// A `${…}` that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadTemplate {
@@ -42,21 +44,26 @@ impl<'t> Template<'t> {
 
     /// The variables in it, each once, in order of appearance.
     pub(super) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for piece in &self.0 {
-            if let Piece::Variable { name, .. } = piece
-                && !names.iter().any(|known| known == name)
-            {
-                names.push((*name).to_owned());
-            }
-        }
-        names
+        let mut seen = BTreeSet::new();
+        let variables = self.0.iter().filter_map(|piece| match piece {
+            Piece::Variable { name, .. } => Some(*name),
+            Piece::Text(_) => None,
+        });
+        variables.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
     }
 
     /// The text with values in place, and the variables that have none. Empty counts as absent.
-    pub(super) fn fill(&self, lookup: &dyn Fn(&str) -> Option<String>) -> (String, Vec<String>) {
+    /// `None`: the text would be longer than `bytes_max`.
+    pub(super) fn fill(
+        &self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        bytes_max: usize,
+    ) -> Option<(String, Vec<String>)> {
         let (mut text, mut missing) = (String::new(), Vec::new());
         for piece in &self.0 {
+            if text.len() > bytes_max {
+                return None;
+            }
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
                 Piece::Variable { name, default } => {
@@ -69,7 +76,7 @@ impl<'t> Template<'t> {
                 }
             }
         }
-        (text, missing)
+        (text.len() <= bytes_max).then_some((text, missing))
     }
 }
 

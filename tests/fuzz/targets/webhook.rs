@@ -1,0 +1,16 @@
+//! Any headers and body to the webhook's route.
+#![no_main]
+#![allow(missing_docs, reason = "a fuzz target")]
+
+#[path = "../../edges/seams/choices.rs"]
+mod choices;
+#[path = "../../api/stage.rs"]
+#[allow(dead_code, reason = "other tests need other parts of it")]
+mod stage;
+#[path = "../../edges/seams/webhook.rs"]
+mod webhook;
+#[path = "../../support/world.rs"]
+#[allow(dead_code, reason = "other tests need other parts of it")]
+mod world;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| webhook::check(data));
