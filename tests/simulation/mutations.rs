@@ -20,7 +20,7 @@ use crate::knobs::Knobs;
 use engine::{EngineBug, MutantEngine};
 
 /// Seeds within which each is noticed; the same ones pass without it.
-pub(crate) const WITHIN: u64 = 24;
+pub(crate) const WITHIN: u64 = 64;
 
 /// Seconds within which a mutant rests: it is not waited for as long as for the real one.
 const REST_WITHIN: u64 = 10 * 60;
