@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use autogit::plan::{Rule, plan};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::laws::{check, check_rest};
 use crate::model::settle_with;
 use crate::worlds::{plots, turned};
+
+/// The same cases in every run: a failure is seen by whoever looks next.
+const SEED: RngSeed = RngSeed::Fixed(1);
 
 /// Else the laws would hold of nothing.
 #[test]
@@ -34,7 +37,7 @@ fn worlds_at_random_meet_every_rule_and_every_hold() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: SEED, ..ProptestConfig::default() })]
 
     #[test]
     fn every_plan_keeps_the_laws(plot in plots()) {
