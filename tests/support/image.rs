@@ -3,10 +3,14 @@
 //! Tests take this file in with `#[path = "support/image.rs"] mod image;`.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
+
+#[path = "skipped.rs"]
+mod skipped;
+
+pub(crate) use skipped::note_skipped;
 
 /// Names under which the engine has the images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,16 +58,4 @@ fn build() -> Images {
     let names = String::from_utf8(output.stdout).unwrap();
     let mut names = names.lines().map(str::to_owned);
     Images { runner: names.next().unwrap(), job: names.next().unwrap() }
-}
-
-/// Tells whoever looks at this test, and `tests/run`, which sums up at the end.
-pub(crate) fn note_skipped(reason: &str) {
-    let thread = std::thread::current();
-    let line = format!("{}: {reason}\n", thread.name().unwrap_or("a test"));
-    // Not by `eprint!`: its output would be kept back for tests that pass.
-    std::io::stderr().write_all(format!("skipped: {line}").as_bytes()).unwrap();
-    if let Some(list) = std::env::var_os("AUTOGIT_SKIPPED") {
-        let mut list = std::fs::OpenOptions::new().append(true).open(list).unwrap();
-        list.write_all(line.as_bytes()).unwrap();
-    }
 }
