@@ -66,6 +66,11 @@ impl Line<'_> {
         self.idle_spare() + self.starting.saturating_sub(self.starting_needed)
     }
 
+    /// Runners that should have made contact by now, of which it is not known whether they did.
+    pub(super) fn late(&self) -> usize {
+        self.unproven.saturating_sub(self.starting)
+    }
+
     /// Idle runners that no pending job needs.
     pub(super) fn idle_spare(&self) -> usize {
         self.idle.len().saturating_sub(self.idle_jobs.len())

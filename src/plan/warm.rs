@@ -6,7 +6,9 @@ use super::{Facts, Rule};
 pub(super) fn keep_warm(draft: &mut Draft<'_>) {
     for index in 0..draft.lines.len() {
         let Some(line) = draft.lines.get(index) else { continue };
-        let (warm, spare) = (line.warm(), line.spare());
+        // A late one may be idle all the same: while GitLab does not tell, a job is worth another
+        // runner, and mere warmth is not.
+        let (warm, spare) = (line.warm(), line.spare() + line.late());
         let facts = Facts::Warm {
             warm: u32::try_from(warm).unwrap_or(u32::MAX),
             spare: u32::try_from(spare).unwrap_or(u32::MAX),

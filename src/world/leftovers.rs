@@ -104,9 +104,12 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         let (gone_rows, others): (Vec<&Manager>, Vec<&Manager>) =
             rows.iter().partition(|row| accounts.is_gone(record, row));
         let asked_for = declared.get(&record.variant).is_some_and(|pool| {
-            world
-                .current_record(&record.variant, pool)
-                .is_none_or(|current| current.id == record.id)
+            match world.current_record(&record.variant, pool) {
+                Some(current) => current.id == record.id,
+                // Nobody makes a new record for a disabled pool, and without the token of this one
+                // its rows can only go with it.
+                None => pool.enabled || gone_rows.is_empty(),
+            }
         });
         if asked_for || record.origin == Origin::Given {
             if record.has_token {

@@ -214,14 +214,18 @@ impl<'a> Managers<'a> {
         Self { rows: known.map(|(id, rows)| (id, by_system_id(rows))).collect() }
     }
 
-    /// A row from before this container's start speaks of its predecessor in the slot.
+    /// A row from before this container's start speaks of its predecessor in the slot; but of one
+    /// that is known to have made contact it speaks, and the start looks later than it was: a clock
+    /// was set.
     fn contact(&self, world: &World, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
         let rows = self.rows.get(&runner.record);
-        let row = rows.and_then(|rows| rows.get(&runner.system_id).copied()).filter(|row| {
-            row.contacted_at.is_some_and(|at| started_at.duration_since(at) <= CLOCK_ERROR)
-        });
         let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
-        if row.is_some() || worked || world.memory.contacted.contains(&runner.id) {
+        let made = worked || world.memory.contacted.contains(&runner.id);
+        let row = rows.and_then(|rows| rows.get(&runner.system_id).copied()).filter(|row| {
+            let since_start = |at| started_at.duration_since(at) <= CLOCK_ERROR;
+            made || row.contacted_at.is_some_and(since_start)
+        });
+        if row.is_some() || made {
             Contact::Made(row)
         } else if rows.is_some() {
             Contact::None

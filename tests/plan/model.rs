@@ -30,10 +30,14 @@ pub(crate) fn settle(world: &World) -> usize {
     settle_with(world, |_, _| {}).0
 }
 
-/// The same, with a word to say on each plan, and what is there in the end. Each look may find one runner more to replace, and
-/// each job may need a runner of its own, with four looks for its life: start, job, cooldown, end.
+/// The same, with a word to say on each plan, and what is there in the end. Each look may find one
+/// runner more to replace, each job may need a runner of its own, and each token that ends gets a
+/// successor and new runners, with four looks for the life of each: start, job, cooldown, end.
 pub(crate) fn settle_with(world: &World, mut check: impl FnMut(&World, &Plan)) -> (usize, World) {
-    let count = phases(world).len() + world.queue.last().map_or(0, |queue| queue.jobs.len());
+    let records = world.records.last().into_iter().flatten();
+    let ending = records.filter(|record| record.token_expires_at.is_some()).count();
+    let jobs = world.queue.last().map_or(0, |queue| queue.jobs.len());
+    let count = phases(world).len() + jobs + ending;
     let limit = 12 + 4 * count;
     let mut model = Model::of(world);
     let mut quiet = 0;
