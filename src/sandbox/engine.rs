@@ -20,8 +20,9 @@ mod view;
 
 pub use faults::{Fault, Operation};
 pub use hand::JobLeftovers;
-pub use view::{ContainerView, Counts, ObjectView, RunningJob};
+pub use view::{ContainerView, Counts, EngineView, ObjectView, RunningJob};
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,9 +95,40 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// The state, locked. To change it makes the view of it old.
+#[derive(Debug)]
+struct Locked<'a>(MutexGuard<'a, State>);
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.0.view = None;
+        &mut self.0
+    }
+}
+
+impl Locked<'_> {
+    /// The state, for what changes nothing that the view shows.
+    fn unseen(&mut self) -> &mut State {
+        &mut self.0
+    }
+
+    /// Keeps `view` until the state is changed.
+    fn show(&mut self, view: &Arc<EngineView>) {
+        self.0.view = Some(Arc::clone(view));
+    }
+}
+
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Locked<'_> {
+        Locked(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -107,7 +139,7 @@ impl SimulatedEngine {
         Self { inner: Arc::new(Inner { settings, state: Mutex::new(state) }) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> Locked<'_> {
         self.inner.state()
     }
 
@@ -123,9 +155,13 @@ impl SimulatedEngine {
         latency: Duration,
         effect: impl FnOnce(&mut State) -> Result<T, EngineError> + Send,
     ) -> Result<T, EngineError> {
-        let fault = self.state().begin(operation, on)?;
+        let fault = self.state().unseen().begin(operation, on)?;
         self.pass(latency / 2).await;
-        let result = self.state().perform(operation, on, effect);
+        let result = {
+            let mut state = self.state();
+            let state = if operation.only_looks() { state.unseen() } else { &mut *state };
+            state.perform(operation, on, effect)
+        };
         match fault {
             None => {
                 self.pass(latency / 2).await;

@@ -19,7 +19,7 @@ mod slots;
 pub use jobs::{is_takeable, may_be_served};
 pub use ledger::{Ledger, Others};
 pub use looks::{FailedReads, Look};
-pub use moment::{HostMoment, Moment, Scene, Watch};
+pub use moment::{Moment, Scene, Watch};
 pub use objects::container_goes_last;
 pub use secrets::no_secret_in;
 

@@ -55,7 +55,8 @@ fn take(next: &AtomicU64, seeds: u64) -> Option<u64> {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    for seed in [3, 4, 5] {
+    // In 50 and 151 two AutoGits run, and both are woken by the same edit.
+    for seed in [3, 4, 5, 50, 151] {
         let knobs = Knobs::of(seed);
         let (one, other) = (happen(&knobs), happen(&knobs));
         assert_eq!(one.lines.join("\n"), other.lines.join("\n"), "seed {seed}");

@@ -150,8 +150,7 @@ impl Process {
 }
 
 async fn live(stage: Stage, attempt: Arc<Attempt>) {
-    let mut wanted = stage.wanted();
-    let spec = Arc::clone(&wanted.borrow_and_update());
+    let mut spec = stage.wanted();
     let ports = ports(&stage, &attempt, &spec);
     let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
     if let Some(planner) = stage.planner() {
@@ -170,12 +169,15 @@ async fn live(stage: Stage, attempt: Arc<Attempt>) {
             let whole = u64::try_from(pause.as_millis()).unwrap();
             pause = Duration::from_millis(stage.chaos().below(Kind::WokenEarly, whole));
         }
-        tokio::select! {
-            biased;
-            changed = wanted.changed() => changed.unwrap(),
-            () = stage.clock().sleep(pause) => {}
+        let edit = stage.edit();
+        if Arc::ptr_eq(&spec, &stage.wanted()) {
+            tokio::select! {
+                biased;
+                () = edit => {}
+                () = stage.clock().sleep(pause) => {}
+            }
         }
-        let spec = Arc::clone(&wanted.borrow_and_update());
+        spec = stage.wanted();
         controller.adopt(info(&stage, &spec));
         stage.takes_up(&spec, &attempt.name);
     }

@@ -14,7 +14,8 @@ use autogit::view::View;
 use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::chaos::{Chaos, Kind};
 use crate::engine_side::lead;
@@ -60,7 +61,9 @@ struct Inner {
     chaos: Arc<Chaos>,
     page_size: Option<u64>,
     mutation: Option<&'static Mutation>,
-    wanted: watch::Sender<Arc<Spec>>,
+    wanted: Mutex<Arc<Spec>>,
+    /// Wakes in the order in which they wait, which a `watch` channel does not.
+    edits: Notify,
     crashes: Notify,
     recorder: Mutex<Recorder>,
 }
@@ -135,7 +138,8 @@ impl Stage {
             chaos,
             page_size: setup.page_size,
             mutation: setup.mutation,
-            wanted: watch::Sender::new(spec),
+            wanted: Mutex::new(spec),
+            edits: Notify::new(),
             crashes: Notify::new(),
             recorder: Mutex::new(recorder),
         };
@@ -214,8 +218,13 @@ impl Stage {
     }
 
     /// The spec that the file holds.
-    pub(crate) fn wanted(&self) -> watch::Receiver<Arc<Spec>> {
-        self.inner.wanted.subscribe()
+    pub(crate) fn wanted(&self) -> Arc<Spec> {
+        Arc::clone(&self.inner.wanted.lock().unwrap())
+    }
+
+    /// Ends when the file is written, from this call on.
+    pub(crate) fn edit(&self) -> Notified<'_> {
+        self.inner.edits.notified()
     }
 
     /// Writes the file; one that is not valid changes nothing.
@@ -223,7 +232,8 @@ impl Stage {
         let parsed = parse(text);
         let valid = parsed.is_ok();
         if let Ok(spec) = parsed {
-            self.inner.wanted.send_replace(with_hosts(spec, self.inner.hosts));
+            *self.inner.wanted.lock().unwrap() = with_hosts(spec, self.inner.hosts);
+            self.inner.edits.notify_waiters();
         }
         valid
     }

@@ -92,6 +92,30 @@ impl Operation {
             Self::Socket => "tell its socket",
         }
     }
+
+    /// It changes nothing that exists.
+    pub(super) fn only_looks(self) -> bool {
+        match self {
+            Self::Info
+            | Self::Jobs
+            | Self::Runners
+            | Self::RunnerLog
+            | Self::LogTail
+            | Self::Network
+            | Self::WithSystemId
+            | Self::ReadConfig
+            | Self::Socket => true,
+            Self::CreateNetwork
+            | Self::EnsureImage
+            | Self::CreateRunner
+            | Self::Start
+            | Self::Drain
+            | Self::RemoveContainer
+            | Self::RemoveJobContainer
+            | Self::RemoveJobVolume
+            | Self::RemoveNetwork => false,
+        }
+    }
 }
 
 impl fmt::Display for Operation {

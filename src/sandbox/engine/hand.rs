@@ -1,12 +1,13 @@
 //! What only a hand on the machine can do, and what a test looks at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use super::container::Container;
 use super::faults::{Fault, Operation};
-use super::view::{self, ContainerView, Counts, ObjectView, RunningJob};
+use super::view::{self, ContainerView, Counts, EngineView, ObjectView, RunningJob};
 use super::{SimulatedEngine, machine};
 use crate::engine::EngineError;
 use crate::sandbox::runner::{Footprint, JobIdentity, Labels, Surroundings};
@@ -31,6 +32,14 @@ pub struct JobLeftovers {
 }
 
 impl SimulatedEngine {
+    /// All that is there; asking again costs nothing as long as nothing changed.
+    pub fn view(&self) -> Arc<EngineView> {
+        let mut state = self.state();
+        let view = state.view.clone().unwrap_or_else(|| Arc::new(EngineView::of(&state)));
+        state.show(&view);
+        view
+    }
+
     /// All containers, sorted by name.
     pub fn containers(&self) -> Vec<ContainerView> {
         view::containers(&self.state())

@@ -1,6 +1,7 @@
 //! What exists on the simulated engine, and the rules by which dockerd changes it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast;
@@ -8,7 +9,7 @@ use tokio::sync::broadcast;
 use super::SimulatedEngineSettings;
 use super::container::Container;
 use super::faults::{Fault, Faults, Operation};
-use super::labels;
+use super::{labels, view::EngineView};
 use crate::clock::Clock;
 use crate::engine::EngineError;
 use crate::sandbox::runner::Labels;
@@ -54,6 +55,8 @@ pub(super) struct State {
     pub(super) ids: u64,
     pub(super) seed: u64,
     pub(super) id: EngineId,
+    /// All that is there, as long as nothing changes.
+    pub(super) view: Option<Arc<EngineView>>,
     clock: Clock,
     born: Timestamp,
 }
@@ -75,6 +78,7 @@ impl State {
             ids: 0,
             seed: settings.seed,
             id: settings.id.clone(),
+            view: None,
             clock: settings.clock.clone(),
             born: settings.clock.now(),
         }

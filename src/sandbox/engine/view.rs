@@ -11,6 +11,30 @@ use crate::world::{
     NetworkState, Runner, RunnerLog, RunnerName, SystemId,
 };
 
+/// All that is on an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineView {
+    /// Its containers, sorted by name.
+    pub containers: Vec<ContainerView>,
+    /// Its volumes, sorted by name.
+    pub volumes: Vec<ObjectView>,
+    /// Its networks, sorted by name.
+    pub networks: Vec<ObjectView>,
+    /// The jobs that its living runners have, sorted by id.
+    pub running: Vec<RunningJob>,
+}
+
+impl EngineView {
+    pub(super) fn of(state: &State) -> Self {
+        Self {
+            containers: containers(state),
+            volumes: volumes(state),
+            networks: networks(state),
+            running: running_jobs(state),
+        }
+    }
+}
+
 /// A container, as a test sees it; times by the simulation's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerView {

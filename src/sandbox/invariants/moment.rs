@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ledger;
-use crate::sandbox::engine::{ContainerView, ObjectView, RunningJob, SimulatedEngine};
+use crate::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
 use crate::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
 use crate::spec::{HostName, Spec};
 use crate::world::{ContainerId, ContainerState, Runner};
@@ -23,20 +23,7 @@ pub struct Moment {
     /// All records.
     pub records: Vec<RecordView>,
     /// What each host holds.
-    pub hosts: BTreeMap<HostName, HostMoment>,
-}
-
-/// What a host holds.
-#[derive(Debug, Clone)]
-pub struct HostMoment {
-    /// Its containers.
-    pub containers: Vec<ContainerView>,
-    /// Its volumes.
-    pub volumes: Vec<ObjectView>,
-    /// Its networks.
-    pub networks: Vec<ObjectView>,
-    /// The jobs that its living runners have.
-    pub running: Vec<RunningJob>,
+    pub hosts: BTreeMap<HostName, Arc<EngineView>>,
 }
 
 /// A moment, what the simulation did up to it, and what began since the moment before.
@@ -59,15 +46,7 @@ impl Moment {
         gitlab: &SimulatedGitlab,
         engines: &BTreeMap<HostName, SimulatedEngine>,
     ) -> Self {
-        let host = |(name, engine): (&HostName, &SimulatedEngine)| {
-            let host = HostMoment {
-                containers: engine.containers(),
-                volumes: engine.volumes(),
-                networks: engine.networks(),
-                running: engine.running_jobs(),
-            };
-            (name.clone(), host)
-        };
+        let host = |(name, engine): (&HostName, &SimulatedEngine)| (name.clone(), engine.view());
         Self {
             at: gitlab.clock().now(),
             spec: Arc::clone(spec),
