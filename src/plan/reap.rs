@@ -77,8 +77,8 @@ fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer], retry: bool) -> 
         .map(|(id, container)| LostJob { id, url: container.job_url.clone(), retry });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
-        let (id, received) = log.received?;
-        log.ended.is_none_or(|ended| ended < received).then_some(LostJob { id, url: None, retry })
+        let (id, _) = log.unfinished()?;
+        Some(LostJob { id, url: None, retry })
     };
     by_container.or_else(by_log)
 }

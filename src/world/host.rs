@@ -125,6 +125,16 @@ pub struct RunnerLog {
     pub ended: Option<Timestamp>,
     /// Jobs that ended, as far as the log reaches.
     pub jobs_ended: u32,
+    /// No end is told of the last job that was received. By the order of the lines: their times are
+    /// of no use where the engine's clock was set between them.
+    pub works: bool,
+}
+
+impl RunnerLog {
+    /// The job of whose end nothing is told, and when it was received.
+    pub fn unfinished(&self) -> Option<(JobId, Timestamp)> {
+        self.received.filter(|_| self.works)
+    }
 }
 
 /// What jobs made on a host, by gitlab-runner's labels, whosever runner it was.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Backoff, ContainerId, JobId, RecordId, RunnerName, SystemId, Variant};
 use crate::spec::HostName;
@@ -30,8 +30,28 @@ pub struct Memory {
     pub busy_alone: BTreeMap<ContainerId, Timestamp>,
     /// Runners that GitLab has not heard of for long, and since when that is seen.
     pub silent: BTreeMap<ContainerId, Timestamp>,
+    /// Runners that have no job, and since when that is seen.
+    pub idle: BTreeMap<ContainerId, Timestamp>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
+    /// When the last look was.
+    pub looked_at: Option<Timestamp>,
+}
+
+impl Memory {
+    /// Our clock was set back by so much: all that was noted by it moves along, or it would be
+    /// waited for until the clock is there again.
+    pub(super) fn set_back(&mut self, by: SignedDuration) {
+        let since = [&mut self.draining, &mut self.busy_alone, &mut self.silent, &mut self.idle];
+        let times = since.into_iter().flat_map(BTreeMap::values_mut);
+        let times = times
+            .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))
+            .chain(&mut self.starts)
+            .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
+            .chain(self.in_doubt.values_mut().map(|(_, at)| at))
+            .chain(self.taken.values_mut());
+        times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
+    }
 }
 
 /// A job that no fitting idle runner took: GitLab knows something that we do not.

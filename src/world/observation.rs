@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, busy_alone, leftovers,
+    Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, busy_alone, idle, leftovers,
     note_unclaimed, phases, silent,
 };
 
@@ -15,6 +15,12 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// Brings the memory up to the world, and the world's memory up to that.
 pub fn note_observed(world: &mut World, memory: &mut Memory) {
     world.memory = std::mem::take(memory);
+    let before = world.memory.looked_at.replace(world.now);
+    if let Some(by) =
+        before.map(|at| at.duration_since(world.now)).filter(SignedDuration::is_positive)
+    {
+        world.memory.set_back(by);
+    }
     let mut updated = world.memory.clone();
     let views = phases(world);
     if world.all_hosts_known() {
@@ -23,6 +29,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
         updated.contacted.retain(|id| present.contains(id));
     }
     note_contacts(&views, &mut updated);
+    keep_since(&mut updated.idle, idle(&views), world.now);
     keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
     keep_since(&mut updated.silent, silent(world), world.now);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, ContainerState, HostState, JobId, Manager, RecordId, Runner, SystemId, World,
+    ContainerId, ContainerState, HostState, JobId, Manager, RecordId, Runner, RunnerLog, SystemId,
+    World,
 };
 use crate::spec::{HostName, PoolName};
 
@@ -187,7 +188,7 @@ fn phase(
         return Phase::Failed { since: last };
     }
     match contact {
-        Contact::Made(_) => Phase::Idle { since: idle_since(runner, started_at) },
+        Contact::Made(_) => Phase::Idle { since: idle_since(world, runner, started_at) },
         Contact::None if late => Phase::Failed { since: started_at },
         Contact::None | Contact::Unknown => Phase::Starting { since: started_at, late },
     }
@@ -284,7 +285,8 @@ pub(crate) fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
         for runner in &state.runners {
             let ContainerState::Running { started_at } = runner.state else { continue };
             // A job that was received may be pulling its image: no container for many minutes.
-            let elsewhere = working.contains_key(&runner.system_id) || unfinished(runner).is_some();
+            let received = runner.log.as_ref().and_then(RunnerLog::unfinished).is_some();
+            let elsewhere = working.contains_key(&runner.system_id) || received;
             if !elsewhere && managers.contact(world, runner, started_at).work().is_some() {
                 alone.insert(runner.id.clone());
             }
@@ -295,18 +297,23 @@ pub(crate) fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
 
 /// The job that the runner's log says was picked up and has no container yet.
 fn picked_up(runner: &Runner, now: Timestamp) -> Option<Work> {
-    let (job, at) = unfinished(runner)?;
+    let (job, at) = runner.log.as_ref()?.unfinished()?;
     (now.duration_since(at) < PICK_UP_MAX).then_some(Work { job: Some(job) })
 }
 
-/// The job that the runner's log says was picked up and of whose end it says nothing.
-fn unfinished(runner: &Runner) -> Option<(JobId, Timestamp)> {
-    let log = runner.log.as_ref()?;
-    log.received.filter(|(_, at)| log.ended.is_none_or(|ended| ended < *at))
+/// The later of the container's start and its last job's end. Where that is yet to come, the
+/// engine's clock was set back since, and what was seen counts.
+fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
+    let ended = runner.log.as_ref().and_then(|log| log.ended);
+    let since = ended.map_or(started_at, |ended| ended.max(started_at));
+    if since.duration_since(world.now) <= CLOCK_ERROR {
+        return since;
+    }
+    world.memory.idle.get(&runner.id).copied().unwrap_or(since)
 }
 
-/// The later of the container's start and its last job's end.
-fn idle_since(runner: &Runner, started_at: Timestamp) -> Timestamp {
-    let ended = runner.log.as_ref().and_then(|log| log.ended);
-    ended.map_or(started_at, |ended| ended.max(started_at))
+/// Runners that have no job.
+pub(crate) fn idle(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+    let idle = views.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
+    idle.map(|view| view.runner.id.clone()).collect()
 }

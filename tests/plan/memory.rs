@@ -1,10 +1,12 @@
 //! What a look does to what the process remembers.
 
-use autogit::world::{Backoff, Cause, JobId, Memory, World, note_observed};
+use autogit::world::{
+    Backoff, Cause, JobId, Memory, Phase, RunnerName, Slot, World, note_observed, phases,
+};
 use jiff::SignedDuration;
 
 use crate::stage::{Doing, NOW, add_runner, job, queue, spec, world};
-use crate::words::{spot, variant};
+use crate::words::{host, spot, variant};
 
 const PLAIN: &str = "pools: {linux: {tags: [docker]}}";
 const ONE_JOB: &str = "pools: {linux: {tags: [docker], jobs_per_runner: 1}}";
@@ -63,10 +65,40 @@ fn a_runner_without_a_job_left_makes_no_job_unclaimed() {
 fn what_is_left_over_counts_at_the_next_look() {
     let mut world = plain(PLAIN);
     world.records = world.records.clone().next(NOW, Ok(Vec::new()));
-    let network = &mut crate::stage::state_of(&mut world, &crate::words::host("local")).network;
+    let network = &mut crate::stage::state_of(&mut world, &host("local")).network;
     network.as_mut().unwrap().containers = 0;
     let mut memory = Memory::default();
     note_observed(&mut world, &mut memory);
     assert!(world.memory.leftovers.is_empty());
     assert_eq!(memory.leftovers.len(), 1);
+}
+
+#[test]
+fn nothing_is_waited_for_longer_because_our_clock_was_set_back() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(5));
+    let mut memory = failing(&world);
+    let name = RunnerName::new(&world.spec.instance, &variant("linux"), Slot(1));
+    memory.in_doubt.insert(name, (host("local"), NOW));
+    memory.contacted.extend(phases(&world).iter().map(|view| view.runner.id.clone()));
+    note_observed(&mut world, &mut memory);
+    let hour = SignedDuration::from_hours(1);
+    world.now -= hour;
+    note_observed(&mut world, &mut memory);
+    let until: Vec<_> = memory.backoffs.values().map(|backoff| backoff.until).collect();
+    assert_eq!(until, [NOW - hour + SignedDuration::from_secs(10)]);
+    assert!(memory.in_doubt.values().all(|(_, at)| *at <= world.now));
+}
+
+#[test]
+fn a_runner_whose_engine_was_set_back_is_idle_since_it_is_seen_so() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(-3_600));
+    let mut memory = Memory::default();
+    memory.contacted.extend(phases(&world).iter().map(|view| view.runner.id.clone()));
+    note_observed(&mut world, &mut memory);
+    world.now += SignedDuration::from_mins(7);
+    note_observed(&mut world, &mut memory);
+    let since: Vec<_> = phases(&world).into_iter().map(|view| view.phase).collect();
+    assert_eq!(since, [Phase::Idle { since: NOW }]);
 }

@@ -4,8 +4,7 @@
 use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
     ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
-    Phase, RecordId, Runner, RunnerLog, SystemId, World, leftovers, note_observed, phases,
-    spec_hash,
+    Phase, RecordId, Runner, SystemId, World, leftovers, note_observed, phases, spec_hash,
 };
 use jiff::SignedDuration;
 
@@ -165,6 +164,7 @@ fn live(
     let log = runner.log.get_or_insert_default();
     if busy {
         log.ended = Some(world.now);
+        log.works = false;
         log.jobs_ended += 1;
     }
     let jobs_max = world.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
@@ -176,8 +176,8 @@ fn live(
     }
     let taken = if busy { None } else { take(runner, queue) };
     if let Some(job) = &taken {
-        *runner.log.get_or_insert_default() =
-            RunnerLog { received: Some((job.id, world.now)), ..runner.log.clone().unwrap() };
+        let log = runner.log.get_or_insert_default();
+        (log.received, log.works) = (Some((job.id, world.now)), true);
     }
     contact(world, runner, taken.is_some());
     taken

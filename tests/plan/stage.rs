@@ -227,8 +227,9 @@ fn container(doing: Doing) -> (Timestamp, ContainerState, Option<RunnerLog>) {
     let running = |seconds| (ago(seconds), ContainerState::Running { started_at: ago(seconds) });
     let log = |received: Option<(u64, i64)>, ended: Option<i64>| {
         let received = received.map(|(job, at)| (JobId(job), ago(at)));
+        let works = received.is_some() && ended.is_none();
         let jobs_ended = u32::from(ended.is_some());
-        Some(RunnerLog { received, ended: ended.map(ago), jobs_ended })
+        Some(RunnerLog { received, ended: ended.map(ago), jobs_ended, works })
     };
     let ((created_at, state), log) = match doing {
         Doing::Created(since) => ((ago(since), ContainerState::Created), None),

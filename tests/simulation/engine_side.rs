@@ -201,6 +201,7 @@ impl Engine for EngineSide {
             received: log.received.map(|(job, at)| (job, self.ours(at))),
             ended: log.ended.map(|at| self.ours(at)),
             jobs_ended: log.jobs_ended,
+            works: log.works,
         })
     }
 

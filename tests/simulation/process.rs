@@ -202,6 +202,7 @@ async fn one_tick(
     left_before: &mut BTreeSet<Leftover>,
 ) -> Tick {
     attempt.begin_tick();
+    stage.begin_tick();
     let before = stage.moment();
     let tick = controller.tick().await;
     let after = stage.moment();

@@ -262,9 +262,14 @@ impl Stage {
         self.recorder().ledger.twins
     }
 
-    /// From here on one AutoGit is alone; what two did to each other's records is theirs.
+    /// From here on one AutoGit is alone; a tick that it is in began while it was not.
     pub(crate) fn end_of_twins(&self) {
-        if !self.has_twins() {
+        self.recorder().twins_end = self.has_twins();
+    }
+
+    /// A tick begins. What two of AutoGit did to each other's records is theirs.
+    pub(crate) fn begin_tick(&self) {
+        if !std::mem::take(&mut self.recorder().twins_end) {
             return;
         }
         let moment = self.moment();

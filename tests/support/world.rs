@@ -143,7 +143,10 @@ impl Scene {
         let name = RunnerName::new(instance, variant, slot);
         let spec = self.spec.pool(&variant.pool).map(|pool| spec_hash(&self.spec, pool));
         let running = |started_at| ContainerState::Running { started_at };
-        let log = |received, ended, jobs_ended| Some(RunnerLog { received, ended, jobs_ended });
+        let log = |received: Option<_>, ended: Option<_>, jobs_ended| {
+            let works = received.is_some() && ended.is_none();
+            Some(RunnerLog { received, ended, jobs_ended, works })
+        };
         let (created_at, state, log) = match doing {
             Doing::Starting(since) => (ago(since), running(ago(since)), None),
             Doing::Idle(since) | Doing::Draining(since) => {

@@ -38,6 +38,11 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// A time of ours by the engine's clock.
+    pub(super) fn theirs(&self, at: Timestamp) -> Timestamp {
+        at.saturating_add(self.skew).unwrap_or(at)
+    }
+
     /// A time of the engine by our clock.
     pub(super) fn ours(&self, at: Timestamp) -> Timestamp {
         at.saturating_sub(self.skew).unwrap_or(at)

@@ -59,10 +59,12 @@ impl Told {
         match event {
             JobEvent::Received(job) => {
                 self.log.received = Some((job, at));
+                self.log.works = true;
                 self.between_jobs = false;
             }
             JobEvent::Ended => {
                 self.log.ended = Some(at);
+                self.log.works = false;
                 if !self.between_jobs {
                     self.log.jobs_ended = self.log.jobs_ended.saturating_add(1);
                 }
@@ -125,9 +127,23 @@ mod tests {
         told.take(at(3), JobEvent::Ended);
         told.take(at(4), JobEvent::Received(JobId(2)));
         told.take(at(5), JobEvent::Ended);
-        let expected =
-            RunnerLog { received: Some((JobId(2), at(4))), ended: Some(at(5)), jobs_ended: 2 };
+        let expected = RunnerLog {
+            received: Some((JobId(2), at(4))),
+            ended: Some(at(5)),
+            jobs_ended: 2,
+            works: false,
+        };
         assert_eq!(told.log, expected);
+    }
+
+    #[test]
+    fn a_job_that_ended_after_the_clock_was_set_back_is_finished() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut told = Told::default();
+        told.take(at(900), JobEvent::Received(JobId(1)));
+        assert_eq!(told.log.unfinished(), Some((JobId(1), at(900))));
+        told.take(at(300), JobEvent::Ended);
+        assert_eq!(told.log.unfinished(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use bollard::errors::Error;
 use bollard::query_parameters::LogsOptions;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use jiff::Timestamp;
 
 use super::client::{Client, Facts, READ_LIMIT};
 use super::log_line::{Told, job_event, stamped};
@@ -35,7 +36,9 @@ impl Readers {
         let facts = client.facts().await?;
         // A reader is taken out while it works, so that no lock is held over the wait; whoever
         // reads the same log meanwhile starts a new one and comes to the same end.
-        let mut reader = self.lock().remove(id).unwrap_or_default();
+        let now = facts.theirs(client.clock().now());
+        let reader = self.lock().remove(id).filter(|reader| !reader.is_ahead_of(now));
+        let mut reader = reader.unwrap_or_default();
         let read = client.call(ATTEMPT, READ_LIMIT, |docker| async move {
             reader.advance(&docker, id).await?;
             Ok(reader)
@@ -62,6 +65,7 @@ fn by_our_clock(log: &RunnerLog, facts: Facts) -> RunnerLog {
         received: log.received.map(|(job, at)| (job, facts.ours(at))),
         ended: log.ended.map(|at| facts.ours(at)),
         jobs_ended: log.jobs_ended,
+        works: log.works,
     }
 }
 
@@ -83,7 +87,16 @@ enum Source {
     Err,
 }
 
+/// How far the engine's clock as we know it may be off.
+const CLOCK_ERROR: i64 = 5;
+
 impl Reader {
+    /// The engine's clock was set back since: `since` would pass over all that is written until it
+    /// is there again, so the log is read from its beginning.
+    fn is_ahead_of(&self, theirs: Timestamp) -> bool {
+        i64::from(self.second) > theirs.as_second().saturating_add(CLOCK_ERROR)
+    }
+
     async fn advance(&mut self, docker: &Docker, id: &ContainerId) -> Result<(), Error> {
         if self.second > 0 {
             let tail = GROWTH_USUAL.to_string();
@@ -171,4 +184,17 @@ pub(super) async fn tail(
         Ok(lines)
     });
     read.await.map_err(|failure| failure.about(|| format!("container {id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_read_anew_once_the_engines_clock_is_set_back() {
+        let reader = Reader { second: 900, ..Reader::default() };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(!reader.is_ahead_of(at(899)));
+        assert!(reader.is_ahead_of(at(300)));
+    }
 }

@@ -88,10 +88,12 @@ impl Process {
             LogLine::Received { job, .. } => {
                 self.job = Some(*job);
                 self.log.received = Some((*job, at));
+                self.log.works = true;
             }
             LogLine::Succeeded { .. } | LogLine::Failed { .. } => {
                 self.job = None;
                 self.log.ended = Some(at);
+                self.log.works = false;
                 self.log.jobs_ended += 1;
             }
             LogLine::Unhealthy

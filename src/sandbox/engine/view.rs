@@ -192,6 +192,7 @@ pub(super) fn runner_log(state: &State, id: &ContainerId) -> Result<RunnerLog, E
         received: log.received.map(|(job, at)| (job, state.corrected(at))),
         ended: log.ended.map(|at| state.corrected(at)),
         jobs_ended: log.jobs_ended,
+        works: log.works,
     })
 }
 

@@ -33,7 +33,9 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
     for pool in moment.spec.pools.iter().filter(|pool| pool.enabled) {
         let of_it = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
         let wanted = warm(pool);
-        if of_it != wanted {
+        // What is kept warm beyond the hosts' budgets has no place.
+        let enough = of_it == wanted || of_it < wanted && is_full(moment);
+        if !enough {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
         let hash = spec_hash(&moment.spec, pool);
@@ -43,6 +45,14 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Each host has as many runners as its budget lets it have.
+fn is_full(moment: &Moment) -> bool {
+    moment.spec.hosts.iter().all(|(name, host)| {
+        let live = moment.live_runners().filter(|(on, _)| *on == name).count();
+        host.budget.runners.is_some_and(|most| live >= most as usize)
+    })
 }
 
 fn warm(pool: &Pool) -> usize {
