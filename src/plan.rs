@@ -14,6 +14,7 @@ mod failed;
 mod held_job;
 mod held_runner;
 mod hold;
+mod make_room;
 mod network;
 mod orphan;
 mod reap;
@@ -66,7 +67,8 @@ type Pass = fn(&mut Draft<'_>);
 ///
 /// Records first, because nothing starts without one. What ended or must go comes before demand,
 /// so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes after
-/// both, for only then is it known what is not needed. A changed pool's idle runners come last:
+/// both, for only then is it known what is not needed, and what of it a job could use the room of.
+/// A changed pool's idle runners come last:
 /// replacing them must not look like a lack of supply. Sweeps touch nothing that a pass before
 /// them could use.
 const PASSES: &[Pass] = &[
@@ -77,6 +79,7 @@ const PASSES: &[Pass] = &[
     demand::serve_demand,
     warm::keep_warm,
     surplus::drain_surplus,
+    make_room::make_room,
     changed::drain_changed,
     network::create_networks,
     sweep::sweep_leftovers,

@@ -18,6 +18,8 @@ pub(super) struct Class {
     pub(super) online: bool,
     /// Supply and room only shrink, so what one job of the class did not get, none after it gets.
     pub(super) exhausted: Option<Arc<JobHold>>,
+    /// How many jobs of the class only lack room.
+    pub(super) crowded_out: usize,
 }
 
 /// The classes, and the jobs in the order of serving, each with its class.
@@ -90,7 +92,7 @@ impl Class {
         } else {
             Ok(fitting.into_iter().map(|(_, index)| index).collect())
         };
-        Self { candidates, priority, online, exhausted: None }
+        Self { candidates, priority, online, exhausted: None, crowded_out: 0 }
     }
 }
 

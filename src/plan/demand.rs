@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::class::{Class, classify};
 use super::draft::{Draft, Line};
 use super::dropped;
-use super::{Facts, HeldJob, JobHold, Rule};
+use super::{Facts, HeldJob, JobHold, Lack, Rule};
 use crate::spec::HostName;
 use crate::world::{Job, Slot};
 
@@ -27,6 +27,7 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
         match serve(draft, &mut shares, class, job) {
             Ok(()) => draft.plan.served_jobs += 1,
             Err(hold) => {
+                class.crowded_out += usize::from(lacks_room(&hold));
                 draft.plan.served_jobs += usize::from(matches!(*hold, JobHold::Starting { .. }));
                 let left = dropped::time_left(draft.world, job);
                 let dropped_in = (!is_safe(draft, &shares, class)).then_some(left);
@@ -35,6 +36,18 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
         }
     }
     start_shares(draft, shares);
+    let crowded = classes.into_iter().filter(|class| class.crowded_out > 0);
+    draft.crowded_out =
+        crowded.filter_map(|class| Some((class.candidates.ok()?, class.crowded_out))).collect();
+}
+
+/// Another runner's exit could help.
+fn lacks_room(hold: &JobHold) -> bool {
+    match hold {
+        JobHold::HostBudget { lacks, .. } => *lacks != Lack::Architecture,
+        JobHold::PoolAtMax { unseen, .. } => *unseen == 0,
+        _ => false,
+    }
 }
 
 /// GitLab drops no job of the class for want of a runner that is online, or nobody can say.

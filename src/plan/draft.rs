@@ -28,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub(super) lines: Vec<Line<'a>>,
     pub(super) room: Room<'a>,
     pub(super) plan: Plan,
+    /// Jobs that only lack room, each class with the lines that could serve it and how many they are.
+    pub(super) crowded_out: Vec<(Vec<usize>, usize)>,
     /// Runners that a decision is about.
     pub(super) decided: BTreeSet<&'a ContainerId>,
 }
@@ -93,7 +95,7 @@ impl<'a> Draft<'a> {
         });
         let (lines, wanted) = (lines.collect(), Wanted::of(world));
         let (plan, decided) = (Plan::default(), BTreeSet::new());
-        Self { world, runners, wanted, lines, room, plan, decided }
+        Self { world, runners, wanted, lines, room, plan, crowded_out: Vec::new(), decided }
     }
 
     /// Appends a decision.

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::RecordReason;
+use crate::world::Variant;
 
 /// The numbers behind a decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,6 +81,15 @@ pub enum Facts {
         /// How many are kept warm.
         warm: u32,
     },
+    /// An idle runner whose room a job waits for.
+    Room {
+        /// How long it is idle.
+        #[serde(serialize_with = "as_seconds")]
+        idle: SignedDuration,
+        /// What would serve the job.
+        #[serde(serialize_with = "as_text")]
+        variant: Variant,
+    },
     /// More runners than the pool may have.
     OverMax {
         /// Live runners.
@@ -142,6 +152,9 @@ impl fmt::Display for Facts {
             Self::Warm { warm, spare } => write!(f, "warm {warm}, {spare} beyond the demand"),
             Self::Idle { idle, cooldown, warm } => {
                 write!(f, "idle {}, cooldown {}, warm {warm}", brief(*idle), brief_std(*cooldown))
+            }
+            Self::Room { idle, variant } => {
+                write!(f, "idle {}; a job for `{variant}` waits for its room", brief(*idle))
             }
             Self::OverMax { live, max } => write!(f, "{live} live, max {max}"),
             Self::Changed => f.write_str("made from an older spec"),

@@ -75,10 +75,21 @@ impl HostRoom {
         }
     }
 
-    fn spend(&mut self, cost: Cost) {
+    pub(super) fn spend(&mut self, cost: Cost) {
         self.runners -= 1;
         self.cpus -= cost.cpus;
         self.memory -= i128::from(cost.memory);
+    }
+
+    /// A runner that was counted is gone.
+    pub(super) fn give_back(&mut self, cost: Cost) {
+        self.runners += 1;
+        self.cpus += cost.cpus;
+        self.memory += i128::from(cost.memory);
+    }
+
+    pub(super) fn fits(&self, cost: Cost) -> bool {
+        self.lacks(cost).is_none()
     }
 
     fn lacks(&self, cost: Cost) -> Option<Lack> {
@@ -128,6 +139,17 @@ impl<'a> Room<'a> {
         room
     }
 
+    /// What is left of each host's budget.
+    pub(super) fn hosts(&self) -> &BTreeMap<HostName, HostRoom> {
+        &self.hosts
+    }
+
+    /// Runners that count against the pool's maximum.
+    pub(super) fn count(&self, pool: &PoolName) -> u32 {
+        let unseen = self.unseen.get(pool).copied().unwrap_or(0);
+        self.live(pool).saturating_add(unseen)
+    }
+
     /// Live runners of the pool on the hosts, those of this plan included.
     pub(super) fn live(&self, pool: &PoolName) -> u32 {
         self.live.get(pool).copied().unwrap_or(0)
@@ -140,8 +162,8 @@ impl<'a> Room<'a> {
         offer: &Offer<'a>,
     ) -> Result<(HostName, Slot), JobHold> {
         let pool = offer.pool;
-        let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
-        if self.live(&pool.name).saturating_add(unseen) >= pool.max {
+        if self.count(&pool.name) >= pool.max {
+            let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
             return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
         let host = self.host_for(world, offer)?;

@@ -23,6 +23,8 @@ pub enum Rule {
     KeepWarm,
     /// An idle runner beyond the demand exits after its cooldown.
     DrainSurplus,
+    /// An idle runner exits where a job waits for its room.
+    MakeRoom,
     /// An idle runner beyond the pool's maximum exits.
     DrainOverMax,
     /// An idle runner made from an older spec is replaced.
@@ -35,7 +37,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::KeepRecord,
         Self::CorrectRecord,
         Self::ReapExited,
@@ -45,6 +47,7 @@ impl Rule {
         Self::ServeDemand,
         Self::KeepWarm,
         Self::DrainSurplus,
+        Self::MakeRoom,
         Self::DrainOverMax,
         Self::DrainChanged,
         Self::KeepNetwork,
@@ -63,6 +66,7 @@ impl Rule {
             Self::ServeDemand => "serve-demand",
             Self::KeepWarm => "keep-warm",
             Self::DrainSurplus => "drain-surplus",
+            Self::MakeRoom => "make-room",
             Self::DrainOverMax => "drain-over-max",
             Self::DrainChanged => "drain-changed",
             Self::KeepNetwork => "keep-network",

@@ -19,7 +19,7 @@ const SEED: RngSeed = RngSeed::Fixed(1);
 fn worlds_at_random_meet_every_rule_and_every_hold() {
     let mut runner = TestRunner::deterministic();
     let (mut rules, mut holds) = (BTreeSet::new(), BTreeSet::new());
-    for _ in 0..600 {
+    for _ in 0..2_000 {
         let world = plots().new_tree(&mut runner).unwrap().current().world();
         let plan = plan(&world);
         rules.extend(plan.decisions.iter().map(|decision| decision.rule));
