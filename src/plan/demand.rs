@@ -43,10 +43,21 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
 
 /// Another runner's exit could help.
 fn lacks_room(hold: &JobHold) -> bool {
-    match hold {
-        JobHold::HostBudget { lacks, .. } => *lacks != Lack::Architecture,
-        JobHold::PoolAtMax { unseen, .. } => *unseen == 0,
-        _ => false,
+    match *hold {
+        JobHold::HostBudget { lacks, .. } => lacks != Lack::Architecture,
+        JobHold::PoolAtMax { unseen, .. } => unseen == 0,
+        JobHold::NoPoolMatches { .. }
+        | JobHold::Protected { .. }
+        | JobHold::Scope { .. }
+        | JobHold::SwitchedOff { .. }
+        | JobHold::Disabled { .. }
+        | JobHold::StartRate { .. }
+        | JobHold::BackingOff { .. }
+        | JobHold::Unclaimed { .. }
+        | JobHold::Starting { .. }
+        | JobHold::Unseen { .. }
+        | JobHold::ImagePull { .. }
+        | JobHold::ForeignRecord { .. } => false,
     }
 }
 

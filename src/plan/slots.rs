@@ -11,8 +11,9 @@ pub(super) struct Slots<'a> {
     taken: BTreeMap<&'a Variant, BTreeSet<Slot>>,
     /// All below are taken or to be avoided, so a search need not begin with the first.
     next: BTreeMap<Variant, u32>,
-    /// Jobs that outlived their runner, by host. A new runner under that system id would share
-    /// their build directory, and look busy with them.
+    /// Slots with what the jobs of a dead runner left, by host. A new runner under that system id
+    /// would share the build directory of a job that still runs, and look busy with it; and as long
+    /// as it lives, what is left would pass for its own.
     haunted: BTreeMap<&'a HostName, BTreeSet<&'a SystemId>>,
 }
 
@@ -55,15 +56,19 @@ fn is_avoided(world: &World, variant: &Variant, slot: Slot) -> bool {
     memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
 }
 
-/// System ids with containers of jobs and without a runner's.
+/// System ids without a runner, with something of a job that no later job may use.
 fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
     let mut haunted = BTreeMap::new();
     for (name, host) in &world.hosts {
         let Some(state) = host.state.known() else { continue };
         let runners = state.runners.iter().map(|runner| &runner.system_id);
         let held: BTreeSet<&SystemId> = runners.collect();
-        let containers = state.jobs.containers.iter().map(|container| &container.system_id);
-        let left: BTreeSet<&SystemId> = containers.filter(|id| !held.contains(id)).collect();
+        let jobs = &state.jobs;
+        let containers = jobs.containers.iter().map(|container| &container.system_id);
+        let networks = jobs.networks.iter().map(|network| &network.system_id);
+        let volumes = jobs.volumes.iter().filter(|volume| !volume.reusable);
+        let all = containers.chain(networks).chain(volumes.map(|volume| &volume.system_id));
+        let left: BTreeSet<&SystemId> = all.filter(|id| !held.contains(id)).collect();
         if !left.is_empty() {
             haunted.insert(name, left);
         }

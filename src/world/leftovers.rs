@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::accounts::Accounts;
-use super::{HostState, Leftover, Manager, Origin, RecordId, SystemId, Variant, World};
+use super::{HostState, Leftover, Manager, Origin, Record, RecordId, SystemId, Variant, World};
 use crate::spec::{Cache, HostName};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
@@ -106,9 +106,9 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         let asked_for = declared.get(&record.variant).is_some_and(|pool| {
             match world.current_record(&record.variant, pool) {
                 Some(current) => current.id == record.id,
-                // Nobody makes a new record for a disabled pool, and without the token of this one
-                // its rows can only go with it.
-                None => pool.enabled || gone_rows.is_empty(),
+                // Nobody makes a new record for a disabled pool. It keeps the newest it has, unless
+                // rows are left that without its token can only go with it.
+                None => pool.enabled || gone_rows.is_empty() && is_newest(records, record),
             }
         });
         if asked_for || record.origin == Origin::Given {
@@ -122,6 +122,12 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
             found.insert(Leftover::Record(record.id));
         }
     }
+}
+
+/// No record of the variant that is ours came after it.
+fn is_newest(records: &[Record], record: &Record) -> bool {
+    let ours = |one: &&Record| one.variant == record.variant && one.origin == Origin::Ours;
+    records.iter().filter(ours).all(|one| one.id <= record.id)
 }
 
 /// Records whose token a container of any state still has.

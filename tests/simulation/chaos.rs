@@ -34,6 +34,7 @@ kinds! {
     GitlabEmptyBody "gitlab-empty-body",
     GitlabLimits "gitlab-limits",
     GitlabRedirects "gitlab-redirects",
+    GitlabStale "gitlab-stale",
     PageShifts "page-shifts",
     // Of a call to an engine.
     EngineUnreachable "engine-unreachable",
@@ -115,6 +116,11 @@ impl Chaos {
 
     pub(crate) fn set_active(&self, active: bool) {
         self.state().active = active;
+    }
+
+    /// Whether that kind strikes at all in this history.
+    pub(crate) fn may_strike(&self, kind: Kind) -> bool {
+        self.state().rates.contains_key(&kind)
     }
 
     /// Whether that kind strikes here and now.

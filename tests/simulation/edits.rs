@@ -3,12 +3,13 @@
 use autogit::sandbox::dice::Dice;
 
 use crate::chaos::Kind;
-use crate::knobs::{Knobs, PoolKnobs, drawn, text};
+use crate::knobs::{Frame, Knobs, PoolKnobs, drawn, text};
 use crate::stage::Stage;
 
 /// The file, and who edits it.
 #[derive(Debug)]
 pub(crate) struct Editor {
+    frame: Frame,
     pools: Vec<PoolKnobs>,
     dice: Dice,
 }
@@ -23,8 +24,8 @@ const BROKEN: &[&str] = &[
 
 impl Editor {
     pub(crate) fn new(knobs: &Knobs) -> Self {
-        let pools = knobs.pools.clone();
-        Self { pools, dice: Dice::new(knobs.seed ^ 0x5eed_ed17) }
+        let (frame, pools) = (knobs.frame.clone(), knobs.pools.clone());
+        Self { frame, pools, dice: Dice::new(knobs.seed ^ 0x5eed_ed17) }
     }
 
     /// One second in which the file may be edited.
@@ -36,7 +37,7 @@ impl Editor {
         }
         if stage.chaos().strikes(Kind::SpecEdited) {
             let what = self.edit();
-            let text = text(&self.pools);
+            let text = text(&self.frame, &self.pools);
             assert!(stage.write_spec(&text), "{what}:\n{text}");
             stage.note(&format!("the file is edited: {what}"));
         }

@@ -66,6 +66,8 @@ impl EngineSide {
             let words = words.lines().next().unwrap_or_default();
             let (name, host) = (&self.attempt.name, &self.host);
             self.stage.note(&format!("{name}: {host}: {operation} {on}: {words}"));
+            // It acts on the view that it published just now.
+            self.stage.recorder().ledger.unseen = self.attempt.unseen();
             self.stage.check();
         }
         if result.is_err() && looks(operation) {

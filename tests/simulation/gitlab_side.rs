@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autogit::gitlab::{Transport, TransportError};
 use bytes::Bytes;
+use http::header::DATE;
 use http::{Method, Request, Response, Uri};
 
 use crate::chaos::Kind;
@@ -19,6 +20,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct GitlabSide {
     pub(crate) stage: Stage,
     pub(crate) attempt: Arc<Attempt>,
+}
+
+fn reads(request: &Request<Bytes>) -> bool {
+    *request.method() == Method::GET || request.uri().path() == "/api/graphql"
+}
+
+/// What a request asks.
+fn question(request: &Request<Bytes>) -> String {
+    format!("{} {}", request.uri(), String::from_utf8_lossy(request.body()))
 }
 
 /// What part of a look a request is for.
@@ -46,7 +56,7 @@ impl Transport for GitlabSide {
         self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
         let about = about(&request);
         let told = format!("{} {}", request.method(), request.uri().path());
-        let writes = *request.method() != Method::GET && !told.ends_with("graphql");
+        let writes = !reads(&request);
         let result = self.meet(request).await;
         if writes {
             let words = match &result {
@@ -123,13 +133,33 @@ impl GitlabSide {
                 _ => answer(429, &[], "{\"message\":{\"error\":\"too many\"}}"),
             });
         }
+        let asked = reads(&request).then(|| question(&request));
         let lost = chaos.strikes(Kind::GitlabAnswerLost);
-        let result = self.pass(request).await;
+        let mut result = self.pass(request).await;
+        if let (Some(asked), Ok(answer)) = (asked, &mut result) {
+            self.lag_behind(asked, answer);
+        }
         if lost {
             self.stage.clock().sleep(LIMIT).await;
             return Err(TransportError::TimedOut(LIMIT));
         }
         result
+    }
+
+    /// GitLab may read from a replica of its database that lags behind.
+    fn lag_behind(&self, asked: String, answer: &mut Response<Bytes>) {
+        let before = self.stage.answered_before(&asked);
+        let stale = before.filter(|_| self.stage.chaos().strikes(Kind::GitlabStale));
+        match stale.filter(|stale| stale.status() == answer.status()) {
+            Some(mut stale) => {
+                let now = answer.headers_mut().remove(DATE);
+                if let Some(now) = now {
+                    stale.headers_mut().insert(DATE, now);
+                }
+                *answer = stale;
+            }
+            None => self.stage.note_answer(asked, answer),
+        }
     }
 
     /// Sends it on, with smaller pages; between two pages the list may change.

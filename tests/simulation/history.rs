@@ -14,11 +14,12 @@ use crate::mutations::Mutation;
 use crate::process::Process;
 use crate::stage::{Setup, Stage};
 
-/// Seconds within which all is at rest once nothing fails any more. The longest waits in a row: a
-/// name that is taken (10 min) or a variant that backs off (12.5 min), then a job (5 min), a
-/// runner's sleep after a refusal (5 min) and the cooldown (3 min).
+/// Seconds within which all is at rest once nothing fails any more and the last job ended. The
+/// longest waits in a row: a name that is taken (10 min) or a variant that backs off (12.5 min),
+/// then a job (5 min), a runner's sleep after a refusal (5 min) and the cooldown (3 min).
 const REST_WITHIN: u64 = 40 * 60;
-/// Seconds without any action after which it is never reached: no single wait is longer.
+/// Seconds without any action or job's end after which it is never reached: no single wait is
+/// longer.
 const STALLED: u64 = 15 * 60;
 /// Seconds for which all must stay as it is then.
 const STAYS: u64 = 90;
@@ -61,6 +62,7 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within
         page_size: knobs.page_size,
         mutation,
     });
+    stage.gitlab().set_runner_token_lifetime(knobs.token_lifetime);
     let [of_gitlab, of_hosts] = knobs.skews;
     stage.gitlab().set_clock_skew(of_gitlab);
     stage.engines().values().for_each(|engine| engine.set_skew(of_hosts));
@@ -165,13 +167,20 @@ impl<'a> History<'a> {
 
     /// Waits for rest and sees whether it lasts; the seconds that it took.
     async fn rest(&mut self, within: u64) -> u64 {
-        let (mut since, mut acted) = (None, 0);
-        for second in 0..within {
+        let (mut since, mut acted, mut ended, mut jobs) = (None, 0, 0, 0);
+        for second in 0.. {
             if self.is_broken() {
                 return second;
             }
             let moment = self.pass(second, Duration::from_secs(1)).await;
             let unrest = self.unrest(&moment);
+            let jobs_now = moment.jobs.iter().filter(|job| !job.status.is_open()).count();
+            if std::mem::replace(&mut jobs, jobs_now) != jobs_now {
+                (acted, ended) = (second, second);
+            }
+            if second - ended > within {
+                break;
+            }
             acted = if self.stage.recorder().empty_plans == 0 { second } else { acted };
             if unrest.is_some() && second > acted + STALLED {
                 break;

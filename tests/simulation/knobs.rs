@@ -28,7 +28,19 @@ pub(crate) struct Knobs {
     /// How far the clocks of GitLab and of the hosts are ahead from the beginning.
     pub(crate) skews: [SignedDuration; 2],
     pub(crate) hosts: &'static [&'static str],
+    /// How long runner tokens are valid.
+    pub(crate) token_lifetime: Option<SignedDuration>,
+    pub(crate) frame: Frame,
     pub(crate) pools: Vec<PoolKnobs>,
+}
+
+/// What of the file is the same all the time.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// How many runners each host may have.
+    pub(crate) budget: u64,
+    /// Lost jobs are queued again.
+    pub(crate) retry: bool,
 }
 
 /// A pool as it stands in the file.
@@ -56,6 +68,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::GitlabWebPage
         | Kind::GitlabEmptyBody
         | Kind::GitlabRedirects
+        | Kind::GitlabStale
         | Kind::EngineUnreachable
         | Kind::EngineRefuses
         | Kind::EngineTimesOut
@@ -116,6 +129,8 @@ impl Knobs {
             twins: dice.below(8) == 0,
             skews: skews(seed),
             hosts: dice.pick(&[&BOTH[..1], BOTH]).unwrap(),
+            token_lifetime: token_lifetime(seed),
+            frame: frame(seed),
             pools: pools(&mut dice),
         }
     }
@@ -123,7 +138,10 @@ impl Knobs {
     /// What can be left out, in words.
     pub(crate) fn words(&self) -> Vec<&'static str> {
         let kinds = self.rates.keys().map(|kind| kind.as_str());
-        ["twins", "more-hosts", "small-pages", "skews", "jobs"].into_iter().chain(kinds).collect()
+        ["twins", "more-hosts", "small-pages", "skews", "jobs", "token-lifetime"]
+            .into_iter()
+            .chain(kinds)
+            .collect()
     }
 
     /// The same without these.
@@ -143,6 +161,9 @@ impl Knobs {
         if left_out.contains("jobs") {
             knobs.jobs = 0;
         }
+        if left_out.contains("token-lifetime") {
+            knobs.token_lifetime = None;
+        }
         knobs
     }
 
@@ -153,7 +174,7 @@ impl Knobs {
 
     /// `autogit.yaml`.
     pub(crate) fn text(&self) -> String {
-        text(&self.pools)
+        text(&self.frame, &self.pools)
     }
 }
 
@@ -163,6 +184,17 @@ fn skews(seed: u64) -> [SignedDuration; 2] {
         0 => SignedDuration::ZERO,
         _ => SignedDuration::from_secs(i64::try_from(dice.below(1_800)).unwrap() - 900),
     })
+}
+
+fn token_lifetime(seed: u64) -> Option<SignedDuration> {
+    let mut dice = Dice::new(seed ^ 0x70ce);
+    let minutes = 15 + i64::try_from(dice.below(30)).unwrap();
+    (dice.below(4) == 0).then(|| SignedDuration::from_mins(minutes))
+}
+
+fn frame(seed: u64) -> Frame {
+    let mut dice = Dice::new(seed ^ 0xb0d6);
+    Frame { budget: 2 + dice.below(5), retry: dice.below(3) == 0 }
 }
 
 fn pools(dice: &mut Dice) -> Vec<PoolKnobs> {
@@ -193,10 +225,11 @@ pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>
 }
 
 /// `autogit.yaml` of these pools.
-pub(crate) fn text(pools: &[PoolKnobs]) -> String {
-    let mut text = String::from(
-        "gitlab: {url: http://gitlab.sim, token: glpat-of-the-spec}\nstarts_per_minute: 4\n\
-         hosts: {alpha: {docker: unix:///run/alpha.sock, budget: {runners: 5}}}\n",
+pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
+    let (budget, lost) = (frame.budget, if frame.retry { "retry" } else { "report" });
+    let mut text = format!(
+        "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}\nstarts_per_minute: 4\n\
+         hosts: {{alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: {budget}}}}}}}\n",
     );
     let _ = writeln!(text, "defaults: {{runner_image: \"{IMAGE}\"}}\npools:");
     for pool in pools {
@@ -208,7 +241,7 @@ pub(crate) fn text(pools: &[PoolKnobs]) -> String {
         let _ = writeln!(
             text,
             "  {}: {{{tags}, max: {}, warm: {}, cooldown: {}s, jobs_per_runner: {}, cache: {}, \
-             enabled: {}, job: {{image: \"{}\"}}}}",
+             lost_jobs: {lost}, enabled: {}, job: {{image: \"{}\"}}}}",
             pool.name,
             pool.max,
             pool.warm,

@@ -87,6 +87,7 @@ const STARTING: &[Mutation] = &[
     planned("the host's budget is overlooked", 7, planning::no_budget),
     planned("the limit of starts is overlooked", 17, planning::no_start_rate),
     planned("warm is overlooked", 0, planning::no_warm),
+    planned("no idle runner makes room for a job", 0, planning::no_room_is_made),
     planned("a record is made anew at each look", 0, planning::tokens_are_lost),
     planned("a record's settings are never set right", 5, planning::nothing_is_corrected),
     planned("a slot is filled twice", 0, planning::slot_zero),

@@ -65,6 +65,13 @@ impl Attempt {
         state.views.as_mut().is_some_and(|views| views.has_changed().unwrap_or(true))
     }
 
+    /// The hosts that it has never seen: it cannot count what is there.
+    pub(crate) fn unseen(&self) -> BTreeSet<HostName> {
+        let state = self.state.lock().unwrap();
+        let view = state.views.as_ref().and_then(|views| views.borrow().clone());
+        view.map(|view| unseen(&view)).unwrap_or_default()
+    }
+
     /// Whether it could not read that host in this tick.
     pub(crate) fn is_blind_to(&self, host: &HostName) -> bool {
         self.state.lock().unwrap().reads.hosts.contains(host)
@@ -147,6 +154,11 @@ impl Process {
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()
     }
+}
+
+pub(crate) fn unseen(view: &View) -> BTreeSet<HostName> {
+    let hosts = view.world.hosts.iter().filter(|(_, host)| host.state.last().is_none());
+    hosts.map(|(name, _)| name.clone()).collect()
 }
 
 async fn live(stage: Stage, attempt: Arc<Attempt>) {

@@ -12,6 +12,8 @@ use autogit::sandbox::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_
 use autogit::spec::{Arch, HostName, Missing, Scope, Spec};
 use autogit::view::View;
 use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};
+use bytes::Bytes;
+use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -21,6 +23,7 @@ use crate::chaos::{Chaos, Kind};
 use crate::engine_side::lead;
 use crate::mutations::Mutation;
 use crate::others;
+use crate::process::unseen;
 use crate::recorder::Recorder;
 use crate::runner_side::{Hung, RunnerSide};
 
@@ -60,6 +63,8 @@ struct Inner {
     hung: Hung,
     chaos: Arc<Chaos>,
     page_size: Option<u64>,
+    /// What GitLab answered last to each question, while it may be stale.
+    answers: Mutex<BTreeMap<String, Response<Bytes>>>,
     mutation: Option<&'static Mutation>,
     wanted: Mutex<Arc<Spec>>,
     /// Wakes in the order in which they wait, which a `watch` channel does not.
@@ -137,6 +142,7 @@ impl Stage {
             hung,
             chaos,
             page_size: setup.page_size,
+            answers: Mutex::default(),
             mutation: setup.mutation,
             wanted: Mutex::new(spec),
             edits: Notify::new(),
@@ -207,6 +213,17 @@ impl Stage {
 
     pub(crate) fn page_size(&self) -> Option<u64> {
         self.inner.page_size
+    }
+
+    /// What GitLab answered to the same question before.
+    pub(crate) fn answered_before(&self, asked: &str) -> Option<Response<Bytes>> {
+        self.inner.answers.lock().unwrap().get(asked).cloned()
+    }
+
+    pub(crate) fn note_answer(&self, asked: String, answer: &Response<Bytes>) {
+        if self.inner.chaos.may_strike(Kind::GitlabStale) {
+            self.inner.answers.lock().unwrap().insert(asked, answer.clone());
+        }
     }
 
     pub(crate) fn mutation(&self) -> Option<&'static Mutation> {
@@ -351,8 +368,7 @@ impl Stage {
         recorder.view = Some(Arc::clone(view));
         let empty = view.plan.is_empty();
         recorder.empty_plans = if empty { recorder.empty_plans + 1 } else { 0 };
-        let unseen = view.world.hosts.iter().filter(|(_, host)| host.state.last().is_none());
-        recorder.ledger.unseen = unseen.map(|(name, _)| name.clone()).collect();
+        recorder.ledger.unseen = unseen(view);
     }
 
     pub(crate) fn crashed(&self) {

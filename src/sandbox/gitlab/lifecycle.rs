@@ -245,10 +245,11 @@ impl State {
         created_by: Option<UserId>,
     ) -> RecordId {
         let id = RecordId(self.count("record", 21));
+        let lifetime = self.switches.runner_token_lifetime;
         let record = Record {
             id,
             token,
-            token_expires_at: None,
+            token_expires_at: lifetime.and_then(|it| self.now.saturating_add(it).ok()),
             owner,
             form,
             created_at: self.now,

@@ -66,6 +66,7 @@ pub(crate) struct Switches {
     pub(crate) external_url: Option<String>,
     pub(crate) version: String,
     pub(crate) poll_held_for: Duration,
+    pub(crate) runner_token_lifetime: Option<SignedDuration>,
 }
 
 /// How long a poll is held when there is no news (GitLab's front, `apiCiLongPollingDuration`).
@@ -82,6 +83,7 @@ impl Default for Switches {
             external_url: None,
             version: "18.6.0".to_owned(),
             poll_held_for: POLL_HELD_FOR,
+            runner_token_lifetime: None,
         }
     }
 }
@@ -98,6 +100,12 @@ impl SimulatedGitlab {
     /// Holds polls of runners for that long when there is no news.
     pub fn hold_polls_for(&self, duration: Duration) {
         self.switch(|state| state.switches.poll_held_for = duration);
+    }
+
+    /// How long the tokens of records that are made from now on are valid (the setting
+    /// `runner_token_expiration_interval`); `None`: for ever.
+    pub fn set_runner_token_lifetime(&self, lifetime: Option<SignedDuration>) {
+        self.switch(|state| state.switches.runner_token_lifetime = lifetime);
     }
 
     /// Takes GitLab down, in that way, or up again.

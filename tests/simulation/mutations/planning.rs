@@ -163,6 +163,10 @@ pub(super) fn no_start_rate(world: &World) -> Plan {
     seeing(world, |world| world.memory.starts.clear())
 }
 
+pub(super) fn no_room_is_made(world: &World) -> Plan {
+    without(world, |decision| decision.rule == Rule::MakeRoom)
+}
+
 pub(super) fn no_warm(world: &World) -> Plan {
     asking(world, |spec| spec.pools.iter_mut().for_each(|pool| pool.warm = Warm::Count(0)))
 }
