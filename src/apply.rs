@@ -201,6 +201,7 @@ async fn create_record(
         installation: world.installation().ok_or_else(no_record)?,
         scope: pool.scope.clone(),
         settings: record_settings(pool, variant.arch, first),
+        in_use: world.records_in_use(),
     };
     let created = ports.gitlab.create_record(&record).await?;
     Ok((Effect::Recorded(created.id), Some((created.id, created.token))))

@@ -5,7 +5,7 @@
 
 pub mod http;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub struct NewRecord {
     pub scope: Scope,
     /// Tags and so on.
     pub settings: RecordSettings,
+    /// Records of which a container has the token, though it may be lost to us.
+    pub in_use: BTreeSet<RecordId>,
 }
 
 /// A record that was just made; the token is shown this once.

@@ -35,7 +35,7 @@ pub use phase::{Phase, RunnerView, phases};
 pub(crate) use phase::{busy_alone, idle, silent};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
-pub use record::{Access, Manager, Origin, Record, RecordSettings};
+pub use record::{Access, Manager, Origin, Record, RecordSettings, Token};
 pub use unclaimed::note_unclaimed;
 
 use std::collections::BTreeMap;

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Ports;
-use crate::engine::runner_config;
+use crate::engine::{EngineError, runner_config};
 use crate::gitlab::GitlabError;
 use crate::spec::{Credential, Pool};
 use crate::tokens::Tokens;
-use crate::world::{Observed, Origin, Record, RecordId, SystemId, Variant, World, record_settings};
+use crate::world::{
+    Observed, Origin, Record, RecordId, SystemId, Token, Variant, World, record_settings,
+};
 
 /// What the observer knows of GitLab between two looks.
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ impl GitlabSide {
         records.extend(self.given(ports, world, tokens).await);
         for record in &mut records {
             if record.origin == Origin::Ours {
-                record.has_token = find_token(ports, world, record, tokens).await;
+                record.token = find_token(ports, world, record, tokens).await;
             }
         }
         self.fill_managers(ports, world.now, &mut records).await;
@@ -145,24 +147,36 @@ impl GitlabSide {
 }
 
 /// Whether the record's token is at hand, looking for it in the containers made with it.
-async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> bool {
+async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> Token {
     if tokens.has(record.id) {
-        return true;
+        return Token::AtHand;
     }
+    let mut found = Token::Lost;
     for (name, host) in &world.hosts {
         let (Some(state), Some(engine)) = (host.state.known(), ports.engines.get(name)) else {
             continue;
         };
         let with_token = state.runners.iter().filter(|runner| runner.record == record.id);
         for runner in with_token {
-            let config = engine.read_config(&runner.id).await.ok();
-            if let Some(token) = config.as_ref().and_then(runner_config::token_of) {
-                tokens.keep(record.id, token);
-                return true;
+            match engine.read_config(&runner.id).await {
+                Ok(config) => {
+                    if let Some(token) = runner_config::token_of(&config) {
+                        tokens.keep(record.id, token);
+                        return Token::AtHand;
+                    }
+                }
+                Err(EngineError::NotFound { .. }) => {}
+                Err(error) => {
+                    let error = error.to_string();
+                    let error = error.lines().next().unwrap_or_default();
+                    let what =
+                        format!("the token that `{}` has cannot be read: {error}", runner.name);
+                    found = Token::Unread { error: what.into() };
+                }
             }
         }
     }
-    false
+    found
 }
 
 fn given_record(world: &World, id: RecordId, variant: Variant, pool: &Pool) -> Record {
@@ -175,7 +189,7 @@ fn given_record(world: &World, id: RecordId, variant: Variant, pool: &Pool) -> R
         scope: pool.scope.clone(),
         created_at: None,
         token_expires_at: None,
-        has_token: true,
+        token: Token::AtHand,
         managers: Observed::Unknown { since: world.now, error: "not asked yet".into(), last: None },
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::{Action, Facts, JobHold, RecordReason, Rule};
-use crate::world::{Observed, Offer, Origin, Record, RecordSettings, World, record_settings};
+use crate::world::{
+    Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
+};
 
 pub(super) fn keep_records(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -111,6 +113,13 @@ fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<
         // A host that cannot be read may hold a container with the token.
         if !world.all_hosts_known() {
             return unseen("the record's token may be on a host that cannot be read");
+        }
+        let unread = named.iter().find_map(|record| match &record.token {
+            Token::Unread { error } => Some(error),
+            Token::AtHand | Token::Lost => None,
+        });
+        if let Some(error) = unread {
+            return unseen(error);
         }
         return Verdict::Create(RecordReason::TokenLost);
     }

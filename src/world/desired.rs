@@ -1,6 +1,6 @@
 //! What the spec asks of a variant's record and of its containers.
 
-use super::{Access, Record, RecordSettings, SpecHash, Variant, World};
+use super::{Access, Record, RecordSettings, SpecHash, Token, Variant, World};
 use crate::spec::{Arch, Pool, Spec};
 
 /// Raised when the container itself is built in another way, so that idle runners are replaced.
@@ -40,7 +40,7 @@ impl World {
         let records = self.records.last()?.iter();
         let usable = records.filter(|record| {
             record.variant == *variant
-                && record.has_token
+                && record.token == Token::AtHand
                 && match record.origin {
                     super::Origin::Ours => {
                         record.scope == pool.scope && pool.runner_token.is_none()

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::accounts::Accounts;
-use super::{HostState, Leftover, Manager, Origin, Record, RecordId, SystemId, Variant, World};
+use super::{
+    HostState, Leftover, Manager, Origin, Record, RecordId, SystemId, Token, Variant, World,
+};
 use crate::spec::{Cache, HostName};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
@@ -98,7 +100,7 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
     }
     let declared: BTreeMap<Variant, _> = world.variants().into_iter().collect();
     let accounts = Accounts::of(world);
-    let in_use = records_in_use(world);
+    let in_use = world.records_in_use();
     for record in records.iter().filter(|record| record.origin != Origin::Foreign) {
         let Some(rows) = record.managers.known() else { continue };
         let (gone_rows, others): (Vec<&Manager>, Vec<&Manager>) =
@@ -112,13 +114,11 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
             }
         });
         if asked_for || record.origin == Origin::Given {
-            if record.has_token {
+            if record.token == Token::AtHand {
                 let rows = gone_rows.into_iter();
                 found.extend(rows.map(|row| Leftover::Manager(record.id, row.system_id.clone())));
             }
-        } else if !in_use.contains(&(record.id, &record.variant))
-            && others.iter().all(|row| is_silent(world, row))
-        {
+        } else if !in_use.contains(&record.id) && others.iter().all(|row| is_silent(world, row)) {
             found.insert(Leftover::Record(record.id));
         }
     }
@@ -130,11 +130,12 @@ fn is_newest(records: &[Record], record: &Record) -> bool {
     records.iter().filter(ours).all(|one| one.id <= record.id)
 }
 
-/// Records whose token a container of any state still has.
-fn records_in_use(world: &World) -> BTreeSet<(RecordId, &Variant)> {
-    let states = world.hosts.values().filter_map(|host| host.state.known());
-    let runners = states.flat_map(|state| &state.runners);
-    runners.map(|runner| (runner.record, &runner.variant)).collect()
+impl World {
+    /// Records whose token a container of any state has, now or as last seen.
+    pub fn records_in_use(&self) -> BTreeSet<RecordId> {
+        let states = self.hosts.values().filter_map(|host| host.state.last());
+        states.flat_map(|state| &state.runners).map(|runner| runner.record).collect()
+    }
 }
 
 /// The row made no contact for so long that no runner can be behind it.

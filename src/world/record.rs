@@ -1,5 +1,6 @@
 //! GitLab's rows for our variants, and their managers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,10 +25,24 @@ pub struct Record {
     pub created_at: Option<Timestamp>,
     /// When its token ends; `None`: never.
     pub token_expires_at: Option<Timestamp>,
-    /// Its token is in memory, so a runner can be started with it.
-    pub has_token: bool,
+    /// Whether its token is at hand.
+    pub token: Token,
     /// The runners that ever made contact with its token.
     pub managers: Observed<Vec<Manager>>,
+}
+
+/// Whether a record's token is at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// It is in memory, so a runner can be started with it.
+    AtHand,
+    /// Nothing that could be read has it.
+    Lost,
+    /// A container has it that could not be read.
+    Unread {
+        /// Why.
+        error: Arc<str>,
+    },
 }
 
 /// Whose a record is.

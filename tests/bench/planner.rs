@@ -21,8 +21,8 @@ use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
     ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects,
     JobVolume, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record, RecordId,
-    Runner, RunnerName, Slot, SpecHash, SystemId, Variant, World, leftovers, record_settings,
-    spec_hash,
+    Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World, leftovers,
+    record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -156,7 +156,7 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
         scope: pool.scope.clone(),
         created_at: None,
         token_expires_at: None,
-        has_token: true,
+        token: Token::AtHand,
         managers: Observed::Known {
             at: NOW,
             value: rows.chain([row(&unaccounted, false)]).collect(),

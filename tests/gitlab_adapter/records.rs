@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use autogit::gitlab::Gitlab;
 use autogit::spec::Scope;
-use autogit::world::{Access, Origin, RecordId};
+use autogit::world::{Access, Origin, RecordId, Token};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -73,7 +73,7 @@ async fn ours_are_told_from_foreign_ones_by_the_installation() {
     assert_eq!(settings.tags, ["amd64", "docker"]);
     assert_eq!(settings.access, Access::RefProtected);
     assert_eq!(settings.maximum_timeout, Some(Duration::from_hours(1)));
-    assert!(settings.paused && settings.run_untagged && !records[0].has_token);
+    assert!(settings.paused && settings.run_untagged && records[0].token == Token::Lost);
     assert!(records[0].managers.known().is_none());
 }
 

@@ -8,6 +8,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 use crate::fake::{Fixture, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
 use crate::registry::Registry;
@@ -28,6 +29,7 @@ fn wanted(scope: Scope) -> NewRecord {
         installation: home(),
         scope,
         settings: record_settings(),
+        in_use: BTreeSet::new(),
     }
 }
 
@@ -64,6 +66,16 @@ async fn a_record_that_runners_use_or_whose_token_is_known_stays() {
     registry.contact(1, "r_1");
     process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
     assert_eq!(registry.ids(), [1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_yet() {
+    let registry = Registry::default();
+    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    let in_use = BTreeSet::from([RecordId(1)]);
+    let again = NewRecord { in_use, ..wanted(Scope::Instance) };
+    process(&registry).gitlab.create_record(&again).await.unwrap();
+    assert_eq!(registry.ids(), [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     Backoff, Cause, ContainerState, JobId, JobNetworkObject, JobVolume, Manager, Observed, Origin,
-    RecordId, RunnerName, SpecHash, SystemId, Unclaimed, World, leftovers,
+    RecordId, RunnerName, SpecHash, SystemId, Token, Unclaimed, World, leftovers,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -238,7 +238,10 @@ fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str
     let record = &mut records[index];
     match words {
         ["gone"] => drop(records.remove(index)),
-        ["token", "lost"] => record.has_token = false,
+        ["token", "lost"] => record.token = Token::Lost,
+        ["token", "unread", error @ ..] => {
+            record.token = Token::Unread { error: error.join(" ").into() };
+        }
         ["token", used, "of", whole] => {
             record.created_at = Some(ago(seconds(used)));
             record.token_expires_at = Some(ago(seconds(used) - seconds(whole)));

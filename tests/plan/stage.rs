@@ -7,7 +7,7 @@ use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Spec};
 use autogit::world::{
     ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
     JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant, World,
+    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World,
     record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -122,7 +122,7 @@ pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
         scope: pool.scope.clone(),
         created_at: Some(ago(86_400)),
         token_expires_at: None,
-        has_token: true,
+        token: Token::AtHand,
         managers: Observed::Known { at: ago(0), value: Vec::new() },
     }
 }

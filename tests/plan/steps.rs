@@ -5,7 +5,7 @@ use std::sync::Arc;
 use autogit::spec::{PoolName, Scope};
 use autogit::world::{
     Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, RecordId, RunnerName,
-    Slot, SpecHash, SystemId, Unclaimed, Variant, World, leftovers,
+    Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World, leftovers,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
             let mut extra = record(world, RecordId(3 + u64::from(hours)), &of);
             let record = &mut records_of(world)[index];
             match what {
-                0 => record.has_token = false,
+                0 => record.token = Token::Lost,
                 1 => record.origin = Origin::Foreign,
                 2 => record.settings.paused = true,
                 3 => record.scope = Scope::Project("elsewhere".to_owned()),
@@ -84,7 +84,7 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
                 }),
                 6 => drop(records_of(world).remove(index)),
                 _ => {
-                    extra.has_token = false;
+                    extra.token = Token::Lost;
                     records_of(world).retain(|record| record.id != extra.id);
                     records_of(world).push(extra);
                 }

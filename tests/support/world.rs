@@ -13,8 +13,8 @@ use autogit::view::{SpecInfo, View};
 use autogit::world::{
     ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
     JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Variant, World, record_settings,
-    spec_hash,
+    RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Token, Variant, World,
+    record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -257,7 +257,7 @@ impl Scene {
                 scope: pool.scope.clone(),
                 created_at: Some(ago(86_400)),
                 token_expires_at: None,
-                has_token: true,
+                token: Token::AtHand,
                 managers: Observed::Known { at, value: rows.clone() },
             })
         };

@@ -59,7 +59,8 @@ impl HttpGitlab {
         let own = self.read_records(&record.installation).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());
-        let own: Vec<RecordId> = own.into_iter().filter(|id| !handed_out.contains(id)).collect();
+        let used = |id: &RecordId| handed_out.contains(id) || record.in_use.contains(id);
+        let own: Vec<RecordId> = own.into_iter().filter(|id| !used(id)).collect();
         if own.is_empty() {
             return Ok(());
         }

@@ -19,7 +19,7 @@ use super::wire::Pages;
 use crate::gitlab::GitlabError;
 use crate::spec::Scope;
 use crate::world::{
-    Access, Installation, Observed, Origin, Record, RecordId, RecordSettings, Variant,
+    Access, Installation, Observed, Origin, Record, RecordId, RecordSettings, Token, Variant,
 };
 
 /// Pages of a list of runners that are read. Beyond that an own record could be overlooked and
@@ -234,7 +234,7 @@ fn record(told: Told, installation: &Installation, now: Timestamp) -> Result<Rec
         scope,
         created_at: details.created_at,
         token_expires_at: details.token_expires_at,
-        has_token: false,
+        token: Token::Lost,
         managers: Observed::Unknown { since: now, error: Arc::from("not asked yet"), last: None },
     })
 }

@@ -1,6 +1,7 @@
 //! What holds of every answer to the GitLab adapter: each method ends with a value or an error,
 //! within a bounded number of requests, and no error tells the token.
 
+use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
@@ -90,5 +91,6 @@ fn record(installation: &Installation) -> NewRecord {
             maximum_timeout: None,
             paused: false,
         },
+        in_use: BTreeSet::new(),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use autogit::plan::{Action, Decision, Facts, HeldRunner, Plan, Rule, RunnerHold, plan};
 use autogit::spec::{Spec, Warm};
 use autogit::world::{
-    ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, World,
-    leftovers, phases,
+    ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, Token,
+    World, leftovers, phases,
 };
 
 fn seeing(world: &World, change: impl FnOnce(&mut World)) -> Plan {
@@ -181,7 +181,7 @@ pub(super) fn tokens_are_lost(world: &World) -> Plan {
     seeing(world, |world| {
         if let Observed::Known { value, .. } = &mut world.records {
             for record in value {
-                record.has_token = false;
+                record.token = Token::Lost;
             }
         }
     })
