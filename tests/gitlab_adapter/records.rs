@@ -1,7 +1,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use autogit::clock::Clock;
 use autogit::gitlab::Gitlab;
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
+use autogit::sandbox::gitlab::SimulatedGitlab;
 use autogit::spec::Scope;
 use autogit::world::{Access, Origin, RecordId, Token};
 use axum::extract::Path;
@@ -9,9 +12,11 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fake::{home, over, server, settings};
+use crate::fake::{NOW, home, over, server, settings};
+use crate::writes::wanted;
 
 fn details(id: u64) -> Value {
     let (description, note, kind) = match id {
@@ -170,4 +175,25 @@ async fn a_record_that_may_not_be_seen_is_left_out_and_other_errors_count() {
     assert_eq!(managers.keys().copied().collect::<Vec<_>>(), [RecordId(1)]);
     *message.lock().unwrap() = "Query has complexity of 300";
     assert!(fixture.gitlab.managers(&ids).await.is_err());
+}
+
+/// REST tells when a token ends only once, when it is made; a process that starts later asks.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_token_that_another_process_made_is_found_out() {
+    let clock = Clock::simulated(NOW, 1.0);
+    let server = SimulatedGitlab::new(clock.clone(), 1);
+    let root = server.add_administrator("root");
+    let token = server.new_token(root, &["api"], None);
+    server.set_runner_token_lifetime(Some(SignedDuration::from_hours(2)));
+    let process = || {
+        let settings = GitlabSettings { token: token.clone(), ..settings() };
+        HttpGitlab::new(settings, Arc::new(server.transport()), clock.clone())
+    };
+    let id = process().create_record(&wanted(Scope::Instance)).await.unwrap().id;
+    let gitlab = process();
+    gitlab.records(&home()).await.unwrap();
+    gitlab.managers(&[id]).await.unwrap();
+    let records = gitlab.records(&home()).await.unwrap();
+    let ends: Vec<_> = records.iter().map(|record| record.token_expires_at).collect();
+    assert_eq!(ends, [server.record(id).unwrap().token_expires_at]);
 }

@@ -23,7 +23,7 @@ fn record_settings() -> RecordSettings {
     }
 }
 
-fn wanted(scope: Scope) -> NewRecord {
+pub(crate) fn wanted(scope: Scope) -> NewRecord {
     NewRecord {
         variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
         installation: home(),

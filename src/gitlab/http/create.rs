@@ -34,7 +34,7 @@ impl HttpGitlab {
         let token_expires_at = created.token_expires_at.map(|at| self.wire.ours(at));
         self.records.with(|known| {
             known.handed_out.insert(id);
-            token_expires_at.map(|at| known.expiries.insert(id, at));
+            known.token_expires(id, token_expires_at);
         });
         Ok(CreatedRecord { id, token: created.token, token_expires_at })
     }

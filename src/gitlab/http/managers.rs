@@ -21,7 +21,10 @@ const ATTEMPT: &str = "read the managers of runners";
 const IDLE: &str = "IDLE";
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Runner {
+    /// REST tells it once, when the token is made.
+    token_expires_at: Option<Timestamp>,
     managers: Option<Connection>,
 }
 
@@ -87,6 +90,10 @@ impl HttpGitlab {
         let mut next = Vec::new();
         for record in wanted {
             let runner = data.remove(&alias(record.id)).flatten();
+            if let Some(runner) = &runner {
+                let at = runner.token_expires_at.map(|at| self.wire.ours(at));
+                self.records.with(|known| known.token_expires(record.id, at));
+            }
             let Some(connection) = runner.and_then(|runner| runner.managers) else {
                 found.remove(&record.id);
                 continue;
@@ -135,8 +142,8 @@ fn query(wanted: &[Wanted]) -> (String, Value) {
         }
         let _ = write!(
             fields,
-            "{}:runner(id:\"gid://gitlab/Ci::Runner/{id}\"){{ managers(first:100{page}){{ \
-             pageInfo{{hasNextPage endCursor}} \
+            "{}:runner(id:\"gid://gitlab/Ci::Runner/{id}\"){{ tokenExpiresAt \
+             managers(first:100{page}){{ pageInfo{{hasNextPage endCursor}} \
              nodes{{ systemId status contactedAt jobExecutionStatus }} }} }} ",
             alias(*id)
         );

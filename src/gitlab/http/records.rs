@@ -34,8 +34,9 @@ const REFRESHED_MAX: usize = 2;
 #[derive(Default)]
 pub(super) struct Known {
     details: BTreeMap<RecordId, Details>,
-    /// Told only when a record is made or its token verified.
-    pub(super) expiries: BTreeMap<RecordId, Timestamp>,
+    /// Told when a record is made or its token verified, and with its managers, but not by REST's
+    /// lists.
+    expiries: BTreeMap<RecordId, Timestamp>,
     /// Records whose tokens this process has handed out.
     pub(super) handed_out: BTreeSet<RecordId>,
 }
@@ -197,6 +198,13 @@ impl Known {
 
     fn keep(&mut self, id: RecordId, details: Details) {
         self.details.insert(id, details);
+    }
+
+    pub(super) fn token_expires(&mut self, id: RecordId, at: Option<Timestamp>) {
+        match at {
+            Some(at) => drop(self.expiries.insert(id, at)),
+            None => drop(self.expiries.remove(&id)),
+        }
     }
 
     /// Has the details read again at the next look, after an own write.

@@ -58,9 +58,9 @@ impl HttpGitlab {
         }
         let verified: Verified = parse(&call, &answer)?;
         let id = verified.id.map(RecordId);
-        if let (Some(id), Some(at)) = (id, verified.token_expires_at) {
-            let at = self.wire.ours(at);
-            self.records.with(|known| known.expiries.insert(id, at));
+        let at = verified.token_expires_at.map(|at| self.wire.ours(at));
+        if let Some(id) = id {
+            self.records.with(|known| known.token_expires(id, at));
         }
         Ok(id)
     }
