@@ -67,6 +67,9 @@ pub enum ApplyError {
         "the slot of `{0}` is taken by another container\nhint: does a second AutoGit run under this `instance`?"
     )]
     SlotTaken(RunnerName),
+    /// What was made on the way could not be removed again, so it still counts.
+    #[error(transparent)]
+    NotUndone(Box<Self>),
     /// The plan names a host that there is no port to.
     #[error("host `{0}` is not connected")]
     NoHost(HostName),
@@ -80,6 +83,7 @@ impl ApplyError {
             Self::Engine(error) => error.kind(),
             Self::Config(_) => ErrorKind::Yours,
             Self::NoRecord(_) | Self::SlotTaken(_) => ErrorKind::Refused,
+            Self::NotUndone(error) => error.kind(),
             Self::NoHost(_) => ErrorKind::Ours,
         }
     }
@@ -89,6 +93,7 @@ impl ApplyError {
         match self {
             Self::Gitlab(error) => error.in_doubt(),
             Self::Engine(error) => error.in_doubt(),
+            Self::NotUndone(_) => true,
             Self::Config(_) | Self::NoRecord(_) | Self::SlotTaken(_) | Self::NoHost(_) => false,
         }
     }

@@ -106,11 +106,14 @@ async fn start_alone(
     }
 }
 
-/// Removes the container that was not started. If that fails, too, the next look finds it created
-/// and never started, and the plan removes it.
+/// Removes the container that was not started. If that fails, too, the next look at its host finds
+/// it created and never started, and the plan removes it; until then it has its slot.
 async fn undo(engine: &dyn Engine, id: &ContainerId, error: ApplyError) -> ApplyError {
-    if let Err(left) = engine.remove_container(id).await {
-        tracing::debug!(%id, error = %left, "the container that was not started stays for the next look");
+    match engine.remove_container(id).await {
+        Ok(()) | Err(EngineError::NotFound { .. }) => error,
+        Err(left) => {
+            tracing::debug!(%id, error = %left, "the container that was not started stays for the next look");
+            ApplyError::NotUndone(Box::new(error))
+        }
     }
-    error
 }

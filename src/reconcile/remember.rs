@@ -69,8 +69,9 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
             if error.in_doubt() {
                 memory.in_doubt.insert(runner.clone(), (host.clone(), now));
             }
+            let cause = if let ApplyError::NotUndone(cause) = error { cause } else { error };
             let slot_taken = matches!(
-                error,
+                cause,
                 ApplyError::Engine(EngineError::NameTaken { .. }) | ApplyError::SlotTaken(_)
             );
             // An engine that is away shows as such at the next look, and a record that is missing

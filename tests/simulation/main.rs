@@ -14,6 +14,7 @@ mod campaign;
 mod chaos;
 mod edits;
 mod engine_side;
+mod found;
 mod gitlab_side;
 mod hands;
 mod history;

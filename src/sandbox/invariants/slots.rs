@@ -29,15 +29,11 @@ pub(super) fn no_runner_is_killed(scene: &Scene<'_>) -> Result<(), String> {
     killed.map_or(Ok(()), |(runner, code)| Err(format!("{} exited {code}", runner.name)))
 }
 
-/// Where `AutoGit` runs twice under one name, one may take the other's new record for one whose token was
-/// lost; with a job in hand it counts all the same.
+/// Where `AutoGit` runs twice under one name, one may take the other's new record for one whose
+/// token was lost; a job in hand goes on, for it has a token of its own.
 pub(super) fn no_living_runner_loses_its_record(scene: &Scene<'_>) -> Result<(), String> {
-    let counts = |runner: &Runner| {
-        let mut running = scene.moment.hosts.values().flat_map(|host| &host.running);
-        !scene.ledger.twins || running.any(|running| running.runner == runner.id)
-    };
     let lost = scene.moment.live_runners().find(|(_, runner)| {
-        counts(runner)
+        !scene.ledger.twins
             && !scene.ledger.records_deleted.contains(&runner.record)
             && !scene.moment.records.iter().any(|record| record.id == runner.record)
     });

@@ -1,0 +1,28 @@
+//! Histories that broke a promise once, by what they found.
+
+use crate::history::happen;
+use crate::knobs::Knobs;
+
+macro_rules! found {
+    ($($name:ident: $seed:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let outcome = happen(&Knobs::of($seed));
+                let lines = || outcome.lines.join("\n");
+                assert!(outcome.broken.is_none(), "{}\n{:?}", lines(), outcome.broken);
+            }
+        )*
+    };
+}
+
+found! {
+    a_runner_works_off_a_queue_for_longer_than_any_wait: 10784,
+    a_disabled_pool_has_two_records_whose_tokens_are_lost: 10925,
+    a_new_process_starts_while_a_host_was_never_seen: 11146,
+    a_runner_takes_the_slot_of_a_dead_ones_network: 11683,
+    a_container_that_was_never_started_has_the_token: 12210,
+    a_token_ends_that_another_process_made: 15694,
+    one_of_two_takes_the_others_new_record_for_lost: 20446,
+    a_container_was_made_and_neither_started_nor_removed: 23949,
+}
