@@ -17,6 +17,7 @@ const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Brings the memory up to what was done.
 pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], now: Timestamp) {
+    memory.note_time(now);
     let since = Since { backoffs: memory.backoffs.clone(), now };
     for outcome in outcomes {
         match &outcome.result {

@@ -30,7 +30,7 @@ mod switches;
 mod transport;
 
 pub use access::AccessLevel;
-pub use build::{NewJob, NewRecord, ProjectSettings};
+pub use build::{NewJob, NewRecord, ProjectSettings, WaitsFor};
 pub use inspect::{JobView, ManagerView, RecordView};
 pub use state::{GroupId, Status, UserId};
 pub use switches::{Down, Limit, Registration};

@@ -20,7 +20,7 @@ pub use jobs::{is_takeable, may_be_served};
 pub use ledger::{Ledger, Others};
 pub use looks::{FailedReads, Look};
 pub use moment::{Moment, Scene, Watch};
-pub use objects::container_goes_last;
+pub use objects::{container_goes_last, kept_cache_stays};
 pub use secrets::no_secret_in;
 
 /// One promise; `F` is the function that checks it.

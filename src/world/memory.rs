@@ -34,14 +34,22 @@ pub struct Memory {
     pub idle: BTreeMap<ContainerId, Timestamp>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
-    /// When the last look was.
-    pub looked_at: Option<Timestamp>,
+    /// The newest time that was noted.
+    pub noted_at: Option<Timestamp>,
 }
 
 impl Memory {
-    /// Our clock was set back by so much: all that was noted by it moves along, or it would be
-    /// waited for until the clock is there again.
-    pub(super) fn set_back(&mut self, by: SignedDuration) {
+    /// It is `now`. Where that is before the last time, our clock was set back: all that was noted
+    /// moves along, or it would be waited for until the clock is there again.
+    pub fn note_time(&mut self, now: Timestamp) {
+        let before = self.noted_at.replace(now);
+        let by = before.map_or(SignedDuration::ZERO, |before| before.duration_since(now));
+        if by.is_positive() {
+            self.set_back(by);
+        }
+    }
+
+    fn set_back(&mut self, by: SignedDuration) {
         let since = [&mut self.draining, &mut self.busy_alone, &mut self.silent, &mut self.idle];
         let times = since.into_iter().flat_map(BTreeMap::values_mut);
         let times = times

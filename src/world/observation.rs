@@ -15,12 +15,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// Brings the memory up to the world, and the world's memory up to that.
 pub fn note_observed(world: &mut World, memory: &mut Memory) {
     world.memory = std::mem::take(memory);
-    let before = world.memory.looked_at.replace(world.now);
-    if let Some(by) =
-        before.map(|at| at.duration_since(world.now)).filter(SignedDuration::is_positive)
-    {
-        world.memory.set_back(by);
-    }
+    world.memory.note_time(world.now);
     let mut updated = world.memory.clone();
     let views = phases(world);
     if world.all_hosts_known() {

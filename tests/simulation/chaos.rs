@@ -60,6 +60,7 @@ kinds! {
     RunnerDies "runner-dies",
     RunnerHangs "runner-hangs",
     RunnerNeverConnects "runner-never-connects",
+    JobWithheld "job-withheld",
     // Of people.
     RunnerRemoved "runner-removed",
     RunnerRenamed "runner-renamed",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use autogit::sandbox::engine::{Operation, SimulatedEngine};
-use autogit::sandbox::invariants::container_goes_last;
+use autogit::sandbox::invariants::{container_goes_last, kept_cache_stays};
 use autogit::spec::{HostName, InstanceName};
 use autogit::world::{
     ContainerId, ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState,
@@ -272,7 +272,14 @@ impl Engine for EngineSide {
 
     async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
         self.untouched_if_unseen("remove a volume");
-        let remove = self.engine.remove_job_volume(volume);
+        let remove = async {
+            let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
+            if let Err(how) = kept_cache_stays(&moment, &ledger, &self.host, &volume.name) {
+                let sentence = "a cache that the spec keeps is never removed";
+                self.stage.break_promise("the_kept_cache_stays", sentence, how);
+            }
+            self.engine.remove_job_volume(volume).await
+        };
         self.call(Operation::RemoveJobVolume, &volume.name, remove).await
     }
 

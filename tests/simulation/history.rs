@@ -132,6 +132,10 @@ impl<'a> History<'a> {
                 arrivals.remove(0);
                 self.job();
             }
+            if self.stage.chaos().strikes(Kind::JobWithheld) {
+                let tags = self.stage.chaos().pick(Kind::JobWithheld, &["docker", "docs"]);
+                self.stage.withheld_job(&tags.into_iter().collect::<Vec<_>>());
+            }
             self.hands.work(&self.stage, second);
             self.editor.work(&self.stage);
             if self.stage.chaos().strikes(Kind::Crash) {

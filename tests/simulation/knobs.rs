@@ -79,6 +79,7 @@ fn most(kind: Kind) -> u64 {
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
         Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,
         Kind::GitlabLimits
+        | Kind::JobWithheld
         | Kind::Crash
         | Kind::RunnerRenamed
         | Kind::JobCancelled

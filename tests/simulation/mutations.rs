@@ -91,6 +91,7 @@ const STARTING: &[Mutation] = &[
     planned("a record is made anew at each look", 0, planning::tokens_are_lost),
     planned("a record's settings are never set right", 5, planning::nothing_is_corrected),
     planned("a slot is filled twice", 0, planning::slot_zero),
+    planned("a job that nobody takes is served for ever", 0, planning::nothing_is_unclaimed),
     planned("a pending job is not mentioned", 0, planning::job_is_not_mentioned),
     planned("a runner is not mentioned", 0, planning::runner_is_not_mentioned),
 ];
@@ -110,6 +111,8 @@ const REMOVING: &[Mutation] = &[
     planned("one look is enough for a sweep", 2, planning::one_look_sweeps),
     planned("nothing is ever swept", 3, planning::nothing_is_swept),
     planned("what others' jobs made is swept", 0, planning::others_are_swept),
+    planned("caches that are kept are discarded", 0, planning::caches_go),
+    planned("lost jobs are queued again unasked", 0, planning::lost_jobs_are_retried),
     planned("old records are kept", 4, planning::records_stay),
     Mutation {
         name: "a record is deleted under a living runner",

@@ -7,9 +7,9 @@ use std::time::Duration;
 use autogit::clock::Clock;
 use autogit::reconcile::Planner;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
-use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, WaitsFor};
 use autogit::sandbox::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
-use autogit::spec::{Arch, HostName, Missing, Scope, Spec};
+use autogit::spec::{Arch, HostName, LostJobs, Missing, Scope, Spec};
 use autogit::view::View;
 use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};
 use bytes::Bytes;
@@ -255,6 +255,11 @@ impl Stage {
         valid
     }
 
+    /// Some pool has its lost jobs queued again.
+    pub(crate) fn retries(&self) -> bool {
+        self.spec().pools.iter().any(|pool| pool.lost_jobs == LostJobs::Retry)
+    }
+
     /// The spec that the running AutoGit has taken up.
     pub(crate) fn spec(&self) -> Arc<Spec> {
         Arc::clone(&self.recorder().spec)
@@ -382,12 +387,28 @@ impl Stage {
 
     /// Queues a job.
     pub(crate) fn job(&self, tags: &[&str], duration: Duration, fails: bool) -> JobId {
+        self.add_job(tags, duration, fails, WaitsFor::Runner)
+    }
+
+    /// Queues a job that GitLab will give to nobody.
+    pub(crate) fn withheld_job(&self, tags: &[&str]) -> JobId {
+        self.add_job(tags, Duration::from_secs(1), false, WaitsFor::Nobody)
+    }
+
+    fn add_job(
+        &self,
+        tags: &[&str],
+        duration: Duration,
+        fails: bool,
+        waits_for: WaitsFor,
+    ) -> JobId {
         let open = self.inner.gitlab.jobs_without_logs().len();
         let project = self.inner.projects[open % self.inner.projects.len()];
         let mut job = NewJob::new(project).tagged(tags);
-        (job.duration, job.fails) = (duration, fails);
+        (job.duration, job.fails, job.waits_for) = (duration, fails, waits_for);
         let id = self.inner.gitlab.add_job(job);
-        self.note(&format!("job {id} [{}] of {duration:?} arrives", tags.join(",")));
+        let tags = tags.join(",");
+        self.note(&format!("job {id} [{tags}] of {duration:?} arrives, for {waits_for:?}"));
         id
     }
 

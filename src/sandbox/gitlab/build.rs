@@ -40,8 +40,19 @@ pub struct NewJob {
     pub duration: Duration,
     /// A simulated runner reports its failure.
     pub fails: bool,
-    /// It waits for a person instead of a runner.
-    pub manual: bool,
+    /// What it waits for.
+    pub waits_for: WaitsFor,
+}
+
+/// What a new job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// A runner.
+    Runner,
+    /// A person who starts it.
+    Person,
+    /// It is pending, and GitLab gives it to no runner, for a reason that it does not show.
+    Nobody,
 }
 
 impl NewJob {
@@ -60,7 +71,7 @@ impl NewJob {
             timeout: Duration::from_hours(1),
             duration: Duration::from_secs(10),
             fails: false,
-            manual: false,
+            waits_for: WaitsFor::Runner,
         }
     }
 

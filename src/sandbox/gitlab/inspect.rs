@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::SimulatedGitlab;
+use super::build::WaitsFor;
 use super::state::{Job, Owner, Record, State, Status};
 use crate::spec::Scope;
 use crate::world::{JobId, ProjectId, RecordId, SystemId};
@@ -45,6 +46,8 @@ pub struct JobView {
     pub duration: Duration,
     /// A simulated runner reports its failure.
     pub fails: bool,
+    /// GitLab gives it to no runner.
+    pub withheld: bool,
 }
 
 /// A record as it is.
@@ -163,6 +166,7 @@ impl State {
             finished_at: job.finished_at,
             duration: job.asked.duration,
             fails: job.asked.fails,
+            withheld: job.asked.waits_for == WaitsFor::Nobody,
         }
     }
 

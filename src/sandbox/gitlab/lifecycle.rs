@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::build::NewJob;
+use super::build::{NewJob, WaitsFor};
 use super::matching;
 use super::state::{
     Job, Manager, ManagerInfo, Owner, Pipeline, PipelineId, Record, RecordForm, State, Status,
@@ -127,7 +127,7 @@ impl State {
             trace: Vec::new(),
             asked,
         };
-        let manual = job.asked.manual;
+        let manual = job.asked.waits_for == WaitsFor::Person;
         self.jobs.insert(id, job);
         self.open.insert(id);
         if let Some(pipeline) = self.pipelines.get_mut(&pipeline) {
@@ -159,7 +159,9 @@ impl State {
     pub(crate) fn pick(&mut self, record: RecordId, system_id: &str) -> Option<JobId> {
         let found = self.records.get(&record)?;
         let jobs = self.open.iter().filter_map(|id| self.jobs.get(id));
-        let fitting = jobs.filter(|job| job.status == Status::Pending && self.may_take(found, job));
+        let given = jobs
+            .filter(|job| job.status == Status::Pending && job.asked.waits_for != WaitsFor::Nobody);
+        let fitting = given.filter(|job| self.may_take(found, job));
         let id = if found.owner == Owner::Instance {
             let load = self.running_per_project();
             let load = |job: &&Job| (load.get(&job.project).copied().unwrap_or(0), job.id);
@@ -233,7 +235,9 @@ impl State {
     pub(crate) fn retry(&mut self, id: JobId, user: Option<UserId>) -> Option<JobId> {
         let job = self.jobs.get(&id)?;
         let (pipeline, mut asked) = (job.pipeline, job.asked.clone());
-        asked.manual = false;
+        if asked.waits_for == WaitsFor::Person {
+            asked.waits_for = WaitsFor::Runner;
+        }
         (!job.status.is_open()).then(|| self.add_job(pipeline, asked, user))
     }
 

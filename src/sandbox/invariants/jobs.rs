@@ -42,7 +42,7 @@ fn fits(job: &JobView) -> bool {
 /// Whether an enabled pool of `spec` may take `job`. Of the simulated histories: all projects take
 /// instance runners, and no pool has another scope.
 pub fn is_takeable(spec: &Spec, job: &JobView) -> bool {
-    spec.pools.iter().any(|pool| pool.enabled && may_be_served(pool, job))
+    !job.withheld && spec.pools.iter().any(|pool| pool.enabled && may_be_served(pool, job))
 }
 
 /// Whether `pool` may take `job`.

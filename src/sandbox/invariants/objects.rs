@@ -1,5 +1,6 @@
 //! What others have, and in which order what is ours goes.
 
+use super::rest::kept_slots;
 use super::{Ledger, Moment, Scene};
 use crate::sandbox::engine::{ContainerView, ObjectView};
 use crate::sandbox::gitlab::RecordView;
@@ -51,6 +52,23 @@ fn same_record(now: &RecordView, then: &RecordView) -> bool {
         && now.tags == then.tags
         && now.paused == then.paused
         && ids(now) == ids(then)
+}
+
+/// A volume that a later job of its slot may use stays, as long as the spec keeps the cache and may
+/// fill the slot. To be checked right before it is removed.
+pub fn kept_cache_stays(
+    moment: &Moment,
+    ledger: &Ledger,
+    host: &HostName,
+    volume: &str,
+) -> Result<(), String> {
+    let there = moment.hosts.get(host).into_iter().flat_map(|host| &host.volumes);
+    let kept = kept_slots(moment, host);
+    let mut used = there.filter(|it| it.reusable && it.name == volume && !ledger.twins);
+    match used.find(|it| it.system_id.as_ref().is_some_and(|id| kept.contains(id))) {
+        Some(_) => Err(format!("the cache {volume} is kept, and goes")),
+        None => Ok(()),
+    }
 }
 
 /// The container of a runner that ended goes after all that its jobs left and after its manager's

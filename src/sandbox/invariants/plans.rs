@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Moment};
 use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold};
+use crate::sandbox::gitlab::JobView;
 use crate::spec::Warm;
 use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
 
@@ -226,8 +227,11 @@ pub(super) fn surplus_waits_out_its_cooldown(look: &Look<'_>) -> Result<(), Stri
 /// Since when the runner has no job, by the simulation's clock.
 fn idle_since(moment: &Moment, runner: &Runner) -> Option<Timestamp> {
     let ContainerState::Running { started_at } = runner.state else { return None };
-    let its =
-        |job: &&crate::sandbox::gitlab::JobView| job.system_id.as_ref() == Some(&runner.system_id);
+    // A job that began before was its predecessor's in the slot.
+    let its = |job: &&JobView| {
+        job.system_id.as_ref() == Some(&runner.system_id)
+            && job.started_at.is_some_and(|at| at >= started_at)
+    };
     let ended = moment.jobs.iter().filter(its).filter_map(|job| job.finished_at);
     Some(ended.fold(started_at, Timestamp::max))
 }

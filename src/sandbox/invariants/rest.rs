@@ -168,7 +168,7 @@ fn prefix(moment: &Moment) -> Option<String> {
     Some(SystemId::prefix(&moment.spec.instance, &installation(moment)?))
 }
 
-fn kept_slots(moment: &Moment, host: &HostName) -> BTreeSet<SystemId> {
+pub(super) fn kept_slots(moment: &Moment, host: &HostName) -> BTreeSet<SystemId> {
     let Some(installation) = installation(moment) else { return BTreeSet::new() };
     let instance = &moment.spec.instance;
     let pools = moment.spec.pools.iter().filter(|pool| pool.cache == Cache::Keep);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autogit::plan::{Action, Decision, Facts, HeldRunner, Plan, Rule, RunnerHold, plan};
-use autogit::spec::{Spec, Warm};
+use autogit::spec::{Cache, LostJobs, Spec, Warm};
 use autogit::world::{
     ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, Token,
     World, leftovers, phases,
@@ -161,6 +161,18 @@ pub(super) fn no_budget(world: &World) -> Plan {
 
 pub(super) fn no_start_rate(world: &World) -> Plan {
     seeing(world, |world| world.memory.starts.clear())
+}
+
+pub(super) fn nothing_is_unclaimed(world: &World) -> Plan {
+    seeing(world, |world| world.memory.unclaimed.clear())
+}
+
+pub(super) fn caches_go(world: &World) -> Plan {
+    asking(world, |spec| spec.pools.iter_mut().for_each(|pool| pool.cache = Cache::Discard))
+}
+
+pub(super) fn lost_jobs_are_retried(world: &World) -> Plan {
+    asking(world, |spec| spec.pools.iter_mut().for_each(|pool| pool.lost_jobs = LostJobs::Retry))
 }
 
 pub(super) fn no_room_is_made(world: &World) -> Plan {
