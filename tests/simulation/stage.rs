@@ -295,8 +295,10 @@ impl Stage {
             return;
         }
         let moment = self.moment();
-        let used = moment.runners().map(|(_, runner)| runner.record);
-        let lost = used.filter(|id| moment.records.iter().all(|record| record.id != *id));
+        // It may still start a runner with one that it knows of and that the other deleted.
+        let there = || moment.records.iter().map(|record| record.id);
+        let newest = there().map(|id| id.0).max().unwrap_or(0);
+        let lost = (0..=newest).map(RecordId).filter(|id| there().all(|known| known != *id));
         let mut recorder = self.recorder();
         recorder.ledger.records_deleted.extend(lost);
         recorder.ledger.twins = false;
