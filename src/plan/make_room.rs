@@ -60,54 +60,55 @@ fn leave_for(
     offer: &Offer<'_>,
     host: &HostName,
 ) -> Option<Vec<usize>> {
-    let (mut spares, mut leaving) = (spares(draft), Vec::new());
+    let mut leaving = Vec::new();
     while !soon.take(offer, host) {
         let full = soon.is_full(offer.pool);
-        let same_pool = |view: &RunnerView<'_>| view.runner.variant.pool == offer.pool.name;
-        let next = spares
-            .iter()
-            .position(|(_, view)| if full { same_pool(view) } else { view.host == host })?;
-        let (runner, view) = spares.remove(next);
-        soon.give_back(draft, view);
+        let helps = |view: &RunnerView<'_>| {
+            if full { view.runner.variant.pool == offer.pool.name } else { view.host == host }
+        };
+        let next = soon.spares.iter().position(|&it| draft.runners.get(it).is_some_and(helps))?;
+        let runner = soon.spares.remove(next);
+        soon.give_back(draft, draft.runners.get(runner)?);
         leaving.push(runner);
     }
     Some(leaving)
 }
 
 /// Idle runners that no job needs, longest idle first.
-fn spares<'d, 'a>(draft: &'d Draft<'a>) -> Vec<(usize, &'d RunnerView<'a>)> {
-    let mut spares: Vec<(Timestamp, usize, &RunnerView<'_>)> = Vec::new();
-    for line in &draft.lines {
-        for &runner in line.idle.iter().take(line.idle_spare()) {
-            let Some(view) = draft.runners.get(runner) else { continue };
-            let Phase::Idle { since } = view.phase else { continue };
-            spares.push((since, runner, view));
-        }
-    }
-    spares.sort_unstable_by_key(|(since, runner, _)| (*since, *runner));
-    spares.into_iter().map(|(_, runner, view)| (runner, view)).collect()
+fn spares(draft: &Draft<'_>) -> Vec<usize> {
+    let of_lines = draft.lines.iter().flat_map(|line| line.idle.iter().take(line.idle_spare()));
+    let mut spares: Vec<(Timestamp, usize)> =
+        of_lines.filter_map(|&runner| Some((idle_since(draft, runner)?, runner))).collect();
+    spares.sort_unstable();
+    spares.into_iter().map(|(_, runner)| runner).collect()
+}
+
+fn idle_since(draft: &Draft<'_>, runner: usize) -> Option<Timestamp> {
+    let Phase::Idle { since } = draft.runners.get(runner)?.phase else { return None };
+    Some(since)
 }
 
 fn drain(draft: &mut Draft<'_>, runner: usize, offer: &Offer<'_>) {
-    let Some(Phase::Idle { since }) = draft.runners.get(runner).map(|view| &view.phase) else {
-        return;
-    };
-    let idle = draft.world.now.duration_since(*since);
-    let facts = Facts::Room { idle, variant: offer.variant.clone() };
+    let Some(since) = idle_since(draft, runner) else { return };
+    let facts =
+        Facts::Room { idle: draft.world.now.duration_since(since), variant: offer.variant.clone() };
     draft.lines.iter_mut().for_each(|line| line.idle.retain(|&other| other != runner));
     draft.drain(runner, Rule::MakeRoom, facts);
 }
 
-/// The room that there is once those that leave are gone.
+/// The room that there is once those that leave are gone, and who else could leave.
 #[derive(Clone)]
 struct Soon<'a> {
     hosts: BTreeMap<HostName, HostRoom>,
     live: BTreeMap<&'a PoolName, u32>,
+    /// Idle runners that no job needs, longest idle first.
+    spares: Vec<usize>,
 }
 
 impl<'a> Soon<'a> {
     fn of(draft: &Draft<'a>) -> Self {
-        let mut soon = Self { hosts: draft.room.hosts().clone(), live: BTreeMap::new() };
+        let (hosts, spares) = (draft.room.hosts().clone(), spares(draft));
+        let mut soon = Self { hosts, live: BTreeMap::new(), spares };
         for pool in draft.world.spec.pools.iter().filter(|pool| pool.enabled) {
             soon.live.insert(&pool.name, draft.room.count(&pool.name));
         }

@@ -22,8 +22,9 @@ use crate::gate::Gates;
 use crate::image::{self, Images};
 use crate::trap::{Trap, before_gitlab};
 
-/// Far longer than anything here takes on a busy machine; what takes longer does not come.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Far longer than anything here takes on a busy machine; what takes longer does not come. The
+/// longest are the two minutes for which GitLab alone may say that a runner is busy.
+const PATIENCE: Duration = Duration::from_mins(4);
 /// Between two looks at something that tells nobody when it changes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

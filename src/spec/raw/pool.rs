@@ -27,7 +27,7 @@ pub(in crate::spec) struct RawPool {
     #[schemars(range(min = 0, max = 100_000))]
     pub(in crate::spec) max: Option<u32>,
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
-    /// architecture, or by schedule. Default: 0.
+    /// architecture, or by schedule. They give way to a job that lacks their room. Default: 0.
     pub(in crate::spec) warm: Option<RawWarm>,
     /// How long a runner may be idle beyond the demand; 0s drains at once. Default: 5m.
     #[schemars(extend("format" = "time-span"))]
