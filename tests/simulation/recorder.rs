@@ -25,6 +25,8 @@ pub(crate) struct Recorder {
     /// Ticks in a row whose plan was empty.
     pub(crate) empty_plans: u32,
     pub(crate) jumps: u64,
+    /// The highest id that a record had so far.
+    pub(crate) newest_record: u64,
     /// With its next tick the AutoGit that is left is alone.
     pub(crate) twins_end: bool,
     began: Timestamp,
@@ -43,6 +45,7 @@ impl Recorder {
             ticks: 0,
             empty_plans: 0,
             jumps: 0,
+            newest_record: 0,
             twins_end: false,
             began,
             log: Log::default(),

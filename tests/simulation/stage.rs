@@ -295,11 +295,11 @@ impl Stage {
             return;
         }
         let moment = self.moment();
-        // It may still start a runner with one that it knows of and that the other deleted.
-        let there = || moment.records.iter().map(|record| record.id);
-        let newest = there().map(|id| id.0).max().unwrap_or(0);
-        let lost = (0..=newest).map(RecordId).filter(|id| there().all(|known| known != *id));
         let mut recorder = self.recorder();
+        // It may still start a runner with one that it knows of and that the other deleted.
+        let there = |id: &RecordId| moment.records.iter().any(|record| record.id == *id);
+        let lost = (0..=recorder.newest_record).map(RecordId).filter(|id| !there(id));
+        let lost: Vec<RecordId> = lost.collect();
         recorder.ledger.records_deleted.extend(lost);
         recorder.ledger.twins = false;
         // Each keeps the limit for itself; neither knows what the other one started.
@@ -351,6 +351,8 @@ impl Stage {
     pub(crate) fn check(&self) -> Moment {
         let moment = self.moment();
         let mut recorder = self.recorder();
+        let newest = moment.records.iter().map(|record| record.id.0).max().unwrap_or(0);
+        recorder.newest_record = recorder.newest_record.max(newest);
         let (fresh, made_lately) = recorder.watch.fresh(&moment);
         let ledger = &recorder.ledger;
         let scene = Scene { moment: &moment, ledger, fresh: &fresh, made_lately };
