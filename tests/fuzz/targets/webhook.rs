@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a fuzz target")]
 
 #[path = "../../edges/seams/choices.rs"]
+#[allow(dead_code, reason = "other seams need other parts of it")]
 mod choices;
 #[path = "../../api/stage.rs"]
 #[allow(dead_code, reason = "other tests need other parts of it")]
