@@ -27,6 +27,9 @@ impl Reap<'_> {
         engine: &dyn Engine,
     ) -> Result<Effect, ApplyError> {
         let Runner { id, system_id, .. } = self.runner;
+        // First what its jobs left, then whether it still has its slot: what is listed now is no
+        // successor's, even if one comes meanwhile.
+        let left = engine.jobs().await?;
         let holders = engine.with_system_id(&world.spec.instance, system_id).await?;
         let ended = self.runner.state != ContainerState::Created;
         if ended {
@@ -35,7 +38,7 @@ impl Reap<'_> {
                 return Ok(Effect::Skipped("a living container has its slot"));
             }
             self.report(ports, engine).await?;
-            remove_job_objects(engine, system_id, self.discard_cache).await?;
+            remove_job_objects(engine, left, system_id, self.discard_cache).await?;
             self.remove_manager(ports, engine).await?;
         }
         match engine.remove_container(id).await {
@@ -101,13 +104,13 @@ impl Reap<'_> {
     }
 }
 
-/// Removes what jobs of that runner left: containers, then volumes, then networks, as seen now.
+/// Removes what jobs of that runner left: containers, then volumes, then networks.
 async fn remove_job_objects(
     engine: &dyn Engine,
+    JobObjects { containers, volumes, networks }: JobObjects,
     system_id: &SystemId,
     discard_cache: bool,
 ) -> Result<(), ApplyError> {
-    let JobObjects { containers, volumes, networks } = engine.jobs().await?;
     for container in containers.iter().filter(|container| container.system_id == *system_id) {
         engine.remove_job_container(container).await?;
     }

@@ -225,8 +225,11 @@ pub(crate) fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
 /// Runners whose start got no answer and whose host was not seen since: they may be there.
 fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, &'w HostName)> {
     let instance = &world.spec.instance;
-    let seen = |name: &RunnerName| runners.iter().any(|view| view.runner.name == *name);
-    let doubts = world.memory.in_doubt.iter().filter(|(name, _)| !seen(name));
+    // The same slot may be filled on another host, too.
+    let seen = |name: &RunnerName, host: &HostName| {
+        runners.iter().any(|view| view.runner.name == *name && view.host == host)
+    };
+    let doubts = world.memory.in_doubt.iter().filter(|(name, (host, _))| !seen(name, host));
     let pools = doubts.filter_map(|(name, (host, _))| {
         let (_, slot) = name.as_str().rsplit_once('-')?;
         let slot = Slot(slot.parse().ok()?);

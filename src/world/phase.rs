@@ -301,11 +301,13 @@ fn picked_up(runner: &Runner, now: Timestamp) -> Option<Work> {
     (now.duration_since(at) < PICK_UP_MAX).then_some(Work { job: Some(job) })
 }
 
-/// The later of the container's start and its last job's end. Where that is yet to come, the
-/// engine's clock was set back since, and what was seen counts.
+/// The latest of the container's start and its last job's receipt and end, for not every end leaves
+/// a line. Where that is yet to come, the engine's clock was set back since, and what was seen counts.
 fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
-    let ended = runner.log.as_ref().and_then(|log| log.ended);
-    let since = ended.map_or(started_at, |ended| ended.max(started_at));
+    let log = runner.log.as_ref();
+    let received = log.and_then(|log| Some(log.received?.1));
+    let ended = log.and_then(|log| log.ended);
+    let since = received.into_iter().chain(ended).fold(started_at, Timestamp::max);
     if since.duration_since(world.now) <= CLOCK_ERROR {
         return since;
     }

@@ -25,4 +25,8 @@ found! {
     a_token_ends_that_another_process_made: 15694,
     one_of_two_takes_the_others_new_record_for_lost: 20446,
     a_container_was_made_and_neither_started_nor_removed: 23949,
+    one_of_two_reaps_while_the_other_fills_the_slot_again: 321_115,
+    a_slot_is_in_doubt_on_one_host_and_filled_on_another: 318_138,
+    a_runner_makes_contact_during_a_look: 308_203,
+    a_job_is_cancelled_while_its_end_cannot_be_reported: 318_940,
 }

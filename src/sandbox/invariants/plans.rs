@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Moment};
 use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold};
-use crate::sandbox::gitlab::JobView;
+use crate::sandbox::gitlab::{JobView, Status};
 use crate::spec::Warm;
 use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
 
@@ -173,9 +173,12 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
         let late = look.before.at.duration_since(started_at) > time.saturating_add(SLACK);
         let mut seen = world.records.known().into_iter().flatten();
         let told = seen.any(|it| it.id == runner.record && it.managers.known().is_some());
-        let record = look.before.records.iter().find(|record| record.id == runner.record);
-        let unheard = record
-            .is_some_and(|it| it.managers.iter().all(|row| row.system_id != runner.system_id));
+        // It may make contact while the look goes on.
+        let unheard = [look.before, look.after].iter().all(|moment| {
+            let record = moment.records.iter().find(|record| record.id == runner.record);
+            let rows = record.map(|record| &record.managers);
+            rows.is_some_and(|rows| rows.iter().all(|row| row.system_id != runner.system_id))
+        });
         if late && told && unheard && counts_as_idle(runner) {
             return Err(format!("{} is kept, and GitLab never heard of it", runner.name));
         }
@@ -227,9 +230,11 @@ pub(super) fn surplus_waits_out_its_cooldown(look: &Look<'_>) -> Result<(), Stri
 /// Since when the runner has no job, by the simulation's clock.
 fn idle_since(moment: &Moment, runner: &Runner) -> Option<Timestamp> {
     let ContainerState::Running { started_at } = runner.state else { return None };
-    // A job that began before was its predecessor's in the slot.
+    // A job that began before was its predecessor's in the slot, and when a person cancelled one
+    // does not say when the runner was done with it.
     let its = |job: &&JobView| {
         job.system_id.as_ref() == Some(&runner.system_id)
+            && job.status != Status::Canceled
             && job.started_at.is_some_and(|at| at >= started_at)
     };
     let ended = moment.jobs.iter().filter(its).filter_map(|job| job.finished_at);
