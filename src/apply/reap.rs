@@ -27,14 +27,13 @@ impl Reap<'_> {
         engine: &dyn Engine,
     ) -> Result<Effect, ApplyError> {
         let Runner { id, system_id, .. } = self.runner;
-        // First what its jobs left, then whether it still has its slot: what is listed now is no
-        // successor's, even if one comes meanwhile.
-        let left = engine.jobs().await?;
-        let holders = engine.with_system_id(&world.spec.instance, system_id).await?;
         let ended = self.runner.state != ContainerState::Created;
         if ended {
+            // First what its jobs left, then whether it still has its slot: what is listed now is
+            // no successor's, even if one comes meanwhile.
+            let left = engine.jobs().await?;
             // A person may have started it again, or another container may have the slot.
-            if !holders.is_empty() {
+            if !engine.with_system_id(&world.spec.instance, system_id).await?.is_empty() {
                 return Ok(Effect::Skipped("a living container has its slot"));
             }
             self.report(ports, engine).await?;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Look, Moment};
 use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold};
 use crate::sandbox::gitlab::{JobView, Status};
-use crate::spec::Warm;
+use crate::spec::{HostName, Warm};
 use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
 
 /// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
@@ -157,8 +157,9 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
         return Ok(());
     }
     let world = &look.view.world;
-    let counts_as_idle = |runner: &Runner| {
-        let hold = look.view.plan.held_runners.iter().find(|held| held.runner == runner.name);
+    let counts_as_idle = |host: &HostName, runner: &Runner| {
+        let mut held = look.view.plan.held_runners.iter();
+        let hold = held.find(|held| held.host == *host && held.runner == runner.name);
         hold.is_some_and(|held| {
             matches!(
                 held.hold,
@@ -166,7 +167,7 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
             )
         })
     };
-    for (_, runner) in look.before.runners() {
+    for (host, runner) in look.before.runners() {
         let ContainerState::Running { started_at } = runner.state else { continue };
         let Some(pool) = world.spec.pool(&runner.variant.pool) else { continue };
         let time = SignedDuration::try_from(pool.startup_timeout).unwrap_or(SignedDuration::MAX);
@@ -179,7 +180,7 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
             let rows = record.map(|record| &record.managers);
             rows.is_some_and(|rows| rows.iter().all(|row| row.system_id != runner.system_id))
         });
-        if late && told && unheard && counts_as_idle(runner) {
+        if late && told && unheard && counts_as_idle(host, runner) {
             return Err(format!("{} is kept, and GitLab never heard of it", runner.name));
         }
     }
