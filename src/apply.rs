@@ -8,7 +8,7 @@ mod reap;
 mod start;
 mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 
@@ -16,10 +16,12 @@ use crate::engine::runner_config::RunnerConfigError;
 use crate::engine::{Engine, EngineError};
 use crate::gitlab::{ErrorKind, GitlabError, NewRecord};
 use crate::observe::Ports;
-use crate::plan::{Action, Decision, Plan};
+use crate::plan::{Action, Decision, Plan, Rule};
 use crate::spec::HostName;
 use crate::tokens::Tokens;
-use crate::world::{ContainerId, Leftover, RecordId, RunnerName, Variant, World, record_settings};
+use crate::world::{
+    ContainerId, Leftover, Record, RecordId, RunnerName, SystemId, Variant, World, record_settings,
+};
 
 /// Actions that run at the same time: an engine starts containers one after the other inside, so
 /// more only lengthens each call; fewer would let one slow pull hold up the rest.
@@ -126,7 +128,50 @@ pub async fn apply(ports: &Ports, world: &World, plan: Plan, tokens: &mut Tokens
             outcomes.push(Outcome { decision, result });
         }
     }
+    for record in doubtful_records(world, &outcomes) {
+        check_token(ports, world, record, tokens).await;
+    }
     outcomes
+}
+
+/// Records whose runner made no contact, or whose token did not do for deleting a row.
+fn doubtful_records<'a>(world: &'a World, outcomes: &[Outcome]) -> Vec<&'a Record> {
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let runners: Vec<_> = states.flat_map(|state| &state.runners).collect();
+    let in_doubt = |Outcome { decision, result }: &Outcome| match (&decision.action, result) {
+        (Action::Drain { id, .. }, _) if decision.rule == Rule::DrainFailed => {
+            runners.iter().find(|runner| runner.id == *id).map(|runner| runner.record)
+        }
+        (
+            Action::Sweep { leftover: Leftover::Manager(record, _) },
+            Err(ApplyError::Gitlab(GitlabError::Forbidden { .. })),
+        ) => Some(*record),
+        _ => None,
+    };
+    let ids: BTreeSet<RecordId> = outcomes.iter().filter_map(in_doubt).collect();
+    let records = world.records.last().into_iter().flatten();
+    records.filter(|record| ids.contains(&record.id)).collect()
+}
+
+/// Asks GitLab whether it still takes the record's token: where a person reset it, new runners need
+/// a new record.
+async fn check_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) {
+    let (id, variant) = (record.id, &record.variant);
+    let (Some(installation), Some(token)) = (world.installation(), tokens.find(id)) else { return };
+    let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
+    let verified = ports.gitlab.verify(&token, &keeper).await;
+    let checked = match verified {
+        Ok(_) => ports.gitlab.delete_manager(&token, &keeper).await,
+        Err(GitlabError::Forbidden { .. }) => {
+            tracing::warn!(record = %id, %variant, "GitLab does not take the record's token any more: a person reset it, or deleted the record; the next runners get a new one");
+            tokens.refuse(id);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = checked {
+        tracing::debug!(record = %id, %error, "the record's token was not checked; the next failure asks again");
+    }
 }
 
 /// What runners need before they start.
@@ -206,10 +251,22 @@ async fn create_record(
         installation: world.installation().ok_or_else(no_record)?,
         scope: pool.scope.clone(),
         settings: record_settings(pool, variant.arch, first),
-        in_use: world.records_in_use(),
+        in_use: records_in_use(ports, world).await,
     };
     let created = ports.gitlab.create_record(&record).await?;
     Ok((Effect::Recorded(created.id), Some((created.id, created.token))))
+}
+
+/// Records whose token a container has, as last seen or as listed right now: GitLab's side deletes
+/// what it takes for lost.
+async fn records_in_use(ports: &Ports, world: &World) -> BTreeSet<RecordId> {
+    let mut in_use = world.records_in_use();
+    for engine in ports.engines.values() {
+        // Of a host that does not answer, what was last seen there counts.
+        let runners = engine.runners(&world.spec.instance).await.unwrap_or_default();
+        in_use.extend(runners.iter().map(|runner| runner.record));
+    }
+    in_use
 }
 
 /// The record and token that new runners of each variant get: those just made, else the current.

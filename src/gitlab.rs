@@ -147,7 +147,9 @@ pub trait Gitlab: Debug + Send + Sync {
     /// Deletes a record; one that is gone already is no error.
     async fn delete_record(&self, id: RecordId) -> Result<(), GitlabError>;
 
-    /// Deletes the row of one runner; one that is gone or may not be touched is no error.
+    /// Deletes the row of one runner; one that is gone already is no error.
+    ///
+    /// Errors: [`GitlabError::Forbidden`] if GitLab does not take the token.
     async fn delete_manager(
         &self,
         token: &SecretString,

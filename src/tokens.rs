@@ -14,6 +14,8 @@ use crate::world::RecordId;
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
     known: BTreeMap<RecordId, SecretString>,
+    /// Those that GitLab does not take any more.
+    refused: BTreeMap<RecordId, SecretString>,
     cache: Option<PathBuf>,
     elsewhere: bool,
 }
@@ -22,7 +24,7 @@ impl Tokens {
     /// No tokens yet; `cache` is the folder that keeps them over restarts.
     pub fn new(instance: &InstanceName, cache: Option<&Path>) -> Self {
         let cache = cache.map(|folder| folder.join(instance.as_str()));
-        Self { known: BTreeMap::new(), cache, elsewhere: false }
+        Self { cache, ..Self::default() }
     }
 
     /// Another process has the tokens: [`Tokens::has`] says so of each from now on.
@@ -37,8 +39,9 @@ impl Tokens {
 
     /// Keeps tokens in another folder from now on; those at hand are written there, too.
     pub fn move_cache(&mut self, instance: &InstanceName, cache: Option<&Path>) {
-        let known = std::mem::replace(self, Self::new(instance, cache)).known;
-        for (record, token) in known {
+        let before = std::mem::replace(self, Self::new(instance, cache));
+        self.refused = before.refused;
+        for (record, token) in before.known {
             self.keep(record, token);
         }
     }
@@ -54,11 +57,16 @@ impl Tokens {
         self.known.get(&record).cloned()
     }
 
-    /// Keeps the record's token.
+    /// Keeps the record's token, unless GitLab refused that one.
     ///
     /// A cache that cannot be written costs a new record after the next restart, no more: it is
     /// said and otherwise ignored.
     pub fn keep(&mut self, record: RecordId, token: SecretString) {
+        if let Some(refused) = self.refused.get(&record)
+            && refused.expose_secret() == token.expose_secret()
+        {
+            return;
+        }
         if let Some(path) = self.path(record)
             && let Err(error) = write_private(&path, &token)
         {
@@ -66,6 +74,15 @@ impl Tokens {
             tracing::warn!(%path, %error, "the token cache cannot be written\nhint: make `gitlab.token_cache` a folder that this user may write");
         }
         self.known.insert(record, token);
+    }
+
+    /// Never again takes the token at hand for the record's, wherever it is found: a person reset
+    /// it. The containers that have it need not know.
+    pub fn refuse(&mut self, record: RecordId) {
+        if let Some(token) = self.find(record) {
+            self.forget(record);
+            self.refused.insert(record, token);
+        }
     }
 
     /// Forgets the token of a record that is gone.

@@ -92,7 +92,11 @@ impl GitlabSide {
             match self.verified(ports, world, &variant, token).await {
                 Ok(id) => {
                     tokens.keep(id, token.clone());
-                    records.push(given_record(world, id, variant, pool));
+                    if tokens.has(id) {
+                        records.push(given_record(world, id, variant, pool));
+                    } else {
+                        self.given.retain(|(_, known)| *known != id);
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%variant, %error, "the pool's `runner_token` is not usable");
@@ -162,6 +166,8 @@ async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut 
                 Ok(config) => {
                     if let Some(token) = runner_config::token_of(&config) {
                         tokens.keep(record.id, token);
+                    }
+                    if tokens.has(record.id) {
                         return Token::AtHand;
                     }
                 }

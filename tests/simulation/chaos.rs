@@ -42,6 +42,7 @@ kinds! {
     EngineTimesOut "engine-times-out",
     EngineAnswerLost "engine-answer-lost",
     EngineSlow "engine-slow",
+    ListPartial "list-partial",
     // Of a runner's request to GitLab.
     RunnerCutOff "runner-cut-off",
     // Of AutoGit itself.
@@ -69,6 +70,7 @@ kinds! {
     RecordDeleted "record-deleted",
     RecordPaused "record-paused",
     RecordRetagged "record-retagged",
+    RecordTokenReset "record-token-reset",
     TokenRevoked "token-revoked",
     SpecEdited "spec-edited",
     SpecBroken "spec-broken",

@@ -60,14 +60,18 @@ impl EngineSide {
         T: Send,
     {
         self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
+        if changes(operation)
+            && let Some(view) = self.attempt.view()
+        {
+            // It acts on what it published just now.
+            self.stage.recorder().plans_on(&view);
+        }
         let result = self.meet(operation, act).await;
         if changes(operation) {
             let words = result.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
             let words = words.lines().next().unwrap_or_default();
             let (name, host) = (&self.attempt.name, &self.host);
             self.stage.note(&format!("{name}: {host}: {operation} {on}: {words}"));
-            // It acts on the view that it published just now.
-            self.stage.recorder().ledger.unseen = self.attempt.unseen();
             self.stage.check();
         }
         if result.is_err() && looks(operation) {
@@ -169,11 +173,16 @@ impl Engine for EngineSide {
     }
 
     async fn jobs(&self) -> Result<JobObjects, EngineError> {
-        let jobs = self.call(Operation::Jobs, "", self.engine.jobs()).await;
-        if jobs.is_ok() {
-            self.attempt.note_jobs_read(&self.host);
+        let mut jobs = self.call(Operation::Jobs, "", self.engine.jobs()).await?;
+        self.attempt.note_jobs_read(&self.host);
+        if self.lacks_something("jobs") {
+            match self.stage.chaos().below(Kind::ListPartial, 3) {
+                0 => drop(self.leave_out(&mut jobs.containers)),
+                1 => drop(self.leave_out(&mut jobs.volumes)),
+                _ => drop(self.leave_out(&mut jobs.networks)),
+            }
         }
-        jobs
+        Ok(jobs)
     }
 
     async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
@@ -187,6 +196,14 @@ impl Engine for EngineSide {
         for runner in &mut runners {
             runner.created_at = self.ours(runner.created_at);
             runner.state = self.our_state(&runner.state);
+        }
+        if self.lacks_something("runners")
+            && let Some(runner) = self.leave_out(&mut runners)
+        {
+            self.stage.note_lacked(&runner.id);
+            self.attempt.failed(|reads| {
+                reads.unlisted.insert(runner.id);
+            });
         }
         Ok(runners)
     }
@@ -303,6 +320,20 @@ impl Engine for EngineSide {
 }
 
 impl EngineSide {
+    /// Whether a list of the host lacks something this time: seldom enough that the looks before
+    /// and after are whole, and only while it looks. What it asks right before it removes something
+    /// is narrow, and taken to be whole.
+    fn lacks_something(&self, list: &'static str) -> bool {
+        !self.attempt.acts()
+            && self.stage.chaos().strikes(Kind::ListPartial)
+            && self.stage.may_lack(&self.host, list)
+    }
+
+    fn leave_out<T>(&self, list: &mut Vec<T>) -> Option<T> {
+        let places: Vec<usize> = (0..list.len()).collect();
+        self.stage.chaos().pick(Kind::ListPartial, &places).map(|place| list.remove(place))
+    }
+
     fn untouched_if_unseen(&self, what: &str) {
         if self.attempt.is_blind_to(&self.host) {
             let how = format!("{what} on {}, which could not be read in this tick", self.host);

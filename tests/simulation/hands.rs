@@ -101,9 +101,10 @@ impl Hands {
             }
             Kind::EngineRestarts | Kind::ImageGone => engine_strikes(stage, kind),
             Kind::JobCancelled => cancel_a_job(stage, kind),
-            Kind::RecordDeleted | Kind::RecordPaused | Kind::RecordRetagged => {
-                record_strikes(stage, kind);
-            }
+            Kind::RecordDeleted
+            | Kind::RecordPaused
+            | Kind::RecordRetagged
+            | Kind::RecordTokenReset => record_strikes(stage, kind),
             _ => container_strikes(stage, kind),
         }
     }
@@ -124,6 +125,7 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::RecordDeleted
             | Kind::RecordPaused
             | Kind::RecordRetagged
+            | Kind::RecordTokenReset
             | Kind::RunnerDies
             | Kind::RunnerHangs
             | Kind::RunnerRemoved
@@ -193,6 +195,11 @@ fn record_strikes(stage: &Stage, kind: Kind) {
             gitlab.delete_record_by_hand(record);
         }
         Kind::RecordPaused => gitlab.pause_record(record, true),
+        Kind::RecordTokenReset => {
+            gitlab.reset_record_token(record);
+            stage.recorder().ledger.tokens_reset.insert(record);
+            stage.learn_secrets();
+        }
         _ => gitlab.retag_record(record, &["somebodys", "tags"]),
     }
     stage.note(&format!("{kind}: {record}"));

@@ -73,6 +73,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::EngineRefuses
         | Kind::EngineTimesOut
         | Kind::EngineAnswerLost
+        | Kind::ListPartial
         | Kind::RunnerCutOff => 60,
         Kind::GitlabSlow | Kind::EngineSlow | Kind::RunnerNeverConnects => 100,
         Kind::PageShifts | Kind::WokenEarly => 300,
@@ -89,6 +90,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::RecordDeleted
         | Kind::RecordPaused
         | Kind::RecordRetagged
+        | Kind::RecordTokenReset
         | Kind::GitlabDown
         | Kind::HostDown
         | Kind::ClockJumps => 6,

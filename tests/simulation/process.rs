@@ -65,11 +65,10 @@ impl Attempt {
         state.views.as_mut().is_some_and(|views| views.has_changed().unwrap_or(true))
     }
 
-    /// The hosts that it has never seen: it cannot count what is there.
-    pub(crate) fn unseen(&self) -> BTreeSet<HostName> {
+    /// What it published last.
+    pub(crate) fn view(&self) -> Option<Arc<View>> {
         let state = self.state.lock().unwrap();
-        let view = state.views.as_ref().and_then(|views| views.borrow().clone());
-        view.map(|view| unseen(&view)).unwrap_or_default()
+        state.views.as_ref().and_then(|views| views.borrow().clone())
     }
 
     /// Whether it could not read that host in this tick.
@@ -129,8 +128,7 @@ impl Process {
 
     /// What it published last.
     pub(crate) fn view(&self) -> Option<Arc<View>> {
-        let state = self.attempt.state.lock().unwrap();
-        state.views.as_ref().and_then(|views| views.borrow().clone())
+        self.attempt.view()
     }
 
     /// It stands still where it crashed.
@@ -154,11 +152,6 @@ impl Process {
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()
     }
-}
-
-pub(crate) fn unseen(view: &View) -> BTreeSet<HostName> {
-    let hosts = view.world.hosts.iter().filter(|(_, host)| host.state.last().is_none());
-    hosts.map(|(name, _)| name.clone()).collect()
 }
 
 async fn live(stage: Stage, attempt: Arc<Attempt>) {

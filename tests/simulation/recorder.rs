@@ -1,11 +1,13 @@
 //! What happened in a history, and the first promise that was broken.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use autogit::sandbox::invariants::{Broken, Ledger, Watch, no_secret_in};
 use autogit::spec::Spec;
 use autogit::view::View;
+use autogit::world::ContainerId;
 use jiff::Timestamp;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -29,6 +31,8 @@ pub(crate) struct Recorder {
     pub(crate) newest_record: u64,
     /// With its next tick the AutoGit that is left is alone.
     pub(crate) twins_end: bool,
+    /// Runners that a list lacked once.
+    pub(crate) lacked: BTreeSet<ContainerId>,
     began: Timestamp,
     log: Log,
 }
@@ -47,6 +51,7 @@ impl Recorder {
             jumps: 0,
             newest_record: 0,
             twins_end: false,
+            lacked: BTreeSet::new(),
             began,
             log: Log::default(),
         }
@@ -69,6 +74,19 @@ impl Recorder {
             self.break_promise("no_secret_is_logged", "no token is in a line of the log", how);
         }
         said.lines().for_each(|line| self.write(now, &format!("  log: {}", line.trim())));
+    }
+
+    /// What the AutoGit that published `view` cannot count: hosts that it has never seen, and
+    /// runners that the list lacks which it has.
+    pub(crate) fn plans_on(&mut self, view: &View) {
+        let hosts = view.world.hosts.iter();
+        let unseen = hosts.clone().filter(|(_, host)| host.state.last().is_none());
+        self.ledger.unseen = unseen.map(|(name, _)| name.clone()).collect();
+        let lists = hosts.filter_map(|(_, host)| host.state.last());
+        let listed: BTreeSet<&ContainerId> =
+            lists.flat_map(|state| &state.runners).map(|runner| &runner.id).collect();
+        let unlisted = self.lacked.iter().filter(|id| !listed.contains(id));
+        self.ledger.unlisted = unlisted.cloned().collect();
     }
 
     fn write(&mut self, now: Timestamp, line: &str) {

@@ -23,7 +23,6 @@ use crate::chaos::{Chaos, Kind};
 use crate::engine_side::lead;
 use crate::mutations::Mutation;
 use crate::others;
-use crate::process::unseen;
 use crate::recorder::Recorder;
 use crate::runner_side::{Hung, RunnerSide};
 
@@ -66,6 +65,8 @@ struct Inner {
     /// What GitLab answered last to each question, while it may be stale.
     answers: Mutex<BTreeMap<String, Response<Bytes>>>,
     mutation: Option<&'static Mutation>,
+    /// When a host's list lacked something last.
+    lacked: Mutex<BTreeMap<(HostName, &'static str), Timestamp>>,
     wanted: Mutex<Arc<Spec>>,
     /// Wakes in the order in which they wait, which a `watch` channel does not.
     edits: Notify,
@@ -144,6 +145,7 @@ impl Stage {
             page_size: setup.page_size,
             answers: Mutex::default(),
             mutation: setup.mutation,
+            lacked: Mutex::default(),
             wanted: Mutex::new(spec),
             edits: Notify::new(),
             crashes: Notify::new(),
@@ -224,6 +226,24 @@ impl Stage {
         if self.inner.chaos.may_strike(Kind::GitlabStale) {
             self.inner.answers.lock().unwrap().insert(asked, answer.clone());
         }
+    }
+
+    /// A list lacks something at most once a minute.
+    pub(crate) fn may_lack(&self, host: &HostName, what: &'static str) -> bool {
+        let now = self.inner.clock.now();
+        let mut lacked = self.inner.lacked.lock().unwrap();
+        let last = lacked.get(&(host.clone(), what)).copied();
+        let may = last.is_none_or(|last| now.duration_since(last) > SignedDuration::from_mins(1));
+        if may {
+            lacked.insert((host.clone(), what), now);
+            self.note(&format!("the list of {what} of {host} lacks something"));
+        }
+        may
+    }
+
+    /// A list lacked that runner.
+    pub(crate) fn note_lacked(&self, runner: &ContainerId) {
+        self.recorder().lacked.insert(runner.clone());
     }
 
     pub(crate) fn mutation(&self) -> Option<&'static Mutation> {
@@ -377,7 +397,7 @@ impl Stage {
         recorder.view = Some(Arc::clone(view));
         let empty = view.plan.is_empty();
         recorder.empty_plans = if empty { recorder.empty_plans + 1 } else { 0 };
-        recorder.ledger.unseen = unseen(view);
+        recorder.plans_on(view);
     }
 
     pub(crate) fn crashed(&self) {

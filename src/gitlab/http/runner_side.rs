@@ -30,9 +30,10 @@ impl HttpGitlab {
         let call = Call::rest(Method::DELETE, "DELETE /runners/managers", "/runners/managers")
             .body(body)
             .by(token)
-            .attempt(format!("delete the manager `{system_id}`"));
+            .attempt(format!("delete the manager `{system_id}`"))
+            .hint("the runner was deleted or its token replaced: the row goes with the record");
         match self.wire.done(&call).await {
-            Ok(()) | Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => Ok(()),
+            Ok(()) | Err(GitlabError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }

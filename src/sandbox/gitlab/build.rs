@@ -258,6 +258,16 @@ impl SimulatedGitlab {
         self.with(|state| state.delete_record(record));
     }
 
+    /// Gives a record a new token: what has the old one is refused from now on.
+    pub fn reset_record_token(&self, record: RecordId) {
+        self.with(|state| {
+            let token = state.mint_record_token();
+            if let Some(record) = state.records.get_mut(&record) {
+                record.token = token;
+            }
+        });
+    }
+
     /// Pauses a record or lets it go on.
     pub fn pause_record(&self, record: RecordId, paused: bool) {
         self.with(|state| state.edit_record(record, |form| form.paused = paused));

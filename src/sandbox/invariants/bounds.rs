@@ -1,6 +1,7 @@
 //! Limits that the operator set.
 
 use super::Scene;
+use crate::spec::HostName;
 use crate::world::Runner;
 
 pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), String> {
@@ -9,7 +10,8 @@ pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), Str
     }
     for (_, new) in scene.fresh {
         let Some(pool) = scene.moment.spec.pool(&new.variant.pool) else { continue };
-        let live = countable(scene).filter(|runner| runner.variant.pool == pool.name).count();
+        let seen = listed(scene).filter(|(host, _)| !scene.ledger.unseen.contains(*host));
+        let live = seen.filter(|(_, runner)| runner.variant.pool == pool.name).count();
         if live > pool.max as usize {
             let max = pool.max;
             return Err(format!("{} makes {live} of at most {max}", new.name));
@@ -24,7 +26,7 @@ pub(super) fn no_host_starts_beyond_its_budget(scene: &Scene<'_>) -> Result<(), 
     }
     for (host, new) in scene.fresh {
         let budget = scene.moment.spec.hosts.get(host).and_then(|host| host.budget.runners);
-        let live = scene.moment.live_runners().filter(|(name, _)| *name == host).count();
+        let live = listed(scene).filter(|(name, _)| *name == host).count();
         if let Some(budget) = budget
             && live > budget as usize
         {
@@ -42,8 +44,8 @@ pub(super) fn no_storm_of_starts(scene: &Scene<'_>) -> Result<(), String> {
     Err(format!("{} runners were made within a minute, at most {most} may be", scene.made_lately))
 }
 
-/// Living runners that AutoGit can know of.
-fn countable<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Runner> {
-    let seen = scene.moment.live_runners();
-    seen.filter(|(host, _)| !scene.ledger.unseen.contains(*host)).map(|(_, runner)| runner)
+/// Living runners that no list lacked.
+fn listed<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = (&'a HostName, &'a Runner)> {
+    let unlisted = &scene.ledger.unlisted;
+    scene.moment.live_runners().filter(|(_, runner)| !unlisted.contains(&runner.id))
 }

@@ -18,6 +18,8 @@ pub struct Ledger {
     pub killed: BTreeSet<ContainerId>,
     /// Records that a person deleted.
     pub records_deleted: BTreeSet<RecordId>,
+    /// Records whose token a person reset.
+    pub tokens_reset: BTreeSet<RecordId>,
     /// What belongs to others.
     pub others: Others,
     /// What must never be shown.
@@ -26,6 +28,8 @@ pub struct Ledger {
     pub twins: bool,
     /// Hosts that the AutoGit that runs now has never seen: it cannot count what is there.
     pub unseen: BTreeSet<HostName>,
+    /// Runners that the lists on which it plans lacked: it cannot count them either.
+    pub unlisted: BTreeSet<ContainerId>,
 }
 
 /// What belongs to others, as it was planted.

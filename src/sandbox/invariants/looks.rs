@@ -14,6 +14,8 @@ pub struct FailedReads {
     pub hosts: BTreeSet<HostName>,
     /// Runners whose log could not be read.
     pub logs: BTreeSet<ContainerId>,
+    /// Runners that their host's list lacked.
+    pub unlisted: BTreeSet<ContainerId>,
     /// Records.
     pub records: bool,
     /// Managers of some records.

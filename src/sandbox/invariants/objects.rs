@@ -100,8 +100,11 @@ pub fn container_goes_last(
         return Err(format!("{} goes before a network of its job", runner.name));
     }
     let record = moment.records.iter().find(|record| record.id == runner.record);
-    // With a token that ended nobody can delete the row; it goes with its record.
-    let record = record.filter(|it| it.token_expires_at.is_none_or(|ends| ends > moment.at));
+    // With a token that ended or was reset nobody can delete the row; it goes with its record.
+    let record = record.filter(|it| {
+        it.token_expires_at.is_none_or(|ends| ends > moment.at)
+            && !ledger.tokens_reset.contains(&it.id)
+    });
     if record.is_some_and(|record| record.managers.iter().any(|row| row.system_id == *system_id)) {
         return Err(format!("{} goes before its manager's row", runner.name));
     }

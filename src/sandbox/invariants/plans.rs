@@ -87,7 +87,10 @@ pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
         let Action::Start { variant, slot, runner, .. } = &decision.action else { continue };
         let fills = |other: &Runner| other.variant == *variant && other.slot == *slot;
         let stays = |id: &ContainerId| look.after.runners().any(|(_, other)| other.id == *id);
-        let mut seen = look.before.runners().filter(|(host, _)| !look.failed.hosts.contains(*host));
+        let seen = |(host, other): &(&HostName, &Runner)| {
+            !look.failed.hosts.contains(*host) && !look.failed.unlisted.contains(&other.id)
+        };
+        let mut seen = look.before.runners().filter(seen);
         let held = look.alone && seen.any(|(_, other)| fills(other) && stays(&other.id));
         if !taken.insert((variant, slot)) || held {
             return Err(format!("{runner} is planned into a slot that is taken"));
@@ -158,8 +161,8 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
     }
     let world = &look.view.world;
     let counts_as_idle = |host: &HostName, runner: &Runner| {
-        let mut held = look.view.plan.held_runners.iter();
-        let hold = held.find(|held| held.host == *host && held.runner == runner.name);
+        let mut all = look.view.plan.held_runners.iter();
+        let hold = all.find(|held| held.host == *host && held.runner == runner.name);
         hold.is_some_and(|held| {
             matches!(
                 held.hold,
