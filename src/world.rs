@@ -32,7 +32,7 @@ pub use names::{
 pub use observation::note_observed;
 pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
-pub(crate) use phase::{busy_alone, idle, silent};
+pub(crate) use phase::{busy_alone, idle, silent, unheard};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Manager, Origin, Record, RecordSettings, Token};

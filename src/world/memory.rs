@@ -32,6 +32,8 @@ pub struct Memory {
     pub silent: BTreeMap<ContainerId, Timestamp>,
     /// Runners that have no job, and since when that is seen.
     pub idle: BTreeMap<ContainerId, Timestamp>,
+    /// Runners that GitLab did not hear of yet, and since when that is seen.
+    pub unheard: BTreeMap<ContainerId, Timestamp>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
     /// The newest time that was noted.
@@ -50,7 +52,13 @@ impl Memory {
     }
 
     fn set_back(&mut self, by: SignedDuration) {
-        let since = [&mut self.draining, &mut self.busy_alone, &mut self.silent, &mut self.idle];
+        let since = [
+            &mut self.draining,
+            &mut self.busy_alone,
+            &mut self.silent,
+            &mut self.idle,
+            &mut self.unheard,
+        ];
         let times = since.into_iter().flat_map(BTreeMap::values_mut);
         let times = times
             .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, busy_alone, idle, leftovers,
-    note_unclaimed, phases, silent,
+    note_unclaimed, phases, silent, unheard,
 };
 
 /// Starts that are older do not count against `starts_per_minute`.
@@ -25,6 +25,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     }
     note_contacts(&views, &mut updated);
     keep_since(&mut updated.idle, idle(&views), world.now);
+    keep_since(&mut updated.unheard, unheard(&views), world.now);
     keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
     keep_since(&mut updated.silent, silent(world), world.now);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);

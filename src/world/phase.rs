@@ -181,7 +181,10 @@ fn phase(
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let late = timeout.is_some_and(|timeout| world.now.duration_since(started_at) > timeout);
+    // Where the engine's clock was set back since, it looks started later than it was.
+    let noticed = world.memory.unheard.get(&runner.id);
+    let unheard_since = noticed.map_or(started_at, |noticed| started_at.min(*noticed));
+    let late = timeout.is_some_and(|timeout| world.now.duration_since(unheard_since) > timeout);
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
     {
@@ -189,8 +192,8 @@ fn phase(
     }
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(world, runner, started_at) },
-        Contact::None if late => Phase::Failed { since: started_at },
-        Contact::None | Contact::Unknown => Phase::Starting { since: started_at, late },
+        Contact::None if late => Phase::Failed { since: unheard_since },
+        Contact::None | Contact::Unknown => Phase::Starting { since: unheard_since, late },
     }
 }
 
@@ -312,6 +315,13 @@ fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestam
         return since;
     }
     world.memory.idle.get(&runner.id).copied().unwrap_or(since)
+}
+
+/// Runners that GitLab did not hear of yet.
+pub(crate) fn unheard(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+    let unheard = |phase: &Phase| matches!(phase, Phase::Starting { .. } | Phase::Failed { .. });
+    let unheard = views.iter().filter(|view| unheard(&view.phase));
+    unheard.map(|view| view.runner.id.clone()).collect()
 }
 
 /// Runners that have no job.
