@@ -168,7 +168,7 @@ fn phase(
         ContainerState::Running { started_at } => started_at,
     };
     let contact = managers.contact(world, runner, started_at);
-    let told = picked_up(runner, world.now);
+    let told = picked_up(runner, world.now, managers.know(runner));
     let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(world, runner));
     let seen = on_engine.or_else(at_gitlab);
     // GitLab may say that it works before an engine or GitLab can say at what.
@@ -216,6 +216,11 @@ impl<'a> Managers<'a> {
         let by_system_id =
             |rows: &'a Vec<Manager>| rows.iter().map(|row| (&row.system_id, row)).collect();
         Self { rows: known.map(|(id, rows)| (id, by_system_id(rows))).collect() }
+    }
+
+    /// GitLab's rows of the runner's record are known.
+    fn know(&self, runner: &Runner) -> bool {
+        self.rows.contains_key(&runner.record)
     }
 
     /// A row from before this container's start speaks of its predecessor in the slot; but of one
@@ -298,10 +303,12 @@ pub(crate) fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
     alone
 }
 
-/// The job that the runner's log says was picked up and has no container yet.
-fn picked_up(runner: &Runner, now: Timestamp) -> Option<Work> {
+/// The job that the runner's log says was picked up and has no container yet. Not every end leaves a
+/// line, so after a while GitLab's word counts more, where it is known.
+fn picked_up(runner: &Runner, now: Timestamp, gitlab_knows: bool) -> Option<Work> {
     let (job, at) = runner.log.as_ref()?.unfinished()?;
-    (now.duration_since(at) < PICK_UP_MAX).then_some(Work { job: Some(job) })
+    let lately = now.duration_since(at) < PICK_UP_MAX;
+    (lately || !gitlab_knows).then_some(Work { job: Some(job) })
 }
 
 /// The latest of the container's start and its last job's receipt and end, for not every end leaves

@@ -2,6 +2,7 @@
 
 mod changes;
 mod demand;
+mod failures;
 mod lives;
 mod neighbours;
 

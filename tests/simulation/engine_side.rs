@@ -265,7 +265,12 @@ impl Engine for EngineSide {
 
     async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
         self.untouched_if_unseen("drain");
-        self.call(Operation::Drain, short(id), self.engine.drain(id)).await
+        self.asked_once(id);
+        let drained = self.call(Operation::Drain, short(id), self.engine.drain(id)).await;
+        if drained.is_ok() {
+            self.attempt.note_drained(id);
+        }
+        drained
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
@@ -332,6 +337,16 @@ impl EngineSide {
     fn leave_out<T>(&self, list: &mut Vec<T>) -> Option<T> {
         let places: Vec<usize> = (0..list.len()).collect();
         self.stage.chaos().pick(Kind::ListPartial, &places).map(|place| list.remove(place))
+    }
+
+    /// But for one that a list lacked meanwhile, or where a clock was set: it may be a new process.
+    fn asked_once(&self, id: &ContainerId) {
+        let lacked = self.stage.recorder().lacked.contains(id);
+        if self.attempt.has_drained(id) && !lacked && self.stage.jumps() == 0 {
+            let how = format!("{} is asked again", short(id));
+            let sentence = "a runner that was asked to leave is known to leave";
+            self.stage.break_promise("drains_are_remembered", sentence, how);
+        }
     }
 
     fn untouched_if_unseen(&self, what: &str) {

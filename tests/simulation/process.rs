@@ -12,7 +12,7 @@ use autogit::reconcile::{Controller, Tick};
 use autogit::sandbox::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
 use autogit::spec::{HostName, QueueSource, Spec};
 use autogit::view::{SpecInfo, View};
-use autogit::world::{Leftover, leftovers};
+use autogit::world::{ContainerId, Leftover, leftovers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -48,6 +48,7 @@ struct State {
     views: Option<watch::Receiver<Option<Arc<View>>>>,
     reads: FailedReads,
     jobs_read: BTreeSet<HostName>,
+    drained: BTreeSet<ContainerId>,
     crashed: bool,
 }
 
@@ -83,6 +84,15 @@ impl Attempt {
 
     pub(crate) fn has_read_jobs(&self, host: &HostName) -> bool {
         self.state.lock().unwrap().jobs_read.contains(host)
+    }
+
+    /// That runner was asked to leave.
+    pub(crate) fn note_drained(&self, id: &ContainerId) {
+        self.state.lock().unwrap().drained.insert(id.clone());
+    }
+
+    pub(crate) fn has_drained(&self, id: &ContainerId) -> bool {
+        self.state.lock().unwrap().drained.contains(id)
     }
 
     fn begin_tick(&self) {

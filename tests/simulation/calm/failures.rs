@@ -1,0 +1,165 @@
+//! What fails costs itself alone, less and less often, and no longer than it fails.
+
+use std::collections::BTreeSet;
+
+use autogit::sandbox::gitlab::{Down, Status};
+use autogit::world::{ContainerState, Slot};
+
+use super::{Calm, TWO_POOLS};
+use crate::stage::IMAGE;
+
+const HALF_AN_HOUR: u64 = 30 * 60;
+
+impl Calm {
+    /// The seconds at which the engine was asked for that.
+    fn asked(&self, operation: &str) -> Vec<u64> {
+        let asked = self.engine().operations().into_iter().filter_map(|line| {
+            let (millis, what) = line.split_once(' ')?;
+            what.starts_with(operation).then(|| millis.parse::<u64>().unwrap() / 1000)
+        });
+        asked.collect()
+    }
+}
+
+/// A pause that doubles from ten seconds to ten minutes makes nine attempts or so.
+fn are_ever_rarer(attempts: &[u64], told: &str) {
+    assert!((4..=12).contains(&attempts.len()), "{attempts:?}\n{told}");
+    let gaps: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let (first, last) = (gaps[0], gaps[gaps.len() - 1]);
+    assert!(last >= 10 * first.max(10), "{gaps:?}\n{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_nobody_has_is_asked_for_ever_more_rarely() {
+    let calm = Calm::of(TWO_POOLS);
+    calm.engine().forget_image(IMAGE);
+    let job = calm.job(&["build"], 5);
+    calm.pass(HALF_AN_HOUR).await;
+    let mut seconds = calm.asked("provide image");
+    seconds.dedup();
+    are_ever_rarer(&seconds, &calm.told());
+    calm.engine().publish_image(IMAGE);
+    calm.until_succeeds(job, 11 * 60).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_file_ends_the_wait_after_failures() {
+    let calm = Calm::of(TWO_POOLS);
+    calm.engine().forget_image(IMAGE);
+    let job = calm.job(&["build"], 5);
+    calm.pass(HALF_AN_HOUR).await;
+    calm.engine().publish_image(IMAGE);
+    calm.pass(5).await;
+    assert_eq!(calm.status(job), Status::Pending, "{}", calm.told());
+    calm.write(&TWO_POOLS.replace("max: 2", "max: 1"));
+    calm.until_succeeds(job, 40).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_file_may_name_another_image() {
+    const OTHER: &str = "gitlab/gitlab-runner:other";
+    let calm = Calm::of("\n  linux: {tags: [docker], warm: 1}\n");
+    calm.until_at_rest(60).await;
+    calm.engine().publish_image(OTHER);
+    calm.write(&format!("\n  linux: {{tags: [docker], warm: 1, runner_image: '{OTHER}'}}\n"));
+    calm.until_at_rest(240).await;
+    let container = calm.runners()[0].id.clone();
+    let containers = calm.engine().containers();
+    let image = containers.into_iter().find(|it| it.id == container).map(|it| it.image);
+    assert_eq!(image.as_deref(), Some(OTHER), "{}", calm.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn runners_that_end_at_once_are_started_ever_more_rarely() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, warm: 1}\n");
+    for _ in 0..HALF_AN_HOUR {
+        calm.pass(1).await;
+        for runner in calm.runners() {
+            if matches!(runner.state, ContainerState::Running { .. }) {
+                calm.stage.note_killed([runner.id.clone()]);
+                calm.engine().kill_container(&runner.id, 1).unwrap();
+            }
+        }
+    }
+    are_ever_rarer(&calm.asked("start container"), &calm.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_took_costs_its_slot_for_ten_minutes() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 10s}\n");
+    let name = "autogit-runner-linux-amd64-0";
+    let slots = || calm.runners().iter().map(|runner| runner.slot).collect::<BTreeSet<_>>();
+    let taken = calm.engine().add_foreign_container(name, [].into()).unwrap();
+    let job = calm.job(&["docker"], 60);
+    calm.until_runs(job).await;
+    assert_eq!(slots(), [Slot(1)].into(), "{}", calm.told());
+    calm.until_succeeds(job, 90).await;
+    calm.engine().remove_by_hand(&taken).unwrap();
+    calm.pass(11 * 60).await;
+    let job = calm.job(&["docker"], 60);
+    calm.until_runs(job).await;
+    assert_eq!(slots(), [Slot(0)].into(), "{}", calm.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_away_costs_the_other_nothing() {
+    let calm = Calm::on(&["alpha", "beta"], TWO_POOLS, None);
+    calm.until_at_rest(60).await;
+    for away in calm.stage.engines().keys() {
+        calm.stage.engines()[away].set_reachable(false);
+        calm.pass(120).await;
+        let job = calm.job(&["docker"], 5);
+        calm.until_succeeds(job, 45).await;
+        calm.stage.engines()[away].set_reachable(true);
+        calm.pass(120).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_job_is_queued_again_once_where_that_is_asked_for() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, lost_jobs: retry}\n");
+    let done = calm.job(&["docker"], 5);
+    calm.until_succeeds(done, 60).await;
+    let job = calm.job(&["docker"], 60);
+    calm.until_runs(job).await;
+    calm.kill_runner_of_job(job).await;
+    // What cannot be said now is said once GitLab is there again.
+    calm.stage.gitlab().set_down(Down::Unreachable);
+    calm.pass(60).await;
+    calm.stage.gitlab().set_down(Down::None);
+    calm.until(240, "it is queued again and runs", |moment| {
+        let of_it = moment.jobs.iter().filter(|again| again.id > job);
+        of_it.filter(|again| again.status == Status::Success).count() == 1
+    })
+    .await;
+    calm.pass(600).await;
+    assert_eq!(calm.stage.gitlab().jobs().len(), 3, "{}", calm.told());
+    assert_eq!(calm.status(done), Status::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_job_is_told_by_its_id_and_left_alone_where_nothing_is_asked() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3}\n");
+    let done = calm.job(&["docker"], 5);
+    calm.until_succeeds(done, 60).await;
+    let job = calm.job(&["docker"], 60);
+    calm.until_runs(job).await;
+    calm.kill_runner_of_job(job).await;
+    calm.pass(300).await;
+    let told = calm.told();
+    let lost = told.matches("the runner ended while it had this job").count();
+    assert_eq!(lost, 1, "{told}");
+    assert!(told.contains(&format!("job={job} ")), "{told}");
+    assert_eq!(calm.stage.gitlab().jobs().len(), 2, "{told}");
+}
+
+impl Calm {
+    async fn kill_runner_of_job(&self, job: autogit::world::JobId) {
+        self.pass(5).await;
+        let running = self.engine().running_jobs();
+        let runner = running.into_iter().find(|it| it.job == job).unwrap().runner;
+        self.stage.doom([job]);
+        self.stage.note_killed([runner.clone()]);
+        self.engine().kill_container(&runner, 137).unwrap();
+    }
+}
