@@ -163,7 +163,7 @@ async fn check_token(ports: &Ports, world: &World, record: &Record, tokens: &mut
     let checked = match verified {
         Ok(_) => ports.gitlab.delete_manager(&token, &keeper).await,
         Err(GitlabError::Forbidden { .. }) => {
-            tracing::warn!(record = %id, %variant, "GitLab does not take the record's token any more: a person reset it, or deleted the record; the next runners get a new one");
+            tracing::warn!(record = %id, %variant, "GitLab does not take the record's token any more: a person reset it, or deleted the record");
             tokens.refuse(id);
             Ok(())
         }

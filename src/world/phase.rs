@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, ContainerState, HostState, JobId, Manager, RecordId, Runner, RunnerLog, SystemId,
-    World,
+    ContainerId, ContainerState, HostState, JobId, Manager, Record, RecordId, Runner, RunnerLog,
+    SystemId, World,
 };
 use crate::spec::{HostName, PoolName};
 
@@ -168,7 +168,7 @@ fn phase(
         ContainerState::Running { started_at } => started_at,
     };
     let contact = managers.contact(world, runner, started_at);
-    let told = picked_up(runner, world.now, managers.know(runner));
+    let told = picked_up(runner, world.now, managers.are_read(world, runner));
     let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(world, runner));
     let seen = on_engine.or_else(at_gitlab);
     // GitLab may say that it works before an engine or GitLab can say at what.
@@ -181,9 +181,7 @@ fn phase(
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    // Where the engine's clock was set back since, it looks started later than it was.
-    let noticed = world.memory.unheard.get(&runner.id);
-    let unheard_since = noticed.map_or(started_at, |noticed| started_at.min(*noticed));
+    let unheard_since = unheard_since(world, runner, started_at);
     let late = timeout.is_some_and(|timeout| world.now.duration_since(unheard_since) > timeout);
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
@@ -218,9 +216,11 @@ impl<'a> Managers<'a> {
         Self { rows: known.map(|(id, rows)| (id, by_system_id(rows))).collect() }
     }
 
-    /// GitLab's rows of the runner's record are known.
-    fn know(&self, runner: &Runner) -> bool {
+    /// What rows the runner's record has is known; one that is gone has none.
+    fn are_read(&self, world: &World, runner: &Runner) -> bool {
+        let listed = |records: &Vec<Record>| records.iter().any(|it| it.id == runner.record);
         self.rows.contains_key(&runner.record)
+            || world.records.known().is_some_and(|it| !listed(it))
     }
 
     /// A row from before this container's start speaks of its predecessor in the slot; but of one
@@ -322,6 +322,15 @@ fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestam
         return since;
     }
     world.memory.idle.get(&runner.id).copied().unwrap_or(since)
+}
+
+/// Where the container's start is yet to come, the engine's clock was set back since, and what was
+/// seen counts.
+fn unheard_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
+    if started_at.duration_since(world.now) <= CLOCK_ERROR {
+        return started_at;
+    }
+    world.memory.unheard.get(&runner.id).copied().unwrap_or(started_at)
 }
 
 /// Runners that GitLab did not hear of yet.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     Backoff, Cause, ContainerState, JobId, JobNetworkObject, JobVolume, Manager, Observed, Origin,
-    RecordId, RunnerName, SpecHash, SystemId, Token, Unclaimed, World, leftovers,
+    RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token, Unclaimed, World, leftovers,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -155,6 +155,11 @@ fn add_runner_words(world: &mut World, text: &str) {
                     ["of", "record", id] => runner.record = RecordId(number(id)),
                     ["jobs", ended] => {
                         runner.log.as_mut().unwrap().jobs_ended = number(ended);
+                    }
+                    ["received", job, since] => {
+                        let received = Some((JobId(number(job)), ago(seconds(since))));
+                        runner.log =
+                            Some(RunnerLog { received, works: true, ..RunnerLog::default() });
                     }
                     ["started", "again", since] => {
                         let started_at = ago(seconds(since));

@@ -5,7 +5,7 @@ use autogit::world::{
 };
 use jiff::SignedDuration;
 
-use crate::stage::{Doing, NOW, add_runner, job, queue, spec, world};
+use crate::stage::{Doing, NOW, add_runner, ago, job, known, queue, records_of, spec, world};
 use crate::words::{host, spot, variant};
 
 const PLAIN: &str = "pools: {linux: {tags: [docker]}}";
@@ -101,4 +101,51 @@ fn a_runner_whose_engine_was_set_back_is_idle_since_it_is_seen_so() {
     note_observed(&mut world, &mut memory);
     let since: Vec<_> = phases(&world).into_iter().map(|view| view.phase).collect();
     assert_eq!(since, [Phase::Idle { since: NOW }]);
+}
+
+#[test]
+fn a_runner_whose_engine_was_set_back_is_late_since_it_is_seen_without_contact() {
+    let mut world = plain("pools: {linux: {tags: [docker], startup_timeout: 2m}}");
+    add_runner(&mut world, &spot("linux/0"), Doing::Starting(-3_600));
+    let mut memory = Memory::default();
+    for (seconds, late) in [(0, false), (119, false), (121, true)] {
+        world.now = NOW + SignedDuration::from_secs(seconds);
+        note_observed(&mut world, &mut memory);
+        let phases: Vec<_> = phases(&world).into_iter().map(|view| view.phase).collect();
+        let starting = Phase::Starting { since: NOW, late: false };
+        let expected = if late { Phase::Failed { since: NOW } } else { starting };
+        assert_eq!(phases, [expected], "after {seconds} s");
+    }
+}
+
+/// When GitLab was away, each runner comes back within seconds.
+#[test]
+fn a_runner_is_seen_to_be_silent_for_a_minute_before_it_failed() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(7_200));
+    let last = ago(66 * 60);
+    known(&mut records_of(&mut world)[0].managers)[0].contacted_at = Some(last);
+    let mut memory = Memory::default();
+    for (seconds, failed) in [(0, false), (59, false), (60, true)] {
+        world.now = NOW + SignedDuration::from_secs(seconds);
+        note_observed(&mut world, &mut memory);
+        let phases: Vec<_> = phases(&world).into_iter().map(|view| view.phase).collect();
+        let idle = Phase::Idle { since: ago(7_200) };
+        let expected = if failed { Phase::Failed { since: last } } else { idle };
+        assert_eq!(phases, [expected], "after {seconds} s");
+    }
+}
+
+/// Spread by a quarter at most.
+#[test]
+fn each_failure_in_a_row_waits_twice_as_long_up_to_ten_minutes() {
+    let (variant, error) = (variant("linux"), "no such image");
+    let mut before: Option<Backoff> = None;
+    for least in [10, 20, 40, 80, 160, 320, 600, 600] {
+        let next = Backoff::after(before.as_ref(), &variant, Cause::Start, error.into(), NOW);
+        let pause = next.until.duration_since(NOW).as_secs();
+        let most = (least + least / 4).min(600);
+        assert!((least..=most).contains(&pause), "{pause} s, not {least} to {most}");
+        before = Some(next);
+    }
 }

@@ -101,6 +101,7 @@ const DRAINING: &[Mutation] = &[
     planned("the cooldown is overlooked", 0, planning::no_cooldown),
     planned("surplus is never drained", 0, planning::surplus_stays),
     planned("orphans are never drained", 4, planning::orphans_stay),
+    planned("who was asked to leave is forgotten", 0, planning::drains_are_forgotten),
     planned("changed runners are never replaced", 16, planning::changed_stay),
     on_engine("SIGTERM instead of SIGQUIT", 0, EngineBug::Terminates),
 ];

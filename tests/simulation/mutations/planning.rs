@@ -61,6 +61,10 @@ pub(super) fn busy_is_idle(world: &World) -> Plan {
     })
 }
 
+pub(super) fn drains_are_forgotten(world: &World) -> Plan {
+    seeing(world, |world| world.memory.draining.clear())
+}
+
 pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
     seeing(world, |world| {
         if world.queue.known().is_none() {
