@@ -162,6 +162,8 @@ fn live(
     let ContainerState::Running { started_at } = runner.state else { return None };
     let asked = memory.draining.get(&runner.id).is_some_and(|at| started_at <= *at);
     let log = runner.log.get_or_insert_default();
+    // A job of which the log alone tells ends like any other.
+    let busy = busy || log.works;
     if busy {
         log.ended = Some(world.now);
         log.works = false;
