@@ -52,7 +52,10 @@ impl Tokens {
             && let Some(path) = self.path(record)
             && let Ok(text) = std::fs::read_to_string(path)
         {
-            self.known.insert(record, SecretString::from(text.trim().to_owned()));
+            let token = SecretString::from(text.trim().to_owned());
+            if !self.is_refused(record, &token) {
+                self.known.insert(record, token);
+            }
         }
         self.known.get(&record).cloned()
     }
@@ -62,9 +65,7 @@ impl Tokens {
     /// A cache that cannot be written costs a new record after the next restart, no more: it is
     /// said and otherwise ignored.
     pub fn keep(&mut self, record: RecordId, token: SecretString) {
-        if let Some(refused) = self.refused.get(&record)
-            && refused.expose_secret() == token.expose_secret()
-        {
+        if self.is_refused(record, &token) {
             return;
         }
         if let Some(path) = self.path(record)
@@ -92,6 +93,11 @@ impl Tokens {
             // A file that stays is of no use to anyone: its record is gone.
             let _ = std::fs::remove_file(path);
         }
+    }
+
+    fn is_refused(&self, record: RecordId, token: &SecretString) -> bool {
+        let refused = self.refused.get(&record);
+        refused.is_some_and(|refused| refused.expose_secret() == token.expose_secret())
     }
 
     fn path(&self, record: RecordId) -> Option<PathBuf> {

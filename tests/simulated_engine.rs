@@ -1,4 +1,5 @@
-//! The simulated gitlab-runner on the simulated engine: a job's whole life, and every way to end.
+//! The simulated gitlab-runner on the simulated engine: a job's whole life, and every way to end;
+//! and AutoGit in that world, one step at a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,10 +10,18 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "simulated_engine/apply.rs"]
+mod apply;
+#[path = "simulated_engine/observe.rs"]
+mod observe;
 #[path = "simulated_engine/port.rs"]
 mod port;
+#[path = "simulated_engine/scene.rs"]
+mod scene;
 #[path = "simulated_engine/stage.rs"]
 mod stage;
+#[path = "simulated_engine/tokens.rs"]
+mod tokens;
 
 use std::time::Duration;
 

@@ -1,0 +1,224 @@
+//! A record's token: what has it right now is not taken for lost, and one that GitLab does not take
+//! any more is not used again, wherever it is found.
+
+use std::path::PathBuf;
+
+use autogit::apply::{ApplyError, Effect};
+use autogit::engine::Engine;
+use autogit::gitlab::GitlabError;
+use autogit::plan::{Action, Rule};
+use autogit::sandbox::gitlab::Down;
+use autogit::spec::{InstanceName, Warm};
+use autogit::tokens::Tokens;
+use autogit::world::{Leftover, RecordId, Token, World};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::scene::{Scene, linux, planned, record, token};
+
+const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
+const COLD: &str = "{linux: {tags: [docker], max: 3}}";
+/// Longer than a runner may take to make contact.
+const TOO_LONG: u64 = 180;
+
+/// After a restart: a record whose token is nowhere.
+async fn lost_token() -> (Scene, World, RecordId) {
+    let mut scene = Scene::new(COLD);
+    scene.tick().await;
+    scene.restart();
+    let world = scene.look().await;
+    assert_eq!(token(&world), Token::Lost);
+    let id = record(&world).id;
+    (scene, world, id)
+}
+
+fn is_record(action: &Action) -> bool {
+    matches!(action, Action::CreateRecord { .. })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_nobody_uses_goes_when_a_new_one_is_made() {
+    let (mut scene, world, lost) = lost_token().await;
+    let outcomes = scene.apply(&world, planned(&world, is_record)).await;
+    assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
+    assert_eq!(scene.gitlab.record(lost), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_a_container_has_by_now_stays_when_a_new_one_is_made() {
+    let (mut scene, world, lost) = lost_token().await;
+    scene.create(&scene.first_slot(&world), lost).await;
+    let outcomes = scene.apply(&world, planned(&world, is_record)).await;
+    assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
+    assert!(scene.gitlab.record(lost).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_a_container_was_last_seen_with_stays_where_its_host_does_not_answer() {
+    let mut scene = Scene::new(COLD);
+    scene.tick().await;
+    scene.restart();
+    let world = scene.look().await;
+    let lost = record(&world).id;
+    scene.create_with(&scene.first_slot(&world), lost, String::new().into()).await;
+    let world = scene.look().await;
+    let plan = planned(&world, is_record);
+    scene.engine().set_reachable(false);
+    let outcomes = scene.apply(&world, plan).await;
+    assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
+    assert!(scene.gitlab.record(lost).is_some());
+}
+
+/// A runner that made no contact: with a token that was replaced, or with no way to GitLab.
+async fn silent_runner(prepare: impl FnOnce(&mut Scene, RecordId)) -> Scene {
+    let mut scene = Scene::new(COLD);
+    scene.tick().await;
+    let id = record(&scene.look().await).id;
+    prepare(&mut scene, id);
+    scene.change_spec(|spec| spec.pools[0].warm = Warm::Count(1));
+    scene.tick().await;
+    scene.pass(TOO_LONG).await;
+    let outcomes = scene.tick().await;
+    let drained = outcomes.iter().filter(|it| it.decision.rule == Rule::DrainFailed);
+    assert_eq!(drained.count(), 1, "{outcomes:?}");
+    scene
+}
+
+/// New runners are sent where no GitLab is.
+fn lead_astray(scene: &mut Scene) {
+    scene.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_without_contact_shows_that_its_token_was_replaced() {
+    let mut scene = silent_runner(|scene, id| scene.gitlab.reset_record_token(id)).await;
+    // Its container still has the old token.
+    assert_eq!(scene.runner().await.variant, linux());
+    let world = scene.look().await;
+    assert_eq!(token(&world), Token::Lost);
+    let plan = planned(&world, is_record);
+    let outcomes = scene.apply(&world, plan).await;
+    assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(_))), "{outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_without_contact_loses_no_token_that_gitlab_takes_and_leaves_no_row() {
+    let mut scene = silent_runner(|scene, _| lead_astray(scene)).await;
+    assert_eq!(scene.gitlab.requests().get("POST /api/v4/runners/verify"), Some(&1));
+    let world = scene.look().await;
+    assert_eq!(token(&world), Token::AtHand);
+    assert!(scene.rows(record(&world).id).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gitlab_that_does_not_answer_refuses_no_token() {
+    let mut scene = silent_runner(|scene, _| lead_astray(scene)).await;
+    let world = scene.look().await;
+    let mut drain = planned(&world, |action| matches!(action, Action::Drain { .. }));
+    drain.decisions[0].rule = Rule::DrainFailed;
+    scene.gitlab.set_down(Down::Status(502));
+    scene.apply(&world, drain).await;
+    scene.gitlab.set_down(Down::None);
+    assert_eq!(token(&scene.look().await), Token::AtHand);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_deleted_shows_that_its_token_was_replaced() {
+    let mut scene = Scene::new(WARM);
+    scene.tick().await;
+    scene.pass(10).await;
+    let runner = scene.runner().await;
+    scene.engine().remove_by_hand(&runner.id).unwrap();
+    scene.gitlab.reset_record_token(runner.record);
+    scene.change_spec(|spec| spec.pools[0].warm = Warm::Count(0));
+    let world = scene.look_twice().await;
+    let is_row =
+        |action: &Action| matches!(action, Action::Sweep { leftover: Leftover::Manager(..) });
+    let outcomes = scene.apply(&world, planned(&world, is_row)).await;
+    let refused = &outcomes[0].result;
+    let forbidden = matches!(refused, Err(ApplyError::Gitlab(GitlabError::Forbidden { .. })));
+    assert!(forbidden, "{refused:?}");
+    assert_eq!(token(&scene.look().await), Token::Lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_token_of_the_record_that_a_container_has_is_taken() {
+    let mut scene = silent_runner(|scene, id| scene.gitlab.reset_record_token(id)).await;
+    let world = scene.look().await;
+    assert_eq!(token(&world), Token::Lost);
+    let old = scene.engine().read_config(&scene.runner().await.id).await.unwrap();
+    let mut known = scene.gitlab.record_tokens();
+    let new = known.remove(0);
+    let config = with_token(old.expose_secret(), new.expose_secret());
+    let id = record(&world).id;
+    scene.create_with(&scene.first_slot(&world), id, config).await;
+    assert_eq!(token(&scene.look().await), Token::AtHand);
+    assert_eq!(scene.tokens.find(id).unwrap().expose_secret(), new.expose_secret());
+}
+
+/// The config with another token.
+fn with_token(config: &str, token: &str) -> SecretString {
+    let mut config: toml::Table = config.parse().unwrap();
+    config["runners"][0]["token"] = token.into();
+    config.to_string().into()
+}
+
+const RECORD: RecordId = RecordId(7);
+
+fn found(tokens: &mut Tokens) -> Option<String> {
+    tokens.find(RECORD).map(|token| token.expose_secret().to_owned())
+}
+
+/// An empty folder, and the file in it that keeps the token of the record.
+fn cache(name: &str) -> (PathBuf, PathBuf) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tokens").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    let file = folder.join(InstanceName::standard().as_str()).join("record-7");
+    (folder, file)
+}
+
+#[test]
+fn a_refused_token_is_not_kept_again_and_another_one_is() {
+    let (folder, file) = cache("refused");
+    let mut tokens = Tokens::new(&InstanceName::standard(), Some(&folder));
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    tokens.refuse(RECORD);
+    assert!(found(&mut tokens).is_none() && !file.exists());
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    assert!(found(&mut tokens).is_none() && !file.exists());
+    tokens.keep(RECORD, "glrt-new".to_owned().into());
+    assert_eq!(found(&mut tokens).unwrap(), "glrt-new");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "glrt-new");
+}
+
+#[test]
+fn a_refused_token_stays_refused_when_the_cache_moves() {
+    let (before, after) = (cache("before").0, cache("after").0);
+    let mut tokens = Tokens::new(&InstanceName::standard(), Some(&before));
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    tokens.refuse(RECORD);
+    tokens.move_cache(&InstanceName::standard(), Some(&after));
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    assert_eq!(found(&mut tokens), None);
+}
+
+#[test]
+fn a_token_of_one_record_is_not_refused_for_another() {
+    let mut tokens = Tokens::new(&InstanceName::standard(), None);
+    tokens.keep(RecordId(8), "glrt-old".to_owned().into());
+    tokens.refuse(RecordId(8));
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    assert_eq!(found(&mut tokens).unwrap(), "glrt-old");
+}
+#[test]
+fn a_refused_token_is_not_taken_from_the_cache_again_and_another_one_is() {
+    let (folder, file) = cache("found-again");
+    let mut tokens = Tokens::new(&InstanceName::standard(), Some(&folder));
+    tokens.keep(RECORD, "glrt-old".to_owned().into());
+    tokens.refuse(RECORD);
+    std::fs::write(&file, "glrt-old\n").unwrap();
+    assert_eq!(found(&mut tokens), None);
+    std::fs::write(&file, "glrt-new\n").unwrap();
+    assert_eq!(found(&mut tokens).unwrap(), "glrt-new");
+}
