@@ -32,13 +32,16 @@ impl Reap<'_> {
             // First what its jobs left, then whether it still has its slot: what is listed now is
             // no successor's, even if one comes meanwhile.
             let left = engine.jobs().await?;
-            // A person may have started it again, or another container may have the slot.
-            if !engine.with_system_id(&world.spec.instance, system_id).await?.is_empty() {
-                return Ok(Effect::Skipped("a living container has its slot"));
+            let holders = engine.with_system_id(&world.spec.instance, system_id).await?;
+            if holders.contains(id) {
+                return Ok(Effect::Skipped("a person started it again"));
             }
-            self.report(ports, engine).await?;
-            remove_job_objects(engine, left, system_id, self.discard_cache).await?;
-            self.remove_manager(ports, engine).await?;
+            // Where another container has the slot by now, all but the container is that one's.
+            if holders.is_empty() {
+                self.report(ports, engine).await?;
+                remove_job_objects(engine, left, system_id, self.discard_cache).await?;
+                self.remove_manager(ports, engine).await?;
+            }
         }
         match engine.remove_container(id).await {
             // Whoever created it, a rival or one that died since, had asked for its start.

@@ -75,16 +75,20 @@ async fn a_runner_that_a_person_started_again_is_not_reaped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_of_a_slot_that_a_living_container_has_by_now_is_reaped() {
+async fn of_a_slot_that_another_container_has_by_now_only_the_dead_one_is_reaped() {
     for is_started in [true, false] {
         let (mut scene, world, plan, runner) = killed_at_work().await;
         let id = scene.create(&runner.system_id, runner.record).await;
         if is_started {
             scene.engine().start(&id).await.unwrap();
         }
-        let before = (scene.container_names(), scene.engine().counts());
-        all_skipped(&scene.apply(&world, plan).await);
-        assert_eq!(before, (scene.container_names(), scene.engine().counts()));
+        let mut names = scene.container_names();
+        let left = scene.engine().jobs().await.unwrap();
+        assert_eq!(only(scene.apply(&world, plan).await).unwrap(), Effect::Done);
+        assert!(names.remove(runner.name.as_str()));
+        assert_eq!(names, scene.container_names());
+        let now = scene.engine().jobs().await.unwrap();
+        assert_eq!((left.volumes, left.networks), (now.volumes, now.networks));
         assert_eq!(scene.rows(runner.record), [runner.system_id]);
     }
 }

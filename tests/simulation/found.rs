@@ -29,4 +29,8 @@ found! {
     a_slot_is_in_doubt_on_one_host_and_filled_on_another: 318_138,
     a_runner_makes_contact_during_a_look: 308_203,
     a_job_is_cancelled_while_its_end_cannot_be_reported: 318_940,
+    a_list_lacks_a_runner_while_a_record_is_made: 1_000_805,
+    a_hosts_clock_is_set_back_after_a_start: 1_002_170,
+    a_log_alone_tells_of_a_job_while_gitlab_cannot_be_asked: 2_005_359,
+    a_renamed_runner_ended_and_another_has_its_slot: 4_005_973,
 }

@@ -87,6 +87,10 @@ pub fn container_goes_last(
         return Ok(());
     };
     let system_id = &runner.system_id;
+    // It was renamed, and another runner has its slot: all that is there is that one's.
+    if moment.live_runners().any(|(_, other)| other.system_id == *system_id) {
+        return Ok(());
+    }
     let kept = moment.spec.pool(&runner.variant.pool).is_some_and(|pool| pool.cache == Cache::Keep);
     let of_it = |object: &&ObjectView| object.system_id.as_ref() == Some(system_id);
     let mut jobs = there.containers.iter().filter_map(|container| container.job.as_ref());
