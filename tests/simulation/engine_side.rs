@@ -177,7 +177,11 @@ impl Engine for EngineSide {
         self.attempt.note_jobs_read(&self.host);
         if self.lacks_something("jobs") {
             match self.stage.chaos().below(Kind::ListPartial, 3) {
-                0 => drop(self.leave_out(&mut jobs.containers)),
+                0 => {
+                    let left_out = self.leave_out(&mut jobs.containers);
+                    let its = left_out.map(|container| container.system_id);
+                    self.attempt.failed(|reads| reads.unlisted_jobs.extend(its));
+                }
                 1 => drop(self.leave_out(&mut jobs.volumes)),
                 _ => drop(self.leave_out(&mut jobs.networks)),
             }

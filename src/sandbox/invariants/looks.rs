@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Moment;
 use crate::spec::HostName;
 use crate::view::View;
-use crate::world::{ContainerId, Leftover};
+use crate::world::{ContainerId, Leftover, SystemId};
 
 /// What AutoGit asked for and did not get, while it looked.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct FailedReads {
     pub logs: BTreeSet<ContainerId>,
     /// Runners that their host's list lacked.
     pub unlisted: BTreeSet<ContainerId>,
+    /// Runners of whose job the list lacked a container.
+    pub unlisted_jobs: BTreeSet<SystemId>,
     /// Records.
     pub records: bool,
     /// Managers of some records.

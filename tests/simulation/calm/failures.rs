@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use autogit::engine::EngineError;
+use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{Down, Status};
 use autogit::world::{ContainerState, Slot};
 
@@ -82,6 +84,21 @@ async fn runners_that_end_at_once_are_started_ever_more_rarely() {
         }
     }
     are_ever_rarer(&calm.asked("start container"), &calm.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_cannot_be_made_is_tried_ever_more_rarely() {
+    let calm = Calm::of(TWO_POOLS);
+    let full = || EngineError::Refused {
+        attempt: "create a container".to_owned(),
+        problem: "no space left on device".to_owned(),
+    };
+    for _ in 0..HALF_AN_HOUR {
+        calm.engine().fail_next(Operation::CreateRunner, Fault::Refused(full()));
+    }
+    calm.job(&["build"], 5);
+    calm.pass(HALF_AN_HOUR).await;
+    are_ever_rarer(&calm.asked("create runner"), &calm.told());
 }
 
 #[tokio::test(start_paused = true)]
