@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use autogit::engine::EngineError;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{Down, Status};
-use autogit::world::{ContainerState, Slot};
+use autogit::world::{ContainerState, JobId, Slot};
 
 use super::{Calm, TWO_POOLS};
 use crate::stage::IMAGE;
@@ -135,11 +135,7 @@ async fn a_host_that_is_away_costs_the_other_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_job_is_queued_again_once_where_that_is_asked_for() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, lost_jobs: retry}\n");
-    let done = calm.job(&["docker"], 5);
-    calm.until_succeeds(done, 60).await;
-    let job = calm.job(&["docker"], 60);
-    calm.until_runs(job).await;
-    calm.kill_runner_of_job(job).await;
+    let (done, job) = calm.one_done_and_one_lost().await;
     // What cannot be said now is said once GitLab is there again.
     calm.stage.gitlab().set_down(Down::Unreachable);
     calm.pass(60).await;
@@ -157,11 +153,7 @@ async fn a_lost_job_is_queued_again_once_where_that_is_asked_for() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_job_is_told_by_its_id_and_left_alone_where_nothing_is_asked() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3}\n");
-    let done = calm.job(&["docker"], 5);
-    calm.until_succeeds(done, 60).await;
-    let job = calm.job(&["docker"], 60);
-    calm.until_runs(job).await;
-    calm.kill_runner_of_job(job).await;
+    let (_, job) = calm.one_done_and_one_lost().await;
     calm.pass(300).await;
     let told = calm.told();
     let lost = told.matches("the runner ended while it had this job").count();
@@ -171,12 +163,18 @@ async fn a_lost_job_is_told_by_its_id_and_left_alone_where_nothing_is_asked() {
 }
 
 impl Calm {
-    async fn kill_runner_of_job(&self, job: autogit::world::JobId) {
+    /// A job that is done, and another one whose runner is killed, the same runner.
+    async fn one_done_and_one_lost(&self) -> (JobId, JobId) {
+        let done = self.job(&["docker"], 5);
+        self.until_succeeds(done, 60).await;
+        let lost = self.job(&["docker"], 60);
+        self.until_runs(lost).await;
         self.pass(5).await;
         let running = self.engine().running_jobs();
-        let runner = running.into_iter().find(|it| it.job == job).unwrap().runner;
-        self.stage.doom([job]);
+        let runner = running.into_iter().find(|it| it.job == lost).unwrap().runner;
+        self.stage.doom([lost]);
         self.stage.note_killed([runner.clone()]);
         self.engine().kill_container(&runner, 137).unwrap();
+        (done, lost)
     }
 }
