@@ -181,7 +181,7 @@ fn phase(
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let unheard_since = unheard_since(world, runner, started_at);
+    let unheard_since = unless_ahead(world, runner, started_at, &world.memory.unheard);
     let late = timeout.is_some_and(|timeout| world.now.duration_since(unheard_since) > timeout);
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
@@ -312,25 +312,27 @@ fn picked_up(runner: &Runner, now: Timestamp, gitlab_knows: bool) -> Option<Work
 }
 
 /// The latest of the container's start and its last job's receipt and end, for not every end leaves
-/// a line. Where that is yet to come, the engine's clock was set back since, and what was seen counts.
+/// a line.
 fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
     let log = runner.log.as_ref();
     let received = log.and_then(|log| Some(log.received?.1));
     let ended = log.and_then(|log| log.ended);
     let since = received.into_iter().chain(ended).fold(started_at, Timestamp::max);
-    if since.duration_since(world.now) <= CLOCK_ERROR {
-        return since;
-    }
-    world.memory.idle.get(&runner.id).copied().unwrap_or(since)
+    unless_ahead(world, runner, since, &world.memory.idle)
 }
 
-/// Where the container's start is yet to come, the engine's clock was set back since, and what was
-/// seen counts.
-fn unheard_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
-    if started_at.duration_since(world.now) <= CLOCK_ERROR {
-        return started_at;
+/// A time of the engine's. Where that is yet to come, its clock was set back since, and what was
+/// `seen` counts.
+fn unless_ahead(
+    world: &World,
+    runner: &Runner,
+    at: Timestamp,
+    seen: &BTreeMap<ContainerId, Timestamp>,
+) -> Timestamp {
+    if at.duration_since(world.now) <= CLOCK_ERROR {
+        return at;
     }
-    world.memory.unheard.get(&runner.id).copied().unwrap_or(started_at)
+    seen.get(&runner.id).copied().unwrap_or(at)
 }
 
 /// Runners that GitLab did not hear of yet.
