@@ -257,16 +257,15 @@ async fn create_record(
     Ok((Effect::Recorded(created.id), Some((created.id, created.token))))
 }
 
-/// Records whose token a container has, as last seen or as listed right now: GitLab's side deletes
-/// what it takes for lost.
-async fn records_in_use(ports: &Ports, world: &World) -> BTreeSet<RecordId> {
+/// Records whose token a container has, as seen at the look and as listed right now, if all hosts
+/// tell: GitLab's side deletes what it takes for lost.
+async fn records_in_use(ports: &Ports, world: &World) -> Option<BTreeSet<RecordId>> {
     let mut in_use = world.records_in_use();
     for engine in ports.engines.values() {
-        // Of a host that does not answer, what was last seen there counts.
-        let runners = engine.runners(&world.spec.instance).await.unwrap_or_default();
+        let runners = engine.runners(&world.spec.instance).await.ok()?;
         in_use.extend(runners.iter().map(|runner| runner.record));
     }
-    in_use
+    Some(in_use)
 }
 
 /// The record and token that new runners of each variant get: those just made, else the current.

@@ -69,8 +69,9 @@ pub struct NewRecord {
     pub scope: Scope,
     /// Tags and so on.
     pub settings: RecordSettings,
-    /// Records of which a container has the token, though it may be lost to us.
-    pub in_use: BTreeSet<RecordId>,
+    /// Records of which a container has the token, though it may be lost to us; `None`: not all
+    /// hosts tell, so none may be taken for lost.
+    pub in_use: Option<BTreeSet<RecordId>>,
 }
 
 /// A record that was just made; the token is shown this once.

@@ -29,7 +29,7 @@ pub(crate) fn wanted(scope: Scope) -> NewRecord {
         installation: home(),
         scope,
         settings: record_settings(),
-        in_use: BTreeSet::new(),
+        in_use: Some(BTreeSet::new()),
     }
 }
 
@@ -72,8 +72,17 @@ async fn a_record_that_runners_use_or_whose_token_is_known_stays() {
 async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_yet() {
     let registry = Registry::default();
     process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
-    let in_use = BTreeSet::from([RecordId(1)]);
+    let in_use = Some(BTreeSet::from([RecordId(1)]));
     let again = NewRecord { in_use, ..wanted(Scope::Instance) };
+    process(&registry).gitlab.create_record(&again).await.unwrap();
+    assert_eq!(registry.ids(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_record_is_taken_for_lost_while_a_host_does_not_tell_which_it_uses() {
+    let registry = Registry::default();
+    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    let again = NewRecord { in_use: None, ..wanted(Scope::Instance) };
     process(&registry).gitlab.create_record(&again).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
@@ -186,4 +195,16 @@ async fn an_answer_that_never_came_is_named_without_a_secret() {
         panic!("{error:?}");
     };
     assert!(!format!("{error:?}").contains(TOKEN));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_token_gitlab_does_not_take_is_not_called_deleted() {
+    let answer = || async { (StatusCode::FORBIDDEN, Json(json!({ "message": "403 Forbidden" }))) };
+    let router = Router::new().route("/api/v4/runners/managers", delete(answer));
+    let token = SecretString::from("glrt-1-very-secret");
+    let system_id = SystemId::from_observed("r_1");
+    let error = over(router, settings()).gitlab.delete_manager(&token, &system_id).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, GitlabError::Forbidden { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("very-secret"), "{error:?}");
 }

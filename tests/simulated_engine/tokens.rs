@@ -53,16 +53,23 @@ async fn a_record_that_a_container_has_by_now_stays_when_a_new_one_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_a_container_was_last_seen_with_stays_where_its_host_does_not_answer() {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    scene.restart();
-    let world = scene.look().await;
-    let lost = record(&world).id;
-    scene.create_with(&scene.first_slot(&world), lost, String::new().into()).await;
-    let world = scene.look().await;
+async fn a_record_stays_where_a_host_does_not_tell_whether_it_is_used() {
+    let (mut scene, world, lost) = lost_token().await;
     let plan = planned(&world, is_record);
     scene.engine().set_reachable(false);
+    let outcomes = scene.apply(&world, plan).await;
+    assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
+    assert!(scene.gitlab.record(lost).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_a_container_was_seen_with_stays_though_a_list_lacks_the_container() {
+    let (mut scene, world, lost) = lost_token().await;
+    let slot = scene.first_slot(&world);
+    let container = scene.create_with(&slot, lost, String::new().into()).await;
+    let world = scene.look().await;
+    let plan = planned(&world, is_record);
+    scene.engine().remove_by_hand(&container).unwrap();
     let outcomes = scene.apply(&world, plan).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
     assert!(scene.gitlab.record(lost).is_some());

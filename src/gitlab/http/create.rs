@@ -55,11 +55,12 @@ impl HttpGitlab {
     /// Deletes own records of the variant whose token was lost before any runner used it: the
     /// answer to their making never came.
     async fn remove_lost(&self, record: &NewRecord) -> Result<(), GitlabError> {
+        let Some(in_use) = &record.in_use else { return Ok(()) };
         let lost = |known: &Record| known.origin == Origin::Ours && known.variant == record.variant;
         let own = self.read_records(&record.installation).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());
-        let used = |id: &RecordId| handed_out.contains(id) || record.in_use.contains(id);
+        let used = |id: &RecordId| handed_out.contains(id) || in_use.contains(id);
         let own: Vec<RecordId> = own.into_iter().filter(|id| !used(id)).collect();
         if own.is_empty() {
             return Ok(());

@@ -91,6 +91,6 @@ fn record(installation: &Installation) -> NewRecord {
             maximum_timeout: None,
             paused: false,
         },
-        in_use: BTreeSet::new(),
+        in_use: Some(BTreeSet::new()),
     }
 }
