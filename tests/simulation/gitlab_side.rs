@@ -13,6 +13,11 @@ use crate::chaos::Kind;
 use crate::process::Attempt;
 use crate::stage::Stage;
 
+pub(crate) const MAKES_A_RECORD: &str = "/api/v4/user/runners";
+
+/// So that all jobs of a history fit on as many pages as a look reads.
+const QUEUE_PAGE_MIN: u64 = 6;
+
 /// The adapter's own limit for an answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,6 +104,9 @@ impl GitlabSide {
         if let Some(answer) = self.stage.mutation().and_then(|bug| bug.answers(&request)) {
             return Ok(answer);
         }
+        if request.uri().path() == MAKES_A_RECORD && self.stage.refuses_records() {
+            return Ok(answer(403, &[], "{\"message\":\"403 Forbidden\"}"));
+        }
         let chaos = self.stage.chaos();
         if chaos.strikes(Kind::GitlabUnreachable) {
             return Err(TransportError::Unreachable("connection refused".to_owned()));
@@ -175,7 +183,7 @@ impl GitlabSide {
         if let Some(size) = size {
             let small = uri.replace("per_page=100", &format!("per_page={size}"));
             parts.uri = small.parse::<Uri>().unwrap();
-            text = text.replace("last:100", &format!("last:{size}"));
+            text = text.replace("last:100", &format!("last:{}", size.max(QUEUE_PAGE_MIN)));
             text = text.replace("first:100", &format!("first:{size}"));
         }
         let later = uri.contains("&page=") || text.contains("\"before\":\"");

@@ -1,6 +1,7 @@
 //! The simulated world of one history, and what every part of the harness shares.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ struct Inner {
     /// What GitLab answered last to each question, while it may be stale.
     answers: Mutex<BTreeMap<String, Response<Bytes>>>,
     mutation: Option<&'static Mutation>,
+    /// GitLab lets nobody make a record.
+    refuses_records: AtomicBool,
     /// When a host's list lacked something last.
     lacked: Mutex<BTreeMap<(HostName, &'static str), Timestamp>>,
     wanted: Mutex<Arc<Spec>>,
@@ -145,6 +148,7 @@ impl Stage {
             page_size: setup.page_size,
             answers: Mutex::default(),
             mutation: setup.mutation,
+            refuses_records: AtomicBool::new(false),
             lacked: Mutex::default(),
             wanted: Mutex::new(spec),
             edits: Notify::new(),
@@ -226,6 +230,14 @@ impl Stage {
         if self.inner.chaos.may_strike(Kind::GitlabStale) {
             self.inner.answers.lock().unwrap().insert(asked, answer.clone());
         }
+    }
+
+    pub(crate) fn refuse_records(&self, refuses: bool) {
+        self.inner.refuses_records.store(refuses, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuses_records(&self) -> bool {
+        self.inner.refuses_records.load(Ordering::Relaxed)
     }
 
     /// A list lacks something at most once a minute.

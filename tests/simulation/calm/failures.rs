@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use autogit::engine::EngineError;
 use autogit::sandbox::engine::{Fault, Operation};
-use autogit::sandbox::gitlab::{Down, Status};
-use autogit::world::{ContainerState, JobId, Slot};
+use autogit::sandbox::gitlab::{Down, RecordView, Status};
+use autogit::sandbox::invariants::Moment;
+use autogit::world::{ContainerState, JobId, RecordId, Slot};
 
 use super::{Calm, TWO_POOLS};
+use crate::gitlab_side::MAKES_A_RECORD;
 use crate::stage::IMAGE;
 
 const HALF_AN_HOUR: u64 = 30 * 60;
@@ -21,6 +23,20 @@ impl Calm {
         });
         asked.collect()
     }
+
+    /// The seconds at which GitLab refused to make a record.
+    fn refused_records(&self) -> Vec<u64> {
+        let refused = format!("POST {MAKES_A_RECORD}: 403");
+        let recorder = self.stage.recorder();
+        let lines = recorder.lines.iter().filter(|line| line.contains(&refused));
+        lines.map(|line| line.trim_start().split('.').next().unwrap().parse().unwrap()).collect()
+    }
+}
+
+/// The record of the pool `linux`.
+fn record(moment: &Moment) -> Option<RecordId> {
+    let its = |record: &&RecordView| record.description == "autogit/autogit/linux-amd64";
+    moment.records.iter().find(its).map(|record| record.id)
 }
 
 /// A pause that doubles from ten seconds to ten minutes makes nine attempts or so.
@@ -99,6 +115,26 @@ async fn a_container_that_cannot_be_made_is_tried_ever_more_rarely() {
     calm.job(&["build"], 5);
     calm.pass(HALF_AN_HOUR).await;
     are_ever_rarer(&calm.asked("create runner"), &calm.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_made_is_asked_for_ever_more_rarely_until_it_is_made() {
+    let calm = Calm::of("\n  linux: {tags: [docker]}\n");
+    calm.stage.refuse_records(true);
+    calm.pass(HALF_AN_HOUR).await;
+    are_ever_rarer(&calm.refused_records(), &calm.told());
+    calm.stage.refuse_records(false);
+    calm.until(11 * 60, "the record is made", |moment| record(moment).is_some()).await;
+    // The next failure is a first one again.
+    let before = calm.refused_records().len();
+    calm.stage.refuse_records(true);
+    let record = record(&calm.stage.moment()).unwrap();
+    calm.stage.note_deleted(record);
+    calm.stage.gitlab().delete_record_by_hand(record);
+    calm.until(60, "a record is refused", |_| calm.refused_records().len() > before).await;
+    calm.stage.refuse_records(false);
+    let job = calm.job(&["docker"], 5);
+    calm.until_succeeds(job, 60).await;
 }
 
 #[tokio::test(start_paused = true)]
