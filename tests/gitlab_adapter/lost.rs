@@ -1,9 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
-use autogit::gitlab::{Gitlab, Transport};
-use autogit::sandbox::gitlab::{NewJob, NewRecord, SimulatedGitlab, Status};
+use autogit::gitlab::{Gitlab, Transport, TransportError};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, Status};
 use autogit::spec::Scope;
 use autogit::world::JobId;
 use bytes::Bytes;
@@ -16,7 +18,41 @@ use crate::fake::{NOW, settings};
 struct Taken {
     server: SimulatedGitlab,
     gitlab: HttpGitlab,
+    line: Arc<Line>,
     job: JobId,
+}
+
+/// The way there, on which a request gets lost, or its answer.
+#[derive(Debug)]
+struct Line {
+    to: RouterTransport,
+    loses: Mutex<Option<Lost>>,
+}
+
+/// The next request to this end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Request(&'static str),
+    Answer(&'static str),
+}
+
+#[async_trait]
+impl Transport for Line {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let path = request.uri().path().to_owned();
+        let lost = self.loses.lock().unwrap().take_if(|lost| match lost {
+            Lost::Request(end) | Lost::Answer(end) => path.ends_with(*end),
+        });
+        let no_answer = Err(TransportError::TimedOut(Duration::from_secs(30)));
+        match lost {
+            Some(Lost::Request(_)) => no_answer,
+            Some(Lost::Answer(_)) => self.to.send(request).await.and(no_answer),
+            None => self.to.send(request).await,
+        }
+    }
 }
 
 /// `graceful`: the runner can end a cancelled job itself, as gitlab-runner can since 17.0.
@@ -38,8 +74,9 @@ async fn taken(graceful: bool) -> Taken {
     take(&server, &runner_token, graceful).await;
     assert_eq!(server.job(job).unwrap().status, Status::Running);
     let settings = GitlabSettings { token, ..settings() };
-    let gitlab = HttpGitlab::new(settings, Arc::new(server.transport()), clock);
-    Taken { server, gitlab, job }
+    let line = Arc::new(Line { to: server.transport(), loses: Mutex::new(None) });
+    let gitlab = HttpGitlab::new(settings, Arc::clone(&line) as _, clock);
+    Taken { server, gitlab, line, job }
 }
 
 async fn take(server: &SimulatedGitlab, token: &SecretString, graceful: bool) {
@@ -57,7 +94,7 @@ async fn take(server: &SimulatedGitlab, token: &SecretString, graceful: bool) {
 #[tokio::test(start_paused = true)]
 async fn a_lost_job_is_cancelled_and_queued_once() {
     for graceful in [false, true] {
-        let Taken { server, gitlab, job } = taken(graceful).await;
+        let Taken { server, gitlab, job, .. } = taken(graceful).await;
         let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
         assert_eq!(server.job(job).unwrap().status, Status::Canceled);
         assert_eq!(server.pending(), [again]);
@@ -67,8 +104,34 @@ async fn a_lost_job_is_cancelled_and_queued_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancellation_that_was_left_half_done_is_done_to_its_end() {
+    let lost = [Lost::Answer("/cancel"), Lost::Request("/cancel"), Lost::Request("/retry")];
+    for graceful in [false, true] {
+        for lost in lost {
+            let Taken { server, gitlab, line, job } = taken(graceful).await;
+            *line.loses.lock().unwrap() = Some(lost);
+            gitlab.retry_lost_job(job).await.unwrap_err();
+            assert!(server.pending().is_empty(), "{lost:?}");
+            let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+            assert_eq!(server.pending(), [again], "{lost:?}");
+            assert_eq!(server.job(job).unwrap().status, Status::Canceled, "{lost:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_new_try_was_not_told_is_not_tried_twice() {
+    let Taken { server, gitlab, line, job } = taken(true).await;
+    *line.loses.lock().unwrap() = Some(Lost::Answer("/retry"));
+    gitlab.retry_lost_job(job).await.unwrap_err();
+    assert_eq!(server.pending().len(), 1);
+    let _ = gitlab.retry_lost_job(job).await;
+    assert_eq!(server.pending().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_a_person_cancelled_is_not_queued_again() {
-    let Taken { server, gitlab, job } = taken(true).await;
+    let Taken { server, gitlab, job, .. } = taken(true).await;
     gitlab.job(job).await.unwrap();
     server.cancel_job(job);
     assert_eq!(server.job(job).unwrap().status, Status::Canceling);

@@ -125,6 +125,7 @@ impl State {
             manager: None,
             timeout: asked.timeout,
             trace: Vec::new(),
+            retried: false,
             asked,
         };
         let manual = job.asked.waits_for == WaitsFor::Person;
@@ -231,14 +232,16 @@ impl State {
         }
     }
 
-    /// Queues the job anew, under a new id.
+    /// Queues the job anew, under a new id; once for each job (GitLab's `Ci::Build#retryable?`).
     pub(crate) fn retry(&mut self, id: JobId, user: Option<UserId>) -> Option<JobId> {
-        let job = self.jobs.get(&id)?;
+        let retryable = |job: &&mut Job| !job.status.is_open() && !job.retried;
+        let job = self.jobs.get_mut(&id).filter(retryable)?;
+        job.retried = true;
         let (pipeline, mut asked) = (job.pipeline, job.asked.clone());
         if asked.waits_for == WaitsFor::Person {
             asked.waits_for = WaitsFor::Runner;
         }
-        (!job.status.is_open()).then(|| self.add_job(pipeline, asked, user))
+        Some(self.add_job(pipeline, asked, user))
     }
 
     pub(crate) fn add_record(

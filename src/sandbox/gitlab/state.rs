@@ -200,6 +200,8 @@ pub(crate) struct Job {
     pub(crate) manager: Option<u64>,
     pub(crate) timeout: Duration,
     pub(crate) trace: Vec<u8>,
+    /// It was queued anew, under another id.
+    pub(crate) retried: bool,
 }
 
 /// A pipeline.
