@@ -125,7 +125,8 @@ async fn a_job_whose_new_try_was_not_told_is_not_tried_twice() {
     *line.loses.lock().unwrap() = Some(Lost::Answer("/retry"));
     gitlab.retry_lost_job(job).await.unwrap_err();
     assert_eq!(server.pending().len(), 1);
-    let _ = gitlab.retry_lost_job(job).await;
+    let error = gitlab.retry_lost_job(job).await.unwrap_err();
+    assert!(error.to_string().contains("retried already"), "{error}");
     assert_eq!(server.pending().len(), 1);
 }
 
