@@ -13,8 +13,6 @@ use crate::gitlab::GitlabError;
 use crate::world::{JobId, ProjectId};
 
 const HINT: &str = "`lost_jobs: retry` needs a token with the scope `api` and the role Developer in the job's project";
-/// A second request finds that where the answer to the first one was lost.
-const RETRY_HINT: &str = "see in GitLab whether it was retried already, which it can be once; `lost_jobs: retry` needs a token with the scope `api` and the role Developer in the job's project";
 
 /// Jobs that this process asked GitLab to cancel: whose cancellation an unanswered request left
 /// half-done, as told apart from those that a person cancelled.
@@ -80,5 +78,6 @@ fn retry(project: ProjectId, id: JobId) -> Call {
     Call::rest(Method::POST, "POST /projects/:id/jobs/:id/retry", path)
         .attempt(format!("retry job {id}"))
         .object(format!("job {id}"))
-        .hint(RETRY_HINT)
+        // Where the answer to a first request was lost, the second one is refused.
+        .hint(format!("see in GitLab whether it was retried already, which it can be once; {HINT}"))
 }
