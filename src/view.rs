@@ -19,7 +19,8 @@ pub use explain::{
     HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
 pub use plan::{
-    DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, PlanOutput, SpecOutput,
+    DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
+    SpecOutput, WaitingOutput,
 };
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};

@@ -2,18 +2,15 @@
 
 use super::style::RenderOptions;
 use super::table::Table;
-use crate::view::{
-    ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, View, words,
-};
+use crate::view::{ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, words};
 
-/// An explanation as text.
-pub fn render_explain(view: &View, output: &ExplainOutput, options: &RenderOptions) -> String {
+/// An explanation as text; `unknown` are the sources that could not be read.
+pub fn render_explain(output: &ExplainOutput, unknown: &[&str], options: &RenderOptions) -> String {
     let mut lines = match output {
         ExplainOutput::Job(job) => job_lines(job, options),
         ExplainOutput::Pool(pool) => pool_lines(pool, options),
         ExplainOutput::Runner(runner) => runner_lines(runner, options),
     };
-    let unknown = view.unknown_sources();
     if !unknown.is_empty() {
         lines.push(String::new());
         let verb = if unknown.len() == 1 { "is" } else { "are" };
@@ -69,7 +66,7 @@ fn job_lines(job: &ExplainJobOutput, options: &RenderOptions) -> Vec<String> {
 fn standing(job: &ExplainJobOutput) -> String {
     let waiting = job.waiting.as_ref().map(|waiting| format!(" {waiting}")).unwrap_or_default();
     let why = words::plain_lines(&job.why);
-    match (job.reason, job.status.as_str()) {
+    match (&job.reason, job.status.as_str()) {
         (Some(_), status) => format!("{status}{waiting}, not started: {why}"),
         (None, "unknown") => format!("not pending: {why}"),
         (None, status) => format!("{status}{waiting}: {why}"),
@@ -79,7 +76,7 @@ fn standing(job: &ExplainJobOutput) -> String {
 fn fits(job: &ExplainJobOutput) -> Vec<String> {
     let mut table = Table::new(&["pool", "fits", "why"]);
     for fit in &job.pools {
-        let arch = fit.arch.map(|arch| format!("/{arch}")).unwrap_or_default();
+        let arch = fit.arch.as_ref().map(|arch| format!("/{arch}")).unwrap_or_default();
         let yes = if fit.fits { "yes" } else { "no" };
         let why = words::plain(&fit.why).into_owned();
         table.row([format!("{}{arch}", fit.pool), yes.to_owned(), why]);
@@ -134,7 +131,7 @@ fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> 
         let mut table = Table::new(&["runner", "phase", "why"]);
         for runner in &pool.runners {
             let why = words::plain(&runner.why).into_owned();
-            table.row([runner.name.clone(), runner.phase.to_owned(), why]);
+            table.row([runner.name.clone(), runner.phase.to_string(), why]);
         }
         lines.extend(table.lines());
     }

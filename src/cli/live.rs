@@ -7,7 +7,7 @@ use super::plan::decision_line;
 use super::style::RenderOptions;
 use super::table::Table;
 use crate::plan::Decision;
-use crate::view::View;
+use crate::view::{View, decision_output};
 use crate::world::{Offer, Phase, RunnerView, Variant, phases};
 
 /// Decisions shown below the board.
@@ -69,8 +69,12 @@ pub fn render_live(
     lines.push(String::new());
     let decisions = &view.plan.decisions;
     let skipped = decisions.len().saturating_sub(DECISIONS_MAX);
-    lines.extend(decisions.iter().skip(skipped).map(|one| cut(&decision_line(one), width)));
+    lines.extend(decisions.iter().skip(skipped).map(|one| cut(&line_of(one), width)));
     lines.join("\n") + "\n"
+}
+
+fn line_of(decision: &Decision) -> String {
+    decision_line(&decision_output(decision))
 }
 
 /// One letter per slot of a variant, up to its pool's maximum.
@@ -126,7 +130,7 @@ pub fn render_changes(before: Option<&View>, after: &View, options: &RenderOptio
         decided.iter().any(|one| one.action == decision.action && one.rule == decision.rule)
     };
     let decisions = after.plan.decisions.iter().filter(|decision| !same(decision));
-    changes.extend(decisions.map(decision_line));
+    changes.extend(decisions.map(line_of));
     changes.into_iter().map(|change| format!("{at} {change}")).collect()
 }
 

@@ -70,9 +70,9 @@ pub(super) async fn plan(
     let mut eyes = Eyes::open(&loaded(&arguments.spec, shell)?, shell, adapters)?;
     let options = shell.render_options(arguments.verbose);
     let render = |view: &View| match arguments.format {
-        PlanFormat::Text => render_plan(view, &options),
+        PlanFormat::Text => render_plan(&view.plan_output(), &options),
         PlanFormat::Json => json(&view.plan_output()),
-        PlanFormat::Markdown => render_plan_markdown(view),
+        PlanFormat::Markdown => render_plan_markdown(&view.plan_output()),
     };
     if arguments.watch {
         return watch(&mut eyes, shell, render).await;
@@ -139,7 +139,11 @@ pub(super) async fn explain(
     };
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
-        Format::Text => render_explain(&view, &output, &options),
+        Format::Text => {
+            let unknown = view.unknown_sources();
+            let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+            render_explain(&output, &unknown, &options)
+        }
         Format::Json => json(&output),
     });
     Ok(ExitCode::SUCCESS)

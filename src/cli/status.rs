@@ -8,8 +8,7 @@ use crate::view::{BudgetOutput, HostOutput, StatusOutput, words};
 /// How everything stands, as text.
 pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     let spec = &status.spec;
-    // A daemon of another version may write its time in another way; it is not worth a failure.
-    let at = status.at.parse().unwrap_or_default();
+    let at = words::parsed(&status.at);
     let mut lines = vec![options.heading_of(&spec.source, &spec.hash, &status.instance, at)];
     lines.extend(sources::lines(&status.sources, options));
     if let Some(fault) = &spec.pending_fault {

@@ -6,7 +6,7 @@ mod pool;
 mod runner;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
 pub use pool::{ExplainPoolOutput, HeldCountOutput, PoolRunnerOutput};
@@ -48,7 +48,7 @@ fn hint(nearest: &[String]) -> String {
 }
 
 /// An explanation.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum ExplainOutput {
     /// Of a job.

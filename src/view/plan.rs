@@ -1,32 +1,50 @@
 //! The plan as JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{SourceOutput, View, words};
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold};
-use crate::world::{Job, JobId, RecordId};
+use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
 /// What would be done now, and why everything else is left as it is.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PlanOutput {
     /// When the world was looked at, in UTC.
     pub at: String,
+    /// The instance's name.
+    pub instance: String,
     /// The spec that it was planned for.
     pub spec: SpecOutput,
     /// What would be done, in order.
     pub decisions: Vec<DecisionOutput>,
     /// Jobs that get no runner now, then runners that stay as they are.
     pub held: Vec<HeldOutput>,
+    /// The pending jobs in numbers.
+    pub waiting: WaitingOutput,
     /// What it is known from.
     pub sources: BTreeMap<String, SourceOutput>,
+    /// What could not be read, and what is left alone for it.
+    pub unknown: Vec<String>,
+}
+
+/// The pending jobs in numbers.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingOutput {
+    /// How many were read; none where the queue is unknown.
+    pub jobs: Option<usize>,
+    /// Reading stopped at its bound: there are more.
+    pub more: bool,
+    /// How many have a runner now or by this plan.
+    pub served: usize,
 }
 
 /// Which spec is meant.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SpecOutput {
     /// The file as it was named.
     pub source: String,
@@ -35,31 +53,44 @@ pub struct SpecOutput {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionOutput {
     /// What: `create-record`, `update-record`, `delete-record`, `start`, `drain`, `reap`, `sweep`
     /// or `create-network`.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// The runner it is about.
     pub runner: Option<String>,
     /// The pool it is about.
     pub pool: Option<String>,
     /// The architecture it is about.
-    pub arch: Option<&'static str>,
+    pub arch: Option<Cow<'static, str>>,
     /// The host it touches.
     pub host: Option<String>,
+    /// The slot of the runner it is about.
+    pub slot: Option<Slot>,
     /// The registration it touches.
     pub record: Option<RecordId>,
     /// The rule behind it.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// The numbers behind it, in words.
     pub why: String,
     /// The numbers behind it; durations in seconds.
     pub facts: serde_json::Value,
+    /// The job that ended with the runner.
+    pub lost_job: Option<LostJobOutput>,
+}
+
+/// A job whose runner died.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct LostJobOutput {
+    /// GitLab's id.
+    pub id: JobId,
+    /// It is queued again.
+    pub retry: bool,
 }
 
 /// A job without a runner, or a runner that stays.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeldOutput {
     /// A job without a runner.
@@ -69,7 +100,7 @@ pub enum HeldOutput {
 }
 
 /// A job without a runner.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HeldJobOutput {
     /// GitLab's id of the job.
     pub job: JobId,
@@ -79,23 +110,29 @@ pub struct HeldJobOutput {
     pub tags: Vec<String>,
     /// How long it waits.
     pub waiting: String,
+    /// Since when it waits, in UTC.
+    pub queued_at: String,
     /// Why, as one word of a closed set.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// Why, in words.
     pub why: String,
 }
 
 /// A runner that stays as it is.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HeldRunnerOutput {
     /// The runner.
     pub runner: String,
+    /// What it does.
+    pub phase: Cow<'static, str>,
+    /// Its host could be read just now; else this is what was last seen.
+    pub seen: bool,
     /// Why, as one word of a closed set.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// Why, in words.
     pub why: String,
     /// When it has been idle for as long as it may, in UTC, where it cools down.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }
 
@@ -107,13 +144,22 @@ impl View {
             self.plan.held_jobs.iter().filter_map(|held| {
                 Some(HeldOutput::Job(self.held_job(held, jobs.get(&held.job)?)))
             });
-        let held_runners = self.plan.held_runners.iter().map(|held| self.held_runner(held));
+        let runners = self.runner_views();
+        let held_runners = self.plan.held_runners.iter().filter_map(|held| {
+            let runner = runners.get(held.runner.as_str())?;
+            Some(HeldOutput::Runner(self.held_runner(held, runner)))
+        });
+        let slots = self.slots();
+        let decisions = self.plan.decisions.iter().map(|one| decision_in(one, &slots));
         PlanOutput {
             at: words::instant(self.world.now),
+            instance: self.world.spec.instance.to_string(),
             spec: self.spec_output(),
-            decisions: self.plan.decisions.iter().map(decision).collect(),
+            decisions: decisions.collect(),
             held: held_jobs.chain(held_runners).collect(),
+            waiting: self.waiting_output(),
             sources: self.sources(),
+            unknown: self.unknown_parts(),
         }
     }
 
@@ -128,48 +174,114 @@ impl View {
         queue.flat_map(|queue| &queue.jobs).map(|job| (job.id, job)).collect()
     }
 
+    fn slots(&self) -> BTreeMap<&ContainerId, Slot> {
+        let states = self.world.hosts.values().filter_map(|host| host.state.last());
+        states.flat_map(|state| &state.runners).map(|runner| (&runner.id, runner.slot)).collect()
+    }
+
+    fn waiting_output(&self) -> WaitingOutput {
+        let queue = self.world.queue.known();
+        WaitingOutput {
+            jobs: queue.map(|queue| queue.jobs.len()),
+            more: queue.is_some_and(|queue| queue.more),
+            served: self.plan.served_jobs,
+        }
+    }
+
+    fn unknown_parts(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        if let Observed::Unknown { .. } = self.world.queue {
+            parts.push(
+                "the queue: nothing is started for it, and no idle runner is drained".to_owned(),
+            );
+        }
+        if let Observed::Unknown { .. } = self.world.records {
+            parts.push("the registrations: none is made, changed or deleted".to_owned());
+        }
+        for (name, host) in &self.world.hosts {
+            let Observed::Unknown { last, .. } = &host.state else { continue };
+            let seen = last.as_ref().map_or_else(
+                || "never seen".to_owned(),
+                |state| {
+                    let runners = words::count(state.runners.len(), "runner");
+                    format!("{runners} last seen, kept and counted")
+                },
+            );
+            parts.push(format!("{name}: {seen}; nothing there is touched"));
+        }
+        parts
+    }
+
     fn held_job(&self, held: &HeldJob, job: &Job) -> HeldJobOutput {
         HeldJobOutput {
             job: job.id,
             project: job.project_path.to_string(),
             tags: job.tags.iter().cloned().collect(),
             waiting: words::since(self.world.now, job.queued_at),
-            reason: held.hold.as_str(),
+            queued_at: words::instant(job.queued_at),
+            reason: held.hold.as_str().into(),
             why: held.to_string(),
         }
     }
 
-    fn held_runner(&self, held: &HeldRunner) -> HeldOutput {
+    fn held_runner(&self, held: &HeldRunner, runner: &RunnerView<'_>) -> HeldRunnerOutput {
         let until = if let RunnerHold::CoolingDown { idle, cooldown } = held.hold {
             let left = SignedDuration::try_from(cooldown).ok().map(|cooldown| cooldown - idle);
             left.and_then(|left| self.world.now.checked_add(left).ok())
         } else {
             None
         };
-        HeldOutput::Runner(HeldRunnerOutput {
+        HeldRunnerOutput {
             runner: held.runner.to_string(),
-            reason: held.hold.as_str(),
+            phase: runner.phase.as_str().into(),
+            seen: runner.seen,
+            reason: held.hold.as_str().into(),
             why: held.hold.to_string(),
             until: until.map(words::instant),
-        })
+        }
     }
 }
 
 /// One decision as JSON.
 pub(crate) fn decision(decision: &Decision) -> DecisionOutput {
+    decision_in(decision, &BTreeMap::new())
+}
+
+/// One decision as JSON; `slots` are those of the runners that were seen.
+fn decision_in(decision: &Decision, slots: &BTreeMap<&ContainerId, Slot>) -> DecisionOutput {
     let Decision { action, rule, facts } = decision;
     let variant = action.variant();
     DecisionOutput {
-        action: action.as_str(),
+        action: action.as_str().into(),
         runner: action.runner().map(ToString::to_string),
         pool: variant.map(|variant| variant.pool.to_string()),
-        arch: variant.map(|variant| variant.arch.as_str()),
+        arch: variant.map(|variant| variant.arch.as_str().into()),
         host: action.host().map(ToString::to_string),
+        slot: slot(action, slots),
         record: record(action),
-        rule: rule.as_str(),
+        rule: rule.as_str().into(),
         why: facts.to_string(),
         facts: serde_json::to_value(facts).unwrap_or_default(),
+        lost_job: lost_job(action),
     }
+}
+
+fn slot(action: &Action, slots: &BTreeMap<&ContainerId, Slot>) -> Option<Slot> {
+    match action {
+        Action::Start { slot, .. } => Some(*slot),
+        Action::Drain { id, .. } => slots.get(id).copied(),
+        Action::Reap { runner, .. } => Some(runner.slot),
+        Action::CreateNetwork { .. }
+        | Action::CreateRecord { .. }
+        | Action::UpdateRecord { .. }
+        | Action::DeleteRecord { .. }
+        | Action::Sweep { .. } => None,
+    }
+}
+
+fn lost_job(action: &Action) -> Option<LostJobOutput> {
+    let Action::Reap { lost_job: Some(job), .. } = action else { return None };
+    Some(LostJobOutput { id: job.id, retry: job.retry })
 }
 
 fn record(action: &Action) -> Option<RecordId> {

@@ -42,6 +42,12 @@ impl SourceOutput {
     pub fn is_known(&self) -> bool {
         matches!(self, Self::Known { .. })
     }
+
+    /// The names of those that could not be read.
+    pub fn unknown(sources: &BTreeMap<String, Self>) -> Vec<&str> {
+        let unknown = sources.iter().filter(|(_, source)| !source.is_known());
+        unknown.map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 /// One reading: when it was made, or since when and why there is none.

@@ -26,6 +26,12 @@ pub(crate) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// What [`instant`] wrote. An AutoGit of another version may write its times in another way, which
+/// is not worth a failure.
+pub(crate) fn parsed(instant: &str) -> Timestamp {
+    instant.parse().unwrap_or_default()
+}
+
 /// `1 runner`, `2 runners`
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }

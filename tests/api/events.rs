@@ -99,7 +99,7 @@ async fn each_decision_is_an_event_once() {
     let rules: Vec<&str> = decisions
         .map(|event| {
             let EventOutput::Decision(decision) = &event.what else { panic!("{event:?}") };
-            decision.rule
+            &*decision.rule
         })
         .collect();
     assert_eq!(rules, ["serve-demand"]);

@@ -10,7 +10,9 @@ use crate::world::{Doing, Scene};
 fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
     let subject = view.subject(word).unwrap();
     let output = view.explain(&subject, detail).unwrap();
-    render_explain(view, &output, &RenderOptions::bare())
+    let unknown = view.unknown_sources();
+    let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+    render_explain(&output, &unknown, &RenderOptions::bare())
 }
 
 #[test]

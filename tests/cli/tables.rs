@@ -53,9 +53,9 @@ fn a_jobs_name_cannot_move_the_cursor() {
     scene.jobs[0].name = "build\u{1b}]0;owned\u{7}".into();
     let view = scene.view();
     let options = RenderOptions::bare();
-    let plan = autogit::cli::render_plan(&view, &options);
+    let plan = autogit::cli::render_plan(&view.plan_output(), &options);
     let output = view.explain(&view.subject("1").unwrap(), None).unwrap();
-    let explained = autogit::cli::render_explain(&view, &output, &options);
+    let explained = autogit::cli::render_explain(&output, &[], &options);
     for text in [render_queue(&view.queue_output(), &options), plan, explained] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }

@@ -17,7 +17,10 @@ use crate::stage::ago;
 /// how many looks it takes until there is nothing to do.
 fn said_of(world: World) -> String {
     let looks = settle(&world);
-    let text = render_plan(&view(world), &RenderOptions { verbose: true, ..RenderOptions::bare() });
+    let text = render_plan(
+        &view(world).plan_output(),
+        &RenderOptions { verbose: true, ..RenderOptions::bare() },
+    );
     let (_, text) = text.split_once('\n').unwrap();
     let text = text.replace(" Nothing was changed.", "");
     format!("{text}Settled after {looks} looks.\n")

@@ -2,73 +2,52 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Action, Decision, Rule};
-use crate::spec::HostName;
-use crate::view::View;
-use crate::world::{ContainerId, Slot, Variant};
+use crate::view::{DecisionOutput, PlanOutput};
+use crate::world::Slot;
 
-/// Decisions of one action and rule on one variant and host.
+/// Decisions of one action and rule on one variant and host; at least one.
 #[derive(Debug)]
 pub(crate) struct Group<'a> {
-    pub(crate) decisions: Vec<&'a Decision>,
-    pub(crate) slots: Vec<Slot>,
+    /// The one that speaks for the group.
+    pub(crate) first: &'a DecisionOutput,
+    /// All of them.
+    pub(crate) decisions: Vec<&'a DecisionOutput>,
 }
 
 impl<'a> Group<'a> {
-    /// The decision that speaks for the group.
-    pub(crate) fn first(&self) -> Option<&'a Decision> {
-        self.decisions.first().copied()
+    pub(crate) fn of(first: &'a DecisionOutput) -> Self {
+        Self { first, decisions: vec![first] }
     }
 
     /// The numbers behind it, of the first where they differ.
     pub(crate) fn why(&self) -> String {
-        let Some(first) = self.first() else { return String::new() };
+        let first = self.first;
         let same = self.decisions.iter().all(|decision| decision.facts == first.facts);
         if same {
-            first.facts.to_string()
+            first.why.clone()
         } else {
-            format!("{}; and {} more like it", first.facts, self.decisions.len() - 1)
+            format!("{}; and {} more like it", first.why, self.decisions.len() - 1)
         }
+    }
+
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        self.decisions.iter().filter_map(|decision| decision.slot).collect()
     }
 }
 
 /// The plan's decisions in their order, those of one kind together.
-pub(crate) fn groups(view: &View) -> Vec<Group<'_>> {
-    type Key<'k> = (&'static str, Rule, Option<&'k Variant>, Option<&'k HostName>);
-    let slots = slots(view);
+pub(crate) fn groups(plan: &PlanOutput) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut known: BTreeMap<Key<'_>, usize> = BTreeMap::new();
-    for decision in &view.plan.decisions {
-        let action = &decision.action;
-        let key = (action.as_str(), decision.rule, action.variant(), action.host());
-        let index = *known.entry(key).or_insert_with(|| {
-            groups.push(Group { decisions: Vec::new(), slots: Vec::new() });
-            groups.len() - 1
-        });
-        if let Some(group) = groups.get_mut(index) {
-            group.decisions.push(decision);
-            group.slots.extend(slot(action, &slots));
+    let mut known = BTreeMap::new();
+    for one in &plan.decisions {
+        let key = (&one.action, &one.rule, &one.pool, &one.arch, &one.host);
+        let index = *known.entry(key).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.decisions.push(one),
+            None => groups.push(Group::of(one)),
         }
     }
     groups
-}
-
-fn slots(view: &View) -> BTreeMap<&ContainerId, Slot> {
-    let states = view.world.hosts.values().filter_map(|host| host.state.last());
-    states.flat_map(|state| &state.runners).map(|runner| (&runner.id, runner.slot)).collect()
-}
-
-fn slot(action: &Action, slots: &BTreeMap<&ContainerId, Slot>) -> Option<Slot> {
-    match action {
-        Action::Start { slot, .. } => Some(*slot),
-        Action::Drain { id, .. } => slots.get(id).copied(),
-        Action::Reap { runner, .. } => Some(runner.slot),
-        Action::CreateNetwork { .. }
-        | Action::CreateRecord { .. }
-        | Action::UpdateRecord { .. }
-        | Action::DeleteRecord { .. }
-        | Action::Sweep { .. } => None,
-    }
 }
 
 /// `slot 1`, `slots 0-2, 5`

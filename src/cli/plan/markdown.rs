@@ -3,40 +3,40 @@
 use super::groups::{Group, groups};
 use super::text::{incomplete, sign, totals, what};
 use super::waiting;
-use crate::view::{SourceOutput, View, words};
+use crate::view::{PlanOutput, SourceOutput, words};
 
 /// The plan as Markdown.
-pub fn render_plan_markdown(view: &View) -> String {
-    let totals = totals(view);
+pub fn render_plan_markdown(plan: &PlanOutput) -> String {
+    let totals = totals(plan);
     let sum = if totals.is_empty() { "nothing to do".to_owned() } else { totals.join(", ") };
-    let (source, hash) = (escaped(&view.spec.source), &view.spec.hash);
+    let (source, hash) = (escaped(&plan.spec.source), &plan.spec.hash);
     let mut lines = vec![
         format!("### AutoGit plan: {sum}"),
         String::new(),
         format!(
             "`{hash}` of {source}, instance `{}`, {}. {}Nothing was changed.",
-            view.world.spec.instance,
-            words::instant(view.world.now),
-            incomplete(view),
+            plan.instance,
+            plan.at,
+            incomplete(plan),
         ),
     ];
-    let groups = groups(view);
+    let groups = groups(plan);
     if !groups.is_empty() {
         lines.extend(heading(&["", "action", "on", "why"]));
-        lines.extend(groups.iter().filter_map(decision_row));
+        lines.extend(groups.iter().map(decision_row));
     }
-    lines.extend([String::new(), format!("**Waiting:** {}", waiting::summary(view))]);
-    let waits = waiting::wait_groups(view);
+    lines.extend([String::new(), format!("**Waiting:** {}", waiting::summary(plan))]);
+    let waits = waiting::wait_groups(plan);
     if !waits.is_empty() {
         lines.extend(heading(&["jobs", "reason", "project", "tags", "oldest", "why"]));
         lines.extend(waits.iter().take(ROWS_MAX).map(|group| {
             row(&[
                 &group.ids.len().to_string(),
-                &format!("`{}`", group.reason),
-                &escaped(group.project),
+                &format!("`{}`", group.first.reason),
+                &escaped(&group.first.project),
                 &escaped(&group.tags),
-                &words::since(view.world.now, group.since),
-                &escaped(&group.why),
+                &group.first.waiting,
+                &escaped(&group.first.why),
             ])
         }));
         let more = waits.len().saturating_sub(ROWS_MAX);
@@ -44,10 +44,10 @@ pub fn render_plan_markdown(view: &View) -> String {
             lines.extend([String::new(), format!("and {}", words::count(more, "more group"))]);
         }
     }
-    for (name, source) in view.sources() {
+    for (name, source) in &plan.sources {
         if let SourceOutput::Unknown { age, error, .. } = source {
             lines.push(String::new());
-            lines.push(format!("> **{name} is unknown** for {age}: {}", escaped(&error)));
+            lines.push(format!("> **{name} is unknown** for {age}: {}", escaped(error)));
         }
     }
     lines.join("\n") + "\n"
@@ -56,11 +56,11 @@ pub fn render_plan_markdown(view: &View) -> String {
 /// Rows of waiting groups at most: a comment is read, not searched.
 const ROWS_MAX: usize = 20;
 
-fn decision_row(group: &Group<'_>) -> Option<String> {
-    let first = group.first()?;
+fn decision_row(group: &Group<'_>) -> String {
+    let first = group.first;
     let why = format!("`{}`: {}", first.rule, escaped(&group.why()));
     let sign = format!("`{}`", sign(&first.action));
-    Some(row(&[&sign, first.action.as_str(), &escaped(&what(group)), &why]))
+    row(&[&sign, &first.action, &escaped(&what(group)), &why])
 }
 
 fn heading(names: &[&str]) -> [String; 3] {

@@ -1,14 +1,12 @@
 //! The jobs that wait, put together by what they wait for, so that a long queue stays readable.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 
 use crate::cli::style::RenderOptions;
 use crate::cli::table::Table;
-use crate::plan::JobHold;
-use crate::view::{View, words};
-use crate::world::{JobId, Observed};
+use crate::view::{HeldJobOutput, HeldOutput, PlanOutput, words};
+use crate::world::JobId;
 
 /// Groups shown at most without `--verbose`: what fits a screen beside the rest of a plan.
 const GROUPS_MAX: usize = 12;
@@ -18,70 +16,57 @@ const IDS_MAX: usize = 5;
 /// Jobs of one project with the same tags that wait for the same.
 #[derive(Debug)]
 pub(crate) struct WaitGroup<'a> {
-    pub(crate) reason: &'static str,
-    pub(crate) project: &'a str,
+    /// The oldest.
+    pub(crate) first: &'a HeldJobOutput,
     pub(crate) tags: String,
-    /// In words, of the oldest job.
-    pub(crate) why: String,
-    /// Since when the oldest waits.
-    pub(crate) since: Timestamp,
     /// Oldest first.
     pub(crate) ids: Vec<JobId>,
 }
 
+/// The jobs that wait; those for which a runner is starting do not.
+fn held_jobs(plan: &PlanOutput) -> impl Iterator<Item = &HeldJobOutput> {
+    plan.held.iter().filter_map(|held| match held {
+        HeldOutput::Job(job) => (job.reason != "starting").then_some(job),
+        HeldOutput::Runner(_) => None,
+    })
+}
+
 /// Held jobs by reason, project and tags: the reason with the most jobs first, within it what
 /// waits for the same together.
-pub(crate) fn wait_groups(view: &View) -> Vec<WaitGroup<'_>> {
-    let jobs = view.jobs();
+pub(crate) fn wait_groups(plan: &PlanOutput) -> Vec<WaitGroup<'_>> {
     let mut groups: BTreeMap<(&str, &str, String), WaitGroup<'_>> = BTreeMap::new();
     let mut by_reason: BTreeMap<&str, usize> = BTreeMap::new();
-    for held in &view.plan.held_jobs {
-        let Some(job) = jobs.get(&held.job) else { continue };
-        if matches!(*held.hold, JobHold::Starting { .. }) {
-            continue;
-        }
-        let reason = held.hold.as_str();
-        let tags = job.tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        *by_reason.entry(reason).or_default() += 1;
-        let group = groups.entry((reason, &*job.project_path, tags.clone()));
-        let group = group.or_insert_with(|| WaitGroup {
-            reason,
-            project: &job.project_path,
-            tags,
-            why: held.to_string(),
-            since: job.queued_at,
-            ids: Vec::new(),
-        });
-        group.ids.push(job.id);
+    for job in held_jobs(plan) {
+        let tags = job.tags.join(", ");
+        *by_reason.entry(&job.reason).or_default() += 1;
+        let group = groups.entry((&job.reason, &job.project, tags.clone()));
+        let group = group.or_insert_with(|| WaitGroup { first: job, tags, ids: Vec::new() });
+        group.ids.push(job.job);
     }
     let mut groups: Vec<WaitGroup<'_>> = groups.into_values().collect();
-    let of_reason = |reason| std::cmp::Reverse(by_reason.get(reason).copied());
-    groups.sort_by(|one, other| {
-        let key = |group: &WaitGroup<'_>| (of_reason(group.reason), group.reason);
-        let within = |group: &WaitGroup<'_>| (std::cmp::Reverse(group.ids.len()), group.since);
-        (key(one), &one.why, within(one)).cmp(&(key(other), &other.why, within(other)))
-    });
+    let key = |group: &WaitGroup<'_>| {
+        let HeldJobOutput { reason, why, queued_at, .. } = group.first;
+        let of_reason = Reverse(by_reason.get(&**reason).copied());
+        (of_reason, reason.clone(), why.clone(), Reverse(group.ids.len()), queued_at.clone())
+    };
+    groups.sort_by_cached_key(key);
     groups
 }
 
 /// How many jobs are held, those excluded for which a runner is starting.
-pub(crate) fn held_count(view: &View) -> usize {
-    let held = view.plan.held_jobs.iter();
-    held.filter(|held| !matches!(*held.hold, JobHold::Starting { .. })).count()
+pub(crate) fn held_count(plan: &PlanOutput) -> usize {
+    held_jobs(plan).count()
 }
 
 /// `8 jobs: 5 have a runner now or by this plan, 3 are held`
-pub(crate) fn summary(view: &View) -> String {
-    let queue = match &view.world.queue {
-        Observed::Known { value, .. } => value,
-        Observed::Unknown { .. } => {
-            return "the queue is unknown, so nothing is started for it".to_owned();
-        }
+pub(crate) fn summary(plan: &PlanOutput) -> String {
+    let Some(count) = plan.waiting.jobs else {
+        return "the queue is unknown, so nothing is started for it".to_owned();
     };
-    let at_least = if queue.more { "at least " } else { "" };
-    let jobs = words::count(queue.jobs.len(), "job");
-    let (served, held) = (view.plan.served_jobs, held_count(view));
-    match (queue.jobs.len(), held) {
+    let at_least = if plan.waiting.more { "at least " } else { "" };
+    let jobs = words::count(count, "job");
+    let (served, held) = (plan.waiting.served, held_count(plan));
+    match (count, held) {
         (0, _) => "no jobs".to_owned(),
         (_, 0) => format!("{at_least}{jobs}: all have a runner now or by this plan"),
         _ => format!(
@@ -93,8 +78,8 @@ pub(crate) fn summary(view: &View) -> String {
 }
 
 /// The groups as lines, each reason once below the groups that it holds for.
-pub(crate) fn lines(view: &View, options: &RenderOptions) -> Vec<String> {
-    let groups = wait_groups(view);
+pub(crate) fn lines(plan: &PlanOutput, options: &RenderOptions) -> Vec<String> {
+    let groups = wait_groups(plan);
     let shown = if options.verbose { groups.len() } else { GROUPS_MAX.min(groups.len()) };
     let (shown, rest) = groups.split_at_checked(shown).unwrap_or((&groups, &[]));
     let mut table = Table::bare().right(&[0]);
@@ -102,18 +87,18 @@ pub(crate) fn lines(view: &View, options: &RenderOptions) -> Vec<String> {
         let tags = if group.tags.is_empty() { "no tags" } else { &group.tags };
         table.row([
             format!("  {}×", group.ids.len()),
-            group.reason.to_owned(),
-            words::plain(group.project).into_owned(),
+            group.first.reason.to_string(),
+            words::plain(&group.first.project).into_owned(),
             format!("[{}]", words::plain(tags)),
-            format!("oldest {}", words::since(view.world.now, group.since)),
+            format!("oldest {}", group.first.waiting),
             ids(&group.ids, options.verbose),
         ]);
     }
     let mut lines = Vec::new();
     for (index, line) in table.lines().into_iter().enumerate() {
         lines.push(line);
-        let why = shown.get(index).map(|group| &group.why);
-        if why != shown.get(index + 1).map(|group| &group.why) {
+        let why = shown.get(index).map(|group| &group.first.why);
+        if why != shown.get(index + 1).map(|group| &group.first.why) {
             let why = why.map(|why| words::plain(why).into_owned()).unwrap_or_default();
             lines.push(format!("     {}", options.paint.faint(&why)));
         }

@@ -1,8 +1,10 @@
 //! Why a job waits.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::gitlab::JobDetail;
@@ -21,7 +23,7 @@ const DROPPED: SignedDuration = SignedDuration::from_hours(24);
 const NAMED_MAX: usize = 3;
 
 /// Why a job waits.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainJobOutput {
     /// GitLab's id.
     pub id: JobId,
@@ -41,7 +43,7 @@ pub struct ExplainJobOutput {
     /// How long it waits.
     pub waiting: Option<String>,
     /// Why it gets no runner now, as one word; none where it gets one.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// How it stands, in words.
     pub why: String,
     /// Every pool, whether it may take the job, and how it stands.
@@ -57,12 +59,12 @@ pub struct ExplainJobOutput {
 }
 
 /// Whether a variant may take a job.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FitOutput {
     /// The pool.
     pub pool: String,
     /// The architecture; none where it is not known or does not matter.
-    pub arch: Option<&'static str>,
+    pub arch: Option<Cow<'static, str>>,
     /// It may take the job.
     pub fits: bool,
     /// Why not, or how it stands.
@@ -70,7 +72,7 @@ pub struct FitOutput {
 }
 
 /// A place in line.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PlaceOutput {
     /// From 1.
     pub position: usize,
@@ -117,7 +119,7 @@ impl View {
             protected: job.protected,
             status: "pending".to_owned(),
             waiting: Some(words::since(self.world.now, job.queued_at)),
-            reason: hold.map(JobHold::as_str),
+            reason: hold.map(|hold| hold.as_str().into()),
             why,
             pools: self.fits(found, offers, &runners),
             place: place(found, waiting),
@@ -202,7 +204,7 @@ impl View {
                 let fit = offer.fits(found.job);
                 FitOutput {
                     pool: pool.name.to_string(),
-                    arch: Some(offer.variant.arch.as_str()),
+                    arch: Some(offer.variant.arch.as_str().into()),
                     fits: fit.is_ok(),
                     why: match fit {
                         Ok(()) => self.standing(offer, found, runners),

@@ -1,10 +1,11 @@
 //! Why a pool has its size.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::plan::brief;
@@ -15,7 +16,7 @@ use crate::view::words;
 use crate::world::phases;
 
 /// Why a pool has its size.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainPoolOutput {
     /// The pool.
     pub pool: String,
@@ -24,7 +25,7 @@ pub struct ExplainPoolOutput {
     /// Its tags, without the architectures that its variants add.
     pub tags: Vec<String>,
     /// The architectures in which it is asked for.
-    pub architectures: Vec<&'static str>,
+    pub architectures: Vec<Cow<'static, str>>,
     /// How long a runner of it may be idle.
     pub cooldown: String,
     /// Higher is served first.
@@ -41,12 +42,12 @@ pub struct ExplainPoolOutput {
 }
 
 /// Jobs that wait for the same.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HeldCountOutput {
     /// How many.
     pub jobs: usize,
     /// Why, as one word.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// Why, in words.
     pub why: String,
     /// How long the oldest waits.
@@ -54,12 +55,12 @@ pub struct HeldCountOutput {
 }
 
 /// A runner of the pool.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PoolRunnerOutput {
     /// Its name.
     pub name: String,
     /// What it does.
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
     /// What is done about it, or why it stays.
     pub why: String,
 }
@@ -79,7 +80,10 @@ impl View {
             pool: name.to_string(),
             enabled: pool.enabled,
             tags: pool.tags.clone(),
-            architectures: architectures.into_iter().map(Arch::as_str).collect(),
+            architectures: architectures
+                .into_iter()
+                .map(|arch: Arch| arch.as_str().into())
+                .collect(),
             cooldown: brief(cooldown),
             priority: pool.priority,
             counts,
@@ -88,7 +92,7 @@ impl View {
             runners: of_pool
                 .map(|view| PoolRunnerOutput {
                     name: view.runner.name.to_string(),
-                    phase: view.phase.as_str(),
+                    phase: view.phase.as_str().into(),
                     why: whys.get(&view.runner.name).cloned().unwrap_or_default(),
                 })
                 .collect(),
@@ -104,7 +108,7 @@ impl View {
             if offer.pool.name == *name {
                 let first = || HeldCountOutput {
                     jobs: 0,
-                    reason: hold.as_str(),
+                    reason: hold.as_str().into(),
                     why: hold.to_string(),
                     oldest: words::since(self.world.now, job.queued_at),
                 };

@@ -1,16 +1,17 @@
 //! What a runner does, and why it is still there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::view::{RunnerOutput, words};
 use crate::world::{RecordId, RunnerName};
 
 /// What a runner does, and why it is still there.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainRunnerOutput {
     /// The runner.
     #[serde(flatten)]
@@ -22,7 +23,7 @@ pub struct ExplainRunnerOutput {
     /// Jobs that it ended, as far as its log reaches.
     pub jobs_ended: Option<u32>,
     /// What is done about it now: an action's word; none where it stays.
-    pub action: Option<&'static str>,
+    pub action: Option<Cow<'static, str>>,
 }
 
 impl View {
@@ -36,7 +37,7 @@ impl View {
             record: view.runner.record,
             age: words::since(self.world.now, view.runner.created_at),
             jobs_ended: view.runner.log.as_ref().map(|log| log.jobs_ended),
-            action: about.next().map(|decision| decision.action.as_str()),
+            action: about.next().map(|decision| decision.action.as_str().into()),
         })
     }
 
