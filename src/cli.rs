@@ -21,6 +21,7 @@ mod status;
 mod style;
 mod table;
 mod tables;
+mod unplaced;
 
 use std::ffi::OsString;
 use std::fmt;

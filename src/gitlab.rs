@@ -16,7 +16,8 @@ use secrecy::SecretString;
 
 use crate::spec::Scope;
 use crate::world::{
-    Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId, Variant,
+    Caller, Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
+    Variant,
 };
 
 /// One request to GitLab and its answer; the only way from the adapter to the wire.
@@ -131,6 +132,9 @@ pub trait Gitlab: Debug + Send + Sync {
         &self,
         records: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError>;
+
+    /// What the managers of a record say of themselves, by system id.
+    async fn callers(&self, record: RecordId) -> Result<BTreeMap<SystemId, Caller>, GitlabError>;
 
     /// Makes a record.
     ///

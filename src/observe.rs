@@ -4,6 +4,7 @@
 //! the runners, and the queue after both, so that a job that starts in between is seen twice rather
 //! than not at all.
 
+mod callers;
 mod gitlab;
 mod host;
 

@@ -11,6 +11,7 @@ mod runners;
 mod source;
 mod status;
 mod trend;
+mod unplaced;
 pub(crate) mod words;
 
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
@@ -27,6 +28,7 @@ pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
 pub use trend::{Load, TrendOutput, TrendPointOutput};
+pub use unplaced::UnplacedOutput;
 
 pub(crate) use plan::decision as decision_output;
 pub(crate) use runners::since;

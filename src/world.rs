@@ -35,7 +35,7 @@ pub use phase::{Phase, RunnerView, phases};
 pub(crate) use phase::{busy_alone, idle, silent, unheard};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
-pub use record::{Access, Manager, Origin, Record, RecordSettings, Token};
+pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
 pub use unclaimed::note_unclaimed;
 
 use std::collections::BTreeMap;
@@ -134,8 +134,10 @@ impl World {
             && hosts.any(|(name, host)| host.engine().is_none() && self.serves(name, pool))
     }
 
-    /// Whether all hosts could be observed.
+    /// Whether all hosts could be observed, those included that a new spec declares and that are not
+    /// connected yet.
     pub fn all_hosts_known(&self) -> bool {
         self.hosts.values().all(|host| host.state.known().is_some())
+            && self.spec.hosts.keys().all(|name| self.hosts.contains_key(name))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::style::RenderOptions;
 use super::table::Table;
+use super::unplaced;
 use crate::view::{ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, words};
 
 /// An explanation as text; `unknown` are the sources that could not be read.
@@ -113,10 +114,7 @@ fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> 
         ),
         format!("why: {}", words::plain(&counts.why)),
     ];
-    if pool.unaccounted > 0 {
-        let runners = words::count(pool.unaccounted as usize, "runner");
-        lines.push(format!("also counted: {runners} that GitLab knows and no known host has"));
-    }
+    lines.extend(unplaced::lines(&counts.unplaced));
     if !pool.held.is_empty() {
         lines.push(String::new());
         let mut table = Table::new(&["jobs", "oldest", "wait because"]).right(&[0]);

@@ -3,6 +3,7 @@
 use super::sources;
 use super::style::RenderOptions;
 use super::table::Table;
+use super::unplaced;
 use crate::view::{BudgetOutput, HostOutput, StatusOutput, words};
 
 /// How everything stands, as text.
@@ -18,6 +19,7 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     }
     lines.push(String::new());
     lines.extend(pools(status));
+    lines.extend(unplaced(status));
     lines.push(String::new());
     lines.extend(hosts(status));
     lines.push(String::new());
@@ -37,6 +39,13 @@ fn pools(status: &StatusOutput) -> Vec<String> {
         table.row(std::iter::once(name.clone()).chain(numbers).chain([why]));
     }
     table.lines()
+}
+
+/// Who uses registrations and is on no host.
+fn unplaced(status: &StatusOutput) -> Vec<String> {
+    let lines = status.pools.values().flat_map(|pool| unplaced::lines(&pool.unplaced));
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { lines } else { [vec![String::new()], lines].concat() }
 }
 
 fn hosts(status: &StatusOutput) -> Vec<String> {

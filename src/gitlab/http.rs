@@ -37,7 +37,7 @@ use crate::clock::Clock;
 use crate::gitlab::{CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport};
 use crate::spec::{Credential, InstanceName, QueueSource, Spec};
 use crate::world::{
-    Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
+    Caller, Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
 };
 use shared::Shared;
 use wire::Wire;
@@ -151,6 +151,10 @@ impl Gitlab for HttpGitlab {
         records: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError> {
         self.read_managers(records).await
+    }
+
+    async fn callers(&self, record: RecordId) -> Result<BTreeMap<SystemId, Caller>, GitlabError> {
+        self.read_callers(record).await
     }
 
     async fn create_record(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Ports;
+use super::callers::Callers;
 use crate::engine::{EngineError, runner_config};
 use crate::gitlab::GitlabError;
 use crate::spec::{Credential, Pool};
@@ -23,6 +24,7 @@ pub(super) struct GitlabSide {
     pub(super) token_ends: Option<Timestamp>,
     /// The records behind the operator's own tokens, by token.
     given: Vec<(SecretString, RecordId)>,
+    callers: Callers,
 }
 
 impl GitlabSide {
@@ -57,6 +59,7 @@ impl GitlabSide {
             }
         }
         self.fill_managers(ports, world.now, &mut records).await;
+        self.callers.name(ports, world, &mut records).await;
         Ok(records)
     }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceOutput, View, words};
+use super::{SourceOutput, UnplacedOutput, View, words};
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold};
 use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
@@ -26,6 +26,9 @@ pub struct PlanOutput {
     pub held: Vec<HeldOutput>,
     /// The pending jobs in numbers.
     pub waiting: WaitingOutput,
+    /// Who uses the pools' registrations and is on no host; left out where there is nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplaced: Vec<UnplacedOutput>,
     /// What it is known from.
     pub sources: BTreeMap<String, SourceOutput>,
     /// What could not be read, and what is left alone for it.
@@ -158,6 +161,7 @@ impl View {
             decisions: decisions.collect(),
             held: held_jobs.chain(held_runners).collect(),
             waiting: self.waiting_output(),
+            unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceOutput, View, words};
+use super::{SourceOutput, UnplacedOutput, View, words};
 use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
 use crate::spec::{Pool, PoolName, Warm};
 use crate::world::{Phase, RunnerView, phases};
@@ -76,6 +76,9 @@ pub struct PoolOutput {
     pub draining: usize,
     /// Why it has its size.
     pub why: String,
+    /// Who uses its registrations and is on no host; left out where there is nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplaced: Vec<UnplacedOutput>,
 }
 
 /// A host as it stands.
@@ -154,6 +157,7 @@ impl View {
                 busy: count(|phase| matches!(phase, Phase::Busy { .. })),
                 draining: count(|phase| matches!(phase, Phase::Draining { .. })),
                 why: self.why_of(pool),
+                unplaced: self.unplaced_of(&pool.name),
             }
         };
         self.world.spec.pools.iter().map(|pool| (&pool.name, pool_output(pool))).collect()

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftovers::{is_silent, system_id_prefix};
+use super::phase::SILENT_AFTER;
 use super::{
     EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant, World,
 };
@@ -25,14 +26,14 @@ pub(super) struct Accounts<'a> {
 }
 
 impl<'a> Accounts<'a> {
-    pub(super) fn of(world: &'a World) -> Self {
+    pub(super) fn of(world: &'a World, records: &'a [Record]) -> Self {
         let states = world.hosts.values().filter_map(|host| host.state.last());
         let runners = states.flat_map(|state| &state.runners);
         let seen: BTreeSet<(RecordId, &SystemId)> =
             runners.map(|runner| (runner.record, &runner.system_id)).collect();
         let prefix = system_id_prefix(world);
         let mut accounts = Self { seen, possible: BTreeMap::new(), prefix };
-        for record in world.records.known().into_iter().flatten() {
+        for record in records {
             let mut rows = record.managers.known().into_iter().flatten();
             let without_runner = rows.any(|row| {
                 !accounts.seen.contains(&(record.id, &row.system_id)) && accounts.is_ours(row)
@@ -100,21 +101,42 @@ impl World {
             .collect()
     }
 
-    /// Rows of runners that no declared host accounts for, now or as last seen: they run on a host
-    /// that cannot be seen, so they count against `max`.
-    pub fn unaccounted_managers(&self) -> BTreeMap<Variant, u32> {
-        let accounts = Accounts::of(self);
-        let mut counts = BTreeMap::new();
-        for record in self.records.known().into_iter().flatten() {
+    /// Rows of `records` that no declared host accounts for, now or as last seen, and that were in
+    /// contact within a day. While a host is unknown, they may be runners there. Else somebody uses
+    /// a record's token elsewhere, or an image's runner makes a system id of its own.
+    pub fn unplaced_managers<'a>(
+        &'a self,
+        records: &'a [Record],
+    ) -> Vec<(&'a Record, &'a Manager)> {
+        let accounts = Accounts::of(self, records);
+        let mut unplaced = Vec::new();
+        for record in records {
             let rows = record.managers.known().into_iter().flatten();
-            let unaccounted = rows
-                .filter(|row| accounts.is_unaccounted(record, row))
-                .filter(|row| !is_silent(self, row))
-                .count();
-            if unaccounted > 0 {
-                let count = counts.entry(record.variant.clone()).or_insert(0_u32);
-                *count = count.saturating_add(u32::try_from(unaccounted).unwrap_or(u32::MAX));
-            }
+            let rows = rows.filter(|row| accounts.is_unaccounted(record, row));
+            unplaced.extend(rows.filter(|row| !is_silent(self, row)).map(|row| (record, row)));
+        }
+        unplaced
+    }
+
+    /// A row that no host accounts for counts against `max`: a runner may be behind it, on a host
+    /// that cannot be seen. With every host seen there is no such place, and who has the row is no
+    /// runner of ours; one without contact for longer than GitLab's column may lag runs nowhere.
+    pub fn counts_unseen(&self, row: &Manager) -> bool {
+        let ago = row.contacted_at.map(|at| self.now.duration_since(at));
+        !self.all_hosts_known() && ago.is_none_or(|ago| ago < SILENT_AFTER)
+    }
+
+    /// How many runners may be on hosts that cannot be seen, as GitLab's rows tell.
+    pub fn unaccounted_managers(&self) -> BTreeMap<Variant, u32> {
+        let mut counts = BTreeMap::new();
+        if self.all_hosts_known() {
+            return counts;
+        }
+        let records = self.records.known().map(Vec::as_slice).unwrap_or_default();
+        let unplaced = self.unplaced_managers(records).into_iter();
+        for (record, _) in unplaced.filter(|(_, row)| self.counts_unseen(row)) {
+            let count = counts.entry(record.variant.clone()).or_insert(0_u32);
+            *count = count.saturating_add(1);
         }
         counts
     }

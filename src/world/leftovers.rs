@@ -99,7 +99,7 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         return;
     }
     let declared: BTreeMap<Variant, _> = world.variants().into_iter().collect();
-    let accounts = Accounts::of(world);
+    let accounts = Accounts::of(world, records);
     let in_use = world.records_in_use();
     for record in records.iter().filter(|record| record.origin != Origin::Foreign) {
         let Some(rows) = record.managers.known() else { continue };

@@ -20,7 +20,7 @@ const BUSY_ALONE_MAX: SignedDuration = PICK_UP_MAX;
 
 /// After how long without contact a runner counts as silent. GitLab tells the last contact from a
 /// cache; where that is lost, it tells what it wrote down, which is up to 55 minutes old.
-const SILENT_AFTER: SignedDuration = SignedDuration::from_mins(65);
+pub(super) const SILENT_AFTER: SignedDuration = SignedDuration::from_mins(65);
 /// The same while jobs stay pending that an idle runner should have taken: gitlab-runner's longest
 /// pauses between two polls are the five minutes after a refusal and the 50 s of a long poll.
 const SILENT_AFTER_UNCLAIMED: SignedDuration = SignedDuration::from_mins(6);

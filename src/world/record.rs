@@ -91,4 +91,15 @@ pub struct Manager {
     pub busy: bool,
     /// The job, where GitLab told which.
     pub job: Option<JobId>,
+    /// What it says of itself; asked for only where no host accounts for the row.
+    pub caller: Option<Caller>,
+}
+
+/// What a manager says of itself, and where it polls from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Its address, as GitLab saw it.
+    pub address: Option<String>,
+    /// gitlab-runner's version.
+    pub version: Option<String>,
 }

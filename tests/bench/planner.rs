@@ -144,6 +144,7 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
         contacted_at: Some(NOW),
         busy,
         job: None,
+        caller: None,
     };
     let of_record = runners.iter().filter(|runner| runner.record == id);
     let rows = of_record.map(|runner| row(&runner.system_id, runner.slot.0.is_multiple_of(2)));

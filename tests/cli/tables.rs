@@ -1,4 +1,5 @@
-use autogit::cli::{RenderOptions, render_queue, render_runners, render_status};
+use autogit::cli::{RenderOptions, render_explain, render_queue, render_runners, render_status};
+use autogit::world::Caller;
 
 use crate::plan::busy_day;
 use crate::world::Scene;
@@ -16,6 +17,19 @@ fn status_shows_the_fault_of_a_refused_file() {
     let mut view = Scene::new().pool("linux", "docker", |_| {}).view();
     view.spec.pending_fault = Some("error: pool `linux`: `warm` is 5 but `max` is 2".to_owned());
     insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
+}
+
+#[test]
+fn status_names_who_uses_a_registration_and_is_on_no_host() {
+    let (address, version) = (Some("10.0.0.7".to_owned()), Some("17.4.2".to_owned()));
+    let scene = Scene::new()
+        .pool("linux", "docker", |_| {})
+        .stranger("linux", "r_ofanothere1", Some(Caller { address, version }))
+        .stranger("linux", "r_ofanothere2", None);
+    let view = scene.view();
+    insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
+    let output = view.explain(&view.subject("linux").unwrap(), None).unwrap();
+    insta::assert_snapshot!(render_explain(&output, &[], &RenderOptions::bare()));
 }
 
 #[test]
@@ -55,7 +69,7 @@ fn a_jobs_name_cannot_move_the_cursor() {
     let options = RenderOptions::bare();
     let plan = autogit::cli::render_plan(&view.plan_output(), &options);
     let output = view.explain(&view.subject("1").unwrap(), None).unwrap();
-    let explained = autogit::cli::render_explain(&output, &[], &options);
+    let explained = render_explain(&output, &[], &options);
     for text in [render_queue(&view.queue_output(), &options), plan, explained] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    Backoff, Cause, ContainerState, JobId, JobNetworkObject, JobVolume, Manager, Observed, Origin,
-    RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token, Unclaimed, World, leftovers,
+    Backoff, Caller, Cause, ContainerState, JobId, JobNetworkObject, JobVolume, Manager, Observed,
+    Origin, RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token, Unclaimed, World,
+    leftovers,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -208,8 +209,7 @@ fn add_record_words(world: &mut World, text: &str) {
         ["unknown", error @ ..] => return lose(&mut world.records, 60, &error.join(" ")),
         ["row", id, whose, since] => {
             let id = RecordId(number(id));
-            let busy = line.attributes.iter().any(|words| *words == ["busy"]);
-            return add_row(world, id, whose, seconds(since), busy);
+            return add_row(world, id, whose, seconds(since), &line);
         }
         ["also", id, of] => {
             let record = record(world, RecordId(number(id)), &variant(of));
@@ -227,12 +227,23 @@ fn add_record_words(world: &mut World, text: &str) {
     line.attributes.iter().for_each(|words| change_record(world, id, &line, words));
 }
 
-fn add_row(world: &mut World, id: RecordId, whose: &str, since: i64, busy: bool) {
+fn add_row(world: &mut World, id: RecordId, whose: &str, since: i64, line: &Line<'_>) {
+    let (mut busy, mut caller) = (false, None);
+    for words in &line.attributes {
+        match words.as_slice() {
+            ["busy"] => busy = true,
+            [version, "at", address] => {
+                let given = |word: &str| Some(word.to_owned());
+                caller = Some(Caller { version: given(version), address: given(address) });
+            }
+            other => line.unknown(other),
+        }
+    }
     let system_id = match whose.strip_prefix("r_") {
         Some(_) => SystemId::from_observed(whose),
         None => system_id(world, &spot(whose)),
     };
-    let row = Manager { system_id, contacted_at: Some(ago(since)), busy, job: None };
+    let row = Manager { system_id, contacted_at: Some(ago(since)), busy, job: None, caller };
     let record = records_of(world).iter_mut().find(|record| record.id == id).unwrap();
     known(&mut record.managers).push(row);
 }

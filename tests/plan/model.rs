@@ -198,7 +198,7 @@ fn contact(world: &mut World, runner: &Runner, busy: bool) {
     let Observed::Known { value: rows, .. } = &mut record.managers else { return };
     rows.retain(|row| row.system_id != runner.system_id);
     let system_id = runner.system_id.clone();
-    rows.push(Manager { system_id, contacted_at: Some(now), busy, job: None });
+    rows.push(Manager { system_id, contacted_at: Some(now), busy, job: None, caller: None });
 }
 
 fn started(world: &World, action: &Action) -> Runner {

@@ -168,6 +168,7 @@ pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> Contai
             contacted_at: Some(ago(1)),
             busy: matches!(doing, Doing::BusyAtGitlab(_) | Doing::Busy(..)),
             job: None,
+            caller: None,
         };
         let of_record = records_of(world).iter_mut().find(|one| one.id == record);
         if let Some(of_record) = of_record {

@@ -81,6 +81,7 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
                     contacted_at: Some(ago(3_600 * i64::from(hours))),
                     busy: false,
                     job: None,
+                    caller: None,
                 }),
                 6 => drop(records_of(world).remove(index)),
                 _ => {

@@ -5,7 +5,7 @@ use autogit::plan::{Action, plan};
 use autogit::sandbox::engine::{JobLeftovers, Operation};
 use autogit::sandbox::gitlab::WaitsFor;
 use autogit::spec::HostName;
-use autogit::world::{JobId, RunnerLog, Token, World};
+use autogit::world::{Caller, JobId, Observed, RunnerLog, Token, World};
 
 use crate::scene::{Scene, record, token};
 
@@ -49,6 +49,24 @@ async fn managers_that_gitlab_does_not_show_are_unknown() {
     assert_eq!(rows(&scene.look().await), None);
     scene.hide_managers(false);
     assert_eq!(rows(&scene.look().await), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_no_host_accounts_for_is_asked_about_once() {
+    let mut scene = Scene::new(COLD);
+    scene.tick().await;
+    scene.poll_elsewhere("r_ofanothere1", "17.4.2").await;
+    for _ in 0..3 {
+        let world = scene.look().await;
+        let Observed::Known { value: rows, .. } = &record(&world).managers else { panic!() };
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        let address = Some("127.0.0.1".to_owned());
+        let caller = Caller { address, version: Some("17.4.2".to_owned()) };
+        assert_eq!(row.caller, Some(caller));
+        scene.pass(120).await;
+    }
+    let asked = scene.gitlab.requests();
+    assert_eq!(asked.get("GET /api/v4/runners/{id}/managers"), Some(&1), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]

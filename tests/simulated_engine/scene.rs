@@ -25,9 +25,10 @@ use autogit::world::{
     SpecHash, SystemId, Token, Variant, World,
 };
 use bytes::Bytes;
+use http::{Request, Response};
 use jiff::Timestamp;
-use secrecy::SecretString;
-use serde_json::Value;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 use crate::stage::{IMAGE, URL};
 
@@ -141,6 +142,20 @@ impl Scene {
         let mut runners = self.engine().runners(&self.spec.instance).await.unwrap();
         assert_eq!(runners.len(), 1, "{runners:?}");
         runners.remove(0)
+    }
+
+    /// Somebody polls with the token of the one record, from nowhere that AutoGit sees.
+    pub(crate) async fn poll_elsewhere(&self, system_id: &str, version: &str) {
+        let token = self.gitlab.record_tokens().remove(0);
+        let body = json!({
+            "token": token.expose_secret(), "system_id": system_id,
+            "info": { "version": version },
+        });
+        let poll = Request::post(format!("{URL}/api/v4/jobs/request"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into())
+            .unwrap();
+        assert_eq!(self.gitlab.transport().send(poll).await.unwrap().status(), 204);
     }
 
     /// The manager's name of the first runner of the pool `linux` on the first host.
@@ -308,10 +323,7 @@ struct Front {
 
 #[async_trait]
 impl Transport for Front {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let asks_managers = String::from_utf8_lossy(request.body()).contains("managers(");
         let answer = self.gitlab.send(request).await?;
         let hides = asks_managers && self.hides_managers.load(Ordering::Relaxed);

@@ -50,6 +50,8 @@ fn about(request: &Request<Bytes>) -> About {
     match request.uri().path() {
         "/api/graphql" if body.contains("jobs(") => About::Queue,
         "/api/graphql" => About::Managers,
+        // Who they are: nothing is decided by it.
+        path if path.ends_with("/managers") => About::Other,
         path if path.starts_with("/api/v4/runners") => About::Records,
         _ => About::Other,
     }

@@ -11,8 +11,8 @@ use autogit::spec::{
 };
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
-    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
-    JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
+    Caller, ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer,
+    JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
     RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Token, Variant, World,
     record_settings, spec_hash,
 };
@@ -118,6 +118,7 @@ impl Scene {
                 contacted_at: Some(ago(1)),
                 busy: matches!(doing, Doing::Busy(..)),
                 job: None,
+                caller: None,
             };
             self.managers.entry(variant).or_default().push(row);
         }
@@ -191,6 +192,15 @@ impl Scene {
             instance_runners: Some(true),
             group_runners: Some(true),
         });
+        self
+    }
+
+    /// A manager of the pool's record for `amd64` that is on no host.
+    pub(crate) fn stranger(mut self, pool: &str, system_id: &str, caller: Option<Caller>) -> Self {
+        let variant = Variant::new(&PoolName::new(pool).unwrap(), Arch::Amd64);
+        let (system_id, contacted_at) = (SystemId::from_observed(system_id), Some(ago(130)));
+        let row = Manager { system_id, contacted_at, busy: false, job: None, caller };
+        self.managers.entry(variant).or_default().push(row);
         self
     }
 

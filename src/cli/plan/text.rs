@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::groups::{Group, groups, slot_ranges};
 use super::waiting;
-use crate::cli::sources;
 use crate::cli::style::{Paint, RenderOptions};
+use crate::cli::{sources, unplaced};
 use crate::view::{DecisionOutput, HeldOutput, PlanOutput, SourceOutput, words};
 
 /// The plan as text: what would be done, what stays, what waits, and what is unknown.
@@ -25,9 +25,9 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
     lines.push(String::new());
     lines.push(format!("waiting   {}", waiting::summary(plan)));
     lines.extend(waiting::lines(plan, options));
-    let heads = std::iter::once("unknown   ").chain(std::iter::repeat("          "));
-    let unknown = heads.zip(&plan.unknown);
-    lines.extend(unknown.map(|(head, line)| options.paint.notable(&format!("{head}{line}"))));
+    lines.extend(headed("unplaced  ", unplaced::lines(&plan.unplaced)));
+    let unknown = headed("unknown   ", plan.unknown.clone());
+    lines.extend(unknown.iter().map(|line| options.paint.notable(line)));
     lines.push(String::new());
     lines.push(total(plan, options.paint));
     lines.join("\n") + "\n"
@@ -137,6 +137,13 @@ fn keep_lines(plan: &PlanOutput, width: usize, options: &RenderOptions) -> Vec<S
     } else {
         vec![format!("{head}   {}", options.paint.faint("(--verbose lists them)"))]
     }
+}
+
+/// The head before the first line, and as much space before the others.
+fn headed(head: &str, lines: Vec<String>) -> Vec<String> {
+    let space = " ".repeat(head.len());
+    let heads = std::iter::once(head).chain(std::iter::repeat(space.as_str()));
+    heads.zip(lines).map(|(head, line)| format!("{head}{line}")).collect()
 }
 
 /// The last line: what the plan comes to.

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::HttpGitlab;
+use super::call::Call;
 use super::graphql::{Reply, whole};
 use crate::gitlab::GitlabError;
-use crate::world::{Manager, RecordId, SystemId};
+use crate::world::{Caller, Manager, RecordId, SystemId};
 
 /// Records asked for in one request: each costs about 16 of GitLab's 250 points of complexity.
 const RECORDS_PER_REQUEST: usize = 12;
@@ -48,6 +49,14 @@ struct Node {
     system_id: String,
     contacted_at: Option<Timestamp>,
     job_execution_status: Option<String>,
+}
+
+/// A manager as REST tells it (`API::Entities::Ci::RunnerManager`, GitLab 18.6).
+#[derive(Deserialize)]
+struct Told {
+    system_id: Option<String>,
+    ip_address: Option<String>,
+    version: Option<String>,
 }
 
 /// A record of which a page is still to be read.
@@ -114,12 +123,32 @@ impl HttpGitlab {
         Ok(next)
     }
 
+    /// What the managers of a record say of themselves. GraphQL tells it, too, but each field more
+    /// of each row would leave room for fewer records in a request.
+    pub(super) async fn read_callers(
+        &self,
+        record: RecordId,
+    ) -> Result<BTreeMap<SystemId, Caller>, GitlabError> {
+        let path = format!("/runners/{record}/managers");
+        let call = Call::get("GET /runners/:id/managers", path)
+            .attempt(format!("see the managers of runner {record}"))
+            .object(format!("runner {record}"));
+        let rows: Vec<Told> = self.wire.json(&call).await?;
+        let callers = rows.into_iter().filter_map(|row| {
+            let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+            let caller = Caller { address: given(row.ip_address), version: given(row.version) };
+            Some((SystemId::from_observed(&row.system_id?), caller))
+        });
+        Ok(callers.collect())
+    }
+
     fn manager(&self, node: Node) -> Manager {
         Manager {
             system_id: SystemId::from_observed(&node.system_id),
             contacted_at: node.contacted_at.map(|at| self.wire.ours(at)),
             busy: node.job_execution_status.is_some_and(|status| status != IDLE),
             job: None,
+            caller: None,
         }
     }
 }
