@@ -10,10 +10,12 @@
 
 mod act;
 mod bearer;
+mod connections;
 mod dashboard;
 mod events;
 mod extract;
 mod health;
+mod host;
 mod look;
 mod metrics;
 mod openapi;
@@ -21,6 +23,7 @@ mod pages;
 mod patience;
 mod preview;
 mod problem;
+mod refusals;
 mod routes;
 mod serve;
 mod webhook;
@@ -44,6 +47,10 @@ use crate::reconcile::{Wake, Window};
 use crate::spec::Spec;
 use crate::view::View;
 
+/// Answers that are worked out for one client alone at the same time. Each keeps a thread busy, and
+/// the loop needs a processor, too.
+const WORKERS: usize = 2;
+
 /// What the handlers share; clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -55,6 +62,11 @@ pub struct Api {
     openapi: Arc<OnceCell<pages::Rendered>>,
     /// The place for a preview.
     previews: Arc<Semaphore>,
+    /// Places for work that is done for one client alone: explaining and previewing.
+    workers: Arc<Semaphore>,
+    refusals: refusals::Refusals,
+    /// Only this machine can connect, so only its own names are answered.
+    on_loopback: bool,
     /// Places for event streams.
     streams: Arc<Semaphore>,
     /// The server ends; streams end with it.
@@ -72,6 +84,9 @@ impl Api {
             pages: Arc::default(),
             openapi: Arc::default(),
             previews: Arc::new(Semaphore::new(1)),
+            workers: Arc::new(Semaphore::new(WORKERS)),
+            refusals: refusals::Refusals::default(),
+            on_loopback: false,
             streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
             ending: serve::Ending::never(),
         }

@@ -31,7 +31,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::engine::Engine;
 use crate::gitlab::{Gitlab, Transport};
@@ -50,6 +50,11 @@ pub use runners::render_runners;
 pub use shell::Shell;
 pub use status::render_status;
 pub use style::{Paint, RenderOptions};
+
+/// The whole command line, for what describes it.
+pub fn command_line() -> clap::Command {
+    Arguments::command()
+}
 
 /// The ways to the outside, which main alone names. Errors: in words for the operator.
 #[derive(Clone, Copy)]

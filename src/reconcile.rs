@@ -15,7 +15,9 @@ mod trend;
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
-pub use metrics::{Measured, Metrics, Requests, WebhookEvent, WebhookRefusal};
+pub use metrics::{
+    BearerRefusal, Exposition, Measured, Metrics, Requests, WebhookEvent, WebhookRefusal,
+};
 pub use trend::Trend;
 
 use std::sync::Arc;

@@ -169,6 +169,8 @@ pub struct ApiSpec {
     pub external_url: Option<String>,
     /// Bearer token for what changes something.
     pub token: Option<Credential>,
+    /// Bearer token for what is only shown; `None`: it is shown to everybody.
+    pub read_token: Option<Credential>,
     /// Bearer token that only previews plans.
     pub plan_token: Option<Credential>,
 }

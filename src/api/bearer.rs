@@ -1,11 +1,15 @@
 //! Who may do what: bearer tokens, those of the spec in force.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Api;
 use super::problem::Problem;
+use crate::reconcile::BearerRefusal;
 use crate::spec::{ApiSpec, Credential};
 
 /// What a token is asked for.
@@ -15,16 +19,31 @@ pub(super) enum Right {
     Act,
     /// To see the plan for a candidate spec.
     Preview,
+    /// To see what is shown, where that takes a token.
+    Read,
 }
+
+/// What is shown to everybody even so: the page has no data of its own, supervisors have no token,
+/// and the description is the program's.
+const OPEN: [&str; 3] = ["/", "/health", "/openapi.json"];
 
 impl Right {
     fn tokens(self, spec: &ApiSpec) -> Vec<&SecretString> {
-        let plan_token = spec.plan_token.as_ref().filter(|_| self == Self::Preview);
-        [spec.token.as_ref(), plan_token]
-            .into_iter()
-            .flatten()
-            .filter_map(Credential::value)
-            .collect()
+        let own = match self {
+            Self::Act => None,
+            Self::Preview => spec.plan_token.as_ref(),
+            Self::Read => spec.read_token.as_ref(),
+        };
+        [spec.token.as_ref(), own].into_iter().flatten().filter_map(Credential::value).collect()
+    }
+
+    /// Whose token it takes.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Act => "it takes the one in `api.token`",
+            Self::Preview => "it takes the one in `api.plan_token_file` or `api.token`",
+            Self::Read => "it takes the one in `api.read_token` or `api.token`",
+        }
     }
 
     /// What has to be set for this to be served at all.
@@ -32,6 +51,7 @@ impl Right {
         match self {
             Self::Act => "set `api.token_file`",
             Self::Preview => "set `api.plan_token_file` or `api.token_file`",
+            Self::Read => "set `api.read_token_file`",
         }
     }
 }
@@ -46,14 +66,53 @@ impl Api {
             let problem = Problem::new(StatusCode::FORBIDDEN, "no-token-configured", detail);
             return Err(problem.hint(right.fields()));
         }
-        let unauthorized = |detail: &str| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
-                .hint("send the header `Authorization: Bearer <token>`")
+        let matches = |given: &[u8], tokens: &[&SecretString]| {
+            // All are compared, so that the time does not tell which one was nearly right.
+            tokens.iter().filter(|token| is_same(given, token)).count() > 0
         };
-        let given = bearer(headers).ok_or_else(|| unauthorized("this needs a bearer token"))?;
-        // All are compared, so that the time does not tell which one was nearly right.
-        let matches = tokens.iter().filter(|token| is_same(given, token)).count();
-        if matches > 0 { Ok(()) } else { Err(unauthorized("this is not the token")) }
+        let why = match bearer(headers) {
+            None => BearerRefusal::Missing,
+            Some(given) if matches(given, &tokens) => return Ok(()),
+            Some(given) if matches(given, &all(&spec.api)) => BearerRefusal::Insufficient,
+            Some(_) => BearerRefusal::Wrong,
+        };
+        self.window.metrics.bearer_refused(why);
+        self.refusals.bearer(why, self.clock.now());
+        Err(refusal(why, right))
+    }
+}
+
+/// Lets through who may see what is shown.
+pub(super) async fn admit_reader(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD)
+        && !OPEN.contains(&request.uri().path());
+    if reads
+        && api.spec().api.read_token.is_some()
+        && let Err(problem) = api.admit(request.headers(), Right::Read)
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
+}
+
+/// Every token that is good for anything.
+fn all(spec: &ApiSpec) -> Vec<&SecretString> {
+    let all = [spec.token.as_ref(), spec.read_token.as_ref(), spec.plan_token.as_ref()];
+    all.into_iter().flatten().filter_map(Credential::value).collect()
+}
+
+fn refusal(why: BearerRefusal, right: Right) -> Problem {
+    let unauthorized = |detail: &str| {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            .hint("send the header `Authorization: Bearer <token>`")
+    };
+    match why {
+        BearerRefusal::Missing => unauthorized("this needs a bearer token"),
+        BearerRefusal::Wrong => unauthorized("this is not the token"),
+        BearerRefusal::Insufficient => {
+            let detail = "this token is good for something else";
+            Problem::new(StatusCode::FORBIDDEN, "insufficient-token", detail).hint(right.hint())
+        }
     }
 }
 

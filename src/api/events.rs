@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::Api;
 use super::problem::Problem;
-use super::serve::Ending;
+use super::serve::{Ending, UnderWay};
 use crate::reconcile::{Event, EventId, History};
 use crate::view::{EventOutput, View, words};
 
@@ -51,6 +51,7 @@ pub struct LookMessage {
 
 pub(super) async fn events(
     State(api): State<Api>,
+    under_way: Option<Extension<UnderWay>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let place = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
@@ -66,6 +67,7 @@ pub(super) async fn events(
         pending: vec![Sent::default().retry(COME_BACK_AFTER).comment("autogit")],
         greeted: false,
         _place: place,
+        _under_way: under_way.map(|Extension(under_way)| under_way),
     };
     let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
     let mut response = Sse::new(follower.stream()).keep_alive(alive).into_response();
@@ -87,6 +89,8 @@ struct Follower {
     pending: Vec<Sent>,
     greeted: bool,
     _place: OwnedSemaphorePermit,
+    /// Keeps the connection from being idle.
+    _under_way: Option<UnderWay>,
 }
 
 impl Follower {

@@ -29,6 +29,10 @@ pub struct HealthOutput {
     pub spec_valid: bool,
     /// Seconds since the last look; none before the first.
     pub last_look_secs: Option<i64>,
+    /// Requests since the start whose bearer token was refused.
+    pub refused_bearers: u64,
+    /// Webhooks since the start that were refused.
+    pub refused_webhooks: u64,
     /// AutoGit's clock, in UTC: what all other instants are to be compared with.
     pub now: String,
     /// When it started, in UTC.
@@ -50,7 +54,8 @@ pub(super) async fn health(
     State(api): State<Api>,
     Checked(Query(strictness)): Checked<Query<Strictness>>,
 ) -> Response {
-    let health = of(api.view().as_deref(), api.clock.now(), api.started_at);
+    let mut health = of(api.view().as_deref(), api.clock.now(), api.started_at);
+    (health.refused_bearers, health.refused_webhooks) = api.refusals.counts();
     let fine = match health.status {
         "ok" => true,
         "stuck" => false,
@@ -70,6 +75,8 @@ fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutpu
             stale: Vec::new(),
             spec_valid: true,
             last_look_secs: None,
+            refused_bearers: 0,
+            refused_webhooks: 0,
             now: at,
             started_at: began,
         };
@@ -86,5 +93,14 @@ fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutpu
         "degraded"
     };
     let last_look_secs = Some(age.as_secs().max(0));
-    HealthOutput { status, stale, spec_valid, last_look_secs, now: at, started_at: began }
+    HealthOutput {
+        status,
+        stale,
+        spec_valid,
+        last_look_secs,
+        refused_bearers: 0,
+        refused_webhooks: 0,
+        now: at,
+        started_at: began,
+    }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::Api;
 use super::extract::Checked;
-use super::pages::{Page, Rendered, aside};
+use super::pages::{Page, Rendered};
 use super::problem::Problem;
 use crate::view::{Subject, View};
 use crate::world::JobId;
@@ -47,7 +47,7 @@ pub(super) async fn runner(
 ) -> Result<Response, Problem> {
     let view = api.view().ok_or_else(Problem::no_view)?;
     let subject = runner_named(&view, &name)?;
-    explained(view, subject, &headers).await
+    explained(&api, &view, subject, &headers).await
 }
 
 /// Why a job waits, or how it stands.
@@ -57,7 +57,7 @@ pub(super) async fn job(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let view = api.view().ok_or_else(Problem::no_view)?;
-    explained(view, Subject::Job(JobId(id)), &headers).await
+    explained(&api, &view, Subject::Job(JobId(id)), &headers).await
 }
 
 /// The runner of that name, which a client may have misspelt.
@@ -71,17 +71,19 @@ pub(super) fn runner_named(view: &View, name: &str) -> Result<Subject, Problem> 
 }
 
 async fn explained(
-    view: Arc<View>,
+    api: &Api,
+    view: &Arc<View>,
     subject: Subject,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let rendered = aside(move || {
+    let name = format!("{subject:?}");
+    let work = move |view: &View| {
         let gone = || Problem::not_found("it is gone");
         match view.explain(&subject, None).ok_or_else(gone)? {
             crate::view::ExplainOutput::Job(job) => Rendered::json(&job),
             crate::view::ExplainOutput::Pool(pool) => Rendered::json(&pool),
             crate::view::ExplainOutput::Runner(runner) => Rendered::json(&runner),
         }
-    });
-    Ok(rendered.await?.answer(headers))
+    };
+    Ok(api.pages.explained(view, name, &api.workers, work).await?.answer(headers))
 }

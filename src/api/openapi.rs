@@ -57,7 +57,8 @@ pub fn document() -> Value {
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`api.token`, or `api.plan_token` where only a plan is asked for",
+                    "description": "The one in `api.token` or `api.token_file`; the one in \
+                                    `api.plan_token_file` where only a plan is asked for",
                 },
             },
         },
@@ -68,12 +69,24 @@ impl Operation {
     fn describe(&self, generator: &mut SchemaGenerator) -> Value {
         let mut responses = Map::new();
         for answer in self.answers {
-            let content = content(answer.content, generator);
-            let response = json!({ "description": answer.what, "content": content });
+            let mut response = json!({ "description": answer.what });
+            if let Value::Object(response) = &mut response {
+                if answer.content.is_some() {
+                    response.insert("content".to_owned(), content(answer.content, generator));
+                }
+                let tagged = self.parameters.iter().any(|given| given.name == "If-None-Match");
+                if tagged && matches!(answer.status, 200 | 304) {
+                    response.insert("headers".to_owned(), headers(&[ETAG]));
+                }
+            }
             responses.insert(answer.status.to_string(), response);
         }
         let problem = content(Some((MEDIA_TYPE, of::<Problem>)), generator);
-        let why = json!({ "description": "Why it was not served", "content": problem });
+        let why = json!({
+            "description": "Why it was not served",
+            "headers": headers(&[RETRY_AFTER, CHALLENGE]),
+            "content": problem,
+        });
         responses.insert("default".to_owned(), why);
         let parameters: Vec<Value> = self.parameters.iter().map(Parameter::describe).collect();
         let security = if self.needs_token { vec![json!({ "token": [] })] } else { Vec::new() };
@@ -99,10 +112,28 @@ fn content(content: Option<Content>, generator: &mut SchemaGenerator) -> Value {
     }
 }
 
+/// A header of an answer and what it says.
+type AnswerHeader = (&'static str, &'static str);
+
+const ETAG: AnswerHeader = ("ETag", "What to send as `If-None-Match` the next time");
+const RETRY_AFTER: AnswerHeader =
+    ("Retry-After", "With 503: seconds until another try is worth it");
+const CHALLENGE: AnswerHeader = ("WWW-Authenticate", "With 401: `Bearer`");
+
+fn headers(all: &[AnswerHeader]) -> Value {
+    let described = all.iter().map(|(name, what)| {
+        let header = json!({ "description": what, "schema": { "type": "string" } });
+        ((*name).to_owned(), header)
+    });
+    described.collect::<Map<String, Value>>().into()
+}
+
 impl Parameter {
     fn describe(&self) -> Value {
-        let schema = match self.minimum {
-            Some(minimum) => json!({ "type": "integer", "minimum": minimum }),
+        let schema = match self.range {
+            Some((minimum, maximum)) => {
+                json!({ "type": "integer", "minimum": minimum, "maximum": maximum })
+            }
             None => json!({ "type": "string" }),
         };
         json!({

@@ -1,6 +1,7 @@
 //! Bodies that many clients poll: rendered once per view, off the loop's thread, and answered with
 //! an entity tag, so that a dozen dashboards cost what one does.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
@@ -8,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::problem::Problem;
 use crate::view::View;
@@ -82,7 +83,13 @@ struct Set {
     runners: OnceCell<Rendered>,
     queue: OnceCell<Rendered>,
     plan: OnceCell<Rendered>,
+    /// By subject; at most [`EXPLAINED_MAX`].
+    explained: Mutex<BTreeMap<String, Arc<OnceCell<Rendered>>>>,
 }
+
+/// Explanations that are kept for the other clients of a view. Who asks for thousands of different
+/// ones is no dashboard.
+const EXPLAINED_MAX: usize = 256;
 
 impl Pages {
     /// `page` of `view`, rendered if nobody asked for it before.
@@ -99,6 +106,24 @@ impl Pages {
         rendered.await.cloned()
     }
 
+    /// What `work` makes of `subject` in `view`, worked out once a view and in one of few places.
+    pub(super) async fn explained(
+        &self,
+        view: &Arc<View>,
+        subject: String,
+        workers: &Semaphore,
+        work: impl FnOnce(&View) -> Result<Rendered, Problem> + Send + 'static,
+    ) -> Result<Rendered, Problem> {
+        let cell = self.set(view).explanation(subject);
+        let view = Arc::clone(view);
+        let rendered = cell.get_or_try_init(|| async move {
+            let _place =
+                workers.acquire().await.map_err(|error| Problem::ours(error.to_string()))?;
+            aside(move || work(&view)).await
+        });
+        rendered.await.cloned()
+    }
+
     fn set(&self, view: &Arc<View>) -> Arc<Set> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*newest {
@@ -109,6 +134,16 @@ impl Pages {
                 set
             }
         }
+    }
+}
+
+impl Set {
+    fn explanation(&self, subject: String) -> Arc<OnceCell<Rendered>> {
+        let mut explained = self.explained.lock().unwrap_or_else(PoisonError::into_inner);
+        if explained.len() >= EXPLAINED_MAX && !explained.contains_key(&subject) {
+            explained.clear();
+        }
+        Arc::clone(explained.entry(subject).or_default())
     }
 }
 

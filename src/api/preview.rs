@@ -24,6 +24,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use tokio::sync::AcquireError;
 
 use super::Api;
 use super::bearer::Right;
@@ -51,15 +52,16 @@ pub(super) async fn preview(
     api.admit(request.headers(), Right::Preview)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
     check_media_type(request.headers())?;
+    // One at a time, its body included: a megabyte each of those that wait would be held. A client
+    // that gives up does not end the work, so the places go with it.
+    let closed = |error: AcquireError| Problem::ours(error.to_string());
+    let turn = Arc::clone(&api.previews).acquire_owned().await.map_err(closed)?;
     let Checked(text) = Checked::<String>::from_request(request, &()).await?;
+    let place = Arc::clone(&api.workers).acquire_owned().await.map_err(closed)?;
     let written = api.window.in_force.borrow().written.clone();
-    // One at a time: it is work for a processor, and the loop needs one, too. A client that gives
-    // up does not end it, so the place goes with the work.
-    let place = Arc::clone(&api.previews).acquire_owned().await;
-    let place = place.map_err(|error| Problem::ours(error.to_string()))?;
     let output = aside(move || {
         let output = candidate::plan(&view, written.as_deref(), &text);
-        drop(place);
+        drop((turn, place));
         output
     });
     output.await.map(Json)

@@ -5,12 +5,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Api, act, dashboard, events, health, look, metrics, openapi, preview, webhook};
+use super::{
+    Api, act, bearer, dashboard, events, health, host, look, metrics, openapi, preview, webhook,
+};
 
 /// Bytes of a body that is read whole: as many as a spec may have.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -37,10 +39,12 @@ pub(super) fn router(api: Api) -> Router {
         .route("/reconcile", post(act::reconcile))
         .route("/reload", post(act::reload))
         .route("/runners/{name}/drain", post(act::drain))
-        .route("/webhook/gitlab", post(webhook::gitlab))
+        .route(webhook::PATH, post(webhook::gitlab))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(api.clone(), bearer::admit_reader))
+        .layer(from_fn_with_state(api.clone(), host::answer_to_own_names))
         .layer(from_fn(in_time))
         .layer(from_fn(closed))
         .with_state(api)

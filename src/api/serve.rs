@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -12,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::connections::{self, Connection, Connections};
 use super::patience::Patient;
 use super::{Api, routes};
 
@@ -19,11 +22,16 @@ use super::{Api, routes};
 /// a process has 1024 by default; a dozen dashboards and scrapers need fewer than a hundred.
 pub const CONNECTIONS_MAX: usize = 256;
 
-/// Connections beyond that which are told so at the same time, each for [`LINGER`] at most.
+/// Connections beyond that which wait for a place or are told that there is none, each for
+/// [`LINGER`] at most.
 const TURNED_AWAY_MAX: usize = 64;
 
-/// How long a client that is turned away may take to read a hundred bytes.
+/// How long a client waits for an idle one to leave, and how long one that is turned away may take
+/// to read a hundred bytes.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a connection that was told to leave may take to write what it has.
+const LEAVES_WITHIN: Duration = Duration::from_millis(250);
 
 /// How long a client may take for the head of a request, and how long a connection may be silent
 /// between two requests. A dashboard polls every few seconds; a half-open connection is gone soon.
@@ -68,8 +76,9 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
     let (end, ending) = watch::channel(false);
     let ending = Ending(ending);
     let clock = api.clock.clone();
-    let router = routes::router(Api { ending: ending.clone(), ..api });
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let router = routes::router(Api { ending: ending.clone(), on_loopback, ..api });
+    let places = Connections::new(CONNECTIONS_MAX);
     let doorsteps = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -90,17 +99,24 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
                 continue;
             }
         };
-        match Arc::clone(&places).try_acquire_owned() {
-            Ok(place) => {
-                connections.spawn(connection(stream, router.clone(), ending.clone(), place));
-            }
-            // Beyond this limit, too, there is nothing but the closed connection.
-            Err(_) => {
-                if let Ok(place) = Arc::clone(&doorsteps).try_acquire_owned() {
-                    connections.spawn(turn_away(stream, place));
-                }
-            }
+        let (router, ending) = (router.clone(), ending.clone());
+        if let Some(place) = places.enter() {
+            connections.spawn(connection(stream, router, ending, place));
+            continue;
         }
+        // Beyond this limit, too, there is nothing but the closed connection.
+        let Ok(doorstep) = Arc::clone(&doorsteps).try_acquire_owned() else { continue };
+        let places = places.clone();
+        connections.spawn(async move {
+            let freed = tokio::time::timeout(LINGER, places.enter_for_idle()).await;
+            match freed.ok().flatten() {
+                Some(place) => {
+                    drop(doorstep);
+                    connection(stream, router, ending, place).await;
+                }
+                None => turn_away(stream, doorstep).await,
+            }
+        });
     }
     end.send_replace(true);
     let farewell = async { while connections.join_next().await.is_some() {} };
@@ -126,16 +142,29 @@ async fn connection(
     stream: TcpStream,
     router: axum::Router,
     mut ending: Ending,
-    _place: OwnedSemaphorePermit,
+    place: Connection,
 ) {
     // Events are small and each is worth sending at once.
     let _ = stream.set_nodelay(true);
+    let place = Arc::new(place);
+    let asking = Arc::clone(&place);
+    // The request is over when its answer is there; a stream holds on to it for as long as it lives.
+    let under_way = move |mut request: Request, next: Next| {
+        let under_way = Arc::new(asking.ask());
+        request.extensions_mut().insert(UnderWay(Arc::clone(&under_way)));
+        async move {
+            let answer = next.run(request).await;
+            drop(under_way);
+            answer
+        }
+    };
+    let service = TowerToHyperService::new(router.layer(from_fn(under_way)));
     let io = TokioIo::new(Patient::new(stream));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(io, TowerToHyperService::new(router));
+        .serve_connection(io, service);
     tokio::pin!(connection);
     tokio::select! {
         // What goes wrong here is the client's: it left, was slow or spoke no HTTP.
@@ -144,8 +173,18 @@ async fn connection(
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
         }
+        () = place.told_to_leave() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(LEAVES_WITHIN, connection).await;
+        }
     }
 }
+
+/// Keeps a connection from being idle while it is held.
+#[derive(Debug, Clone)]
+pub(super) struct UnderWay(
+    #[expect(dead_code, reason = "held, not read")] Arc<connections::Request>,
+);
 
 /// The client left before it was accepted.
 fn is_clients(error: &io::Error) -> bool {

@@ -20,6 +20,9 @@ use crate::reconcile::{Wake, WebhookEvent, WebhookRefusal};
 use crate::spec::Credential;
 use signature::{KEY_PREFIX, Signed};
 
+/// Where GitLab sends them.
+pub(super) const PATH: &str = "/webhook/gitlab";
+
 /// Bytes of a body that are read: GitLab sends 25 MiB at most.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
@@ -38,7 +41,7 @@ pub(super) async fn gitlab(
     let mut body = Body::into_data_stream(body);
     if let Err(why) = authenticate(&api, &parts.headers, &mut body, secret).await {
         api.window.metrics.webhook_refused(why);
-        tracing::debug!(reason = why.as_str(), "a webhook is refused");
+        api.refusals.webhook(why.as_str(), api.clock.now());
         return Err(refusal(why));
     }
     let event = event(&parts.headers);

@@ -6,6 +6,8 @@
 mod families;
 mod gauges;
 mod labels;
+mod process;
+mod prometheus_text;
 mod spans;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
 use crate::apply::{Effect, Outcome};
@@ -24,6 +27,15 @@ use spans::Spans;
 
 /// The longest time between two looks that counts as runner time: a machine that slept did not run.
 const LOOK_GAP_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// How metrics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposition {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Prometheus' text format 0.0.4, which is older and read by everything.
+    Prometheus,
+}
 
 /// Requests to GitLab by endpoint and status; status 0: no answer.
 pub type Requests = BTreeMap<(&'static str, u16), u64>;
@@ -91,6 +103,31 @@ impl WebhookRefusal {
     }
 }
 
+/// Why a bearer token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BearerRefusal {
+    /// None was sent.
+    Missing,
+    /// It is nobody's.
+    Wrong,
+    /// It is good for something else.
+    Insufficient,
+}
+
+impl BearerRefusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::Insufficient];
+
+    /// Its label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+            Self::Insufficient => "insufficient",
+        }
+    }
+}
+
 /// What a webhook tells about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookEvent {
@@ -148,20 +185,34 @@ impl Metrics {
         self.with(|inner| inner.families.webhooks_refused.get_or_create(&label).inc());
     }
 
+    /// A bearer token was refused.
+    pub fn bearer_refused(&self, why: BearerRefusal) {
+        let label = Refusal { reason: why.as_str() };
+        self.with(|inner| inner.families.bearers_refused.get_or_create(&label).inc());
+    }
+
     /// The name of each metric, without the endings that counters and histograms get.
     pub fn names(&self) -> Vec<String> {
         self.with(|inner| inner.names.clone())
     }
 
-    /// All metrics as OpenMetrics text, ages by the time `now`.
-    pub fn encode(&self, now: Timestamp) -> Result<String, fmt::Error> {
-        self.with(|inner| {
+    /// All metrics as text, ages by the time `now`, and what this process uses of the machine.
+    pub fn encode(&self, now: Timestamp, exposition: Exposition) -> Result<String, fmt::Error> {
+        let mut process = Registry::default();
+        process::register(&mut process);
+        let text = self.with(|inner| {
             if let Some(view) = &inner.newest {
                 inner.families.set_ages(view, now);
             }
             let mut text = String::new();
-            prometheus_client::encoding::text::encode(&mut text, &inner.registry)?;
+            encode_registry(&mut text, &inner.registry)?;
+            encode_registry(&mut text, &process)?;
+            encode_eof(&mut text)?;
             Ok(text)
+        })?;
+        Ok(match exposition {
+            Exposition::OpenMetrics => text,
+            Exposition::Prometheus => prometheus_text::of(&text),
         })
     }
 

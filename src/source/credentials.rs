@@ -51,6 +51,7 @@ fn named(spec: &mut Spec) -> Vec<(String, &mut Credential)> {
         ("gitlab.registration_token_file", gitlab.registration_token.as_mut()),
         ("gitlab.webhook_secret_file", gitlab.webhook_secret.as_mut()),
         ("api.token_file", api.token.as_mut()),
+        ("api.read_token_file", api.read_token.as_mut()),
         ("api.plan_token_file", api.plan_token.as_mut()),
     ];
     let fixed = fixed

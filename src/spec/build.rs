@@ -85,6 +85,7 @@ fn api(raw: RawApi, context: &mut Context<'_>) -> ApiSpec {
         listen: listen.unwrap_or(standard),
         external_url,
         token: context.credential(&section, "token", raw.token, raw.token_file),
+        read_token: context.credential(&section, "read_token", raw.read_token, raw.read_token_file),
         plan_token: raw.plan_token_file.map(|file| Credential::File(file.into())),
     }
 }

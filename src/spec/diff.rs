@@ -258,12 +258,13 @@ impl Changes {
     }
 
     fn api(&mut self, old: &ApiSpec, new: &ApiSpec) {
-        let ApiSpec { listen, external_url, token, plan_token } = old;
+        let ApiSpec { listen, external_url, token, read_token, plan_token } = old;
         "api".clone_into(&mut self.subject);
         self.compare("listen", listen, &new.listen, ToString::to_string);
         let show = |url: &Option<String>| optional(url.as_ref());
         self.compare("external_url", external_url, &new.external_url, show);
         self.secret("token", token.as_ref(), new.token.as_ref());
+        self.secret("read_token", read_token.as_ref(), new.read_token.as_ref());
         self.secret("plan_token", plan_token.as_ref(), new.plan_token.as_ref());
     }
 }

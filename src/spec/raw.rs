@@ -63,6 +63,11 @@ pub(super) struct RawApi {
     pub(super) token: Option<String>,
     /// File that holds the bearer token.
     pub(super) token_file: Option<String>,
+    /// Bearer token without which nothing but the page and `/health` is shown. Default: none, so
+    /// whoever reaches the address sees projects, job names and errors.
+    pub(super) read_token: Option<String>,
+    /// File that holds the token for reading.
+    pub(super) read_token_file: Option<String>,
     /// File that holds a bearer token which only previews plans.
     pub(super) plan_token_file: Option<String>,
 }

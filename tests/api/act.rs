@@ -1,5 +1,8 @@
 use autogit::reconcile::Wake;
 
+use axum::body::Body;
+use axum::http::Request;
+
 use crate::stage::{Stage, TOKEN, With, secret, small};
 
 #[tokio::test]
@@ -31,6 +34,58 @@ async fn the_token_is_that_of_the_spec_in_force() {
     stage.show(small().with(|spec| spec.api.token = Some(secret("another"))));
     stage.post("/reconcile", Some(TOKEN), "").await.is_problem(401, "unauthorized");
     assert_eq!(stage.post("/reconcile", Some("another"), "").await.status, 202);
+}
+
+#[tokio::test]
+async fn with_a_read_token_nothing_is_shown_without_one() {
+    let stage = Stage::of(small().with(|spec| {
+        spec.api.token = Some(secret(TOKEN));
+        spec.api.read_token = Some(secret("the-readers"));
+        spec.api.plan_token = Some(secret("the-planners"));
+    }));
+    let read = async |path: &str, token: &str| {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        stage.send(request.body(Body::empty()).unwrap()).await
+    };
+    for path in [
+        "/status",
+        "/runners",
+        "/queue",
+        "/plan",
+        "/trend",
+        "/metrics",
+        "/explain/jobs/41",
+        "/events",
+        "/runners/autogit-runner-linux-amd64-0",
+        "/nothing",
+    ] {
+        stage.get(path).await.is_problem(401, "unauthorized");
+        read(path, "guessed").await.is_problem(401, "unauthorized");
+        read(path, "the-planners").await.is_problem(403, "insufficient-token");
+        if path != "/events" {
+            let status = if path == "/nothing" { 404 } else { 200 };
+            assert_eq!(read(path, "the-readers").await.status, status, "{path}");
+            assert_eq!(read(path, TOKEN).await.status, status, "{path}");
+        }
+    }
+    for open in ["/", "/health", "/openapi.json"] {
+        assert_eq!(stage.get(open).await.status, 200, "{open}");
+    }
+    stage.post("/reconcile", Some("the-readers"), "").await.is_problem(403, "insufficient-token");
+}
+
+#[tokio::test]
+async fn who_is_refused_is_counted_and_seen() {
+    let stage = Stage::small();
+    stage.post("/reconcile", None, "").await;
+    stage.post("/reload", Some("guessed"), "").await;
+    let health = stage.get("/health").await.json();
+    assert_eq!((&health["refused_bearers"], &health["refused_webhooks"]), (&2.into(), &0.into()));
+    let text = stage.get("/metrics").await;
+    for series in ["missing", "wrong"] {
+        let line = format!("autogit_bearers_refused_total{{reason=\"{series}\"}} 1\n");
+        assert!(text.text().contains(&line), "{}", text.text());
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use autogit::clock::Clock;
 use autogit::engine::Engine;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::observe::Ports;
-use autogit::reconcile::{Daemon, Ending, Wake, Window};
+use autogit::reconcile::{Daemon, Ending, Exposition, Wake, Window};
 use autogit::sandbox::demo::Demo;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
@@ -188,7 +188,7 @@ async fn a_job_that_appears_after_its_push_does_not_wait_for_the_poll() {
     });
     let waited = waited.await;
     assert!(waited < 10_000, "{waited} ms, with a poll interval of five minutes");
-    let text = live.window.metrics.encode(live.clock.now()).unwrap();
+    let text = live.window.metrics.encode(live.clock.now(), Exposition::OpenMetrics).unwrap();
     for series in ["autogit_job_wait_seconds_count", "autogit_runner_start_seconds_count"] {
         assert!(text.contains(&format!("{series}{{pool=\"linux\"}} 1")), "{text}");
     }

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use autogit::reconcile::{Measured, Metrics};
+use autogit::reconcile::{Exposition, Measured, Metrics};
+use axum::body::Body;
+use axum::http::Request;
 use jiff::SignedDuration;
 
 use crate::stage::{Stage, small};
@@ -18,7 +20,7 @@ fn show(metrics: &Metrics, scene: Scene) -> Vec<String> {
 
 /// The series, without what is said about them.
 fn lines(metrics: &Metrics) -> Vec<String> {
-    let text = metrics.encode(NOW).unwrap();
+    let text = metrics.encode(NOW, Exposition::OpenMetrics).unwrap();
     assert!(text.ends_with("# EOF\n"));
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
@@ -40,16 +42,49 @@ fn pools() -> Scene {
 }
 
 #[tokio::test]
-async fn metrics_are_open_metrics() {
+async fn metrics_are_in_the_format_that_a_scraper_asks_for() {
+    const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
     let stage = Stage::small();
     stage.metrics.observe(&Arc::new(small().view()), &[], measured());
-    let answer = stage.get("/metrics").await;
-    assert_eq!(
-        answer.header("content-type"),
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    );
-    assert!(answer.text().contains("\nautogit_spec_valid 1\n"), "{}", answer.text());
-    assert_eq!(answer.header("cache-control"), "no-cache");
+    for (accept, media) in [
+        // What Prometheus 2 and 3, curl and a browser send.
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3", OPEN),
+        (
+            "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            OPEN,
+        ),
+        ("text/plain;version=0.0.4", PLAIN),
+        ("application/openmetrics-text;q=0,text/plain", PLAIN),
+        ("*/*", PLAIN),
+        ("text/html,application/xhtml+xml", PLAIN),
+    ] {
+        let request = Request::get("/metrics").header("accept", accept).body(Body::empty());
+        let answer = stage.send(request.unwrap()).await;
+        assert_eq!(answer.header("content-type"), media, "{accept}");
+        let text = answer.text();
+        assert!(text.contains("\nautogit_spec_valid 1\n"), "{text}");
+        assert_eq!(text.ends_with("# EOF\n"), media == OPEN, "{accept}");
+        let counter = "# TYPE autogit_decisions_total counter\n";
+        assert_eq!(text.contains(counter), media == PLAIN, "{accept}");
+        assert_eq!(answer.header("cache-control"), "no-cache");
+    }
+}
+
+#[tokio::test]
+async fn what_the_process_uses_is_told_under_the_usual_names() {
+    let answer = Stage::small().get("/metrics").await;
+    let lines: Vec<String> = answer.text().lines().map(str::to_owned).collect();
+    for series in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+        "process_start_time_seconds",
+    ] {
+        assert!(value(&lines, series).parse::<f64>().unwrap() >= 0.0, "{series}");
+    }
 }
 
 #[test]
@@ -74,7 +109,8 @@ fn a_look_is_counted_by_pool_and_phase() {
 fn the_age_of_what_is_known_grows_between_two_looks() {
     let metrics = Metrics::default();
     show(&metrics, small());
-    let text = metrics.encode(NOW + SignedDuration::from_secs(60)).unwrap();
+    let text =
+        metrics.encode(NOW + SignedDuration::from_secs(60), Exposition::OpenMetrics).unwrap();
     assert!(text.contains("autogit_observation_age_seconds{source=\"gitlab\"} 60.4"), "{text}");
     let lost = show(&Metrics::default(), small().lose_queue("GitLab failed with 502"));
     assert_eq!(value(&lost, "autogit_source_known{source=\"gitlab\"}"), "0");

@@ -364,7 +364,7 @@ async fn the_plan_token_previews_and_does_nothing_else() {
         assert_eq!(answer.status, status, "{token:?}");
     }
     for path in ["/reconcile", "/reload", "/runners/autogit-runner-linux-amd64-0/drain"] {
-        preview.0.post(path, Some("plan-only"), "").await.is_problem(401, "unauthorized");
+        preview.0.post(path, Some("plan-only"), "").await.is_problem(403, "insufficient-token");
     }
     let open = Stage::of(Scene::new());
     let problem = open.post("/plan", None, IN_FORCE).await.is_problem(403, "no-token-configured");

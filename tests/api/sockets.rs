@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::stage::{Stage, small};
+use crate::stage::{Stage, With, secret, small};
 use crate::world::{NOW, Scene};
 
 struct Server {
@@ -51,7 +51,8 @@ impl Server {
 }
 
 async fn send(stream: &mut TcpStream, path: &str, connection: &str) {
-    let head = format!("GET {path} HTTP/1.1\r\nhost: autogit\r\nconnection: {connection}\r\n\r\n");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: {connection}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
 }
 
@@ -89,12 +90,35 @@ async fn a_client_is_answered_and_the_server_ends_when_told() {
 }
 
 #[tokio::test]
-async fn half_open_connections_are_bounded_and_the_next_client_is_told() {
+async fn half_open_connections_keep_nobody_out_and_the_oldest_goes_first() {
     let server = Server::start(small()).await;
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS_MAX {
         let mut stream = server.connect().await;
-        stream.write_all(b"GET /status HTTP/1.1\r\nhost: a").await.unwrap();
+        stream.write_all(b"GET /status HTTP/1.1\r\nhost: ").await.unwrap();
+        open.push(stream);
+    }
+    assert!(server.ask("/health").await.starts_with("HTTP/1.1 200"));
+    let mut rest = Vec::new();
+    let _ = open[0].read_to_end(&mut rest).await;
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
+    let youngest = open.last_mut().unwrap();
+    youngest.write_all(b"localhost\r\n\r\n").await.unwrap();
+    assert!(read_head(youngest).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn connections_with_a_request_are_bounded_and_the_next_client_is_told() {
+    let scene = small().with(|spec| spec.gitlab.webhook_secret = Some(secret("the-hooks-secret")));
+    let server = Server::start(scene).await;
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        let mut stream = server.connect().await;
+        let head = "POST /webhook/gitlab HTTP/1.1\r\nhost: a\r\nx-gitlab-token: the-hooks-secret\r\n\
+                    content-length: 10\r\nexpect: 100-continue\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The body is asked for, so the request is under way.
+        assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 100"));
         open.push(stream);
     }
     let answer = server.ask("/health").await;
@@ -111,6 +135,34 @@ async fn half_open_connections_are_bounded_and_the_next_client_is_told() {
         }
     };
     answered.await;
+}
+
+#[tokio::test]
+async fn on_loopback_another_sites_name_is_not_answered() {
+    let scene = small().with(|spec| {
+        spec.gitlab.webhook_secret = Some(secret("the-hooks-secret"));
+        spec.api.external_url = Some("https://autogit.example.com".to_owned());
+    });
+    let server = Server::start(scene).await;
+    for (host, status) in [
+        ("rebound.example", 421),
+        ("127.0.0.1.rebound.example:8080", 421),
+        ("localhost:8080", 200),
+        ("127.0.0.1", 200),
+        ("autogit.example.com", 200),
+    ] {
+        let mut stream = server.connect().await;
+        let head = format!("GET /status HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {head}");
+    }
+    // A tunnel may call the webhook by any name.
+    let mut stream = server.connect().await;
+    let hook = b"POST /webhook/gitlab HTTP/1.1\r\nhost: tunnel.example\r\n\
+                 x-gitlab-token: the-hooks-secret\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(hook).await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 204"));
 }
 
 #[tokio::test]
@@ -171,7 +223,7 @@ async fn a_body_that_never_comes_is_not_waited_for() {
     let server = Server::start(small()).await;
     let mut slow = server.connect().await;
     slow.write_all(
-        b"POST /plan HTTP/1.1\r\nhost: a\r\nauthorization: Bearer plan\r\ncontent-length: 1000\r\n\r\nx",
+        b"POST /plan HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer plan\r\ncontent-length: 1000\r\n\r\nx",
     )
     .await
     .unwrap();

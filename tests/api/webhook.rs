@@ -1,4 +1,4 @@
-use autogit::reconcile::Wake;
+use autogit::reconcile::{Exposition, Wake};
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::request::Builder;
@@ -94,7 +94,7 @@ async fn what_is_not_authentic_wakes_nobody_and_is_counted() {
     let signed = by_signature(&stage, &seconds(0), &signature(KEY, "msg_1", "0", JOB), JOB).await;
     signed.is_problem(401, "unsigned");
     assert!(stage.wakes.try_recv().is_err());
-    let metrics = stage.metrics.encode(NOW).unwrap();
+    let metrics = stage.metrics.encode(NOW, Exposition::OpenMetrics).unwrap();
     for line in ["{reason=\"forged\"} 2", "{reason=\"unsigned\"} 2", "{reason=\"expired\"} 0"] {
         assert!(metrics.contains(&format!("autogit_webhooks_refused_total{line}")), "{metrics}");
     }

@@ -315,7 +315,13 @@ fn empty_spec() -> Spec {
         network: "autogit-network".to_owned(),
         starts_per_minute: 30,
         pools: Vec::new(),
-        api: ApiSpec { listen, external_url: None, token: None, plan_token: None },
+        api: ApiSpec {
+            listen,
+            external_url: None,
+            token: None,
+            read_token: None,
+            plan_token: None,
+        },
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) place: &'static str,
     pub(super) what: &'static str,
-    /// A number from here on; else text.
-    pub(super) minimum: Option<u64>,
+    /// A number from the first to the last; else text.
+    pub(super) range: Option<(u64, u64)>,
 }
 
 /// One way to be answered.
@@ -47,7 +47,7 @@ const fn answer(status: u16, what: &'static str, content: Content) -> Answer {
 }
 
 const fn parameter(name: &'static str, place: &'static str, what: &'static str) -> Parameter {
-    Parameter { name, place, what, minimum: None }
+    Parameter { name, place, what, range: None }
 }
 
 const UNCHANGED: Answer = Answer { status: 304, what: "You have it already", content: None };
@@ -55,7 +55,10 @@ const RUNNER: Parameter = parameter("name", "path", "The runner's name");
 const TAG: Parameter = parameter("If-None-Match", "header", "The ETag of what you have");
 const LAST_EVENT: Parameter = parameter("Last-Event-ID", "header", "The last event that you got");
 const STRICT: Parameter = parameter("strict", "query", "`1`: 503 when a source is unknown");
-const JOB: Parameter = Parameter { minimum: Some(0), ..parameter("id", "path", "GitLab's id") };
+const JOB: Parameter =
+    Parameter { range: Some((0, u64::MAX)), ..parameter("id", "path", "GitLab's id") };
+const ACCEPT: Parameter =
+    parameter("Accept", "header", "`application/openmetrics-text` for OpenMetrics");
 
 const fn get(
     path: &'static str,
@@ -82,8 +85,12 @@ const fn post(
 const ACCEPTED: Answer = answer(202, "Done at the next tick", (JSON, of::<AcceptedOutput>));
 
 const TOKEN: Parameter = parameter("X-Gitlab-Token", "header", "The secret, where it is a token");
+const EVENT: Parameter = parameter("X-Gitlab-Event", "header", "What it tells about");
 const SIGNED: Parameter =
     parameter("webhook-signature", "header", "The signature, where the secret is a key");
+const SIGNED_ID: Parameter = parameter("webhook-id", "header", "What was signed: the id");
+const SIGNED_AT: Parameter =
+    parameter("webhook-timestamp", "header", "What was signed: the time, in seconds since 1970");
 
 /// Everything, in order of use.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -168,9 +175,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get(
         "/metrics",
         "metrics",
-        "Counters, gauges and histograms",
-        &[],
-        &[answer(200, "For Prometheus", ("application/openmetrics-text", text))],
+        "Counters, gauges and histograms, as OpenMetrics where `Accept` names it",
+        &[ACCEPT],
+        &[answer(200, "For Prometheus", ("text/plain", text))],
     ),
     get(
         "/openapi.json",
@@ -196,7 +203,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post(
             "/plan",
             "previewPlan",
-            "The plan that a candidate spec would lead to; `api.plan_token` suffices",
+            "The plan that a candidate spec would lead to; the token in `api.plan_token_file` suffices",
             &[],
             &[answer(200, "What it would lead to", (JSON, of::<PreviewOutput>))],
         )
@@ -208,7 +215,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "/webhook/gitlab",
             "webhook",
             "Where GitLab tells of jobs, pipelines and pushes; authentic by its own headers",
-            &[TOKEN, SIGNED],
+            &[EVENT, TOKEN, SIGNED_ID, SIGNED_AT, SIGNED],
             &[Answer { status: 204, what: "Authentic", content: None }],
         )
     },

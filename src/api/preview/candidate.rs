@@ -146,6 +146,7 @@ fn without_secrets(spec: &Spec) -> Spec {
         &mut gitlab.registration_token,
         &mut gitlab.webhook_secret,
         &mut api.token,
+        &mut api.read_token,
         &mut api.plan_token,
     ];
     let of_pools = spec.pools.iter_mut().map(|pool| &mut pool.runner_token);

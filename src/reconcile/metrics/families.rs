@@ -14,7 +14,7 @@ use super::labels::{
     Endpoint, Event, Host, Kind, PhaseLabel, Pool, Refusal, RuleLabel, Source, State, VariantLabel,
     Version,
 };
-use super::{WebhookEvent, WebhookRefusal};
+use super::{BearerRefusal, WebhookEvent, WebhookRefusal};
 use crate::gitlab::ErrorKind;
 use crate::plan::Rule;
 
@@ -63,6 +63,7 @@ pub(super) struct Families {
     pub(super) runner_seconds: Family<State, Counter<f64, AtomicU64>>,
     pub(super) webhooks: Family<Event, Counter>,
     pub(super) webhooks_refused: Family<Refusal, Counter>,
+    pub(super) bearers_refused: Family<Refusal, Counter>,
 }
 
 impl Families {
@@ -70,7 +71,7 @@ impl Families {
     pub(super) fn register(registry: &mut Registry) -> (Self, Vec<String>) {
         let version = Version { version: env!("CARGO_PKG_VERSION") };
         registry.register("build", "AutoGit's version", Info::new(version));
-        let mut add = Adding { registry, names: Vec::new() };
+        let mut add = Adding { registry, names: vec!["autogit_build_info".to_owned()] };
         let per_pool = |buckets: fn() -> Histogram| PerPool::new_with_constructor(buckets);
         let families = Self {
             runners: add.one("runners", "Runners by what they do"),
@@ -114,6 +115,7 @@ impl Families {
             runner_seconds: add.one("runner_seconds", "Time that runners spent"),
             webhooks: add.one("webhooks", "Webhooks that were authentic"),
             webhooks_refused: add.one("webhooks_refused", "Webhooks that were refused"),
+            bearers_refused: add.one("bearers_refused", "Requests whose bearer token was refused"),
         };
         families.begin_at_zero();
         (families, add.names)
@@ -131,6 +133,9 @@ impl Families {
         }
         for why in WebhookRefusal::ALL {
             let _ = self.webhooks_refused.get_or_create(&Refusal { reason: why.as_str() });
+        }
+        for why in BearerRefusal::ALL {
+            let _ = self.bearers_refused.get_or_create(&Refusal { reason: why.as_str() });
         }
         self.spec_valid.set(1);
     }

@@ -6,18 +6,19 @@ use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 
-/// Everybody who reaches the address sees projects, job names and errors; with a token at least
-/// somebody thought of who that is, and a proxy in front can ask for it.
+/// Everybody who reaches the address sees projects, job names and errors, unless reading takes a
+/// token.
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
     let section = Path::of("api");
     let path = section.join("listen");
     let ip = spec.api.listen.ip();
-    let judged = context.sound(&path) && context.sound(&section.join("token"));
-    if ip.is_loopback() || spec.api.token.is_some() || !judged {
+    let judged = context.sound(&path) && context.sound(&section.join("read_token"));
+    if ip.is_loopback() || spec.api.read_token.is_some() || !judged {
         return;
     }
-    let message = format!("the API listens beyond this machine, on `{ip}`, and has no token");
-    let finding = Finding::warning(Code::Unsafe, message)
-        .hint("set `api.token_file`, or listen on `127.0.0.1` behind a proxy that asks who it is");
+    let message = format!("the API listens beyond this machine, on `{ip}`, and shows all to all");
+    let finding = Finding::warning(Code::Unsafe, message).hint(
+        "set `api.read_token_file`, or listen on `127.0.0.1` behind a proxy that asks who it is",
+    );
     context.add(&path, finding);
 }

@@ -36,7 +36,7 @@ fn is_secret(place: &str) -> bool {
     let steps: Vec<&str> = place.split('/').skip(1).collect();
     match steps.as_slice() {
         ["gitlab", field] => ["token", "registration_token", "webhook_secret"].contains(field),
-        ["api", field] => ["token", "plan_token"].contains(field),
+        ["api", field] => ["token", "read_token", "plan_token"].contains(field),
         ["defaults", field] | ["pools", _, field] => *field == "runner_token",
         _ => false,
     }
