@@ -139,6 +139,20 @@ impl<'a> Draft<'a> {
         views.filter(|(_, view)| view.seen && !self.decided.contains(&view.runner.id))
     }
 
+    /// The busy runners that may still be decided on, the one whose job is oldest first.
+    pub(super) fn busy(&self) -> Vec<usize> {
+        let mut busy: Vec<(Timestamp, usize)> = self
+            .undecided()
+            .filter(|(_, view)| matches!(view.phase, Phase::Busy { .. }))
+            .map(|(index, view)| {
+                let received = view.runner.log.as_ref().and_then(|log| log.received);
+                (received.map_or(view.runner.created_at, |(_, at)| at), index)
+            })
+            .collect();
+        busy.sort_unstable();
+        busy.into_iter().map(|(_, index)| index).collect()
+    }
+
     /// Counts the supply of each line: idle runners, and starting ones that are not late.
     pub(super) fn count_supply(&mut self) {
         let lines = self.lines.iter().enumerate();

@@ -40,6 +40,8 @@ pub enum Facts {
     Orphan {
         /// In words.
         reason: &'static str,
+        /// It has a job.
+        busy: bool,
     },
     /// A runner without contact.
     NoContact {
@@ -96,9 +98,14 @@ pub enum Facts {
         live: u32,
         /// The maximum.
         max: u32,
+        /// It has a job.
+        busy: bool,
     },
     /// A runner made from an older spec.
-    Changed,
+    Changed {
+        /// It has a job.
+        busy: bool,
+    },
     /// A network that runners need.
     NetworkMissing {
         /// Its name.
@@ -134,7 +141,7 @@ impl fmt::Display for Facts {
                 if *oom_killed { f.write_str(", out of memory") } else { Ok(()) }
             }
             Self::Unstarted => f.write_str("created and never started"),
-            Self::Orphan { reason } => f.write_str(reason),
+            Self::Orphan { reason, busy } => write!(f, "{reason}{}", its_job_first(*busy)),
             Self::NoContact { running, startup_timeout } => {
                 let limit = brief_std(*startup_timeout);
                 write!(
@@ -156,12 +163,19 @@ impl fmt::Display for Facts {
             Self::Room { idle, variant } => {
                 write!(f, "idle {}; a job for `{variant}` waits for its room", brief(*idle))
             }
-            Self::OverMax { live, max } => write!(f, "{live} live, max {max}"),
-            Self::Changed => f.write_str("made from an older spec"),
+            Self::OverMax { live, max, busy } => {
+                write!(f, "{live} live, max {max}{}", its_job_first(*busy))
+            }
+            Self::Changed { busy } => write!(f, "made from an older spec{}", its_job_first(*busy)),
             Self::NetworkMissing { network } => write!(f, "`{network}` is not there"),
             Self::Leftover { what } => f.write_str(what),
         }
     }
+}
+
+/// No job ends by a drain, and whoever reads of one should know.
+fn its_job_first(busy: bool) -> &'static str {
+    if busy { "; finishes its job first" } else { "" }
 }
 
 /// `10m40s`: the two largest units.

@@ -114,12 +114,11 @@ impl<'a> Soon<'a> {
         }
         let leaves = |view: &&RunnerView<'_>| match view.phase {
             Phase::Draining { busy, .. } => !busy,
-            Phase::Exited { .. } => false,
-            Phase::Created
-            | Phase::Starting { .. }
-            | Phase::Idle { .. }
-            | Phase::Busy { .. }
-            | Phase::Failed { .. } => draft.decided.contains(&view.runner.id),
+            // Who has a job leaves when it ends, which nobody knows.
+            Phase::Busy { .. } | Phase::Exited { .. } => false,
+            Phase::Created | Phase::Starting { .. } | Phase::Idle { .. } | Phase::Failed { .. } => {
+                draft.decided.contains(&view.runner.id)
+            }
         };
         for view in draft.runners.iter().filter(leaves) {
             soon.give_back(draft, view);

@@ -1,4 +1,5 @@
-//! `drain-orphan`: runners that the spec does not ask for exit. Busy ones finish their job first.
+//! `drain-orphan`: runners that the spec does not ask for exit. Busy ones are asked as well: they
+//! finish their job, and do not take the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +10,19 @@ use crate::world::{Origin, Phase, RecordId, Runner, RunnerView, Variant, World};
 
 pub(super) fn drain_orphans(draft: &mut Draft<'_>) {
     let declared = Declared::of(draft.world);
-    let drains: Vec<(usize, &'static str)> = draft
+    let drains: Vec<(usize, bool, &'static str)> = draft
         .undecided()
-        .filter(|(_, view)| {
-            matches!(view.phase, Phase::Idle { .. } | Phase::Starting { .. } | Phase::Failed { .. })
+        .filter_map(|(index, view)| {
+            let busy = match view.phase {
+                Phase::Busy { .. } => true,
+                Phase::Idle { .. } | Phase::Starting { .. } | Phase::Failed { .. } => false,
+                Phase::Created | Phase::Draining { .. } | Phase::Exited { .. } => return None,
+            };
+            Some((index, busy, declared.orphaned(view)?))
         })
-        .filter_map(|(index, view)| Some((index, declared.orphaned(view)?)))
         .collect();
-    for (index, reason) in drains {
-        draft.drain(index, Rule::DrainOrphan, Facts::Orphan { reason });
+    for (index, busy, reason) in drains {
+        draft.drain(index, Rule::DrainOrphan, Facts::Orphan { reason, busy });
     }
 }
 

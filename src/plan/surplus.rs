@@ -1,5 +1,6 @@
-//! `drain-over-max`, `drain-surplus`: idle runners that nothing asks for exit, longest idle first.
-//! Starting and busy ones never do.
+//! `drain-over-max`: what the hosts show beyond a lowered `max` is asked to exit, busy or not, for
+//! under a backlog no runner would ever be idle. `drain-surplus`: idle runners that nothing asks for
+//! exit, longest idle first; starting and busy ones never do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use jiff::SignedDuration;
 use super::draft::Draft;
 use super::{Facts, JobHold, Rule};
 use crate::spec::PoolName;
-use crate::world::Phase;
+use crate::world::{Phase, RunnerView};
 
 pub(super) fn drain_surplus(draft: &mut Draft<'_>) {
     drain_over_max(draft);
@@ -24,7 +25,9 @@ pub(super) fn drain_surplus(draft: &mut Draft<'_>) {
 /// bound, a thousand jobs that nobody takes would keep every runner for ever.
 const UNREAD_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A lowered `max` takes effect at once, as far as runners are idle; those that no job needs first.
+/// A lowered `max` takes effect at once: idle runners that no job needs go first, then those that
+/// one needs, then busy ones, the one whose job is oldest first. Starting ones are not asked: they
+/// are idle or busy soon.
 fn drain_over_max(draft: &mut Draft<'_>) {
     let mut over = over_max(draft);
     if over.is_empty() {
@@ -36,28 +39,41 @@ fn drain_over_max(draft: &mut Draft<'_>) {
             let pool = line.offer.pool;
             let Some((alive, over)) = over.get_mut(&pool.name) else { continue };
             let most = if needed_too { line.idle.len() } else { line.idle_spare() };
-            let facts = Facts::OverMax { live: *alive, max: pool.max };
+            let facts = Facts::OverMax { live: *alive, max: pool.max, busy: false };
             for _ in 0..most.min(*over as usize) {
                 drain_longest_idle(draft, index, facts.clone());
                 *over -= 1;
             }
         }
     }
-}
-
-/// Of each pool with more live runners than it may have, those that leave aside: how many live, and
-/// how many are too many. What no host shows counts against a start, but drains nobody.
-fn over_max(draft: &Draft<'_>) -> BTreeMap<PoolName, (u32, u32)> {
-    let mut leaving: BTreeMap<&PoolName, u32> = BTreeMap::new();
-    let leaves = |phase: &Phase| matches!(phase, Phase::Draining { .. } | Phase::Created);
-    for view in &draft.runners {
-        if leaves(&view.phase) || (view.is_live() && draft.decided.contains(&view.runner.id)) {
-            *leaving.entry(&view.runner.variant.pool).or_default() += 1;
+    let spec = &draft.world.spec;
+    for index in draft.busy() {
+        let pool = draft.runners.get(index).map(|view| &view.runner.variant.pool);
+        let Some(pool) = pool.and_then(|pool| spec.pool(pool)) else { continue };
+        if let Some((live, over @ 1..)) = over.get_mut(&pool.name) {
+            *over -= 1;
+            let facts = Facts::OverMax { live: *live, max: pool.max, busy: true };
+            draft.drain(index, Rule::DrainOverMax, facts);
         }
     }
+}
+
+/// Of each pool of which the hosts show more live runners than it may have, those that leave aside:
+/// how many live, and how many are too many. What no host shows counts against a start, but drains
+/// nobody.
+fn over_max(draft: &Draft<'_>) -> BTreeMap<PoolName, (u32, u32)> {
+    let stays = |view: &&RunnerView<'_>| match view.phase {
+        Phase::Created | Phase::Draining { .. } | Phase::Exited { .. } => false,
+        Phase::Starting { .. } | Phase::Idle { .. } | Phase::Busy { .. } | Phase::Failed { .. } => {
+            view.seen && !draft.decided.contains(&view.runner.id)
+        }
+    };
+    let mut live: BTreeMap<&PoolName, u32> = BTreeMap::new();
+    for view in draft.runners.iter().filter(stays) {
+        *live.entry(&view.runner.variant.pool).or_default() += 1;
+    }
     let pools = draft.world.spec.pools.iter().filter_map(|pool| {
-        let leaving = leaving.get(&pool.name).copied().unwrap_or(0);
-        let live = draft.room.live(&pool.name).saturating_sub(leaving);
+        let live = live.get(&pool.name).copied().unwrap_or(0);
         (live > pool.max).then(|| (pool.name.clone(), (live, live - pool.max)))
     });
     pools.collect()

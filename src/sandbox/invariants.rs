@@ -97,7 +97,7 @@ pub const PLANS: &[Promise<OfLook>] = promises![
     plans::a_start_takes_a_free_slot: "no runner is planned into a slot that a container has",
     plans::no_more_starts_than_jobs: "runners are started for jobs that wait and for `warm`, and no more",
     plans::a_runner_that_makes_no_contact_goes: "a runner that GitLab never heard of in its time is asked to leave",
-    plans::no_busy_runner_is_drained: "a runner that has a job is not asked to leave",
+    plans::no_busy_runner_is_drained_without_cause: "a runner that has a job is asked to leave only if the spec does not ask for it any more",
     plans::surplus_waits_out_its_cooldown: "an idle runner stays until its cooldown is over",
 ];
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{HostName, Resources, Warm};
 use autogit::world::{
-    ContainerId, Leftover, Origin, Phase, RunnerView, Slot, Variant, World, leftovers, phases,
+    ContainerId, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, World, leftovers,
+    phases, spec_hash,
 };
 use jiff::SignedDuration;
 
@@ -13,11 +14,13 @@ pub(crate) fn check(world: &World, plan: &Plan) {
     let views = phases(world);
     for decision in &plan.decisions {
         touches_what_is_seen(world, decision);
-        drains_only_the_idle(&views, decision);
+        drains_nobody_without_cause(world, &views, decision);
         knows_before_it_deletes(world, decision);
         sweeps_what_two_looks_found(world, decision);
     }
     an_unknown_queue_scales_nothing(world, plan);
+    no_more_go_than_are_over_max(world, plan, &views);
+    a_change_takes_one_at_a_time_until_it_works(world, plan, &views);
     who_is_served_has_a_runner(plan, &views);
     starts_fit(world, plan, &views);
     slots_are_free(world, plan, &views);
@@ -30,17 +33,100 @@ fn touches_what_is_seen(world: &World, Decision { action, .. }: &Decision) {
     assert!(host.is_none_or(|host| host.state.known().is_some()), "unseen: {action:?}");
 }
 
-fn drains_only_the_idle(views: &[RunnerView<'_>], Decision { action, rule, .. }: &Decision) {
-    let Action::Drain { id, .. } = action else { return };
-    let phase = &views.iter().find(|view| view.runner.id == *id).unwrap().phase;
+/// A busy runner is asked only where the spec does not ask for it, or not for so many, or not for
+/// one like it.
+fn drains_nobody_without_cause(world: &World, views: &[RunnerView<'_>], decision: &Decision) {
+    let Decision { action: Action::Drain { id, .. }, rule, .. } = decision else { return };
+    let view = views.iter().find(|view| view.runner.id == *id).unwrap();
+    let phase = &view.phase;
     let fits = match rule {
         Rule::DrainFailed => matches!(phase, Phase::Failed { .. }),
-        Rule::DrainOrphan => {
-            matches!(phase, Phase::Idle { .. } | Phase::Starting { .. } | Phase::Failed { .. })
+        Rule::DrainOrphan => matches!(
+            phase,
+            Phase::Idle { .. } | Phase::Busy { .. } | Phase::Starting { .. } | Phase::Failed { .. }
+        ),
+        Rule::DrainOverMax => matches!(phase, Phase::Idle { .. } | Phase::Busy { .. }),
+        Rule::DrainChanged => {
+            matches!(phase, Phase::Idle { .. } | Phase::Busy { .. }) && differs(world, view)
         }
         _ => matches!(phase, Phase::Idle { .. }),
     };
     assert!(fits, "{rule} of {phase:?}");
+}
+
+/// A new runner of its variant would be another one.
+fn differs(world: &World, view: &RunnerView<'_>) -> bool {
+    let Runner { variant, record, spec, .. } = view.runner;
+    let pool = world.spec.pool(&variant.pool).unwrap();
+    let current = world.current_record(variant, pool).map(|record| record.id);
+    spec_hash(&world.spec, pool) != *spec || current.is_some_and(|current| current != *record)
+}
+
+fn drained(plan: &Plan, rule: Rule) -> BTreeSet<&ContainerId> {
+    let decisions = plan.decisions.iter().filter(|decision| decision.rule == rule);
+    let drained = decisions.filter_map(|decision| match &decision.action {
+        Action::Drain { id, .. } => Some(id),
+        _ => None,
+    });
+    drained.collect()
+}
+
+/// Of what the hosts show, as many stay as may, and none without a job while one with a job goes.
+fn no_more_go_than_are_over_max(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
+    let over = drained(plan, Rule::DrainOverMax);
+    let others = [Rule::DrainOrphan, Rule::DrainFailed].map(|rule| drained(plan, rule));
+    let others: BTreeSet<&ContainerId> = others.into_iter().flatten().collect();
+    for pool in &world.spec.pools {
+        let of_pool = || views.iter().filter(|view| view.runner.variant.pool == pool.name);
+        let shown = of_pool().filter(|view| {
+            let leaves = matches!(
+                view.phase,
+                Phase::Created | Phase::Draining { .. } | Phase::Exited { .. }
+            );
+            view.seen && !leaves && !others.contains(&view.runner.id)
+        });
+        let shown: Vec<_> = shown.collect();
+        let go = shown.iter().filter(|view| over.contains(&view.runner.id)).count();
+        assert!(shown.len() >= go + pool.max.min(u32::try_from(shown.len()).unwrap()) as usize);
+        let busy = |view: &&&RunnerView<'_>| matches!(view.phase, Phase::Busy { .. });
+        if shown.iter().filter(busy).any(|view| over.contains(&view.runner.id)) {
+            let offered: BTreeSet<_> =
+                world.offers().into_iter().map(|offer| offer.variant).collect();
+            let mut idle = shown.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
+            let kept = idle.find(|view| {
+                let ends = view.runner.is_used_up(pool);
+                !over.contains(&view.runner.id) && !ends && offered.contains(&view.runner.variant)
+            });
+            assert!(kept.is_none(), "{} is idle and stays", kept.unwrap().runner.name);
+        }
+    }
+}
+
+/// Until a runner of the newer spec works, one busy runner of the older at most is leaving.
+fn a_change_takes_one_at_a_time_until_it_works(
+    world: &World,
+    plan: &Plan,
+    views: &[RunnerView<'_>],
+) {
+    let changed = drained(plan, Rule::DrainChanged);
+    for offer in world.offers() {
+        let of_variant = || views.iter().filter(|view| view.runner.variant == offer.variant);
+        let goes = |view: &RunnerView<'_>| changed.contains(&view.runner.id);
+        let busy = |view: &RunnerView<'_>| {
+            matches!(view.phase, Phase::Busy { .. }) && goes(view)
+                || matches!(view.phase, Phase::Draining { busy: true, .. }) && differs(world, view)
+        };
+        let idle =
+            of_variant().filter(|view| goes(view) && matches!(view.phase, Phase::Idle { .. }));
+        assert!(idle.count() <= 1, "{}: more than one idle one goes", offer.variant);
+        let works = of_variant().any(|view| {
+            let in_contact = matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. });
+            in_contact && !differs(world, view)
+        });
+        let leaving = of_variant().filter(|view| busy(view)).count();
+        let asked = of_variant().any(|view| busy(view) && goes(view));
+        assert!(works || !asked || leaving == 1, "{}: {leaving} busy ones go", offer.variant);
+    }
 }
 
 fn knows_before_it_deletes(world: &World, Decision { action, rule, .. }: &Decision) {

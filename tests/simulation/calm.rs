@@ -12,7 +12,7 @@ use std::time::Duration;
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
 use autogit::sandbox::invariants::{Moment, REST, Scene, first_broken};
-use autogit::world::{ContainerState, JobId, Runner};
+use autogit::world::{ContainerState, JobId, Runner, SystemId};
 use tracing::subscriber::DefaultGuard;
 
 use crate::chaos::Chaos;
@@ -112,6 +112,29 @@ impl Calm {
             }
         }
         panic!("not within {seconds} s: {what}\n{}", self.told());
+    }
+
+    /// Sees to it that jobs wait for a runner.
+    fn feed(&self) {
+        while self.stage.gitlab().pending().len() < 4 {
+            self.job(&["docker"], 20);
+        }
+    }
+
+    /// The same as [`Self::until`], while jobs keep coming.
+    async fn under_load(&self, seconds: u64, what: &str, reached: impl Fn(&Moment) -> bool) {
+        for _ in 0..seconds {
+            self.feed();
+            if reached(&self.second().await) {
+                return;
+            }
+        }
+        panic!("not within {seconds} s of load: {what}\n{}", self.told());
+    }
+
+    /// Who runs that job.
+    fn runner_of(&self, job: JobId) -> SystemId {
+        self.stage.gitlab().job(job).unwrap().system_id.unwrap()
     }
 
     async fn until_runs(&self, job: JobId) {

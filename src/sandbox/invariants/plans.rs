@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Moment};
-use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold};
+use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
 use crate::sandbox::gitlab::{JobView, Status};
 use crate::spec::{HostName, Warm};
 use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, Variant, phases};
@@ -190,18 +190,57 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
     Ok(())
 }
 
-pub(super) fn no_busy_runner_is_drained(look: &Look<'_>) -> Result<(), String> {
+/// SIGQUIT ends no job, but who is asked takes no other one.
+pub(super) fn no_busy_runner_is_drained_without_cause(look: &Look<'_>) -> Result<(), String> {
     for decision in &look.view.plan.decisions {
         let Action::Drain { id, runner, .. } = &decision.action else { continue };
         let mut runners = look.before.runners().map(|(_, runner)| runner);
         let lacked =
             runners.any(|it| it.id == *id && look.failed.unlisted_jobs.contains(&it.system_id));
         let job = at_work(look.before, id).filter(|_| !lacked);
-        if job.is_some() && job == at_work(look.after, id) {
+        let works = job.is_some() && job == at_work(look.after, id);
+        if works && !is_not_asked_for(look, decision, id) {
             return Err(format!("{runner} has a job: {} {}", decision.rule, decision.facts));
         }
     }
     Ok(())
+}
+
+/// The spec asks for no such runner any more, or not for so many.
+fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> bool {
+    let world = &look.view.world;
+    let views = phases(world);
+    let Some(view) = views.iter().find(|view| view.runner.id == *id) else { return false };
+    let variant = &view.runner.variant;
+    let pool = world.spec.pool(&variant.pool);
+    match decision.rule {
+        Rule::DrainOrphan => {
+            let serves = pool.filter(|pool| pool.enabled && world.serves(view.host, pool));
+            let asked_for = serves.is_some_and(|pool| {
+                let architectures = world.architectures(pool);
+                architectures.is_empty() || architectures.contains(&variant.arch)
+            });
+            let mut records = world.records.known().into_iter().flatten();
+            !asked_for || !records.any(|record| record.id == view.runner.record)
+        }
+        Rule::DrainOverMax => {
+            let of_pool = |one: &&Runner| one.variant.pool == variant.pool;
+            let live = look.before.live_runners().map(|(_, runner)| runner).filter(of_pool);
+            pool.is_some_and(|pool| live.count() > pool.max as usize)
+        }
+        Rule::DrainChanged => is_changed(world, view),
+        Rule::KeepRecord
+        | Rule::CorrectRecord
+        | Rule::ReapExited
+        | Rule::RemoveUnstarted
+        | Rule::DrainFailed
+        | Rule::ServeDemand
+        | Rule::KeepWarm
+        | Rule::DrainSurplus
+        | Rule::MakeRoom
+        | Rule::KeepNetwork
+        | Rule::SweepLeftover => false,
+    }
 }
 
 /// The job whose container runs for that runner.

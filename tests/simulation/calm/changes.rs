@@ -1,6 +1,7 @@
 //! The spec or a record changes under way.
 
 use autogit::sandbox::gitlab::Status;
+use autogit::world::Runner;
 
 use super::{Calm, TWO_POOLS, running};
 
@@ -57,6 +58,42 @@ async fn a_lower_max_takes_effect_as_runners_become_idle() {
         calm.until_succeeds(job, 120).await;
     }
     calm.until(120, "one runner", |moment| moment.runners().count() == 1).await;
+}
+
+/// While jobs keep coming no runner is ever idle for long, and a change waits for none.
+#[tokio::test(start_paused = true)]
+async fn changes_take_effect_while_jobs_keep_coming() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 5m}\n");
+    let long = calm.job(&["docker"], 900);
+    calm.under_load(60, "three runners", |moment| running(moment) == 3).await;
+    let old: Vec<_> = calm.runners().into_iter().map(|runner| runner.id).collect();
+    let kept = calm.runner_of(long);
+    calm.write("\n  linux: {tags: [docker], max: 3, cooldown: 5m, job: {image: busybox}}\n");
+    calm.under_load(180, "a newer spec", |moment| {
+        let stays = |runner: &Runner| old.contains(&runner.id) && runner.system_id != kept;
+        !moment.runners().any(|(_, runner)| stays(runner)) && running(moment) == 3
+    })
+    .await;
+    calm.write("\n  linux: {tags: [docker], max: 1, cooldown: 5m, job: {image: busybox}}\n");
+    calm.under_load(120, "one runner and the long job's", |moment| running(moment) == 2).await;
+    assert_eq!(calm.status(long), Status::Running, "{}", calm.told());
+    calm.write("\n  linux: {tags: [docker], enabled: false}\n");
+    calm.under_load(120, "the long job's runner", |moment| running(moment) == 1).await;
+    calm.until_succeeds(long, 900).await;
+    calm.until(60, "no runner", |moment| running(moment) == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_image_leaves_a_busy_pool_all_runners_but_one() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 5m}\n");
+    calm.under_load(60, "three runners", |moment| running(moment) == 3).await;
+    calm.write("\n  linux: {tags: [docker], max: 3, cooldown: 5m, runner_image: 'no/such:1'}\n");
+    for _ in 0..600 {
+        calm.feed();
+        let moment = calm.second().await;
+        assert!(running(&moment) >= 2, "{}", calm.told());
+    }
+    assert_eq!(calm.runners().len(), 2, "{}", calm.told());
 }
 
 #[tokio::test(start_paused = true)]
