@@ -9,6 +9,7 @@ mod start;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
@@ -64,6 +65,9 @@ pub enum ApplyError {
     /// The variant has no record with a token.
     #[error("`{0}` has no record yet")]
     NoRecord(Variant),
+    /// What the pool's scope is at GitLab is not known.
+    #[error("what the pool's scope holds is not known: {0}")]
+    Scope(Arc<str>),
     /// A living container has the slot: another AutoGit under this name was faster.
     #[error(
         "the slot of `{0}` is taken by another container\nhint: does a second AutoGit run under this `instance`?"
@@ -84,7 +88,7 @@ impl ApplyError {
             Self::Gitlab(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Config(_) => ErrorKind::Yours,
-            Self::NoRecord(_) | Self::SlotTaken(_) => ErrorKind::Refused,
+            Self::NoRecord(_) | Self::Scope(_) | Self::SlotTaken(_) => ErrorKind::Refused,
             Self::NotUndone(error) => error.kind(),
             Self::NoHost(_) => ErrorKind::Ours,
         }
@@ -96,7 +100,11 @@ impl ApplyError {
             Self::Gitlab(error) => error.in_doubt(),
             Self::Engine(error) => error.in_doubt(),
             Self::NotUndone(_) => true,
-            Self::Config(_) | Self::NoRecord(_) | Self::SlotTaken(_) | Self::NoHost(_) => false,
+            Self::Config(_)
+            | Self::NoRecord(_)
+            | Self::Scope(_)
+            | Self::SlotTaken(_)
+            | Self::NoHost(_) => false,
         }
     }
 }
@@ -249,7 +257,7 @@ async fn create_record(
     let record = NewRecord {
         variant: variant.clone(),
         installation: world.installation().ok_or_else(no_record)?,
-        scope: pool.scope.clone(),
+        place: world.place(&pool.scope).map_err(ApplyError::Scope)?,
         settings: record_settings(pool, variant.arch, first),
         in_use: records_in_use(ports, world).await,
     };

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use crate::spec::Scope;
 use crate::world::{
-    Caller, Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
+    Caller, Installation, JobId, Manager, Place, Queue, Record, RecordId, RecordSettings, SystemId,
     Variant,
 };
 
@@ -67,7 +67,7 @@ pub struct NewRecord {
     /// The installation that will own it.
     pub installation: Installation,
     /// Whose jobs it takes.
-    pub scope: Scope,
+    pub place: Place,
     /// Tags and so on.
     pub settings: RecordSettings,
     /// Records of which a container has the token, though it may be lost to us; `None`: not all
@@ -123,6 +123,13 @@ pub trait Gitlab: Debug + Send + Sync {
     ///
     /// Assumes: [`Gitlab::probe`] succeeded, else probes first.
     async fn queue(&self) -> Result<Queue, GitlabError>;
+
+    /// What these scopes are at GitLab.
+    ///
+    /// Guarantees: one that was told is not forgotten while GitLab cannot be asked; each is asked
+    /// again at most once a minute, by its id where GitLab knows its name no more.
+    async fn places(&self, scopes: &BTreeSet<Scope>)
+    -> BTreeMap<Scope, Result<Place, GitlabError>>;
 
     /// The records under this instance's name, each with what its mark says; not their managers.
     async fn records(&self, installation: &Installation) -> Result<Vec<Record>, GitlabError>;

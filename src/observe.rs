@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::gitlab::Gitlab;
-use crate::spec::{HostName, Spec};
+use crate::spec::{HostName, Scope, Spec};
 use crate::tokens::Tokens;
-use crate::world::{Host, JobId, Memory, Observed, Queue, Record, World, note_observed};
+use crate::world::{Host, JobId, Memory, Observed, Place, Queue, Record, World, note_observed};
 
 /// The two ports: GitLab, and an engine per declared host.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ pub struct Observer {
     hosts: BTreeMap<HostName, Host>,
     queue: Observed<Queue>,
     records: Observed<Vec<Record>>,
+    scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     gitlab: gitlab::GitlabSide,
 }
 
@@ -52,6 +53,7 @@ impl Observer {
             hosts: BTreeMap::new(),
             queue: Observed::Unknown { since: now, error: unread(), last: None },
             records: Observed::Unknown { since: now, error: unread(), last: None },
+            scopes: BTreeMap::new(),
             gitlab: gitlab::GitlabSide::default(),
         }
     }
@@ -75,11 +77,13 @@ impl Observer {
         memory: &mut Memory,
     ) -> World {
         self.look_at_hosts(ports, spec).await;
+        self.scopes = gitlab::scopes(ports, spec, &self.scopes).await;
         let mut world = World {
             now: self.clock.now(),
             spec: Arc::clone(spec),
             queue: self.queue.clone(),
             records: self.records.clone(),
+            scopes: self.scopes.clone(),
             hosts: self.hosts.clone(),
             memory: Memory::default(),
         };

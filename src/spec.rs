@@ -33,6 +33,7 @@ pub use schema::schema_json;
 pub use variables::Missing;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -246,10 +247,21 @@ impl Pool {
 pub enum Scope {
     /// Everyone's.
     Instance,
-    /// Those of a group's projects; the group's full path.
+    /// Those of a group's projects; the group by its full path, in any letter case, or its id.
+    /// What it is, GitLab tells: nothing follows from how it is written.
     Group(String),
-    /// Those of one project; its full path.
+    /// Those of one project, likewise.
     Project(String),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instance => f.write_str("instance"),
+            Self::Group(name) => write!(f, "group `{name}`"),
+            Self::Project(name) => write!(f, "project `{name}`"),
+        }
+    }
 }
 
 /// Idle runners kept beyond the demand.

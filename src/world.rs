@@ -12,6 +12,7 @@ mod names;
 mod observation;
 mod observed;
 mod phase;
+mod place;
 mod queue;
 mod record;
 mod unclaimed;
@@ -26,13 +27,14 @@ pub use leftovers::{leftovers, system_id_prefix};
 pub use matching::{Misfit, Offer};
 pub use memory::{Leftover, Memory, Unclaimed};
 pub use names::{
-    ContainerId, EngineId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot, SpecHash,
-    SystemId, Variant,
+    ContainerId, EngineId, GroupId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot,
+    SpecHash, SystemId, Variant,
 };
 pub use observation::note_observed;
 pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
 pub(crate) use phase::{busy_alone, idle, silent, unheard};
+pub use place::{FullPath, Owner, Place};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
@@ -56,6 +58,8 @@ pub struct World {
     pub queue: Observed<Queue>,
     /// The records that carry our mark, and those of the operator's own tokens.
     pub records: Observed<Vec<Record>>,
+    /// What the pools' scopes are at GitLab, or its words for why it is not known.
+    pub scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     /// The declared hosts.
     pub hosts: BTreeMap<HostName, Host>,
     /// What this process remembers; losing it costs time, never correctness.
@@ -109,12 +113,25 @@ impl World {
         self.spec.pools.iter().any(|pool| pool.scope != Scope::Instance)
     }
 
+    /// What a pool's scope is at GitLab.
+    ///
+    /// Errors: why it is not known, in words for the operator; nothing follows from it then.
+    pub fn place(&self, scope: &Scope) -> Result<Place, Arc<str>> {
+        if *scope == Scope::Instance {
+            return Ok(Place::Instance);
+        }
+        let told = self.scopes.get(scope).cloned();
+        told.unwrap_or_else(|| Err("GitLab was not asked for it yet".into()))
+    }
+
     /// What the enabled variants offer to jobs, in file order.
     pub fn offers(&self) -> Vec<Offer<'_>> {
         let enabled = self.spec.pools.iter().filter(|pool| pool.enabled);
         let offers = enabled.flat_map(|pool| {
             let architectures = self.architectures(pool).into_iter().enumerate();
-            architectures.map(move |(index, arch)| Offer::new(pool, arch, index == 0))
+            let place = self.place(&pool.scope);
+            architectures
+                .map(move |(index, arch)| Offer::new(pool, place.clone(), arch, index == 0))
         });
         offers.collect()
     }

@@ -26,7 +26,7 @@ mod wire;
 
 pub use transport::HttpTransport;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,9 +35,9 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport};
-use crate::spec::{Credential, InstanceName, QueueSource, Spec};
+use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
-    Caller, Installation, JobId, Manager, Queue, Record, RecordId, RecordSettings, SystemId,
+    Caller, Installation, JobId, Manager, Place, Queue, Record, RecordId, RecordSettings, SystemId,
 };
 use shared::Shared;
 use wire::Wire;
@@ -55,10 +55,8 @@ pub struct GitlabSettings {
     pub instance: InstanceName,
     /// How the queue is read.
     pub queue_source: QueueSource,
-    /// Full paths of groups to which the queue is limited; empty: no limit.
-    pub groups: Vec<String>,
-    /// Full paths of projects to which the queue is limited; empty: no limit.
-    pub projects: Vec<String>,
+    /// Groups and projects to which the queue is limited; empty: no limit.
+    pub limits: BTreeSet<Scope>,
     /// Some pool takes protected refs' jobs only, so it matters which refs are protected.
     pub needs_protection: bool,
 }
@@ -69,6 +67,8 @@ impl GitlabSettings {
         let gitlab = &spec.gitlab;
         // A token that was not read is an empty one, which GitLab refuses with a clear word.
         let unread = || SecretString::from(String::new());
+        let groups = gitlab.groups.iter().cloned().map(Scope::Group);
+        let projects = gitlab.projects.iter().cloned().map(Scope::Project);
         let registration_token = gitlab.registration_token.as_ref().and_then(Credential::value);
         Self {
             url: gitlab.url.clone(),
@@ -76,23 +76,9 @@ impl GitlabSettings {
             registration_token: registration_token.cloned(),
             instance: spec.instance.clone(),
             queue_source: gitlab.queue_source,
-            groups: gitlab.groups.clone(),
-            projects: gitlab.projects.clone(),
+            limits: groups.chain(projects).collect(),
             needs_protection: spec.pools.iter().any(|pool| pool.protected),
         }
-    }
-
-    /// Whether the queue is limited to the spec's groups and projects, and this path is outside.
-    fn leaves_out(&self, project_path: &str) -> bool {
-        let within = |group: &String| {
-            let (path, group) = (project_path.as_bytes(), group.as_bytes());
-            path.get(..group.len()).is_some_and(|start| start.eq_ignore_ascii_case(group))
-                && path.get(group.len()) == Some(&b'/')
-        };
-        let limited = !self.groups.is_empty() || !self.projects.is_empty();
-        limited
-            && !self.groups.iter().any(within)
-            && !self.projects.iter().any(|path| path.eq_ignore_ascii_case(project_path))
     }
 }
 
@@ -106,6 +92,7 @@ pub struct HttpGitlab {
     jobs: Shared<job::Whereabouts>,
     cancelled: Shared<lost::Cancelled>,
     records: Shared<records::Known>,
+    places: Shared<scope::Places>,
 }
 
 impl HttpGitlab {
@@ -122,6 +109,7 @@ impl HttpGitlab {
             jobs: Shared::default(),
             cancelled: Shared::default(),
             records: Shared::default(),
+            places: Shared::default(),
         }
     }
 }
@@ -140,6 +128,13 @@ impl Gitlab for HttpGitlab {
 
     async fn queue(&self) -> Result<Queue, GitlabError> {
         self.read_queue().await
+    }
+
+    async fn places(
+        &self,
+        scopes: &BTreeSet<Scope>,
+    ) -> BTreeMap<Scope, Result<Place, GitlabError>> {
+        self.resolve(scopes).await
     }
 
     async fn records(&self, installation: &Installation) -> Result<Vec<Record>, GitlabError> {

@@ -1,6 +1,6 @@
 //! One look at GitLab: the queue, and the records with their managers and tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,11 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Ports;
 use super::callers::Callers;
 use crate::engine::{EngineError, runner_config};
-use crate::gitlab::GitlabError;
-use crate::spec::{Credential, Pool};
+use crate::gitlab::{ErrorKind, GitlabError};
+use crate::spec::{Credential, Pool, Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Observed, Origin, Record, RecordId, SystemId, Token, Variant, World, record_settings,
+    Observed, Origin, Owner, Place, Record, RecordId, SystemId, Token, Variant, World,
+    record_settings,
 };
 
 /// What the observer knows of GitLab between two looks.
@@ -25,6 +26,25 @@ pub(super) struct GitlabSide {
     /// The records behind the operator's own tokens, by token.
     given: Vec<(SecretString, RecordId)>,
     callers: Callers,
+}
+
+/// What the pools' scopes are. What was told once stays while GitLab cannot be asked, also by the
+/// way to it that a new spec made.
+pub(super) async fn scopes(
+    ports: &Ports,
+    spec: &Spec,
+    before: &BTreeMap<Scope, Result<Place, Arc<str>>>,
+) -> BTreeMap<Scope, Result<Place, Arc<str>>> {
+    let scopes = spec.pools.iter().map(|pool| pool.scope.clone());
+    let scopes: BTreeSet<Scope> = scopes.filter(|scope| *scope != Scope::Instance).collect();
+    let told = ports.gitlab.places(&scopes).await.into_iter().map(|(scope, told)| {
+        let place = told.or_else(|error| match before.get(&scope) {
+            Some(Ok(place)) if error.kind() == ErrorKind::Unreachable => Ok(place.clone()),
+            _ => Err(words(&error)),
+        });
+        (scope, place)
+    });
+    told.collect()
 }
 
 impl GitlabSide {
@@ -195,7 +215,7 @@ fn given_record(world: &World, id: RecordId, variant: Variant, pool: &Pool) -> R
         settings: record_settings(pool, variant.arch, first),
         variant,
         origin: Origin::Given,
-        scope: pool.scope.clone(),
+        owner: world.place(&pool.scope).map_or(Owner::Instance, |place| place.owner()),
         created_at: None,
         token_expires_at: None,
         token: Token::AtHand,

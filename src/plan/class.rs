@@ -108,7 +108,8 @@ impl Without<'_> {
 fn disabled_offers(world: &World) -> Vec<Offer<'_>> {
     let offers = world.spec.pools.iter().filter(|pool| !pool.enabled).flat_map(|pool| {
         let architectures = world.architectures(pool).into_iter().enumerate();
-        architectures.map(move |(index, arch)| Offer::new(pool, arch, index == 0))
+        let place = world.place(&pool.scope);
+        architectures.map(move |(index, arch)| Offer::new(pool, place.clone(), arch, index == 0))
     });
     offers.collect()
 }
@@ -139,6 +140,9 @@ fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>) -> JobHold {
     match nearest {
         Some((Misfit::Protected, line)) => {
             JobHold::Protected { pool: line.offer.pool.name.clone() }
+        }
+        Some((Misfit::Unresolved(error), line)) => {
+            JobHold::ScopeUnresolved { pool: line.offer.pool.name.clone(), error }
         }
         Some((Misfit::Scope, line)) => JobHold::Scope { pool: line.offer.pool.name.clone() },
         Some((Misfit::Switch, line)) => JobHold::SwitchedOff { pool: line.offer.pool.name.clone() },

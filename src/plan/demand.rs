@@ -49,6 +49,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         JobHold::NoPoolMatches { .. }
         | JobHold::Protected { .. }
         | JobHold::Scope { .. }
+        | JobHold::ScopeUnresolved { .. }
         | JobHold::SwitchedOff { .. }
         | JobHold::Disabled { .. }
         | JobHold::StartRate { .. }

@@ -50,6 +50,13 @@ pub enum JobHold {
         /// The nearest.
         pool: PoolName,
     },
+    /// What a fitting pool's scope is at GitLab is not known.
+    ScopeUnresolved {
+        /// The nearest.
+        pool: PoolName,
+        /// Why, in GitLab's words.
+        error: Arc<str>,
+    },
     /// The project takes no runners of the fitting pools' kind.
     SwitchedOff {
         /// The nearest.
@@ -142,7 +149,7 @@ impl JobHold {
         match self {
             Self::NoPoolMatches { .. } | Self::Disabled { .. } => "no-pool-matches",
             Self::Protected { .. } => "protected",
-            Self::Scope { .. } | Self::SwitchedOff { .. } => "scope",
+            Self::Scope { .. } | Self::ScopeUnresolved { .. } | Self::SwitchedOff { .. } => "scope",
             Self::PoolAtMax { .. } => "pool-at-max",
             Self::HostBudget { .. } => "host-budget",
             Self::StartRate { .. } => "start-rate",
@@ -168,6 +175,9 @@ impl fmt::Display for JobHold {
             }
             Self::Scope { pool } => {
                 write!(f, "the scope of pool `{pool}` does not hold the job's project")
+            }
+            Self::ScopeUnresolved { pool, error } => {
+                write!(f, "what the scope of pool `{pool}` holds is not known: {error}")
             }
             Self::SwitchedOff { pool } => {
                 write!(f, "the project has runners of the kind of pool `{pool}` switched off")

@@ -106,10 +106,17 @@ fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<
     if offer.pool.runner_token.is_some() {
         return unseen("the pool's `runner_token` was not verified with GitLab yet");
     }
+    let place = match &offer.place {
+        Ok(place) => place,
+        Err(error) => {
+            let (pool, error) = (offer.pool.name.clone(), Arc::clone(error));
+            return Verdict::Blocked(JobHold::ScopeUnresolved { pool, error });
+        }
+    };
     if named.is_empty() {
         return Verdict::Create(RecordReason::Missing);
     }
-    if named.iter().any(|record| record.scope == offer.pool.scope) {
+    if named.iter().any(|record| place.is_of(&record.owner)) {
         // A host that cannot be read may hold a container with the token.
         if !world.all_hosts_known() {
             return unseen("the record's token may be on a host that cannot be read");

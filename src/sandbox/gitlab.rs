@@ -21,6 +21,7 @@ mod graphql;
 mod inspect;
 mod lifecycle;
 mod matching;
+mod moves;
 mod paging;
 mod params;
 mod rest;

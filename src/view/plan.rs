@@ -31,6 +31,9 @@ pub struct PlanOutput {
     pub unplaced: Vec<UnplacedOutput>,
     /// What it is known from.
     pub sources: BTreeMap<String, SourceOutput>,
+    /// What the spec should say in another way by now; left out where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What could not be read, and what is left alone for it.
     pub unknown: Vec<String>,
 }
@@ -164,7 +167,19 @@ impl View {
             unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
+            warnings: self.warnings(),
         }
+    }
+
+    /// Scopes that name something by a path that it does not have any more.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let pools = self.spec.spec.pools.iter();
+        let moved = pools.filter_map(|pool| {
+            let place = self.world.place(&pool.scope).ok()?;
+            let (name, scope, now) = (&pool.name, &pool.scope, place.moved_from(&pool.scope)?);
+            Some(format!("pool `{name}`: {scope} is `{now}` by now; write that as its `scope`"))
+        });
+        moved.collect()
     }
 
     /// Which spec is in force.

@@ -105,7 +105,7 @@ impl View {
             pool: offer.map(|offer| offer.pool.name.to_string()),
             reason: hold.map(|hold| hold.as_str().into()),
             why: hold.map(ToString::to_string),
-            url: self.job_url(&job.project_path, job.id),
+            url: self.job_url(job.project_path.as_str(), job.id),
         }
     }
 }

@@ -37,13 +37,15 @@ impl World {
     /// The record whose token new runners of the variant get: of the pool's scope, with its token
     /// at hand, the newest; one whose token ends soon only if there is no other.
     pub fn current_record<'a>(&'a self, variant: &Variant, pool: &Pool) -> Option<&'a Record> {
+        let place = self.place(&pool.scope).ok();
         let records = self.records.last()?.iter();
         let usable = records.filter(|record| {
             record.variant == *variant
                 && record.token == Token::AtHand
                 && match record.origin {
                     super::Origin::Ours => {
-                        record.scope == pool.scope && pool.runner_token.is_none()
+                        let its = place.as_ref().is_some_and(|place| place.is_of(&record.owner));
+                        its && pool.runner_token.is_none()
                     }
                     super::Origin::Given => pool.runner_token.is_some(),
                     super::Origin::Foreign => false,

@@ -106,6 +106,10 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         let (gone_rows, others): (Vec<&Manager>, Vec<&Manager>) =
             rows.iter().partition(|row| accounts.is_gone(record, row));
         let asked_for = declared.get(&record.variant).is_some_and(|pool| {
+            // Which of them the pool asks for follows from what its scope is.
+            if world.place(&pool.scope).is_err() {
+                return true;
+            }
             match world.current_record(&record.variant, pool) {
                 Some(current) => current.id == record.id,
                 // Nobody makes a new record for a disabled pool. It keeps the newest it has, unless

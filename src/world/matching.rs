@@ -2,9 +2,10 @@
 //! (`Ci::RegisterJobService`, `RunnerMatcher`; GitLab 18.6).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::{Job, Variant};
-use crate::spec::{Arch, Pool, Scope};
+use super::{Job, Place, Variant};
+use crate::spec::{Arch, Pool};
 
 /// What a variant offers to jobs.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct Offer<'a> {
     pub variant: Variant,
     /// Its pool.
     pub pool: &'a Pool,
+    /// Whose jobs it takes, or why that is not known.
+    pub place: Result<Place, Arc<str>>,
     /// All its tags, the architecture's included.
     pub tags: BTreeSet<String>,
     /// It takes jobs without tags.
@@ -26,6 +29,8 @@ pub struct Offer<'a> {
 pub enum Misfit {
     /// The job's ref is not protected, and the pool takes protected refs only.
     Protected,
+    /// What the pool's scope holds is not known, and why.
+    Unresolved(Arc<str>),
     /// The pool's scope does not hold the job's project.
     Scope,
     /// The project does not take runners of that scope.
@@ -38,10 +43,11 @@ pub enum Misfit {
 
 impl<'a> Offer<'a> {
     /// What `pool` offers at `arch`; `first` says that this is its first architecture.
-    pub fn new(pool: &'a Pool, arch: Arch, first: bool) -> Self {
+    pub fn new(pool: &'a Pool, place: Result<Place, Arc<str>>, arch: Arch, first: bool) -> Self {
         Self {
             variant: Variant::new(&pool.name, arch),
             pool,
+            place,
             tags: pool.tags_for(arch).into_iter().collect(),
             run_untagged: pool.run_untagged && first,
             first,
@@ -56,15 +62,11 @@ impl<'a> Offer<'a> {
         if job.tags.is_empty() && !self.run_untagged {
             return Err(Misfit::Untagged);
         }
-        let (in_scope, switch) = match &self.pool.scope {
-            Scope::Instance => (true, job.instance_runners),
-            Scope::Group(group) => (lies_under(&job.project_path, group), job.group_runners),
-            Scope::Project(project) => (*job.project_path == **project, None),
-        };
-        if !in_scope {
+        let place = self.place.as_ref().map_err(|error| Misfit::Unresolved(Arc::clone(error)))?;
+        if !place.holds(job.project, &job.project_path) {
             return Err(Misfit::Scope);
         }
-        if switch == Some(false) {
+        if place.switch(job) == Some(false) {
             return Err(Misfit::Switch);
         }
         if self.pool.protected && job.protected == Some(false) {
@@ -77,9 +79,4 @@ impl<'a> Offer<'a> {
     pub fn unneeded_tags(&self, job: &Job) -> usize {
         self.tags.len().saturating_sub(job.tags.len())
     }
-}
-
-/// `team/app` and `team/sub/app` lie under `team`; `teams/app` does not.
-fn lies_under(project: &str, group: &str) -> bool {
-    project.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'))
 }

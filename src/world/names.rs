@@ -59,6 +59,10 @@ number!(
     ProjectId, u64
 );
 number!(
+    /// GitLab's id of a group.
+    GroupId, u64
+);
+number!(
     /// A number of a variant, unique over all hosts; a runner fills one.
     Slot, u32
 );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{JobId, ProjectId};
+use super::{FullPath, JobId, ProjectId};
 
 /// The pending jobs, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct Job {
     /// Its project's id.
     pub project: ProjectId,
     /// Its project's full path.
-    pub project_path: Arc<str>,
+    pub project_path: FullPath,
     /// Its tags.
     pub tags: Arc<BTreeSet<String>>,
     /// Since when it waits, by our clock.
@@ -42,12 +42,12 @@ pub struct Job {
 }
 
 /// What decides which variants may take a job; jobs of one kind need to be matched once.
-pub(crate) type JobKind<'a> = (&'a BTreeSet<String>, Option<&'a str>, [Option<bool>; 3]);
+pub(crate) type JobKind<'a> = (&'a BTreeSet<String>, Option<ProjectId>, [Option<bool>; 3]);
 
 impl Job {
     /// Its kind; its project counts where a pool is `scoped`.
     pub(crate) fn kind(&self, scoped: bool) -> JobKind<'_> {
         let facts = [self.protected, self.instance_runners, self.group_runners];
-        (&self.tags, scoped.then_some(&self.project_path), facts)
+        (&self.tags, scoped.then_some(self.project), facts)
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{JobId, Observed, RecordId, SystemId, Variant};
-use crate::spec::Scope;
+use super::{JobId, Observed, Owner, RecordId, SystemId, Variant};
 
 /// GitLab's row for a variant.
 #[derive(Debug, Clone)]
@@ -20,7 +19,7 @@ pub struct Record {
     /// What can be changed in place.
     pub settings: RecordSettings,
     /// Whose jobs it takes.
-    pub scope: Scope,
+    pub owner: Owner,
     /// When its token was made, by GitLab's clock corrected to ours; `None`: not told.
     pub created_at: Option<Timestamp>,
     /// When its token ends; `None`: never.

@@ -20,8 +20,8 @@ use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
     ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects,
-    JobVolume, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record, RecordId,
-    Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World, leftovers,
+    JobVolume, Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record,
+    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World, leftovers,
     record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -70,6 +70,7 @@ fn world(jobs: u32, runners: u32) -> World {
         now: NOW,
         queue: Observed::Known { at: NOW, value: Queue { jobs: jobs_of(jobs), more: false } },
         records: Observed::Known { at: NOW, value: records },
+        scopes: BTreeMap::new(),
         hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(runners))]),
         memory: Memory::default(),
         spec,
@@ -154,7 +155,7 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
         variant: Variant::new(&pool.name, Arch::Amd64),
         origin: Origin::Ours,
         settings: record_settings(pool, Arch::Amd64, true),
-        scope: pool.scope.clone(),
+        owner: Owner::Instance,
         created_at: None,
         token_expires_at: None,
         token: Token::AtHand,

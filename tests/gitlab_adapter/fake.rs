@@ -1,5 +1,6 @@
 //! A router used in process as transport, with a log of what was asked.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,8 +95,7 @@ pub(crate) fn settings() -> GitlabSettings {
         registration_token: None,
         instance: InstanceName::standard(),
         queue_source: QueueSource::Auto,
-        groups: Vec::new(),
-        projects: Vec::new(),
+        limits: BTreeSet::new(),
         needs_protection: false,
     }
 }

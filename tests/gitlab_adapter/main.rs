@@ -16,4 +16,5 @@ mod queue;
 mod records;
 mod refusals;
 mod registry;
+mod scopes;
 mod writes;

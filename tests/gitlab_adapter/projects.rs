@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use autogit::gitlab::{Gitlab, GitlabError};
+use autogit::spec::Scope;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -75,7 +76,7 @@ async fn a_project_with_a_pending_job_is_read_at_each_look() {
         assert_eq!(queue.jobs.len(), 1);
         let job = &queue.jobs[0];
         assert_eq!(job.queued_at.as_second(), 1_700_000_000 - 60);
-        assert_eq!(&*job.project_path, "team/p3");
+        assert_eq!(job.project_path.as_str(), "team/p3");
         let asked = read(&fixture.asked());
         assert!(asked.iter().any(|asked| asked.contains("/projects/3/jobs")), "{asked:?}");
         fixture.pass(10);
@@ -185,7 +186,7 @@ async fn a_renamed_project_is_followed_within_its_origin() {
             get(|| async { Json(json!({ "id": 1, "path_with_namespace": "new/name" })) }),
         );
     let mut settings = settings();
-    settings.projects = vec!["old/name".to_owned()];
+    settings.limits = [Scope::Project("old/name".to_owned())].into();
     let queue = over(router, settings).gitlab.queue().await.unwrap();
-    assert_eq!(&*queue.jobs[0].project_path, "new/name");
+    assert_eq!(queue.jobs[0].project_path.as_str(), "new/name");
 }

@@ -56,25 +56,6 @@ async fn reading_stops_after_ten_pages_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_and_projects_limit_the_queue() {
-    let limited = |groups: &[&str], projects: &[&str]| {
-        let mut settings = settings();
-        settings.groups = groups.iter().map(ToString::to_string).collect();
-        settings.projects = projects.iter().map(ToString::to_string).collect();
-        over(server(true).merge(queue_of(3)), settings)
-    };
-    for (groups, projects, jobs) in [
-        (vec!["team"], vec![], 3),
-        (vec!["te"], vec![], 0),
-        (vec!["other"], vec!["Team/App"], 3),
-        (vec![], vec!["team/application"], 0),
-    ] {
-        let queue = limited(&groups, &projects).gitlab.queue().await.unwrap();
-        assert_eq!(queue.jobs.len(), jobs, "{groups:?} {projects:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_instance_queue_without_an_administrator_is_an_error_and_not_empty() {
     let mut settings = settings();
     settings.queue_source = QueueSource::Instance;

@@ -5,8 +5,7 @@ use autogit::clock::Clock;
 use autogit::gitlab::Gitlab;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::sandbox::gitlab::SimulatedGitlab;
-use autogit::spec::Scope;
-use autogit::world::{Access, Origin, RecordId, Token};
+use autogit::world::{Access, GroupId, Origin, Owner, Place, ProjectId, RecordId, Token};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -30,7 +29,7 @@ fn details(id: u64) -> Value {
         "tag_list": ["docker", "amd64"], "run_untagged": true, "access_level": "ref_protected",
         "maximum_timeout": 3600, "paused": id == 1, "created_at": "2023-11-01T00:00:00Z",
         "groups": [{ "id": 9, "web_url": "https://configured.test/groups/infra/os" }],
-        "projects": [{ "id": 7, "path_with_namespace": "team/app" }] })
+        "projects": [{ "id": 8, "path_with_namespace": "team/lent" }, { "id": 7 }] })
 }
 
 fn runners() -> Router {
@@ -71,9 +70,9 @@ async fn ours_are_told_from_foreign_ones_by_the_installation() {
             (3, "mac/armv7".to_owned(), Origin::Foreign),
         ]
     );
-    assert_eq!(records[0].scope, Scope::Instance);
-    assert_eq!(records[1].scope, Scope::Group("infra/os".to_owned()));
-    assert_eq!(records[2].scope, Scope::Project("team/app".to_owned()));
+    assert_eq!(records[0].owner, Owner::Instance);
+    assert_eq!(records[1].owner, Owner::Group(GroupId(9)));
+    assert_eq!(records[2].owner, Owner::Projects([ProjectId(7), ProjectId(8)].into()));
     let settings = &records[0].settings;
     assert_eq!(settings.tags, ["amd64", "docker"]);
     assert_eq!(settings.access, Access::RefProtected);
@@ -189,7 +188,7 @@ async fn the_end_of_a_token_that_another_process_made_is_found_out() {
         let settings = GitlabSettings { token: token.clone(), ..settings() };
         HttpGitlab::new(settings, Arc::new(server.transport()), clock.clone())
     };
-    let id = process().create_record(&wanted(Scope::Instance)).await.unwrap().id;
+    let id = process().create_record(&wanted(Place::Instance)).await.unwrap().id;
     let gitlab = process();
     gitlab.records(&home()).await.unwrap();
     gitlab.managers(&[id]).await.unwrap();

@@ -1,8 +1,10 @@
 use std::sync::atomic::Ordering;
 
 use autogit::gitlab::{Gitlab, GitlabError, NewRecord, TransportError};
-use autogit::spec::{Arch, PoolName, Scope};
-use autogit::world::{Access, Installation, RecordId, RecordSettings, SystemId, Variant};
+use autogit::spec::{Arch, PoolName};
+use autogit::world::{
+    Access, GroupId, Installation, Place, RecordId, RecordSettings, SystemId, Variant,
+};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -23,11 +25,11 @@ fn record_settings() -> RecordSettings {
     }
 }
 
-pub(crate) fn wanted(scope: Scope) -> NewRecord {
+pub(crate) fn wanted(place: Place) -> NewRecord {
     NewRecord {
         variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
         installation: home(),
-        scope,
+        place,
         settings: record_settings(),
         in_use: Some(BTreeSet::new()),
     }
@@ -42,10 +44,10 @@ async fn a_lost_answer_leads_to_no_second_record() {
     let registry = Registry::default();
     let fixture = process(&registry);
     fixture.transport.lost.store(1, Ordering::SeqCst);
-    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    let error = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap_err();
     assert!(error.in_doubt(), "{error:?}");
     assert_eq!(registry.ids(), [1]);
-    let made = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    let made = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     assert_eq!(registry.ids(), [2]);
     assert_eq!(made.token.expose_secret(), "glrt-2-very-secret");
     assert!(!format!("{made:?}").contains("very-secret"));
@@ -59,21 +61,21 @@ async fn a_lost_answer_leads_to_no_second_record() {
 async fn a_record_that_runners_use_or_whose_token_is_known_stays() {
     let registry = Registry::default();
     let first = process(&registry);
-    first.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
-    first.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    first.gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    first.gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
     // Another process knows neither token; only the first record is used.
     registry.contact(1, "r_1");
-    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     assert_eq!(registry.ids(), [1, 3]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_yet() {
     let registry = Registry::default();
-    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     let in_use = Some(BTreeSet::from([RecordId(1)]));
-    let again = NewRecord { in_use, ..wanted(Scope::Instance) };
+    let again = NewRecord { in_use, ..wanted(Place::Instance) };
     process(&registry).gitlab.create_record(&again).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
@@ -81,8 +83,8 @@ async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_ye
 #[tokio::test(start_paused = true)]
 async fn no_record_is_taken_for_lost_while_a_host_does_not_tell_which_it_uses() {
     let registry = Registry::default();
-    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
-    let again = NewRecord { in_use: None, ..wanted(Scope::Instance) };
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    let again = NewRecord { in_use: None, ..wanted(Place::Instance) };
     process(&registry).gitlab.create_record(&again).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
@@ -90,20 +92,18 @@ async fn no_record_is_taken_for_lost_while_a_host_does_not_tell_which_it_uses() 
 #[tokio::test(start_paused = true)]
 async fn a_foreign_record_is_never_deleted() {
     let registry = Registry::default();
-    let mut elsewhere = wanted(Scope::Instance);
+    let mut elsewhere = wanted(Place::Instance);
     elsewhere.installation = Installation::from_observed("elsewhere");
     process(&registry).gitlab.create_record(&elsewhere).await.unwrap();
-    process(&registry).gitlab.create_record(&wanted(Scope::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_scope_is_sent_by_its_id() {
     let registry = Registry::default();
-    let group = || async { Json(json!({ "id": 9, "full_path": "infra/os" })) };
-    let router = registry.router().route("/api/v4/groups/infra%2Fos", get(group));
-    let fixture = over(server(true).merge(router), settings());
-    fixture.gitlab.create_record(&wanted(Scope::Group("infra/os".to_owned()))).await.unwrap();
+    let place = Place::Group { id: GroupId(9), path: "infra/os".into() };
+    process(&registry).gitlab.create_record(&wanted(place)).await.unwrap();
     let body = registry.runners()[0].body.clone();
     assert_eq!((&body["runner_type"], &body["group_id"]), (&json!("group_type"), &json!(9)));
 }
@@ -124,7 +124,7 @@ async fn the_registration_token_serves_where_runners_may_not_be_made() {
             .route("/api/v4/runners", post(register));
         let mut settings = settings();
         settings.registration_token = Some(SecretString::from(REGISTRATION_TOKEN));
-        let created = over(router, settings).gitlab.create_record(&wanted(Scope::Instance)).await;
+        let created = over(router, settings).gitlab.create_record(&wanted(Place::Instance)).await;
         match created {
             Ok(created) => assert!(made && created.id == RecordId(5)),
             Err(error) => assert!(!made && error.to_string().contains("runner_token"), "{error}"),
@@ -138,7 +138,7 @@ async fn who_may_not_make_a_record_is_told_what_it_takes() {
     let projects = || async { Json(json!([{ "id": 1, "path_with_namespace": "a/b" }])) };
     let router = registry.router().route("/api/v4/projects", get(projects));
     let fixture = over(server(false).merge(router), settings());
-    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    let error = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap_err();
     assert!(error.to_string().contains("administrator's token"), "{error}");
     assert!(registry.ids().is_empty());
 }
@@ -162,7 +162,7 @@ async fn what_is_gone_already_counts_as_deleted() {
 async fn a_changed_record_is_read_again_at_the_next_look() {
     let registry = Registry::default();
     let fixture = process(&registry);
-    let id = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap().id;
+    let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
     fixture.gitlab.records(&home()).await.unwrap();
     let mut to = record_settings();
     to.tags.push("fast".to_owned());
@@ -190,7 +190,7 @@ async fn a_token_is_verified_with_or_without_an_id() {
 async fn an_answer_that_never_came_is_named_without_a_secret() {
     let fixture = process(&Registry::default());
     fixture.transport.lost.store(1, Ordering::SeqCst);
-    let error = fixture.gitlab.create_record(&wanted(Scope::Instance)).await.unwrap_err();
+    let error = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap_err();
     let GitlabError::Unreachable { source: TransportError::TimedOut(_), .. } = &error else {
         panic!("{error:?}");
     };

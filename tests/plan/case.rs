@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    Backoff, Caller, Cause, ContainerState, JobId, JobNetworkObject, JobVolume, Manager, Observed,
-    Origin, RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token, Unclaimed, World,
-    leftovers,
+    Backoff, Caller, Cause, ContainerState, GroupId, JobId, JobNetworkObject, JobVolume, Manager,
+    Observed, Origin, Owner, ProjectId, RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token,
+    Unclaimed, World, leftovers,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::stage::{
-    NOW, add_runner, ago, host_spec, job, job_container, known, lose, queue, record, records_of,
-    spec, state_of, system_id, world,
+    NOW, add_runner, ago, host_spec, id_of, job, job_container, known, lose, queue, record,
+    records_of, spec, state_of, system_id, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -37,6 +37,9 @@ struct Case {
     /// What is special of the records: `linux, token lost`, `also 9 linux`, `row 17 linux/3 2h`.
     #[serde(default)]
     records: Vec<String>,
+    /// Why GitLab does not know what the scope of a pool is.
+    #[serde(default)]
+    scopes: BTreeMap<String, String>,
     /// What jobs left: `volume cache-1 linux/3, reusable`.
     #[serde(default)]
     objects: Vec<String>,
@@ -71,6 +74,10 @@ pub(crate) fn read(text: &str) -> World {
     case.objects.iter().for_each(|line| add_object(&mut world, line));
     for (name, line) in &lines {
         line.attributes.iter().for_each(|words| change_host(&mut world, name, line, words));
+    }
+    for (pool, error) in &case.scopes {
+        let scope = &world.spec.pool(&PoolName::new(pool).unwrap()).unwrap().scope;
+        world.scopes.insert(scope.clone(), Err(error.as_str().into()));
     }
     case.memory.iter().for_each(|line| remember(&mut world, line));
     for (name, line) in &lines {
@@ -192,7 +199,9 @@ fn job_of(text: &str) -> autogit::world::Job {
     let mut job = job(number(id), &tags, seconds(since));
     for words in &line.attributes {
         match words.as_slice() {
-            ["in", path] => job.project_path = (*path).into(),
+            ["in", path] => {
+                (job.project, job.project_path) = (ProjectId(id_of(path)), (*path).into());
+            }
             ["unprotected"] => job.protected = Some(false),
             ["protection", "unknown"] => job.protected = None,
             ["no", "instance", "runners"] => job.instance_runners = Some(false),
@@ -270,7 +279,11 @@ fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str
         ["paused"] => record.settings.paused = true,
         ["untagged"] => record.settings.run_untagged = true,
         ["scope", "group", path] => {
-            record.scope = autogit::spec::Scope::Group((*path).to_owned());
+            record.owner = Owner::Group(GroupId(id_of(path)));
+        }
+        ["of", "projects", paths @ ..] => {
+            let projects = paths.iter().map(|path| ProjectId(id_of(path)));
+            record.owner = Owner::Projects(projects.collect());
         }
         ["rows", "unknown"] => lose(&mut record.managers, 60, "gitlab failed with 502"),
         other => line.unknown(other),

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Spec};
+use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
-    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer, JobId,
-    JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World,
-    record_settings, spec_hash,
+    ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job, JobContainer,
+    JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place, ProjectId, Queue,
+    Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant,
+    World, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -86,13 +86,33 @@ pub(crate) fn world(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> World {
     let queue = Observed::Known { at: ago(0), value: Queue::default() };
     let records = Observed::Known { at: ago(0), value: Vec::new() };
     let memory = Memory::default();
-    let mut world = World { now: NOW, spec: Arc::new(spec), queue, records, hosts, memory };
+    let scopes = spec.pools.iter().map(|pool| (pool.scope.clone(), Ok(place_of(&pool.scope))));
+    let scopes = scopes.collect();
+    let mut world = World { now: NOW, spec: Arc::new(spec), queue, records, scopes, hosts, memory };
     let variants: Vec<Variant> = world.variants().into_iter().map(|(variant, _)| variant).collect();
     for (id, variant) in (FIRST_RECORD..).zip(variants) {
         let record = record(&world, RecordId(id), &variant);
         records_of(&mut world).push(record);
     }
     world
+}
+
+/// What a scope is at GitLab, where each path has an id that follows from it.
+pub(crate) fn place_of(scope: &Scope) -> Place {
+    match scope {
+        Scope::Instance => Place::Instance,
+        Scope::Group(path) => Place::Group { id: GroupId(id_of(path)), path: path.as_str().into() },
+        Scope::Project(path) => {
+            Place::Project { id: ProjectId(id_of(path)), path: path.as_str().into() }
+        }
+    }
+}
+
+/// The id of what has that path.
+pub(crate) fn id_of(path: &str) -> u64 {
+    path.to_lowercase()
+        .bytes()
+        .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)) % 1_000_003)
 }
 
 fn host(name: &HostName, arch: Arch) -> Host {
@@ -119,7 +139,7 @@ pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
         variant: variant.clone(),
         origin: Origin::Ours,
         settings: record_settings(pool, variant.arch, first),
-        scope: pool.scope.clone(),
+        owner: place_of(&pool.scope).owner(),
         created_at: Some(ago(86_400)),
         token_expires_at: None,
         token: Token::AtHand,
@@ -256,7 +276,7 @@ pub(crate) fn job(id: u64, tags: &[&str], seconds: i64) -> Job {
     Job {
         id: JobId(id),
         name: format!("job-{id}").into(),
-        project: ProjectId(1),
+        project: ProjectId(id_of("team/app")),
         project_path: "team/app".into(),
         tags: Arc::new(tags.iter().map(|&tag| tag.to_owned()).collect::<BTreeSet<_>>()),
         queued_at: ago(seconds),

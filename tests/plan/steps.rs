@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use autogit::spec::{PoolName, Scope};
+use autogit::spec::PoolName;
 use autogit::world::{
-    Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, RecordId, RunnerName,
-    Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World, leftovers,
+    Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, Owner, ProjectId,
+    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World, leftovers,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
                 0 => record.token = Token::Lost,
                 1 => record.origin = Origin::Foreign,
                 2 => record.settings.paused = true,
-                3 => record.scope = Scope::Project("elsewhere".to_owned()),
+                3 => record.owner = Owner::Projects([ProjectId(4)].into()),
                 4 => record.token_expires_at = Some(ago(-3_600 * i64::from(hours))),
                 5 => known(&mut record.managers).push(Manager {
                     system_id: SystemId::from_observed(&format!("r_elsewhere{hours}")),

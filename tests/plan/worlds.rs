@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use autogit::spec::{Arch, Pool, PoolName, Resources, Scope, Spec, Warm};
-use autogit::world::{Job, JobId, World};
+use autogit::world::{Job, JobId, ProjectId, World};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::stage::{host_spec, job, known, queue, records_of, spec, state_of, world};
+use crate::stage::{host_spec, id_of, job, known, queue, records_of, spec, state_of, world};
 use crate::steps::{Step, hosts, losses, memories, objects, records, runners};
 use crate::words::host;
 
@@ -99,7 +99,7 @@ fn jobs() -> impl Strategy<Value = Job> {
     (tags, 0..8_000_i64, maybe(), maybe(), path).prop_map(
         |(tags, since, protected, instance, path)| {
             let mut job = job(0, &tags, since);
-            job.project_path = path.into();
+            (job.project, job.project_path) = (ProjectId(id_of(path)), path.into());
             (job.protected, job.instance_runners) = (protected, instance);
             job
         },

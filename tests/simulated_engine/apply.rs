@@ -5,13 +5,15 @@ use autogit::apply::{ApplyError, Effect, Outcome};
 use autogit::engine::Engine;
 use autogit::plan::{Action, Plan, plan};
 use autogit::sandbox::engine::{JobLeftovers, Operation};
-use autogit::sandbox::gitlab::{Down, WaitsFor};
-use autogit::spec::{HostName, Warm};
+use autogit::sandbox::gitlab::{Down, NewRecord, WaitsFor};
+use autogit::spec::{HostName, Scope, Warm};
 use autogit::world::{ContainerState, JobId, Leftover, RecordId, Runner, World};
 
 use crate::scene::{Scene, linux, name, planned, record, refusal};
 
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
+/// GitLab's limit of the records of one group.
+const RECORDS_OF_A_GROUP: usize = 1000;
 const COLD: &str = "{linux: {tags: [docker], max: 3}}";
 
 fn is_start(action: &Action) -> bool {
@@ -355,9 +357,18 @@ async fn a_host_that_gets_no_network_stops_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_gitlab_refuses_stops_no_other_pool() {
-    let docs = "docs: {tags: [docs], max: 3, warm: 1, scope: {group: nowhere}}";
+    let docs = "docs: {tags: [docs], max: 3, warm: 1, scope: {group: full}}";
     let pools = format!("{{linux: {{tags: [docker], max: 3, warm: 1}}, {docs}}}");
     let mut scene = two_hosts(&pools);
+    for _ in 0..RECORDS_OF_A_GROUP {
+        scene.gitlab.add_record_by_hand(NewRecord {
+            scope: Scope::Group("full".to_owned()),
+            description: "somebody's".to_owned(),
+            tags: Vec::new(),
+            run_untagged: true,
+            protected: false,
+        });
+    }
     let outcomes = scene.tick().await;
     assert_eq!(failed(&outcomes), ["create-record", "start"], "{outcomes:?}");
     let without = |outcome: &Outcome| matches!(outcome.result, Err(ApplyError::NoRecord(_)));

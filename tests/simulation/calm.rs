@@ -3,6 +3,7 @@
 mod changes;
 mod demand;
 mod failures;
+mod identity;
 mod lives;
 mod neighbours;
 
@@ -177,6 +178,11 @@ impl Calm {
 
     async fn restart(&mut self) {
         self.kill().await;
+        self.begin_again();
+    }
+
+    /// Starts AutoGit after it was killed.
+    fn begin_again(&mut self) {
         self.autogit = Some(Process::start(&self.stage, "autogit again"));
     }
 

@@ -285,8 +285,7 @@ fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
         registration_token: None,
         instance: spec.instance.clone(),
         queue_source: QueueSource::Auto,
-        groups: Vec::new(),
-        projects: Vec::new(),
+        limits: BTreeSet::new(),
         needs_protection: false,
     };
     let transport = GitlabSide { stage: stage.clone(), attempt: Arc::clone(attempt) };

@@ -11,10 +11,10 @@ use autogit::spec::{
 };
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
-    Caller, ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobContainer,
-    JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Token, Variant, World,
-    record_settings, spec_hash,
+    Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
+    JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place,
+    ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Token,
+    Variant, World, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -183,7 +183,7 @@ impl Scene {
         self.jobs.push(Job {
             id: JobId(id),
             name: format!("job-{id}").into(),
-            project: ProjectId(1),
+            project: ProjectId(id_of(project)),
             project_path: project.into(),
             tags: Arc::new(tags.iter().map(|&tag| tag.to_owned()).collect::<BTreeSet<_>>()),
             queued_at: ago(seconds),
@@ -223,6 +223,8 @@ impl Scene {
         let records = self.records();
         let at = NOW - SignedDuration::from_millis(400);
         let queue = Observed::Known { at, value: Queue { jobs: self.jobs, more: false } };
+        let scopes = self.spec.pools.iter().map(|pool| pool.scope.clone());
+        let scopes = scopes.map(|scope| (scope.clone(), Ok(place_of(&scope)))).collect();
         World {
             now: NOW,
             spec: Arc::new(self.spec),
@@ -231,6 +233,7 @@ impl Scene {
                 None => queue,
             },
             records: Observed::Known { at, value: records },
+            scopes,
             hosts: self.hosts,
             memory: self.memory,
         }
@@ -264,7 +267,7 @@ impl Scene {
                 variant: variant.clone(),
                 origin: Origin::Ours,
                 settings: record_settings(pool, variant.arch, first),
-                scope: pool.scope.clone(),
+                owner: place_of(&pool.scope).owner(),
                 created_at: Some(ago(86_400)),
                 token_expires_at: None,
                 token: Token::AtHand,
@@ -285,6 +288,24 @@ impl Scene {
             Observed::Unknown { .. } => panic!("lose a host after its runners are there"),
         }
     }
+}
+
+/// What a scope is at GitLab, where each path has an id that follows from it.
+fn place_of(scope: &Scope) -> Place {
+    match scope {
+        Scope::Instance => Place::Instance,
+        Scope::Group(path) => Place::Group { id: GroupId(id_of(path)), path: path.as_str().into() },
+        Scope::Project(path) => {
+            Place::Project { id: ProjectId(id_of(path)), path: path.as_str().into() }
+        }
+    }
+}
+
+/// The id of what has that path.
+fn id_of(path: &str) -> u64 {
+    path.to_lowercase()
+        .bytes()
+        .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)) % 1_000_003)
 }
 
 fn host_name(name: &str) -> HostName {

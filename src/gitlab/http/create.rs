@@ -11,8 +11,7 @@ use super::HttpGitlab;
 use super::call::Call;
 use super::mark;
 use crate::gitlab::{CreatedRecord, GitlabError, NewRecord};
-use crate::spec::Scope;
-use crate::world::{Access, Origin, Record, RecordId, RecordSettings};
+use crate::world::{Access, Origin, Place, Record, RecordId, RecordSettings};
 
 const CHANGE_HINT: &str = "give the token the scope `manage_runner` (and `admin_mode` where Admin \
                            Mode is on); its user must be the one who may make the runner";
@@ -28,7 +27,7 @@ impl HttpGitlab {
     pub(super) async fn create(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError> {
         self.may_be_found_again(record).await?;
         self.remove_lost(record).await?;
-        let body = self.body(record).await?;
+        let body = self.body(record);
         let created = self.make(record, body).await?;
         let id = RecordId(created.id);
         let token_expires_at = created.token_expires_at.map(|at| self.wire.ours(at));
@@ -43,12 +42,12 @@ impl HttpGitlab {
     /// answer would leave one more record behind.
     async fn may_be_found_again(&self, record: &NewRecord) -> Result<(), GitlabError> {
         let server = self.proof().await?.server;
-        if server.administrator || record.scope != Scope::Instance {
+        if server.administrator || record.place != Place::Instance {
             return Ok(());
         }
         Err(GitlabError::Forbidden {
             attempt: format!("make or see instance runners: `{}` is no administrator", server.user),
-            hint: create_hint(&record.scope),
+            hint: create_hint(&record.place),
         })
     }
 
@@ -81,25 +80,25 @@ impl HttpGitlab {
         Ok(())
     }
 
-    async fn body(&self, record: &NewRecord) -> Result<Map<String, Value>, GitlabError> {
+    fn body(&self, record: &NewRecord) -> Map<String, Value> {
         let mut body = settings(&record.settings);
         let description = mark::description(&self.settings.instance, &record.variant);
         body.insert("description".to_owned(), json!(description));
         body.insert("maintenance_note".to_owned(), json!(mark::note(&record.installation)));
-        let runner_type = match record.scope {
-            Scope::Instance => "instance_type",
-            Scope::Group(_) => "group_type",
-            Scope::Project(_) => "project_type",
+        let owner = match &record.place {
+            Place::Instance => vec![("runner_type", json!("instance_type"))],
+            Place::Group { id, .. } => {
+                vec![("runner_type", json!("group_type")), ("group_id", json!(id))]
+            }
+            Place::Project { id, .. } => vec![
+                ("runner_type", json!("project_type")),
+                ("project_id", json!(id)),
+                // Otherwise a maintainer could lend it to a project of another trust.
+                ("locked", json!(true)),
+            ],
         };
-        body.insert("runner_type".to_owned(), json!(runner_type));
-        if let Some((key, id)) = self.scope_id(&record.scope).await? {
-            body.insert(key.to_owned(), json!(id));
-        }
-        if matches!(record.scope, Scope::Project(_)) {
-            // Otherwise a maintainer could lend it to a project of another trust.
-            body.insert("locked".to_owned(), json!(true));
-        }
-        Ok(body)
+        body.extend(owner.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        body
     }
 
     /// Makes the record by the token's own right, else by the registration token.
@@ -112,7 +111,7 @@ impl HttpGitlab {
             .body(Value::Object(body.clone()))
             .attempt(format!("make a runner for {}", record.variant))
             .object("way to make runners on this server, or no such group or project")
-            .hint(create_hint(&record.scope));
+            .hint(create_hint(&record.place));
         let refusal = match self.wire.json(&call).await {
             Err(refusal @ (GitlabError::Forbidden { .. } | GitlabError::NotFound { .. })) => {
                 refusal
@@ -199,11 +198,11 @@ fn settings(settings: &RecordSettings) -> Map<String, Value> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn create_hint(scope: &Scope) -> String {
-    let who = match scope {
-        Scope::Instance => "an administrator's token".to_owned(),
-        Scope::Group(path) => format!("the token of an Owner of `{path}`"),
-        Scope::Project(path) => format!("the token of a Maintainer or Owner of `{path}`"),
+fn create_hint(place: &Place) -> String {
+    let who = match place {
+        Place::Instance => "an administrator's token".to_owned(),
+        Place::Group { path, .. } => format!("the token of an Owner of `{path}`"),
+        Place::Project { path, .. } => format!("the token of a Maintainer or Owner of `{path}`"),
     };
     format!(
         "it takes {who} with the scopes `create_runner` and `manage_runner` (and `admin_mode` \

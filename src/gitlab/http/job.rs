@@ -5,7 +5,6 @@
 //! an administrator.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -15,7 +14,7 @@ use super::call::Call;
 use super::graphql::Gid;
 use super::queue::Pending;
 use crate::gitlab::{GitlabError, JobDetail};
-use crate::world::{JobId, ProjectId, RecordId};
+use crate::world::{FullPath, JobId, ProjectId, RecordId};
 
 /// Jobs whose projects are remembered: those of several days on most instances.
 const REMEMBERED_MAX: usize = 20_000;
@@ -27,7 +26,7 @@ const SEARCH: &str = "query($after:String){ \
 
 /// The projects of jobs that were seen.
 #[derive(Default)]
-pub(super) struct Whereabouts(BTreeMap<JobId, (ProjectId, Arc<str>)>);
+pub(super) struct Whereabouts(BTreeMap<JobId, (ProjectId, FullPath)>);
 
 #[derive(Deserialize)]
 struct Row {
@@ -100,7 +99,7 @@ impl HttpGitlab {
     }
 
     /// The project of a job.
-    pub(super) async fn place_of(&self, id: JobId) -> Result<(ProjectId, Arc<str>), GitlabError> {
+    pub(super) async fn place_of(&self, id: JobId) -> Result<(ProjectId, FullPath), GitlabError> {
         if let Some(place) = self.jobs.with(|jobs| jobs.0.get(&id).cloned()) {
             return Ok(place);
         }
@@ -110,7 +109,7 @@ impl HttpGitlab {
     }
 
     /// Where a job is that was not seen in the queue: among the instance's live jobs.
-    async fn search_job(&self, id: JobId) -> Result<(ProjectId, Arc<str>), GitlabError> {
+    async fn search_job(&self, id: JobId) -> Result<(ProjectId, FullPath), GitlabError> {
         let unknown = || GitlabError::NotFound {
             object: format!("job {id} among the waiting and running jobs that the token may see"),
         };

@@ -65,7 +65,8 @@ impl HttpGitlab {
         };
         let instance_queue = self.reads_instance(&server)?;
         if !instance_queue {
-            self.refresh_projects(&server).await?;
+            let limits = self.limits().await?;
+            self.refresh_projects(&server, limits.as_ref()).await?;
         }
         let proof = Proof { at: self.wire.now(), server: server.clone(), instance_queue };
         self.proof.with(|known| *known = Some(proof));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::HttpGitlab;
 use crate::gitlab::GitlabError;
-use crate::world::{Job, JobId, ProjectId, Queue};
+use crate::world::{FullPath, Job, JobId, ProjectId, Queue};
 
 /// Pages of one list that a look reads.
 const PAGES_MAX: usize = 10;
@@ -24,7 +24,7 @@ pub(super) struct Pending {
     pub(super) id: JobId,
     pub(super) name: String,
     pub(super) project: ProjectId,
-    pub(super) project_path: Arc<str>,
+    pub(super) project_path: FullPath,
     pub(super) tags: Vec<String>,
     pub(super) queued_at: Timestamp,
     pub(super) ref_name: String,
@@ -41,14 +41,16 @@ pub(super) struct Read {
 impl HttpGitlab {
     pub(super) async fn read_queue(&self) -> Result<Queue, GitlabError> {
         let proof = self.proof().await?;
-        let Read { mut jobs, more } = if proof.instance_queue {
+        let limits = self.limits().await?;
+        let Read { mut jobs, mut more } = if proof.instance_queue {
             self.read_instance(&proof).await?
         } else {
-            self.read_projects(&proof.server).await?
+            self.read_projects(&proof.server, limits.as_ref()).await?
         };
-        if proof.instance_queue {
-            // Else only those projects were listed, and under the paths they have by now.
-            jobs.retain(|_, job| !self.settings.leaves_out(&job.project_path));
+        more |= limits.as_ref().is_some_and(|limits| limits.lacking);
+        // Else only those projects were listed.
+        if let Some(limits) = limits.filter(|_| proof.instance_queue) {
+            jobs.retain(|_, job| limits.hold(job.project, &job.project_path));
         }
         let mut jobs: Vec<Pending> = jobs.into_values().collect();
         jobs.sort_by_key(|job| (job.queued_at, job.id));

@@ -14,12 +14,11 @@ use super::HttpGitlab;
 use super::call::Call;
 use super::mark;
 use super::probe::older;
-use super::scope::{OwnerGroup, OwnerProject};
+use super::scope::{OwnerGroup, OwnerProject, owner};
 use super::wire::Pages;
 use crate::gitlab::GitlabError;
-use crate::spec::Scope;
 use crate::world::{
-    Access, Installation, Observed, Origin, Record, RecordId, RecordSettings, Token, Variant,
+    Access, Installation, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
 };
 
 /// Pages of a list of runners that are read. Beyond that an own record could be overlooked and
@@ -47,7 +46,7 @@ struct Details {
     description: String,
     installation: Option<Installation>,
     settings: RecordSettings,
-    scope: Option<Scope>,
+    owner: Option<Owner>,
     created_at: Option<Timestamp>,
     token_expires_at: Option<Timestamp>,
 }
@@ -147,7 +146,7 @@ impl HttpGitlab {
                 maximum_timeout: row.maximum_timeout.map(Duration::from_secs),
                 paused: row.paused,
             },
-            scope: self.scope_of(&row.runner_type, row.groups, row.projects).await?,
+            owner: owner(&row.runner_type, &row.groups, &row.projects),
             created_at: row.created_at.map(|at| self.wire.ours(at)),
             token_expires_at: row.token_expires_at.map(|at| self.wire.ours(at)),
         })
@@ -222,8 +221,8 @@ impl Known {
 fn record(told: Told, installation: &Installation, now: Timestamp) -> Result<Record, GitlabError> {
     let Told { id, variant, details } = told;
     let ours = details.installation.as_ref() == Some(installation);
-    let scope = match details.scope {
-        Some(scope) => scope,
+    let owner = match details.owner {
+        Some(owner) => owner,
         None if ours => {
             return Err(GitlabError::Forbidden {
                 attempt: format!("see the group or project of runner {id}"),
@@ -231,15 +230,15 @@ fn record(told: Told, installation: &Installation, now: Timestamp) -> Result<Rec
                     .to_owned(),
             });
         }
-        // Nothing is done with a foreign record, so its scope decides nothing.
-        None => Scope::Instance,
+        // Nothing is done with a foreign record, so its owner decides nothing.
+        None => Owner::Instance,
     };
     Ok(Record {
         id,
         variant,
         origin: if ours { Origin::Ours } else { Origin::Foreign },
         settings: details.settings,
-        scope,
+        owner,
         created_at: details.created_at,
         token_expires_at: details.token_expires_at,
         token: Token::Lost,

@@ -297,7 +297,7 @@ impl State {
         id
     }
 
-    fn add_group(&mut self, path: &str) -> GroupId {
+    pub(super) fn add_group(&mut self, path: &str) -> GroupId {
         if let Some(group) = self.group_at(path) {
             return group.id;
         }

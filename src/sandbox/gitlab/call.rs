@@ -5,7 +5,7 @@ use std::future::ready;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 
@@ -17,6 +17,7 @@ use super::state::State;
 
 /// A request, read whole.
 pub(crate) struct Call {
+    pub(crate) method: Method,
     pub(crate) params: Params,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -127,7 +128,7 @@ impl FromRequest<SimulatedGitlab> for Call {
         let captured = captured.map_err(IntoResponse::into_response)?;
         let captured =
             captured.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let headers = parts.headers.clone();
+        let (method, headers) = (parts.method.clone(), parts.headers.clone());
         let (path, query) =
             (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
         let authority = parts.uri.authority().map(ToString::to_string);
@@ -140,6 +141,6 @@ impl FromRequest<SimulatedGitlab> for Call {
             Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         let params = Params::read(Some(&query), &content_type, &body);
         let params = params.map_err(IntoResponse::into_response)?;
-        Ok(Self { params, headers, body, path, query, host, captured })
+        Ok(Self { method, params, headers, body, path, query, host, captured })
     }
 }

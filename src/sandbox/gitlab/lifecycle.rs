@@ -1,6 +1,6 @@
 //! The life of jobs and records: queued, picked, ended, dropped; made, contacted, deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -258,6 +258,7 @@ impl State {
             token,
             token_expires_at: lifetime.and_then(|it| self.now.saturating_add(it).ok()),
             owner,
+            lent: BTreeSet::new(),
             form,
             created_at: self.now,
             created_by,

@@ -16,7 +16,7 @@ impl State {
                 settings.group_runners_enabled
                     && group.is_some_and(|group| lies_under(&project.path, &group.path))
             }
-            Owner::Project(id) => *id == project.id,
+            Owner::Project(id) => *id == project.id || record.lent.contains(&project.id),
         };
         let form = &record.form;
         in_scope

@@ -15,6 +15,7 @@ use super::SimulatedGitlab;
 use super::access::Caller;
 use super::answer::Answer;
 use super::call::{Call, Route, add};
+use super::moves::redirect;
 use super::state::{Group, Project, State};
 
 const GET: MethodFilter = MethodFilter::GET;
@@ -77,13 +78,20 @@ pub(crate) fn routes(
     add(router, gitlab, ROUTES)
 }
 
-/// The project that `{id}` names, by number or full path, if the caller may see it.
+/// The project that `{id}` names, by number or full path, if the caller may see it; a path that it
+/// once had redirects.
 fn project<'a>(call: &Call, state: &'a State, caller: Caller) -> Result<&'a Project, Answer> {
     let name = call.part("id");
     let number = name.parse().ok().map(crate::world::ProjectId);
     let found = number.and_then(|id| state.projects.get(&id)).or_else(|| state.project_at(name));
-    let seen = found.filter(|project| state.sees(caller, project));
-    seen.ok_or_else(|| Answer::not_found("Project"))
+    let seen = |project: &&Project| state.sees(caller, project);
+    if let Some(project) = found {
+        return Some(project).filter(seen).ok_or_else(|| Answer::not_found("Project"));
+    }
+    Err(match state.moved_project(name).filter(seen) {
+        Some(project) => redirect(call, state, project.id),
+        None => Answer::not_found("Project"),
+    })
 }
 
 /// The group that `{id}` names, by number or full path, if the caller may see it.

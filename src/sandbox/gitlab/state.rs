@@ -134,6 +134,8 @@ pub(crate) struct Record {
     pub(crate) token: String,
     pub(crate) token_expires_at: Option<Timestamp>,
     pub(crate) owner: Owner,
+    /// Projects that a project's record is assigned to beside its owner.
+    pub(crate) lent: BTreeSet<ProjectId>,
     pub(crate) form: RecordForm,
     pub(crate) created_at: Timestamp,
     pub(crate) created_by: Option<UserId>,
@@ -235,6 +237,8 @@ pub(crate) struct State {
     pub(crate) members: BTreeMap<(UserId, String), AccessLevel>,
     pub(crate) groups: BTreeMap<GroupId, Group>,
     pub(crate) projects: BTreeMap<ProjectId, Project>,
+    /// Old paths of projects, in lower case.
+    pub(crate) redirects: BTreeMap<String, ProjectId>,
     pub(crate) records: BTreeMap<RecordId, Record>,
     pub(crate) jobs: BTreeMap<JobId, Job>,
     /// The jobs that have not ended, so that looking at the queue stays cheap.
@@ -258,6 +262,7 @@ impl State {
             members: BTreeMap::new(),
             groups: BTreeMap::new(),
             projects: BTreeMap::new(),
+            redirects: BTreeMap::new(),
             records: BTreeMap::new(),
             jobs: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -316,11 +321,11 @@ impl State {
     }
 
     pub(crate) fn group_at(&self, path: &str) -> Option<&Group> {
-        self.groups.values().find(|group| group.path == path)
+        self.groups.values().find(|group| group.path.eq_ignore_ascii_case(path))
     }
 
     pub(crate) fn project_at(&self, path: &str) -> Option<&Project> {
-        self.projects.values().find(|project| project.path == path)
+        self.projects.values().find(|project| project.path.eq_ignore_ascii_case(path))
     }
 
     pub(crate) fn record_by_token(&self, token: &str) -> Option<RecordId> {

@@ -105,6 +105,12 @@ fn runner(pool: &Pool, path: &Path, findings: &mut Findings) {
         let finding = Finding::error(Code::BadValue, message).hint("set it to at least `10m`");
         findings.push((vec![path.join("maximum_timeout")], finding));
     }
+    // It would be sent without them, and differ from what the file says for ever.
+    if pool.maximum_timeout.is_some_and(|limit| limit.subsec_nanos() > 0) {
+        let message = "`maximum_timeout` has a part of a second, and GitLab keeps whole ones";
+        let finding = Finding::error(Code::BadValue, message).hint("write it as in `90m`");
+        findings.push((vec![path.join("maximum_timeout")], finding));
+    }
     if let Some(version) = runner_version(&pool.runner_image)
         && version < RUNNER_VERSION_MIN
     {

@@ -86,13 +86,17 @@ fn takes_all(upper: &Matched<'_>, lower: &Matched<'_>) -> bool {
 }
 
 fn covers(upper: &Scope, lower: &Scope) -> bool {
+    // For a warning only: what the names stand for, GitLab alone knows.
     let below = |group: &str, path: &str| {
-        path.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let (group, path) = (group.to_lowercase(), path.to_lowercase());
+        path.strip_prefix(&group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     match (upper, lower) {
         (Scope::Instance, _) => true,
         (Scope::Group(group), Scope::Group(path) | Scope::Project(path)) => below(group, path),
-        (upper, lower) => upper == lower,
+        (Scope::Project(one), Scope::Project(other)) => one.eq_ignore_ascii_case(other),
+        (Scope::Project(_), Scope::Instance | Scope::Group(_))
+        | (Scope::Group(_), Scope::Instance) => false,
     }
 }
 

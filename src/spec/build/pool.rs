@@ -95,10 +95,11 @@ fn scope(raw: Option<RawScope>, path: &Path, context: &mut Context<'_>) -> Scope
         (None, Some(project)) => {
             let path = path.join("project");
             super::gitlab::full_path(&project, &path, context);
-            if !project.contains('/') && context.sound(&path) {
+            let by_id = project.bytes().all(|byte| byte.is_ascii_digit());
+            if !project.contains('/') && !by_id && context.sound(&path) {
                 let message = format!("{} is no project's full path", context.shown(&path));
                 let finding = Finding::error(Code::BadValue, message)
-                    .hint("write its group or user too, as in `team/app`");
+                    .hint("write its group or user too, as in `team/app`, or its id");
                 context.add(&path, finding);
             }
             Scope::Project(project)

@@ -26,9 +26,9 @@ pub(in crate::spec) struct RawGitlab {
     pub(in crate::spec) poll_interval: Option<String>,
     /// How the queue is read. Default: auto.
     pub(in crate::spec) queue_source: Option<RawQueueSource>,
-    /// Full paths of groups to which the queue is limited. Default: all the token may see.
+    /// Full paths or ids of groups to which the queue is limited. Default: all the token may see.
     pub(in crate::spec) groups: Option<Vec<String>>,
-    /// Full paths of projects to which the queue is limited. Default: all the token may see.
+    /// Full paths or ids of projects to which the queue is limited. Default: all the token may see.
     pub(in crate::spec) projects: Option<Vec<String>>,
     /// What runners use to reach GitLab. Default: `url`.
     pub(in crate::spec) runner_url: Option<String>,

@@ -104,9 +104,9 @@ pub(in crate::spec) enum RawScopeWord {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::spec) struct RawScopeMap {
-    /// Full path of the group.
+    /// Full path of the group in any letter case, or its id.
     pub(in crate::spec) group: Option<String>,
-    /// Full path of the project.
+    /// Full path of the project in any letter case, or its id.
     pub(in crate::spec) project: Option<String>,
 }
 

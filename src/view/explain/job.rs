@@ -125,7 +125,7 @@ impl View {
             place: place(found, waiting),
             earliest_start: Some(self.earliest_start(found, &runners)),
             dropped: Some(self.dropped(job, offers, &runners)),
-            url: Some(self.job_url(&job.project_path, job.id)),
+            url: Some(self.job_url(job.project_path.as_str(), job.id)),
         }
     }
 
@@ -296,7 +296,9 @@ impl View {
                 format!("looked at again in {}", brief(*left))
             }
             Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),
-            Some(JobHold::Unseen { .. }) => "when that can be read again".to_owned(),
+            Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
+                "when that can be read again".to_owned()
+            }
             Some(
                 JobHold::NoPoolMatches { .. }
                 | JobHold::Protected { .. }
@@ -354,6 +356,7 @@ fn place(found: Waiting<'_>, waiting: &[Waiting<'_>]) -> Option<PlaceOutput> {
 fn misfit_words(offer: &Offer<'_>, misfit: &Misfit, job: &Job) -> String {
     match misfit {
         Misfit::Protected => "takes jobs on protected refs only".to_owned(),
+        Misfit::Unresolved(error) => format!("what its scope holds is not known: {error}"),
         Misfit::Scope => match &offer.pool.scope {
             Scope::Group(path) => {
                 format!("scope group {path} does not hold {}", job.project_path)

@@ -9,7 +9,9 @@ use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::gitlab::{Gitlab, NewRecord};
 use autogit::spec::{Arch, InstanceName, PoolName, QueueSource, Scope};
-use autogit::world::{Access, Installation, JobId, RecordId, RecordSettings, SystemId, Variant};
+use autogit::world::{
+    Access, GroupId, Installation, JobId, Place, RecordId, RecordSettings, SystemId, Variant,
+};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
@@ -38,15 +40,14 @@ pub(crate) fn check(data: &[u8]) {
 
 fn settings(choices: &mut Choices<'_>) -> GitlabSettings {
     let sources = [QueueSource::Auto, QueueSource::Projects, QueueSource::Instance];
-    let limits = [vec![], vec!["team".to_owned()]];
+    let limits = [BTreeSet::new(), BTreeSet::from([Scope::Group("team".to_owned())])];
     GitlabSettings {
         url: "http://gitlab.test".to_owned(),
         token: SecretString::from(TOKEN),
         registration_token: Some(SecretString::from(TOKEN)),
         instance: InstanceName::standard(),
         queue_source: choices.of(&sources),
-        groups: limits[usize::from(choices.byte() % 2)].clone(),
-        projects: Vec::new(),
+        limits: limits[usize::from(choices.byte() % 2)].clone(),
         needs_protection: true,
     }
 }
@@ -83,7 +84,7 @@ fn record(installation: &Installation) -> NewRecord {
     NewRecord {
         variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
         installation: installation.clone(),
-        scope: Scope::Group("team".to_owned()),
+        place: Place::Group { id: GroupId(7), path: "team".into() },
         settings: RecordSettings {
             tags: vec!["docker".to_owned()],
             run_untagged: false,

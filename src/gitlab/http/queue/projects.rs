@@ -3,20 +3,20 @@
 //! Each look reads some projects within a budget and keeps the jobs of the others as last seen.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::super::HttpGitlab;
-use super::super::call::{Call, segment};
+use super::super::call::Call;
 use super::super::probe::older;
+use super::super::scope::Limits;
 use super::super::wire::Pages;
 use super::turn::{Candidate, allowance, turn};
 use super::{PAGES_MAX, Pending, Read};
 use crate::gitlab::{GitlabError, Server};
-use crate::world::{JobId, ProjectId};
+use crate::world::{FullPath, JobId, Place, ProjectId};
 
 /// How long a list of projects is good: new projects are rare, and the list is long.
 const LIST_AGE_MAX: Duration = Duration::from_mins(10);
@@ -37,7 +37,7 @@ pub(in super::super) struct Projects {
 
 #[derive(Default)]
 struct Seen {
-    path: Arc<str>,
+    path: Option<FullPath>,
     active_at: Option<Timestamp>,
     read_at: Option<Timestamp>,
     /// Its jobs may be read; known after the first time.
@@ -70,13 +70,14 @@ impl HttpGitlab {
     pub(in super::super) async fn refresh_projects(
         &self,
         server: &Server,
+        limits: Option<&Limits>,
     ) -> Result<(), GitlabError> {
         let now = self.wire.now();
         let listed_at = self.projects.with(|projects| projects.listed_at);
         if listed_at.is_some_and(|at| !older(now, at, LIST_AGE_MAX)) {
             return Ok(());
         }
-        let Pages { items, more, .. } = self.list_projects(server).await?;
+        let Pages { items, more, .. } = self.list_projects(server, limits).await?;
         if items.is_empty() {
             return Err(no_project(server));
         }
@@ -84,38 +85,50 @@ impl HttpGitlab {
         Ok(())
     }
 
-    async fn list_projects(&self, server: &Server) -> Result<Pages<Listed>, GitlabError> {
-        let (groups, projects) = (&self.settings.groups, &self.settings.projects);
+    async fn list_projects(
+        &self,
+        server: &Server,
+        limits: Option<&Limits>,
+    ) -> Result<Pages<Listed>, GitlabError> {
         let mut all = Pages { items: Vec::new(), requests: 0, more: false };
-        if groups.is_empty() && projects.is_empty() {
+        let Some(limits) = limits else {
             // An administrator sees all projects and need not be a member.
             let membership = if server.administrator { "" } else { "membership=true&" };
             let call = Call::get("GET /projects", "/projects")
                 .query(format!("{membership}{LIST_QUERY}"))
                 .attempt("list projects");
             return self.wire.pages(call, LIST_PAGES_MAX).await;
-        }
-        for group in groups {
-            let path = format!("/groups/{}/projects", segment(group));
-            let call = Call::get("GET /groups/:id/projects", path)
-                .query(format!("include_subgroups=true&{LIST_QUERY}"))
-                .attempt(format!("list the projects of group `{group}`"))
-                .object(format!("group `{group}`, or the token's user may not see it"));
-            let pages = self.wire.pages(call, LIST_PAGES_MAX).await?;
-            all.items.extend(pages.items);
-            all.more |= pages.more;
-        }
-        for project in projects {
-            let call = Call::get("GET /projects/:id", format!("/projects/{}", segment(project)))
-                .attempt(format!("see project `{project}`"))
-                .object(format!("project `{project}`, or the token's user may not see it"));
-            all.items.push(self.wire.json(&call).await?);
+        };
+        for place in &limits.places {
+            match place {
+                Place::Instance => {}
+                Place::Group { id, path } => {
+                    let call =
+                        Call::get("GET /groups/:id/projects", format!("/groups/{id}/projects"))
+                            .query(format!("include_subgroups=true&{LIST_QUERY}"))
+                            .attempt(format!("list the projects of group `{path}`"))
+                            .object(format!("group `{path}`, or the token's user may not see it"));
+                    let pages = self.wire.pages(call, LIST_PAGES_MAX).await?;
+                    all.items.extend(pages.items);
+                    all.more |= pages.more;
+                }
+                Place::Project { id, path } => {
+                    let call = Call::get("GET /projects/:id", format!("/projects/{id}"))
+                        .attempt(format!("see project `{path}`"))
+                        .object(format!("project `{path}`, or the token's user may not see it"));
+                    all.items.push(self.wire.json(&call).await?);
+                }
+            }
         }
         Ok(all)
     }
 
-    pub(super) async fn read_projects(&self, server: &Server) -> Result<Read, GitlabError> {
-        self.refresh_projects(server).await?;
+    pub(super) async fn read_projects(
+        &self,
+        server: &Server,
+        limits: Option<&Limits>,
+    ) -> Result<Read, GitlabError> {
+        self.refresh_projects(server, limits).await?;
         let now = self.wire.now();
         let (turn, mut left) = self.projects.with(|projects| projects.turn(now));
         let (mut failure, mut any_read) = (None, false);
@@ -192,7 +205,7 @@ impl Projects {
         let mut before = std::mem::take(&mut self.known);
         for Listed { id, path_with_namespace, last_activity_at } in items {
             let mut seen = before.remove(&ProjectId(id)).unwrap_or_default();
-            seen.path = path_with_namespace.into();
+            seen.path = Some(path_with_namespace.into());
             seen.active_at = seen.active_at.max(last_activity_at);
             self.known.insert(ProjectId(id), seen);
         }
@@ -237,7 +250,7 @@ impl Seen {
             id,
             name: row.name,
             project,
-            project_path: self.path.clone(),
+            project_path: self.path.clone().unwrap_or_else(|| "".into()),
             tags: row.tag_list,
             queued_at: before.unwrap_or(queued_at),
             ref_name: row.ref_name.unwrap_or_default(),

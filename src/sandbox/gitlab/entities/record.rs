@@ -53,8 +53,10 @@ impl Show<'_> {
                 }));
             }
             Owner::Project(id) => {
-                let project = self.state.projects.get(id);
-                projects.extend(project.map(|project| self.project_simple(project)));
+                // In no order: those that it was lent to may come before its owner.
+                let all = record.lent.iter().chain([id]);
+                let all = all.filter_map(|id| self.state.projects.get(id));
+                projects.extend(all.map(|project| self.project_simple(project)));
             }
         }
         let editable =
