@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 use crate::clock::Clock;
@@ -69,6 +70,8 @@ pub struct Api {
     on_loopback: bool,
     /// Places for event streams.
     streams: Arc<Semaphore>,
+    /// The token of this user's own commands.
+    beside: Option<SecretString>,
     /// The server ends; streams end with it.
     ending: serve::Ending,
 }
@@ -88,8 +91,15 @@ impl Api {
             refusals: refusals::Refusals::default(),
             on_loopback: false,
             streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
+            beside: None,
             ending: serve::Ending::never(),
         }
+    }
+
+    /// Lets `key` see what is shown, where that takes a token.
+    #[must_use]
+    pub fn showing_to(self, key: SecretString) -> Self {
+        Self { beside: Some(key), ..self }
     }
 
     /// All routes, to be called in process.

@@ -16,6 +16,7 @@ mod runners;
 mod running;
 mod sandbox;
 mod shell;
+mod sight;
 mod sources;
 mod status;
 mod style;
@@ -63,8 +64,8 @@ pub struct Adapters {
     pub gitlab: fn(&Loaded, &Shell) -> Connected<dyn Gitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Shell) -> Connected<dyn Engine>,
-    /// The way to an AutoGit that serves its API on this machine.
-    pub api: fn() -> Connected<dyn Transport>,
+    /// The way to an AutoGit that serves its API at that address.
+    pub api: fn(&str) -> Connected<dyn Transport>,
     /// This machine's address as containers of its engine see it.
     pub gateway: fn(&Shell) -> GatewayAnswer,
 }
@@ -111,9 +112,15 @@ pub fn main(
     let arguments = match Arguments::try_parse_from(command_line) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version come this way, too; whoever closed the output wants none of them.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            // Help and version come this way, too.
+            if error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::from(2);
+            }
+            let text = error.render();
+            let painted = shell.render_options(false).paint.is_on();
+            let text = if painted { text.ansi().to_string() } else { text.to_string() };
+            return shell::say(&text).map_or_else(ended, |()| ExitCode::SUCCESS);
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -121,10 +128,14 @@ pub fn main(
         Ok(runtime) => runtime.block_on(command(arguments.command, shell, adapters)),
         Err(error) => Err(Failure::Failed(format!("the system gives no event queue: {error}"))),
     };
-    outcome.unwrap_or_else(|failure| {
-        shell::talk(&failure.to_string());
-        failure.exit_code()
-    })
+    outcome.unwrap_or_else(ended)
+}
+
+/// Says why, and ends with its code.
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of what went wrong")]
+fn ended(failure: Failure) -> ExitCode {
+    shell::talk(&failure.to_string());
+    failure.exit_code()
 }
 
 async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<ExitCode, Failure> {
@@ -138,7 +149,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Runners(arguments) => tables::runners(arguments, shell, adapters).await,
         Command::Queue(arguments) => tables::queue(arguments, shell, adapters).await,
         Command::Schema => {
-            shell::say(&crate::spec::schema_json());
+            shell::say(&crate::spec::schema_json())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,

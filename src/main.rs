@@ -32,8 +32,10 @@ fn engine(host: &HostSpec, shell: &Shell) -> Connected<dyn Engine> {
     Ok(Arc::new(docker(host, shell)?))
 }
 
-fn api() -> Connected<dyn Transport> {
-    Ok(Arc::new(HttpTransport::direct().map_err(|error| error.to_string())?))
+fn api(url: &str) -> Connected<dyn Transport> {
+    let secure = url.starts_with("https://");
+    let way = if secure { HttpTransport::new(url, None) } else { HttpTransport::direct() };
+    Ok(Arc::new(way.map_err(|error| error.to_string())?))
 }
 
 fn gateway(shell: &Shell) -> GatewayAnswer {

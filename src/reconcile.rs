@@ -168,6 +168,11 @@ impl Controller {
         self.tokens.are_elsewhere();
     }
 
+    /// Looks with what another AutoGit of this instance remembers. For looking only.
+    pub fn borrow_memory(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
     /// The last look found something left over, which a second look may confirm.
     pub fn saw_leftovers(&self) -> bool {
         !self.memory.leftovers.is_empty()

@@ -5,6 +5,7 @@
 
 mod events;
 mod explain;
+mod memory;
 mod plan;
 mod queue;
 mod runners;
@@ -19,6 +20,7 @@ pub use explain::{
     ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
     HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
+pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, UnclaimedOutput};
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
     SpecOutput, WaitingOutput,

@@ -10,6 +10,8 @@
 
 #[path = "cli/binary.rs"]
 mod binary;
+#[path = "cli/daemon.rs"]
+mod daemon;
 #[path = "cli/explain.rs"]
 mod explain;
 #[path = "cli/json.rs"]

@@ -60,7 +60,10 @@ impl Api {
     /// Lets through a client whose token gives it `right`.
     pub(super) fn admit(&self, headers: &HeaderMap, right: Right) -> Result<(), Problem> {
         let spec = self.spec();
-        let tokens = right.tokens(&spec.api);
+        let mut tokens = right.tokens(&spec.api);
+        if right == Right::Read {
+            tokens.extend(&self.beside);
+        }
         if tokens.is_empty() {
             let detail = "this is not served, because no token is configured for it";
             let problem = Problem::new(StatusCode::FORBIDDEN, "no-token-configured", detail);

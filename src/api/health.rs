@@ -20,6 +20,10 @@ const TICK_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// How well AutoGit is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HealthOutput {
+    /// The instance's name.
+    pub instance: String,
+    /// AutoGit's version.
+    pub version: &'static str,
     /// `ok`; `starting` before the first look is over; `degraded` when something cannot be read or
     /// a newer spec was refused; `stuck` when the loop no longer ticks.
     pub status: &'static str,
@@ -54,7 +58,8 @@ pub(super) async fn health(
     State(api): State<Api>,
     Checked(Query(strictness)): Checked<Query<Strictness>>,
 ) -> Response {
-    let mut health = of(api.view().as_deref(), api.clock.now(), api.started_at);
+    let instance = api.spec().instance.to_string();
+    let mut health = of(instance, api.view().as_deref(), api.clock.now(), api.started_at);
     (health.refused_bearers, health.refused_webhooks) = api.refusals.counts();
     let fine = match health.status {
         "ok" => true,
@@ -65,12 +70,20 @@ pub(super) async fn health(
     (status, Json(health)).into_response()
 }
 
-fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutput {
+fn of(
+    instance: String,
+    view: Option<&View>,
+    now: Timestamp,
+    started_at: Timestamp,
+) -> HealthOutput {
+    let version = env!("CARGO_PKG_VERSION");
     let (at, began) = (words::instant(now), words::instant(started_at));
     let Some(view) = view else {
         let hangs = now.duration_since(started_at) > TICK_MAX;
         let status = if hangs { "stuck" } else { "starting" };
         return HealthOutput {
+            instance,
+            version,
             status,
             stale: Vec::new(),
             spec_valid: true,
@@ -94,6 +107,8 @@ fn of(view: Option<&View>, now: Timestamp, started_at: Timestamp) -> HealthOutpu
     };
     let last_look_secs = Some(age.as_secs().max(0));
     HealthOutput {
+        instance,
+        version,
         status,
         stale,
         spec_valid,

@@ -10,7 +10,7 @@ use super::Api;
 use super::extract::Checked;
 use super::pages::{Page, Rendered};
 use super::problem::Problem;
-use crate::view::{Subject, View};
+use crate::view::{Subject, UnknownSubject, View};
 use crate::world::JobId;
 
 pub(super) async fn status(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -32,6 +32,11 @@ pub(super) async fn trend(State(api): State<Api>, headers: HeaderMap) -> Result<
 
 pub(super) async fn plan(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     page(state, headers, Page::Plan).await
+}
+
+/// What the loop remembers, for a look beside it.
+pub(super) async fn memory(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    page(state, headers, Page::Memory).await
 }
 
 async fn page(State(api): State<Api>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
@@ -58,6 +63,30 @@ pub(super) async fn job(
 ) -> Result<Response, Problem> {
     let view = api.view().ok_or_else(Problem::no_view)?;
     explained(&api, &view, Subject::Job(JobId(id)), &headers).await
+}
+
+/// Whatever a word means: a job, a pool or a runner.
+pub(super) async fn explain(
+    State(api): State<Api>,
+    Checked(Path(word)): Checked<Path<String>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = api.view().ok_or_else(Problem::no_view)?;
+    let subject = view.subject(&word).map_err(|unknown| unknown_subject(&unknown))?;
+    let name = format!("any {subject:?}");
+    let answer = move |view: &View| {
+        let gone = || Problem::not_found("it is gone");
+        Rendered::json(&view.explain(&subject, None).ok_or_else(gone)?)
+    };
+    Ok(api.pages.explained(&view, name, &api.workers, answer).await?.answer(&headers))
+}
+
+fn unknown_subject(unknown: &UnknownSubject) -> Problem {
+    let words = unknown.to_string();
+    match words.split_once("\nhint: ") {
+        Some((detail, hint)) => Problem::not_found(detail).hint(hint),
+        None => Problem::not_found(words),
+    }
 }
 
 /// The runner of that name, which a client may have misspelt.

@@ -21,6 +21,7 @@ pub(super) enum Page {
     Runners,
     Queue,
     Plan,
+    Memory,
 }
 
 /// A body with its media type and its tag.
@@ -83,6 +84,7 @@ struct Set {
     runners: OnceCell<Rendered>,
     queue: OnceCell<Rendered>,
     plan: OnceCell<Rendered>,
+    memory: OnceCell<Rendered>,
     /// By subject; at most [`EXPLAINED_MAX`].
     explained: Mutex<BTreeMap<String, Arc<OnceCell<Rendered>>>>,
 }
@@ -100,6 +102,7 @@ impl Pages {
             Page::Runners => &set.runners,
             Page::Queue => &set.queue,
             Page::Plan => &set.plan,
+            Page::Memory => &set.memory,
         };
         let view = Arc::clone(view);
         let rendered = cell.get_or_try_init(|| aside(move || render(&view, page)));
@@ -153,6 +156,7 @@ fn render(view: &View, page: Page) -> Result<Rendered, Problem> {
         Page::Runners => Rendered::json(&view.runners_output()),
         Page::Queue => Rendered::json(&view.queue_output()),
         Page::Plan => Rendered::json(&view.plan_output()),
+        Page::Memory => Rendered::json(&view.memory_output()),
     }
 }
 

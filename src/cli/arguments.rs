@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::shell::Shell;
+
 /// Keeps GitLab Runner containers in agreement with one declarative file.
 #[derive(Debug, Parser)]
 #[command(name = "autogit", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -40,21 +42,65 @@ pub(super) enum Command {
     Sandbox(Sandbox),
 }
 
-/// Where the spec is.
+/// Where the spec is: FILE and `-c FILE` are the same.
 #[derive(Debug, Args)]
 pub(super) struct SpecPlace {
+    /// The spec's file, also as `-c FILE` or in `AUTOGIT_CONFIG`; `autogit.yaml` where nothing is named
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    option: SpecOption,
+}
+
+/// Where the spec is, for a command whose words are about something else.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SpecOption {
     /// The spec's file
-    #[arg(
-        long,
-        short,
-        env = "AUTOGIT_CONFIG",
-        default_value = "autogit.yaml",
-        value_name = "FILE"
-    )]
-    pub(super) config: PathBuf,
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Read variables from this file, too; the process's own win (may be repeated)
     #[arg(long, value_name = "FILE")]
-    pub(super) env_file: Vec<PathBuf>,
+    env_file: Vec<PathBuf>,
+}
+
+impl SpecPlace {
+    /// The spec's file.
+    pub(super) fn path(&self, shell: &Shell) -> PathBuf {
+        self.named(shell).unwrap_or_else(|| PathBuf::from("autogit.yaml"))
+    }
+
+    /// Somebody named the file.
+    pub(super) fn is_named(&self, shell: &Shell) -> bool {
+        self.named(shell).is_some()
+    }
+
+    /// The files with variables.
+    pub(super) fn env_files(&self) -> &[PathBuf] {
+        &self.option.env_file
+    }
+
+    fn named(&self, shell: &Shell) -> Option<PathBuf> {
+        let written = self.file.clone().or_else(|| self.option.config.clone());
+        written.or_else(|| shell.variable("AUTOGIT_CONFIG").map(PathBuf::from))
+    }
+}
+
+/// Who is asked.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    /// Look at GitLab and Docker, also where an AutoGit runs that could tell
+    #[arg(long, conflicts_with = "server")]
+    pub(super) direct: bool,
+    /// Ask the AutoGit at this address instead of the one that runs here
+    #[arg(long, value_name = "URL", value_parser = server)]
+    pub(super) server: Option<String>,
+}
+
+/// `127.0.0.1:8080` is as good as an address with its scheme.
+fn server(word: &str) -> Result<String, String> {
+    let url = if word.contains("://") { word.to_owned() } else { format!("http://{word}") };
+    let known = url.starts_with("http://") || url.starts_with("https://");
+    if known { Ok(url) } else { Err("not an http address".to_owned()) }
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +136,8 @@ pub(super) struct Plan {
     /// End with 3 if there is something to do
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(super) asking: Asking,
     /// Look again and again, and print each plan that differs
     #[arg(long, conflicts_with = "detailed_exitcode")]
     pub(super) watch: bool,
@@ -113,11 +161,9 @@ pub(super) enum Format {
     Json,
 }
 
-/// What is looked at, and how it is printed.
+/// How something is printed.
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    #[command(flatten)]
-    pub(super) spec: SpecPlace,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -129,29 +175,45 @@ pub(super) struct Show {
 #[derive(Debug, Args)]
 pub(super) struct Look {
     #[command(flatten)]
-    pub(super) show: Show,
-    /// Look at GitLab and Docker, also where an AutoGit runs that could tell
-    #[arg(long)]
-    pub(super) direct: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Explain {
-    /// A job's id or name, a pool's name or a runner's name
-    #[arg(value_name = "JOB|POOL|RUNNER")]
-    pub(super) subject: String,
+    pub(super) spec: SpecPlace,
+    #[command(flatten)]
+    pub(super) asking: Asking,
     #[command(flatten)]
     pub(super) show: Show,
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A job's id or name, a pool's or a runner's name, also with its kind, as in `job 14`; then
+    /// the spec's file, if it is to be another one
+    #[arg(value_names = ["JOB|POOL|RUNNER", "FILE"], required = true, num_args = 1..=3)]
+    words: Vec<String>,
+    #[command(flatten)]
+    spec: SpecOption,
+    #[command(flatten)]
+    pub(super) asking: Asking,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+impl Explain {
+    /// What is to be explained, and where the spec is.
+    pub(super) fn parts(&self) -> (String, SpecPlace) {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let (subject, file) = match words.as_slice() {
+            [kind @ ("job" | "pool" | "runner"), word] => (format!("{kind} {word}"), None),
+            [word, file] => ((*word).to_owned(), Some(PathBuf::from(file))),
+            [kind, word, file] => (format!("{kind} {word}"), Some(PathBuf::from(file))),
+            other => (other.join(" "), None),
+        };
+        (subject, SpecPlace { file, option: self.spec.clone() })
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Check {
-    /// The spec's file
-    #[arg(env = "AUTOGIT_CONFIG", default_value = "autogit.yaml", value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// Read variables from this file, too; the process's own win (may be repeated)
-    #[arg(long, value_name = "FILE")]
-    pub(super) env_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) spec: SpecPlace,
     /// Accept variables that have no value here, and read no file that the spec names; for CI
     #[arg(long)]
     pub(super) no_env: bool,
@@ -165,12 +227,8 @@ pub(super) struct Diff {
     /// The spec to compare with, as it was
     #[arg(value_name = "OLD")]
     pub(super) old: PathBuf,
-    /// The spec as it is
-    #[arg(default_value = "autogit.yaml", value_name = "NEW")]
-    pub(super) new: PathBuf,
-    /// Read variables from this file, too; the process's own win (may be repeated)
-    #[arg(long, value_name = "FILE")]
-    pub(super) env_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) new: SpecPlace,
 }
 
 #[derive(Debug, Args)]

@@ -51,27 +51,31 @@ struct Findings {
 }
 
 pub(super) fn check(arguments: &Check, shell: &Shell) -> Result<ExitCode, Failure> {
-    let path = file_named(&arguments.file)?;
+    let path = arguments.spec.path(shell);
+    let path = file_named(&path)?;
     let color = shell.colours_talk();
-    let findings =
-        if arguments.no_env { without_environment(path, color) } else { whole(arguments, shell) };
+    let findings = if arguments.no_env {
+        without_environment(path, color)
+    } else {
+        whole(path, arguments, shell)
+    };
     let Findings { text, output } = findings;
     if !text.is_empty() {
         talk(text.trim_end());
     }
     match arguments.format {
-        Format::Json => say(&json(&output)),
-        Format::Text if output.valid => say(&format!("{} is fine\n", output.file)),
+        Format::Json => say(&json(&output))?,
+        Format::Text if output.valid => say(&format!("{} is fine\n", output.file))?,
         Format::Text => {}
     }
     Ok(if output.valid { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 /// As `autogit run` would read it, files and variables included.
-fn whole(arguments: &Check, shell: &Shell) -> Findings {
-    let environment = shell.environment(&arguments.env_file);
-    let file = arguments.file.display().to_string();
-    match load(&arguments.file, &environment, shell.clock().now()) {
+fn whole(path: &Path, arguments: &Check, shell: &Shell) -> Findings {
+    let environment = shell.environment(arguments.spec.env_files());
+    let file = path.display().to_string();
+    match load(path, &environment, shell.clock().now()) {
         Ok(loaded) => {
             let faults = loaded.warnings.iter().map(warning_output).collect();
             let lines = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
@@ -148,14 +152,14 @@ fn bare_output(severity: &'static str, words: &str) -> FaultOutput {
 }
 
 pub(super) fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
-    let environment = shell.environment(&arguments.env_file);
+    let environment = shell.environment(arguments.new.env_files());
     let spec = |path: &Path| -> Result<Loaded, Failure> {
         load(file_named(path)?, &environment, shell.clock().now())
             .map_err(|error| Failure::spec(&error, shell.colours_talk()))
     };
-    let (old, new) = (spec(&arguments.old)?, spec(&arguments.new)?);
+    let (old, new) = (spec(&arguments.old)?, spec(&arguments.new.path(shell))?);
     let lines = spec::diff(&old.spec, &new.spec);
     let shown = if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") };
-    say(&(shown + "\n"));
+    say(&(shown + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }

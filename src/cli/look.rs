@@ -1,58 +1,56 @@
-//! The commands that look and change nothing: `plan` and `explain`; and the eyes of all that do.
+//! The commands that look and change nothing: `plan` and `explain`; and this process's eyes.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::arguments::{Explain, Format, Plan, PlanFormat, SpecPlace};
+use super::arguments::{Explain, Format, Plan, PlanFormat};
 use super::failure::Failure;
+use super::running::escaped;
 use super::shell::{Shell, say, talk};
+use super::sight::{About, Sight, Theirs, Whoever, completeness};
 use super::{Adapters, render_explain, render_plan, render_plan_markdown};
-use crate::gitlab::JobDetail;
+use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
-use crate::source::{InstanceLock, Loaded, LockError, file_named, load};
-use crate::view::{Subject, View};
-use crate::world::JobId;
+use crate::source::Loaded;
+use crate::view::{ExplainOutput, HeldOutput, PlanOutput, SourceOutput, Subject, View};
+use crate::world::{JobId, Memory};
 
 /// What `plan --detailed-exitcode` ends with if there is something to do.
 const CHANGES: u8 = 3;
 
-/// The spec that a command looks with; its warnings are said.
-pub(super) fn loaded(place: &SpecPlace, shell: &Shell) -> Result<Loaded, Failure> {
-    let path = file_named(&place.config)?;
-    let environment = shell.environment(&place.env_file);
-    let loaded = load(path, &environment, shell.clock().now())
-        .map_err(|error| Failure::spec(&error, shell.colours_talk()))?;
-    for warning in &loaded.warnings {
-        talk(&format!("warning: {warning}"));
-    }
-    Ok(loaded)
-}
+/// Time between two looks of `plan --watch`: an AutoGit that runs looks no more often for it.
+const WATCH_PAUSE: Duration = Duration::from_secs(2);
 
 /// One process's eyes.
 pub(super) struct Eyes {
     controller: Controller,
     ports: Ports,
-    poll_interval: std::time::Duration,
+    hash: String,
 }
 
 impl Eyes {
+    /// `beside`: another AutoGit of the instance runs and has the tokens.
     pub(super) fn open(
         loaded: &Loaded,
+        beside: bool,
         shell: &Shell,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
         let ports = adapters.connect(loaded, shell).map_err(Failure::Failed)?;
         let info = loaded_info(loaded);
-        let instance = info.spec.instance.clone();
-        let poll_interval = info.spec.gitlab.poll_interval;
         let mut controller = Controller::new(ports.clone(), shell.clock().clone(), info);
-        if let Err(LockError::Held { .. }) = InstanceLock::acquire(&instance, &shell.lock_folders())
-        {
+        if beside {
             controller.look_beside_another();
         }
-        Ok(Self { controller, ports, poll_interval })
+        Ok(Self { controller, ports, hash: loaded.hash.clone() })
+    }
+
+    /// Looks with what another AutoGit remembers.
+    pub(super) fn borrow_memory(&mut self, memory: Memory) {
+        self.controller.borrow_memory(memory);
     }
 
     pub(super) async fn look(&mut self) -> View {
@@ -67,56 +65,93 @@ pub(super) async fn plan(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&loaded(&arguments.spec, shell)?, shell, adapters)?;
-    let options = shell.render_options(arguments.verbose);
-    let render = |view: &View| match arguments.format {
-        PlanFormat::Text => render_plan(&view.plan_output(), &options),
-        PlanFormat::Json => json(&view.plan_output()),
-        PlanFormat::Markdown => render_plan_markdown(&view.plan_output()),
-    };
     if arguments.watch {
-        return watch(&mut eyes, shell, render).await;
+        return watch(&arguments, shell, adapters).await;
     }
-    let view = eyes.look().await;
-    say(&render(&view));
-    if !view.unknown_sources().is_empty() {
+    let mut sight =
+        Sight::open((&arguments.spec, &arguments.asking, About::File), shell, adapters).await?;
+    sight.say_head(arguments.format == PlanFormat::Text)?;
+    let plan = sight.plan().await?;
+    say(&rendered(&plan, &arguments, shell))?;
+    if !SourceOutput::unknown(&plan.sources).is_empty() {
         return Ok(ExitCode::from(1));
     }
-    let changes = arguments.detailed_exitcode && !view.plan.is_empty();
+    let changes = arguments.detailed_exitcode && !plan.decisions.is_empty();
     Ok(if changes { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
 }
 
-/// Prints the plan whenever its decisions or holds differ; ends with the process.
-async fn watch(
-    eyes: &mut Eyes,
-    shell: &Shell,
-    render: impl Fn(&View) -> String,
-) -> Result<ExitCode, Failure> {
-    let mut last: Option<View> = None;
-    loop {
-        let view = eyes.look().await;
-        if last.as_ref().is_none_or(|last| differs(last, &view)) {
-            say(&render(&view));
-        }
-        last = Some(view);
-        shell.clock().sleep(eyes.poll_interval).await;
+fn rendered(plan: &PlanOutput, arguments: &Plan, shell: &Shell) -> String {
+    match arguments.format {
+        PlanFormat::Text => render_plan(plan, &shell.render_options(arguments.verbose)),
+        PlanFormat::Json => json(plan),
+        PlanFormat::Markdown => render_plan_markdown(plan),
     }
 }
 
+/// Prints the plan whenever its decisions or holds differ; ends with the process. An AutoGit that
+/// comes or goes and a file that changes are taken up as they are.
+async fn watch(arguments: &Plan, shell: &Shell, adapters: Adapters) -> Result<ExitCode, Failure> {
+    let mut last: Option<PlanOutput> = None;
+    let mut kept: Option<Box<Eyes>> = None;
+    let mut said = String::new();
+    loop {
+        match watched(arguments, &mut kept, shell, adapters).await {
+            Ok((sight, plan)) => {
+                if last.as_ref().is_none_or(|last| differs(last, &plan)) {
+                    sight.say_head(arguments.format == PlanFormat::Text)?;
+                    say(&rendered(&plan, arguments, shell))?;
+                }
+                last = Some(plan);
+                said.clear();
+                if let Whoever::Own(eyes) = sight.eyes {
+                    kept = Some(eyes);
+                }
+            }
+            Err(failure) if last.is_none() => return Err(failure),
+            Err(failure) => {
+                let words = failure.to_string();
+                if words != said {
+                    talk(&words);
+                    said = words;
+                }
+            }
+        }
+        shell.clock().sleep(WATCH_PAUSE).await;
+    }
+}
+
+/// One look of `plan --watch`. Eyes that have looked at the same spec before know more.
+async fn watched(
+    arguments: &Plan,
+    kept: &mut Option<Box<Eyes>>,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<(Sight, PlanOutput), Failure> {
+    let mut sight =
+        Sight::open((&arguments.spec, &arguments.asking, About::File), shell, adapters).await?;
+    if let Whoever::Own(eyes) = &mut sight.eyes
+        && let Some(before) = kept.take_if(|before| before.hash == eyes.hash)
+    {
+        *eyes = before;
+    }
+    let plan = sight.plan().await?;
+    Ok((sight, plan))
+}
+
 /// Whether there is news: numbers that only grow older are none.
-fn differs(one: &View, other: &View) -> bool {
-    let key = |view: &View| {
-        let plan = &view.plan;
-        let decided: Vec<_> =
-            plan.decisions.iter().map(|one| (one.rule, one.action.clone())).collect();
-        let jobs: Vec<_> =
-            plan.held_jobs.iter().map(|held| (held.job, held.hold.as_str())).collect();
-        let runners: Vec<_> = plan
-            .held_runners
-            .iter()
-            .map(|held| (held.runner.clone(), held.hold.as_str()))
-            .collect();
-        (decided, jobs, runners, view.unknown_sources())
+fn differs(one: &PlanOutput, other: &PlanOutput) -> bool {
+    let key = |plan: &PlanOutput| {
+        let decided = plan.decisions.iter().map(|one| {
+            let about = (one.runner.clone(), one.pool.clone(), one.arch.clone(), one.record);
+            (one.action.clone(), one.rule.clone(), about, one.host.clone())
+        });
+        let held = plan.held.iter().map(|held| match held {
+            HeldOutput::Job(job) => (job.job.to_string(), job.reason.clone()),
+            HeldOutput::Runner(held) => (held.runner.clone(), held.reason.clone()),
+        });
+        let unknown = SourceOutput::unknown(&plan.sources);
+        let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
+        (decided.collect::<Vec<_>>(), held.collect::<Vec<_>>(), unknown, plan.spec.hash.clone())
     };
     key(one) != key(other)
 }
@@ -126,35 +161,62 @@ pub(super) async fn explain(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let mut eyes = Eyes::open(&loaded(&arguments.show.spec, shell)?, shell, adapters)?;
-    let view = eyes.look().await;
-    let subject =
-        view.subject(&arguments.subject).map_err(|error| Failure::Failed(error.to_string()))?;
-    let detail = match &subject {
-        Subject::Job(id) if !is_pending(&view, *id) => Some(ask(&eyes.ports, *id).await?),
-        Subject::Job(_) | Subject::Pool(_) | Subject::Runner(_) => None,
+    let (subject, place) = arguments.parts();
+    let mut sight =
+        Sight::open((&place, &arguments.asking, About::FileOrForce), shell, adapters).await?;
+    let (output, sources) = match &mut sight.eyes {
+        Whoever::Theirs(theirs) => {
+            let output = explained_there(theirs, &subject, shell, adapters).await?;
+            (output, theirs.status.sources.clone())
+        }
+        Whoever::Own(eyes) => {
+            let view = eyes.look().await;
+            (explained_here(&view, &subject, &eyes.ports).await?, view.sources())
+        }
     };
-    let Some(output) = view.explain(&subject, detail.as_ref()) else {
-        return Err(Failure::Failed(format!("`{}` is gone", arguments.subject)));
-    };
+    sight.say_head(arguments.show.format == Format::Text)?;
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
-        Format::Text => {
-            let unknown = view.unknown_sources();
-            let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
-            render_explain(&output, &unknown, &options)
-        }
+        Format::Text => render_explain(&output, &SourceOutput::unknown(&sources), &options),
         Format::Json => json(&output),
-    });
-    Ok(ExitCode::SUCCESS)
+    })?;
+    Ok(completeness(sources.values()))
+}
+
+async fn explained_here(view: &View, word: &str, ports: &Ports) -> Result<ExplainOutput, Failure> {
+    let subject = view.subject(word).map_err(|error| Failure::Failed(error.to_string()))?;
+    let detail = match &subject {
+        Subject::Job(id) if !is_pending(view, *id) => {
+            let told = ports.gitlab.job(*id).await;
+            Some(told.map_err(|error| Failure::Failed(error.to_string()))?)
+        }
+        Subject::Job(_) | Subject::Pool(_) | Subject::Runner(_) => None,
+    };
+    let explained = view.explain(&subject, detail.as_ref());
+    explained.ok_or_else(|| Failure::Failed(format!("`{word}` is gone")))
+}
+
+/// The AutoGit that runs asks GitLab for no single job on anybody's behalf; this process may, where
+/// it has the token.
+async fn explained_there(
+    theirs: &Theirs,
+    word: &str,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExplainOutput, Failure> {
+    let path = format!("/explain/{}", escaped(word));
+    let output: ExplainOutput = theirs.running.get(&path).await?;
+    let ExplainOutput::Job(job) = output else { return Ok(output) };
+    let gitlab = theirs.loaded.as_ref().filter(|_| !job.is_pending());
+    let gitlab = gitlab.and_then(|loaded| (adapters.gitlab)(loaded, shell).ok());
+    let Some(gitlab) = gitlab else { return Ok(ExplainOutput::Job(job)) };
+    let told = Gitlab::job(gitlab.as_ref(), job.id).await;
+    let told = told.map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(ExplainOutput::Job(job.told_by_gitlab(&told)))
 }
 
 fn is_pending(view: &View, id: JobId) -> bool {
     view.world.queue.known().is_some_and(|queue| queue.jobs.iter().any(|job| job.id == id))
-}
-
-async fn ask(ports: &Ports, id: JobId) -> Result<JobDetail, Failure> {
-    ports.gitlab.job(id).await.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// One JSON document, for people's eyes too.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::arguments::Run;
 use super::failure::Failure;
+use super::running::presence;
 use super::shell::Shell;
 use super::{Adapters, logging};
 use crate::api::Api;
@@ -27,17 +28,18 @@ pub(super) async fn run(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, arguments.log_format, "info");
-    let path = file_named(&arguments.spec.config)?;
+    let path = arguments.spec.path(shell);
+    let path = file_named(&path)?;
     let clock = shell.clock().clone();
     let watch = Watch::start(path, clock.clone(), Pace::default());
-    let environment = shell.environment(&arguments.spec.env_file);
+    let environment = shell.environment(arguments.spec.env_files());
     let source = SpecSource::open(path, environment, clock.clone())
         .map_err(|error| Failure::spec(&error, shell.colours_talk()))?;
     let loaded = source.loaded();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let _lock = lock(&loaded.spec.instance, shell).await?;
+    let mut lock = lock(&loaded.spec.instance, shell).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         instance = %loaded.spec.instance,
@@ -48,6 +50,7 @@ pub(super) async fn run(
         tracing::warn!("changes of the spec are seen by looking now and then only: {why}");
     }
     let listen = loaded.spec.api.listen;
+    let instance = loaded.spec.instance.to_string();
     let shell = shell.clone();
     let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &shell));
     let mut daemon = Daemon::new(source, watch, connect, clock.clone()).map_err(Failure::Failed)?;
@@ -57,7 +60,12 @@ pub(super) async fn run(
         daemon.run(&mut wakes, Ending::WhenSettled).await
     } else {
         let api = Api::new(daemon.controller().window(), wake, clock);
-        let api = listener_or_none(listen).await?.map(|listener| serve(listener, api));
+        let listener = listener_or_none(listen).await?;
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let presence = presence(&instance, address, path)?;
+        lock.announce(&presence);
+        let api = api.showing_to(presence.key.secret());
+        let api = listener.map(|listener| serve(listener, api));
         let fine = daemon.run(&mut wakes, Ending::Never).await;
         if let Some(api) = api {
             api.end().await;

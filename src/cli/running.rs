@@ -1,54 +1,254 @@
-//! The AutoGit that runs on this machine, asked through its API: it remembers what a fresh look
-//! cannot see, such as which runners it asked to exit and what failed lately.
+//! The AutoGit that runs, asked through its API: it remembers what a fresh look cannot see, such as
+//! which runners it asked to exit and what failed lately.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Adapters;
+use super::failure::Failure;
+use super::shell::Shell;
 use crate::gitlab::Transport;
-use crate::spec::Spec;
-use crate::view::StatusOutput;
+use crate::plan::brief;
+use crate::source::{Key, Presence, presences};
+use crate::spec::{ApiSpec, Credential, Spec};
 
-/// A running AutoGit of the spec's instance.
+/// Whom a command looks for.
+#[derive(Debug)]
+pub(super) enum Whose<'a> {
+    /// The one of this spec's instance.
+    Spec(&'a Spec),
+    /// The one whose spec is in that file, which cannot be read here; else of the instance that its
+    /// text names.
+    File(&'a Path),
+}
+
+/// A running AutoGit.
 #[derive(Debug)]
 pub(super) struct Running {
     transport: Arc<dyn Transport>,
     base: String,
-    /// How everything stands.
-    pub(super) status: StatusOutput,
+    health: Health,
+    presence: Option<Presence>,
+    /// What lets us see what it shows, where that takes a token.
+    token: Option<SecretString>,
+}
+
+/// What it says of itself.
+#[derive(Debug, Deserialize)]
+struct Health {
+    instance: String,
+    version: String,
+    status: String,
+    last_look_secs: Option<i64>,
+}
+
+/// Why it did not tell.
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    detail: String,
+    hint: Option<String>,
 }
 
 impl Running {
-    /// The one that answers where the spec says that it listens. Another instance's is none.
-    pub(super) async fn find(spec: &Spec, adapters: Adapters) -> Option<Self> {
-        let base = format!("http://{}", reachable(spec.api.listen));
-        let transport = (adapters.api)().ok()?;
-        let status: StatusOutput = get(transport.as_ref(), &base, "/status").await?;
-        (status.instance == spec.instance.as_str()).then_some(Self { transport, base, status })
+    /// The one that answers on this machine; another instance's is none.
+    pub(super) async fn find(
+        whose: &Whose<'_>,
+        shell: &Shell,
+        adapters: Adapters,
+    ) -> Result<Option<Self>, Failure> {
+        let presences = presences(&shell.lock_folders());
+        let (instance, listen) = match whose {
+            Whose::Spec(spec) => (Some(spec.instance.to_string()), spec.api.listen),
+            Whose::File(file) => (instance_of(file), ApiSpec::STANDARD_ADDRESS),
+        };
+        let of_file = |presence: &&Presence| match whose {
+            Whose::Spec(_) => false,
+            Whose::File(file) => presence.is_of(file),
+        };
+        // A file that is not there names no instance: then whoever runs is meant.
+        let named = |name: &str| instance.as_deref().is_none_or(|instance| instance == name);
+        let own = presences.iter().filter(of_file);
+        let others = presences.iter().filter(|one| !of_file(one) && named(&one.instance));
+        let mut found: Vec<Self> = Vec::new();
+        for presence in own.chain(others) {
+            let Some(api) = presence.api else { continue };
+            let answer = Self::at(&local(api), adapters).await;
+            let same = answer.filter(|one| one.health.instance == presence.instance);
+            let Some(running) = same else { continue };
+            let certain = instance.is_some() || of_file(&presence);
+            found.push(running.known_by(presence));
+            if certain {
+                break;
+            }
+        }
+        if found.is_empty() {
+            let answer = Self::at(&local(listen), adapters).await;
+            found.extend(answer.filter(|running| named(&running.health.instance)));
+        }
+        if let [_, _, ..] = found.as_slice() {
+            let bases: Vec<&str> = found.iter().map(|running| running.base.as_str()).collect();
+            return Err(Failure::Usage(format!(
+                "error: several AutoGits run here, and no file says which one is meant\n\
+                 hint: name one by `--server`: {}",
+                bases.join(", ")
+            )));
+        }
+        Ok(found.pop())
     }
 
-    /// What it answers to `path`; `None`: it does not, or not in our words.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        get(self.transport.as_ref(), &self.base, path).await
+    /// The one that answers where the command line says.
+    pub(super) async fn named(url: &str, shell: &Shell, adapters: Adapters) -> Option<Self> {
+        let running = Self::at(url, adapters).await?;
+        let presences = presences(&shell.lock_folders());
+        let own = presences.iter().find(|presence| {
+            presence.instance == running.health.instance
+                && presence.api.is_some_and(|api| local(api) == running.base)
+        });
+        Some(match own {
+            Some(presence) => running.known_by(presence),
+            None => running,
+        })
+    }
+
+    fn known_by(self, presence: &Presence) -> Self {
+        let token = Some(presence.key.secret());
+        Self { presence: Some(presence.clone()), token, ..self }
+    }
+
+    /// The one that answers at `base`.
+    async fn at(base: &str, adapters: Adapters) -> Option<Self> {
+        let base = base.trim_end_matches('/').to_owned();
+        let transport = (adapters.api)(&base).ok()?;
+        let (_, body) = send(transport.as_ref(), &format!("{base}/health"), None).await?;
+        // An unhealthy one answers 503 and tells as much.
+        let health = serde_json::from_slice(&body).ok()?;
+        Some(Self { transport, base, health, presence: None, token: None })
+    }
+
+    /// The same, asked with the token that a spec of its instance has.
+    pub(super) fn with_token_of(self, spec: &Spec) -> Self {
+        let mut own = [&spec.api.read_token, &spec.api.token].into_iter().flatten();
+        let own = own.find_map(Credential::value).cloned();
+        Self { token: self.token.or(own), ..self }
+    }
+
+    /// Its instance.
+    pub(super) fn instance(&self) -> &str {
+        &self.health.instance
+    }
+
+    /// The file of its spec, where it is known.
+    pub(super) fn is_of(&self, file: &Path) -> bool {
+        self.presence.as_ref().is_some_and(|presence| presence.is_of(file))
+    }
+
+    /// It has looked.
+    pub(super) fn has_looked(&self) -> bool {
+        self.health.last_look_secs.is_some()
+    }
+
+    /// Who it is, and how old its view is.
+    pub(super) fn head(&self) -> String {
+        let Health { instance, version, status, last_look_secs } = &self.health;
+        let pid = self.presence.as_ref().map(|presence| format!("pid {}, ", presence.pid));
+        let who =
+            format!("AutoGit {version} runs ({}{})", pid.unwrap_or_default(), self.base.as_str());
+        let hangs = if status == "stuck" { "it hangs: " } else { "" };
+        match last_look_secs {
+            Some(secs) => {
+                let age = brief(SignedDuration::from_secs(*secs));
+                format!("{who}, instance {instance}; {hangs}its view is {age} old")
+            }
+            None => format!("{who}, instance {instance}; it has not looked yet"),
+        }
+    }
+
+    /// What it answers to `path`.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let answer =
+            send(self.transport.as_ref(), &format!("{}{path}", self.base), self.token.as_ref())
+                .await;
+        let Some((fine, body)) = answer else {
+            let base = &self.base;
+            return Err(Failure::Failed(format!("the AutoGit at {base} does not answer any more")));
+        };
+        if !fine && let Ok(Refusal { detail, hint }) = serde_json::from_slice(&body) {
+            let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            return Err(Failure::Failed(format!("{detail}{hint}")));
+        }
+        serde_json::from_slice(&body).map_err(|error| {
+            let (its, ours) = (&self.health.version, env!("CARGO_PKG_VERSION"));
+            Failure::Failed(format!(
+                "the answer of the AutoGit that runs is not understood: {error}\n\
+                 hint: it is version {its} and this is {ours}; use the same, or `--direct`"
+            ))
+        })
     }
 }
 
-async fn get<T: DeserializeOwned>(transport: &dyn Transport, base: &str, path: &str) -> Option<T> {
-    let request = http::Request::get(format!("{base}{path}")).body(Bytes::new()).ok()?;
+/// Whether the answer is a good one, and its body; `None`: there is none.
+async fn send(
+    transport: &dyn Transport,
+    url: &str,
+    token: Option<&SecretString>,
+) -> Option<(bool, Bytes)> {
+    let mut request = http::Request::get(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+    }
+    let request = request.body(Bytes::new()).ok()?;
     let answer = transport.send(request).await.ok()?;
-    let body = answer.status().is_success().then(|| answer.into_body())?;
-    serde_json::from_slice(&body).ok()
+    Some((answer.status().is_success(), answer.into_body()))
 }
 
-/// One that listens everywhere is asked on this machine.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+/// A word as part of an address.
+pub(super) fn escaped(word: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    word.bytes().map(escape).collect()
+}
+
+/// What is written as `instance` in a file that is faulty elsewhere; the standard one where nothing
+/// is. `None`: the file cannot be read, or takes its instance from a variable.
+fn instance_of(file: &Path) -> Option<String> {
+    let text = crate::source::read(file).ok()?;
+    let mut lines = text.lines();
+    let Some(written) = lines.find_map(|line| line.strip_prefix("instance:")) else {
+        return Some(crate::spec::InstanceName::standard().to_string());
+    };
+    let word = written.split(" #").next().unwrap_or_default().trim();
+    let word = word.trim_matches(['"', '\'']);
+    (!word.contains('$')).then(|| word.to_owned())
+}
+
+/// The address of this machine's; one that listens everywhere is asked here.
+fn local(listen: SocketAddr) -> String {
     let address = match listen.ip() {
         any if !any.is_unspecified() => any,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    SocketAddr::new(address, listen.port())
+    format!("http://{}", SocketAddr::new(address, listen.port()))
+}
+
+/// What an AutoGit of this process writes beside its lock.
+pub(super) fn presence(
+    instance: &str,
+    api: Option<SocketAddr>,
+    spec: &Path,
+) -> Result<Presence, Failure> {
+    let spec: PathBuf = std::path::absolute(spec).unwrap_or_else(|_| spec.to_owned());
+    let key = Key::new().map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(Presence { instance: instance.to_owned(), pid: std::process::id(), api, spec, key })
 }

@@ -46,7 +46,7 @@ pub(super) async fn sandbox(
     let (wake, mut wakes) = run::signals()?;
     let listen = daemon.source().loaded().spec.api.listen;
     let listener = run::listener(listen).await.map_err(Failure::Failed)?;
-    say(&stage.programme(listener.local_addr().ok()));
+    say(&stage.programme(listener.local_addr().ok()))?;
     let api = Api::new(daemon.controller().window(), wake, shell.clock().clone());
     let api = run::serve(listener, api);
 
@@ -59,16 +59,17 @@ pub(super) async fn sandbox(
         biased;
         _ = daemon.run(&mut wakes, Ending::Never) => Over::Stopped,
         () = time_up(limit) => Over::TimeUp,
-        () = show(&mut screen, &mut views, || arguments.until_idle && loading.is_finished()) => {
+        shown = show(&mut screen, &mut views, || arguments.until_idle && loading.is_finished()) => {
+            shown?;
             Over::Idle
         }
     };
     loading.abort();
     if arguments.docker {
-        wind_down(&mut daemon, &mut wakes).await;
+        wind_down(&mut daemon, &mut wakes).await?;
     }
     api.end().await;
-    Ok(sum_up(&stage, over, arguments.until_idle))
+    sum_up(&stage, over, arguments.until_idle)
 }
 
 fn clock(arguments: &Sandbox, shell: &Shell) -> Result<Clock, Failure> {
@@ -106,26 +107,27 @@ async fn show(
     screen: &mut Screen,
     views: &mut watch::Receiver<Option<std::sync::Arc<View>>>,
     loaded: impl Fn() -> bool,
-) {
+) -> Result<(), Failure> {
     while views.changed().await.is_ok() {
         let Some(view) = views.borrow_and_update().clone() else { continue };
-        screen.show(&view);
+        screen.show(&view)?;
         if loaded() && screen.jobs_ended() && stage::nothing_is_left(&view) {
-            return;
+            return Ok(());
         }
     }
     // The loop ended first, and says so itself.
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 /// What is real does not end with the sandbox: runners are drained, caches and network removed.
-async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) {
-    say("clearing up: what still runs finishes first; Ctrl-C leaves it behind\n");
+async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) -> Result<(), Failure> {
+    say("clearing up: what still runs finishes first; Ctrl-C leaves it behind\n")?;
     daemon.retire();
     daemon.run(wakes, Ending::WhenNothingIsLeft).await;
+    Ok(())
 }
 
-fn sum_up(stage: &Stage, over: Over, until_idle: bool) -> ExitCode {
+fn sum_up(stage: &Stage, over: Over, until_idle: bool) -> Result<ExitCode, Failure> {
     let tally = stage.tally();
     let left = match over {
         Over::Idle => "no runner is left",
@@ -133,7 +135,7 @@ fn sum_up(stage: &Stage, over: Over, until_idle: bool) -> ExitCode {
         Over::TimeUp => "its time is up",
         Over::Stopped => "stopped",
     };
-    say(&format!("{tally}; {left}\n"));
+    say(&format!("{tally}; {left}\n"))?;
     let reached = !until_idle || (over == Over::Idle && tally.as_scripted);
-    if reached { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -1,11 +1,12 @@
 //! What a command needs of the process it runs in: variables, terminals, the time and its zone.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::failure::Failure;
 use super::style::{Paint, RenderOptions};
 use crate::clock::Clock;
 use crate::source::{Environment, lock_folders};
@@ -107,10 +108,16 @@ impl Shell {
     }
 }
 
-/// Writes data to stdout. Whoever closed it wants no more of it, so that is no failure.
-pub(super) fn say(text: &str) {
+/// Writes data to stdout. Whoever closed it wants no more of it, so that is no failure; a disk that
+/// is full is one.
+pub(super) fn say(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("the output cannot be written: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Writes a line of talk to stderr; where that is closed, nobody listens.

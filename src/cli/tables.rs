@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 
 use super::arguments::{Format, Look};
 use super::failure::Failure;
-use super::look::{Eyes, json, loaded};
-use super::running::Running;
+use super::look::json;
 use super::shell::{Shell, say, talk};
+use super::sight::{About, Sight, Whoever, completeness};
 use super::style::RenderOptions;
 use super::{Adapters, render_queue, render_runners, render_status, sources};
-use crate::view::{StatusOutput, View};
+use crate::view::{SourceOutput, View};
 
 /// How one table is had and printed.
 struct Table<T> {
@@ -59,31 +59,26 @@ async fn show<T: Serialize + DeserializeOwned>(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let loaded = loaded(&arguments.show.spec, shell)?;
-    let running = if arguments.direct { None } else { Running::find(&loaded.spec, adapters).await };
-    let told = match running {
-        Some(running) => running.get(table.path).await.map(|output| (output, running.status)),
-        None => None,
+    let asked = (&arguments.spec, &arguments.asking, About::Present);
+    let mut sight = Sight::open(asked, shell, adapters).await?;
+    let (output, sources) = match &mut sight.eyes {
+        Whoever::Theirs(theirs) => {
+            (theirs.running.get(table.path).await?, theirs.status.sources.clone())
+        }
+        Whoever::Own(eyes) => {
+            let view = eyes.look().await;
+            ((table.of_view)(&view), view.sources())
+        }
     };
-    let (output, status) = if let Some(told) = told {
-        told
-    } else {
-        let view = Eyes::open(&loaded, shell, adapters)?.look().await;
-        ((table.of_view)(&view), view.status_output())
-    };
+    sight.say_head(arguments.show.format == Format::Text)?;
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
         Format::Text => (table.render)(&output, &options),
         Format::Json => json(&output),
-    });
-    Ok(completeness(&status, &options))
-}
-
-/// 1 where a source is unknown; a table does not show all of them, so stderr names them.
-fn completeness(status: &StatusOutput, options: &RenderOptions) -> ExitCode {
-    if status.sources.values().all(crate::view::SourceOutput::is_known) {
-        return ExitCode::SUCCESS;
+    })?;
+    // A table does not show all sources, so stderr names those that are unknown.
+    if !SourceOutput::unknown(&sources).is_empty() {
+        talk(&sources::lines(&sources, &options).join("\n"));
     }
-    talk(&sources::lines(&status.sources, options).join("\n"));
-    ExitCode::from(1)
+    Ok(completeness(sources.values()))
 }

@@ -14,6 +14,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::presence::Presence;
 use crate::spec::InstanceName;
 
 /// A lock file holds one process id.
@@ -54,7 +55,18 @@ pub enum LockError {
 /// The lock, held as long as this lives.
 #[derive(Debug)]
 pub struct InstanceLock {
-    files: Vec<File>,
+    files: Vec<(PathBuf, File)>,
+    /// What was written beside it.
+    written: Vec<PathBuf>,
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        for path in &self.written {
+            // One that stays leads to nobody who answers.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl InstanceLock {
@@ -64,8 +76,8 @@ impl InstanceLock {
         let mut seen = BTreeSet::new();
         let mut problems = Vec::new();
         for folder in folders {
-            let file = match open(folder, instance) {
-                Ok(file) => file,
+            let (path, file) = match open(folder, instance) {
+                Ok(opened) => opened,
                 Err(OpenError::NotOurs(folder)) => return Err(LockError::NotOurs { folder }),
                 Err(OpenError::Unusable(problem)) => {
                     problems.push(format!("{}: {problem}", folder.display()));
@@ -77,7 +89,7 @@ impl InstanceLock {
                 continue;
             }
             match file.try_lock() {
-                Ok(()) => files.push(with_our_pid(file)),
+                Ok(()) => files.push((path, with_our_pid(file))),
                 Err(TryLockError::WouldBlock) => {
                     return Err(LockError::Held { instance: instance.clone(), pid: pid_in(file) });
                 }
@@ -90,7 +102,14 @@ impl InstanceLock {
             let problem = problems.join("; ");
             return Err(LockError::NoFolder { instance: instance.clone(), problem });
         }
-        Ok(Self { files })
+        Ok(Self { files, written: Vec::new() })
+    }
+
+    /// Writes beside the lock where this AutoGit answers. A folder that does not take it is none of
+    /// those in which it is found.
+    pub fn announce(&mut self, presence: &Presence) {
+        self.written =
+            self.files.iter().filter_map(|(lock, _)| presence.write(lock).ok()).collect();
     }
 
     /// In how many folders the lock is held; at least one.
@@ -107,7 +126,7 @@ pub fn lock_folders(runtime_dir: Option<&str>, temp_dir: &Path) -> Vec<PathBuf> 
     runtime_dir.into_iter().chain(system).chain([temp_dir.to_owned()]).collect()
 }
 
-enum OpenError {
+pub(super) enum OpenError {
     NotOurs(PathBuf),
     Unusable(io::Error),
 }
@@ -118,7 +137,16 @@ impl From<io::Error> for OpenError {
     }
 }
 
-fn open(candidate: &Path, instance: &InstanceName) -> Result<File, OpenError> {
+fn open(candidate: &Path, instance: &InstanceName) -> Result<(PathBuf, File), OpenError> {
+    let path = own_folder(candidate)?.join(format!("{instance}.lock"));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path)?;
+    Ok((path, file))
+}
+
+/// The folder in `candidate` that is this user's alone; made where it is not there.
+pub(super) fn own_folder(candidate: &Path) -> Result<PathBuf, OpenError> {
     let uid = our_uid(candidate)?;
     let folder = candidate.join(format!("autogit-{uid}"));
     match DirBuilder::new().mode(0o700).create(&folder) {
@@ -132,10 +160,7 @@ fn open(candidate: &Path, instance: &InstanceName) -> Result<File, OpenError> {
     if found.mode() & 0o077 != 0 {
         std::fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
     }
-    let path = folder.join(format!("{instance}.lock"));
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    Ok(options.open(path)?)
+    Ok(folder)
 }
 
 /// Who we are, as the owner of what we make: the standard library cannot ask. Fails where the

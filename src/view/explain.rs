@@ -28,6 +28,17 @@ pub enum Subject {
     Runner(RunnerName),
 }
 
+impl Subject {
+    /// The word for its kind.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Job(_) => "job",
+            Self::Pool(_) => "pool",
+            Self::Runner(_) => "runner",
+        }
+    }
+}
+
 /// A word that names no pool, runner or pending job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no pool, runner or pending job is called `{word}`{}", hint(nearest))]
@@ -61,29 +72,41 @@ pub enum ExplainOutput {
 
 impl View {
     /// What `word` means: a job's id (`8812`, `#8812`, `train#8812`), a pool's name (also as
-    /// `pool/arch`), a runner's name, or the name of a pending job.
+    /// `pool/arch`), a runner's name, or the name of a pending job; also with its kind, as in
+    /// `job 8812`.
     pub fn subject(&self, word: &str) -> Result<Subject, UnknownSubject> {
+        let (kind, rest) = word.split_once(' ').unwrap_or_default();
+        let of_kind = self.meanings(rest.trim()).into_iter().find(|one| one.kind() == kind);
+        if let Some(subject) = of_kind {
+            return Ok(subject);
+        }
+        if let Some(subject) = self.meanings(word).into_iter().next() {
+            return Ok(subject);
+        }
+        let last = word.rsplit(' ').next().unwrap_or(word);
+        let runners = self.runner_views();
+        let pools = self.world.spec.pools.iter().map(|pool| pool.name.as_str());
+        let nearest = nearest::nearest(last, pools.chain(runners.keys().copied()));
+        Err(UnknownSubject { word: word.to_owned(), nearest })
+    }
+
+    /// All that `word` may mean, the likeliest first.
+    fn meanings(&self, word: &str) -> Vec<Subject> {
         let after_hash = word.rsplit_once('#').map_or(word, |(_, id)| id);
         let pool_word = word.split_once('/').map_or(word, |(pool, _)| pool);
+        let mut pools = self.world.spec.pools.iter();
+        let pool = pools.find(|pool| pool.name.as_str() == pool_word);
         let runners = self.runner_views();
-        if let Some(pool) =
-            self.world.spec.pools.iter().find(|pool| pool.name.as_str() == pool_word)
-        {
-            return Ok(Subject::Pool(pool.name.clone()));
-        }
-        if let Some(view) = runners.get(word) {
-            return Ok(Subject::Runner(view.runner.name.clone()));
-        }
-        if let Ok(id) = after_hash.parse() {
-            return Ok(Subject::Job(JobId(id)));
-        }
+        let runner = runners.get(word).map(|view| view.runner.name.clone());
         let mut jobs = self.world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
-        if let Some(job) = jobs.find(|job| *job.name == *word) {
-            return Ok(Subject::Job(job.id));
-        }
-        let pools = self.world.spec.pools.iter().map(|pool| pool.name.as_str());
-        let nearest = nearest::nearest(word, pools.chain(runners.keys().copied()));
-        Err(UnknownSubject { word: word.to_owned(), nearest })
+        let job = jobs.find(|job| *job.name == *word).map(|job| job.id);
+        let meanings = [
+            pool.map(|pool| Subject::Pool(pool.name.clone())),
+            runner.map(Subject::Runner),
+            after_hash.parse().ok().map(|id| Subject::Job(JobId(id))),
+            job.map(Subject::Job),
+        ];
+        meanings.into_iter().flatten().collect()
     }
 
     /// The explanation of `subject`. `detail` is what GitLab tells about a job that is not pending,

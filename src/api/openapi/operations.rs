@@ -5,8 +5,8 @@ use schemars::{Schema, SchemaGenerator};
 use super::{of, text};
 use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput};
 use crate::view::{
-    ExplainJobOutput, ExplainRunnerOutput, PlanOutput, QueueOutput, RunnerOutput, StatusOutput,
-    TrendOutput,
+    ExplainJobOutput, ExplainOutput, ExplainRunnerOutput, MemoryOutput, PlanOutput, QueueOutput,
+    RunnerOutput, StatusOutput, TrendOutput,
 };
 
 const JSON: &str = "application/json";
@@ -52,6 +52,7 @@ const fn parameter(name: &'static str, place: &'static str, what: &'static str) 
 
 const UNCHANGED: Answer = Answer { status: 304, what: "You have it already", content: None };
 const RUNNER: Parameter = parameter("name", "path", "The runner's name");
+const WORD: Parameter = parameter("name", "path", "A job's id or name, a pool's or runner's name");
 const TAG: Parameter = parameter("If-None-Match", "header", "The ETag of what you have");
 const LAST_EVENT: Parameter = parameter("Last-Event-ID", "header", "The last event that you got");
 const STRICT: Parameter = parameter("strict", "query", "`1`: 503 when a source is unknown");
@@ -162,6 +163,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "Why a job waits",
         &[JOB, TAG],
         &[answer(200, "The reason", (JSON, of::<ExplainJobOutput>)), UNCHANGED],
+    ),
+    get(
+        "/explain/{name}",
+        "explain",
+        "Why a job waits, a pool has its size or a runner is there, by id or name, as in `pool linux`",
+        &[WORD, TAG],
+        &[answer(200, "The reason", (JSON, of::<ExplainOutput>)), UNCHANGED],
+    ),
+    get(
+        "/memory",
+        "memory",
+        "What is remembered beyond a look, for an `autogit plan` of another file",
+        &[TAG],
+        &[answer(200, "The memory", (JSON, of::<MemoryOutput>)), UNCHANGED],
     ),
     get(
         "/events",

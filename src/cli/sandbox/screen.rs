@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cli::failure::Failure;
 use crate::cli::shell::{Shell, say};
 use crate::cli::style::RenderOptions;
 use crate::cli::{SandboxStats, render_changes, render_live};
@@ -27,29 +28,31 @@ impl Screen {
     }
 
     /// Shows the view, as far as it is news.
-    pub(super) fn show(&mut self, view: &Arc<View>) {
+    pub(super) fn show(&mut self, view: &Arc<View>) -> Result<(), Failure> {
         match self.shell.terminal() {
-            Some((width, height)) => self.draw(view, width, height),
+            Some((width, height)) => self.draw(view, width, height)?,
             None => {
                 for line in render_changes(self.last.as_deref(), view, &self.options) {
-                    say(&format!("{line}\n"));
+                    say(&format!("{line}\n"))?;
                 }
             }
         }
         self.last = Some(Arc::clone(view));
+        Ok(())
     }
 
     /// Draws the board over the one before. A board higher than the terminal could not be drawn
     /// over, so it is cut.
-    fn draw(&mut self, view: &View, width: usize, height: usize) {
+    fn draw(&mut self, view: &View, width: usize, height: usize) -> Result<(), Failure> {
         let board = render_live(view, &self.stats(), width, &self.options);
         let lines: Vec<&str> = board.lines().take(height.saturating_sub(1)).collect();
         let back = match self.drawn {
             0 => String::new(),
             drawn => format!("\u{1b}[{drawn}A"),
         };
-        say(&format!("{back}\u{1b}[J{}\n", lines.join("\n")));
+        say(&format!("{back}\u{1b}[J{}\n", lines.join("\n")))?;
         self.drawn = lines.len();
+        Ok(())
     }
 
     /// No job waits or runs.

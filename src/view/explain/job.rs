@@ -22,6 +22,13 @@ const DROPPED: SignedDuration = SignedDuration::from_hours(24);
 /// Busy runners named in a reason at most.
 const NAMED_MAX: usize = 3;
 
+/// How a job stands that the queue has.
+const PENDING: &str = "pending";
+/// How a job stands that a runner of ours has.
+const RUNNING: &str = "running";
+/// How a job stands that neither has, as far as GitLab was not asked for it.
+const UNKNOWN: &str = "unknown";
+
 /// Why a job waits.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainJobOutput {
@@ -84,6 +91,37 @@ pub struct PlaceOutput {
     pub priority: i32,
 }
 
+impl ExplainJobOutput {
+    /// It is in no queue, so GitLab itself knows better how it stands.
+    pub fn is_pending(&self) -> bool {
+        self.status == PENDING
+    }
+
+    /// The same, with what GitLab tells about a job that is not pending here.
+    #[must_use]
+    pub fn told_by_gitlab(self, detail: &JobDetail) -> Self {
+        let why = match (self.status.as_str(), detail.status.as_str()) {
+            (UNKNOWN, PENDING) => {
+                "not in the queue as it was read: outside `gitlab.groups` and `gitlab.projects`, \
+                 beyond the pages that are read, or just created"
+                    .to_owned()
+            }
+            (UNKNOWN, _) => "it waits for no runner of ours".to_owned(),
+            _ => self.why,
+        };
+        Self {
+            name: Some(detail.name.clone()),
+            project: Some(detail.project_path.clone()),
+            tags: detail.tags.clone(),
+            ref_name: Some(detail.ref_name.clone()),
+            status: detail.status.clone(),
+            url: Some(detail.web_url.clone()),
+            why,
+            ..self
+        }
+    }
+}
+
 impl View {
     /// Why a job waits, or how a job that does not wait stands.
     pub(super) fn explain_job(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
@@ -117,7 +155,7 @@ impl View {
             tags: job.tags.iter().cloned().collect(),
             ref_name: Some(job.ref_name.to_string()),
             protected: job.protected,
-            status: "pending".to_owned(),
+            status: PENDING.to_owned(),
             waiting: Some(words::since(self.world.now, job.queued_at)),
             reason: hold.map(|hold| hold.as_str().into()),
             why,
@@ -135,35 +173,25 @@ impl View {
             let job = self.job_of(view).filter(|job| job.id == Some(id))?;
             Some((view.runner.name.to_string(), job))
         });
-        let why = match (&ours, detail, &self.world.queue.known()) {
-            (Some((runner, _)), _, _) => format!("`{runner}` runs it"),
-            (None, Some(detail), _) if detail.status == "pending" => {
-                "not in the queue as it was read: outside `gitlab.groups` and `gitlab.projects`, \
-                 beyond the pages that are read, or just created"
-                    .to_owned()
-            }
-            (None, Some(_), _) => "it waits for no runner of ours".to_owned(),
-            (None, None, Some(_)) => {
+        let why = match (&ours, &self.world.queue.known()) {
+            (Some((runner, _)), _) => format!("`{runner}` runs it"),
+            (None, Some(_)) => {
                 "not in the queue, and no runner of ours has it: it ended, another runner has it, \
                  or the token may not see it"
                     .to_owned()
             }
-            (None, None, None) => "the queue could not be read".to_owned(),
+            (None, None) => "the queue could not be read".to_owned(),
         };
-        let status = match (&ours, detail) {
-            (_, Some(detail)) => detail.status.clone(),
-            (Some(_), None) => "running".to_owned(),
-            (None, None) => "unknown".to_owned(),
-        };
+        let status = if ours.is_some() { RUNNING } else { UNKNOWN };
         let (project, url) = ours.map_or((None, None), |(_, job)| (job.project, job.url));
-        ExplainJobOutput {
+        let output = ExplainJobOutput {
             id,
-            name: detail.map(|detail| detail.name.clone()),
-            project: detail.map(|detail| detail.project_path.clone()).or(project),
-            tags: detail.map(|detail| detail.tags.clone()).unwrap_or_default(),
-            ref_name: detail.map(|detail| detail.ref_name.clone()),
+            name: None,
+            project,
+            tags: Vec::new(),
+            ref_name: None,
             protected: None,
-            status,
+            status: status.to_owned(),
             waiting: None,
             reason: None,
             why,
@@ -171,7 +199,11 @@ impl View {
             place: None,
             earliest_start: None,
             dropped: None,
-            url: detail.map(|detail| detail.web_url.clone()).or(url),
+            url,
+        };
+        match detail {
+            Some(detail) => output.told_by_gitlab(detail),
+            None => output,
         }
     }
 

@@ -1,0 +1,231 @@
+//! Whose eyes a command shows: those of the AutoGit that runs, or its own. Decided here once, so
+//! that all commands agree, and said in the first line of each.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Adapters;
+use super::arguments::{Asking, SpecPlace};
+use super::failure::Failure;
+use super::look::Eyes;
+use super::running::{Running, Whose};
+use super::shell::{Shell, say, talk};
+use crate::source::{InstanceLock, LoadError, Loaded, LockError, file_named, load};
+use crate::spec::InstanceName;
+use crate::view::{MemoryOutput, PlanOutput, SourceOutput, StatusOutput};
+use crate::world::Memory;
+
+/// What a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// What the file asks for: another file than the one in force is planned anew.
+    File,
+    /// The same, but where the file is faulty, the spec in force will do.
+    FileOrForce,
+    /// What is there.
+    Present,
+}
+
+/// Whose eyes, and what is said of them first.
+pub(super) struct Sight {
+    head: Vec<String>,
+    pub(super) eyes: Whoever,
+}
+
+/// Whose eyes.
+pub(super) enum Whoever {
+    /// Those of the AutoGit that runs.
+    Theirs(Box<Theirs>),
+    /// This process's.
+    Own(Box<Eyes>),
+}
+
+/// The AutoGit that runs, and what it sees.
+pub(super) struct Theirs {
+    pub(super) running: Running,
+    pub(super) status: StatusOutput,
+    /// The file, where it can be read here.
+    pub(super) loaded: Option<Loaded>,
+}
+
+impl Sight {
+    /// Decides whose eyes are shown.
+    pub(super) async fn open(
+        (place, asking, about): (&SpecPlace, &Asking, About),
+        shell: &Shell,
+        adapters: Adapters,
+    ) -> Result<Self, Failure> {
+        let path = place.path(shell);
+        let path = file_named(&path)?;
+        let read = || load(path, &shell.environment(place.env_files()), shell.clock().now());
+        if asking.direct {
+            let loaded = usable(read(), shell)?;
+            let head = match lock_holder(&loaded.spec.instance, shell).await {
+                Some(pid) => {
+                    format!("AutoGit runs{pid}; looked directly, without its memory, as asked")
+                }
+                None => not_running(&loaded),
+            };
+            return Self::own(&loaded, vec![head], None, shell, adapters).await;
+        }
+        let (running, file) = if let Some(url) = &asking.server {
+            let running = Running::named(url, shell, adapters).await;
+            let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
+            // Whoever names a server alone means that one, whatever lies in this folder.
+            (Some(running.ok_or_else(silent)?), place.is_named(shell).then(read))
+        } else {
+            let file = read();
+            let whose = match &file {
+                Ok(loaded) => Whose::Spec(&loaded.spec),
+                Err(_) => Whose::File(path),
+            };
+            (Running::find(&whose, shell, adapters).await?, Some(file))
+        };
+        let Some(running) = running else {
+            let file = file.unwrap_or_else(read);
+            return Self::alone(&usable(file, shell)?, shell, adapters).await;
+        };
+        if let Some(Ok(loaded)) = &file
+            && loaded.spec.instance.as_str() != running.instance()
+        {
+            let (its, ours) = (running.instance(), &loaded.spec.instance);
+            return Err(Failure::Usage(format!(
+                "error: that AutoGit is of instance `{its}`, and the file's is `{ours}`"
+            )));
+        }
+        let running = match &file {
+            Some(Ok(loaded)) => running.with_token_of(&loaded.spec),
+            Some(Err(_)) | None => running,
+        };
+        Self::beside(running, file, (path, place.is_named(shell), about), shell, adapters).await
+    }
+
+    /// No AutoGit answers.
+    async fn alone(loaded: &Loaded, shell: &Shell, adapters: Adapters) -> Result<Self, Failure> {
+        let head = match lock_holder(&loaded.spec.instance, shell).await {
+            Some(pid) => format!(
+                "AutoGit runs{pid} and its API does not answer; looked directly, without its memory"
+            ),
+            None => not_running(loaded),
+        };
+        Self::own(loaded, vec![head], None, shell, adapters).await
+    }
+
+    /// One answers, and the file may say something else than what is in force there.
+    async fn beside(
+        running: Running,
+        file: Option<Result<Loaded, LoadError>>,
+        (path, named, about): (&Path, bool, About),
+        shell: &Shell,
+        adapters: Adapters,
+    ) -> Result<Self, Failure> {
+        let mut head = vec![running.head()];
+        if !running.has_looked() {
+            let loaded = match file {
+                Some(file) => usable(file, shell)?,
+                None => return Err(Failure::Failed(running.head())),
+            };
+            head.push("looked directly".to_owned());
+            return Self::own(&loaded, head, None, shell, adapters).await;
+        }
+        let status: StatusOutput = running.get("/status").await?;
+        let loaded = match file {
+            None => None,
+            Some(Ok(loaded)) if about == About::Present || loaded.hash == status.spec.hash => {
+                Some(loaded)
+            }
+            Some(Ok(loaded)) => {
+                let memory: Option<MemoryOutput> = running.get("/memory").await.ok();
+                let with = if memory.is_some() { "with" } else { "without" };
+                head.push(format!(
+                    "{}@{} is not the spec in force (@{}): planned anew, {with} its memory",
+                    loaded.source, loaded.hash, status.spec.hash
+                ));
+                let memory = memory.map(|memory| memory.memory()).unwrap_or_default();
+                return Self::own(&loaded, head, Some(memory), shell, adapters).await;
+            }
+            Some(Err(LoadError::Missing { .. })) if !named => None,
+            Some(Err(error)) => {
+                let elsewhere = status.spec.valid && running.is_of(path);
+                if about == About::File && !elsewhere {
+                    return Err(Failure::spec(&error, shell.colours_talk()));
+                }
+                let words = error.to_string();
+                let words = words.lines().next().unwrap_or_default();
+                head.push(if elsewhere {
+                    format!("this shell cannot read that AutoGit's spec as it does: {words}")
+                } else {
+                    format!("the file is refused, and this is about the spec in force: {words}")
+                });
+                None
+            }
+        };
+        Ok(Self { head, eyes: Whoever::Theirs(Box::new(Theirs { running, status, loaded })) })
+    }
+
+    async fn own(
+        loaded: &Loaded,
+        head: Vec<String>,
+        lent: Option<Memory>,
+        shell: &Shell,
+        adapters: Adapters,
+    ) -> Result<Self, Failure> {
+        for warning in &loaded.warnings {
+            talk(&format!("warning: {warning}"));
+        }
+        let another = lent.is_some() || lock_holder(&loaded.spec.instance, shell).await.is_some();
+        let mut eyes = Eyes::open(loaded, another, shell, adapters)?;
+        if let Some(memory) = lent {
+            eyes.borrow_memory(memory);
+        }
+        Ok(Self { head, eyes: Whoever::Own(Box::new(eyes)) })
+    }
+
+    /// Says first whose eyes these are: before text on stdout, beside data on stderr.
+    pub(super) fn say_head(&self, text: bool) -> Result<(), Failure> {
+        let lines = self.head.join("\n");
+        if text {
+            return say(&(lines + "\n"));
+        }
+        talk(&lines);
+        Ok(())
+    }
+
+    /// The plan as it is seen.
+    pub(super) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
+        match &mut self.eyes {
+            Whoever::Theirs(theirs) => theirs.running.get("/plan").await,
+            Whoever::Own(eyes) => Ok(eyes.look().await.plan_output()),
+        }
+    }
+}
+
+/// 1 where a source is unknown.
+pub(super) fn completeness<'s>(mut sources: impl Iterator<Item = &'s SourceOutput>) -> ExitCode {
+    if sources.all(SourceOutput::is_known) { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn usable(file: Result<Loaded, LoadError>, shell: &Shell) -> Result<Loaded, Failure> {
+    file.map_err(|error| Failure::spec(&error, shell.colours_talk()))
+}
+
+fn not_running(loaded: &Loaded) -> String {
+    format!("no AutoGit of instance {} runs on this machine; looked directly", loaded.spec.instance)
+}
+
+/// Who holds the instance's lock on this machine, in words; `None`: nobody. Other commands hold it
+/// for a moment, so it is looked at again before it counts.
+async fn lock_holder(instance: &InstanceName, shell: &Shell) -> Option<String> {
+    const TRIES: u32 = 3;
+    let mut holder = None;
+    for _ in 0..TRIES {
+        match InstanceLock::acquire(instance, &shell.lock_folders()) {
+            Err(LockError::Held { pid, .. }) => {
+                holder = Some(pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default());
+            }
+            Ok(_) | Err(LockError::NotOurs { .. } | LockError::NoFolder { .. }) => return None,
+        }
+        shell.clock().sleep(std::time::Duration::from_millis(20)).await;
+    }
+    holder
+}

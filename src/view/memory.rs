@@ -1,0 +1,170 @@
+//! What a running AutoGit remembers, lent to a look beside it: such a look then plans as the running
+//! one would. No secrets: what is here shows in reasons, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::View;
+use crate::spec::{Arch, HostName, PoolName};
+use crate::world::{Backoff, Cause, ContainerId, JobId, Memory, RunnerName, Unclaimed, Variant};
+
+/// Since when something is so, by container.
+type Since = BTreeMap<String, String>;
+
+/// What an AutoGit remembers beyond what a look shows; times in UTC.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MemoryOutput {
+    /// Runners that it asked to exit.
+    pub draining: Since,
+    /// Runners that have no job.
+    pub idle: Since,
+    /// Runners that GitLab did not hear of yet.
+    pub unheard: Since,
+    /// Runners of which GitLab alone says that they are busy.
+    pub busy_alone: Since,
+    /// Runners that GitLab has not heard of for long.
+    pub silent: Since,
+    /// Runners that made contact with GitLab at some time.
+    pub contacted: BTreeSet<String>,
+    /// When runners were started, within the last minute.
+    pub starts: Vec<String>,
+    /// Pools that failed and are left alone for a while.
+    pub backoffs: Vec<BackoffOutput>,
+    /// Jobs that no fitting idle runner took.
+    pub unclaimed: Vec<UnclaimedOutput>,
+    /// Slots whose engine call got no answer.
+    pub in_doubt: Vec<DoubtOutput>,
+}
+
+/// A pool that failed, at one architecture.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct BackoffOutput {
+    /// The pool.
+    pub pool: String,
+    /// Its architecture.
+    pub arch: String,
+    /// What failed: `record`, `start` or `runner`.
+    pub cause: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Until when nothing is tried.
+    pub until: String,
+    /// What the last failure said.
+    pub error: String,
+}
+
+/// A job that no fitting idle runner took.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UnclaimedOutput {
+    /// GitLab's id.
+    pub job: JobId,
+    /// How often in a row.
+    pub times: u32,
+    /// Until when no runner is started for it.
+    pub until: String,
+}
+
+/// A slot whose engine call got no answer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DoubtOutput {
+    /// The runner's name.
+    pub runner: String,
+    /// Its host.
+    pub host: String,
+    /// When it was asked for.
+    pub at: String,
+}
+
+const CAUSES: [(Cause, &str); 3] =
+    [(Cause::Record, "record"), (Cause::Start, "start"), (Cause::Runner, "runner")];
+
+impl View {
+    /// What was remembered at this look.
+    pub fn memory_output(&self) -> MemoryOutput {
+        let memory = &self.world.memory;
+        let since = |times: &BTreeMap<ContainerId, Timestamp>| {
+            times.iter().map(|(id, at)| (id.to_string(), at.to_string())).collect()
+        };
+        let backoffs = memory.backoffs.iter().map(|(variant, backoff)| BackoffOutput {
+            pool: variant.pool.to_string(),
+            arch: variant.arch.to_string(),
+            cause: word_of(backoff.cause).to_owned(),
+            failures: backoff.failures,
+            until: backoff.until.to_string(),
+            error: backoff.error.to_string(),
+        });
+        let unclaimed = memory.unclaimed.iter().map(|(job, unclaimed)| UnclaimedOutput {
+            job: *job,
+            times: unclaimed.times,
+            until: unclaimed.until.to_string(),
+        });
+        let in_doubt = memory.in_doubt.iter().map(|(runner, (host, at))| DoubtOutput {
+            runner: runner.to_string(),
+            host: host.to_string(),
+            at: at.to_string(),
+        });
+        MemoryOutput {
+            draining: since(&memory.draining),
+            idle: since(&memory.idle),
+            unheard: since(&memory.unheard),
+            busy_alone: since(&memory.busy_alone),
+            silent: since(&memory.silent),
+            contacted: memory.contacted.iter().map(ToString::to_string).collect(),
+            starts: memory.starts.iter().map(ToString::to_string).collect(),
+            backoffs: backoffs.collect(),
+            unclaimed: unclaimed.collect(),
+            in_doubt: in_doubt.collect(),
+        }
+    }
+}
+
+fn word_of(cause: Cause) -> &'static str {
+    CAUSES.iter().find(|(of, _)| *of == cause).map_or("runner", |(_, word)| word)
+}
+
+impl MemoryOutput {
+    /// The memory that it was made of. What cannot be read is left out, as if it were forgotten:
+    /// that costs time, never correctness.
+    pub fn memory(&self) -> Memory {
+        let since = |times: &Since| {
+            let times = times.iter();
+            times
+                .filter_map(|(id, at)| Some((ContainerId::from_observed(id), at.parse().ok()?)))
+                .collect()
+        };
+        let contacted = self.contacted.iter().map(|id| ContainerId::from_observed(id));
+        let unclaimed = self.unclaimed.iter().filter_map(|one| {
+            Some((one.job, Unclaimed { times: one.times, until: one.until.parse().ok()? }))
+        });
+        let in_doubt = self.in_doubt.iter().filter_map(|one| {
+            let host = HostName::new(&one.host).ok()?;
+            Some((RunnerName::from_observed(&one.runner), (host, one.at.parse().ok()?)))
+        });
+        Memory {
+            draining: since(&self.draining),
+            idle: since(&self.idle),
+            unheard: since(&self.unheard),
+            busy_alone: since(&self.busy_alone),
+            silent: since(&self.silent),
+            contacted: contacted.collect(),
+            starts: self.starts.iter().filter_map(|at| at.parse().ok()).collect(),
+            backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
+            unclaimed: unclaimed.collect(),
+            in_doubt: in_doubt.collect(),
+            ..Memory::default()
+        }
+    }
+}
+
+impl BackoffOutput {
+    fn backoff(&self) -> Option<(Variant, Backoff)> {
+        let variant = Variant::new(&PoolName::new(&self.pool).ok()?, Arch::parse(&self.arch)?);
+        let (cause, _) = CAUSES.into_iter().find(|(_, word)| *word == self.cause)?;
+        let (failures, until) = (self.failures, self.until.parse().ok()?);
+        Some((variant, Backoff { cause, failures, until, error: self.error.as_str().into() }))
+    }
+}
