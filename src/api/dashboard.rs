@@ -24,6 +24,11 @@ const SCRIPT: &str = concat!(
     include_str!("dashboard/lists.js"),
     include_str!("dashboard/hour.js"),
     include_str!("dashboard/script.js"),
+    include_str!("dashboard/find.js"),
+    include_str!("dashboard/why.js"),
+    include_str!("dashboard/act.js"),
+    include_str!("dashboard/stream.js"),
+    include_str!("dashboard/begin.js"),
 );
 
 /// The page with style and script in their places, and the policy that allows these two.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SourceOutput, UnplacedOutput, View, words};
 use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
-use crate::spec::{Pool, PoolName, Warm};
+use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView, phases};
 
 /// How everything stands.
@@ -79,6 +79,15 @@ pub struct PoolOutput {
     /// Who uses its registrations and is on no host; left out where there is nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<UnplacedOutput>,
+    /// Its place in the file, from 0.
+    #[serde(default)]
+    pub position: usize,
+    /// Its tags, without the architecture that each of its runners adds.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Whose jobs it takes: `instance`, or the path of a group or project.
+    #[serde(default)]
+    pub scope: String,
 }
 
 /// A host as it stands.
@@ -143,7 +152,7 @@ impl View {
                 *pending.entry(&offer.pool.name).or_default() += 1;
             }
         }
-        let pool_output = |pool: &'_ Pool| {
+        let pool_output = |position: usize, pool: &'_ Pool| {
             let count = |fits: fn(&Phase) -> bool| {
                 let of_pool = runners.iter().filter(|view| view.runner.variant.pool == pool.name);
                 of_pool.filter(|view| fits(&view.phase)).count()
@@ -158,9 +167,13 @@ impl View {
                 draining: count(|phase| matches!(phase, Phase::Draining { .. })),
                 why: self.why_of(pool),
                 unplaced: self.unplaced_of(&pool.name),
+                position,
+                tags: pool.tags.clone(),
+                scope: scope_words(&pool.scope),
             }
         };
-        self.world.spec.pools.iter().map(|pool| (&pool.name, pool_output(pool))).collect()
+        let pools = self.world.spec.pools.iter().enumerate();
+        pools.map(|(position, pool)| (&pool.name, pool_output(position, pool))).collect()
     }
 
     /// Why a pool has its size: what is about to change, what its jobs wait for, what keeps its
@@ -242,6 +255,13 @@ impl View {
             hosts.insert(name.to_string(), HostOutput { budget, used });
         }
         hosts
+    }
+}
+
+fn scope_words(scope: &Scope) -> String {
+    match scope {
+        Scope::Instance => "instance".to_owned(),
+        Scope::Group(path) | Scope::Project(path) => path.clone(),
     }
 }
 

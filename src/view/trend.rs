@@ -21,15 +21,14 @@ pub struct Load {
 }
 
 impl Load {
-    /// The more of both, number by number: what lasted a second is not lost among quiet ones.
+    /// The more of both: what lasted a second is not lost among quiet ones. Runners are taken from
+    /// one moment, the one that had more of them, for one that started, waited and worked within a
+    /// step is one and not three.
     #[must_use]
     pub fn most(self, other: Self) -> Self {
-        Self {
-            queued: self.queued.max(other.queued),
-            starting: self.starting.max(other.starting),
-            idle: self.idle.max(other.idle),
-            busy: self.busy.max(other.busy),
-        }
+        let runners = |load: &Self| (load.starting + load.idle + load.busy, load.busy, load.idle);
+        let fuller = if runners(&other) > runners(&self) { other } else { self };
+        Self { queued: self.queued.max(other.queued), ..fuller }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::http::Request;
 use jiff::SignedDuration;
 
 use crate::stage::{Stage, small};
-use crate::world::{NOW, Scene};
+use crate::world::{Doing, NOW, Scene};
 
 const POLLED: &[&str] =
     &["/", "/status", "/runners", "/queue", "/plan", "/trend", "/explain/jobs/41", "/openapi.json"];
@@ -83,6 +83,20 @@ async fn the_last_hour_is_shown_in_steps_with_the_most_of_each() {
     };
     let points = [point("00", Some(3)), point("15", None)];
     assert_eq!(trend["points"], serde_json::json!(points));
+}
+
+#[tokio::test]
+async fn one_runner_that_did_three_things_within_a_step_is_one() {
+    let stage = Stage::empty();
+    let doing =
+        |doing| Scene::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", doing);
+    look_at(&stage, doing(Doing::Starting(1)), 0);
+    look_at(&stage, doing(Doing::Idle(1)), 3);
+    look_at(&stage, doing(Doing::Busy(41, 1)), 6);
+    look_at(&stage, doing(Doing::Idle(1)), 9);
+    let point = &stage.get("/trend").await.json()["points"][0];
+    let counts = ["starting", "idle", "busy"].map(|name| point[name].as_u64().unwrap());
+    assert_eq!(counts, [0, 0, 1]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! An open page keeps up.
 
+use autogit::spec::Credential;
+
 use crate::browser::Browser;
-use crate::scenes::{calm, day};
+use crate::scenes::{With, calm, day};
 use crate::stage::Stage;
 use crate::world::{Doing, Scene};
 
@@ -61,6 +63,31 @@ async fn a_restart_behind_the_open_page_is_said_and_then_caught_up_with() {
     browser.says("#activity", "AutoGit restarted").await;
     browser.says("#activity", "start 2 × linux").await;
     assert_eq!(browser.value("window.kept").await, "the same page");
+}
+
+#[tokio::test]
+async fn where_reading_takes_a_token_the_page_asks_for_it_and_then_follows() {
+    let Some(browser) = Browser::open().await else { return };
+    let reading = |scene: Scene| {
+        scene
+            .with(|spec| spec.api.read_token = Some(Credential::Value("readers".to_owned().into())))
+    };
+    let stage = Stage::of(reading(linux(Doing::Idle(5)))).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "AutoGit shows nothing without a token").await;
+    assert_eq!(browser.text("#pools").await, "");
+    for (token, then) in [("guessed", "this is not the token"), ("readers", "")] {
+        browser.value("document.querySelector('#sign-in').open || document.querySelector('#operate').click()").await;
+        browser.value(&format!("document.querySelector('#token').value = {token:?}")).await;
+        browser.value("document.querySelector('#sign-in-form').requestSubmit()").await;
+        browser.says("#sign-in-fault", then).await;
+    }
+    browser.until("!document.querySelector('#sign-in').open").await;
+    browser.says("#headline", "Everything runs as asked").await;
+    assert_eq!(browser.value("document.querySelector('#reconcile').hidden").await, true);
+    // News come by the stream, which shows the token, too.
+    stage.show(reading(linux(Doing::Busy(41, 3)).job(42, "team/app", &["docker"], 1)).view());
+    browser.says("#activity li", "start autogit-runner-linux-amd64-1 on local").await;
 }
 
 #[tokio::test]

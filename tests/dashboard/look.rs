@@ -1,9 +1,9 @@
 //! What a page shows when it is opened.
 
 use crate::browser::Browser;
-use crate::scenes::{FAULT, calm, day, hour, ill};
+use crate::scenes::{FAULT, big, calm, day, hour, ill};
 use crate::stage::Stage;
-use crate::world::Scene;
+use crate::world::{Doing, Scene};
 
 #[tokio::test]
 async fn the_first_line_says_that_everything_runs_as_asked() {
@@ -34,6 +34,86 @@ async fn an_operator_sees_what_waits_and_why_and_what_runs_where() {
     let link = browser.value("document.querySelector('[data-job=\"8812\"] a').href").await;
     assert_eq!(link, "https://gitlab.example.com/team/app/-/jobs/8812");
     browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn a_waiting_job_opens_its_why() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(day()).await;
+    browser.visit(&stage.url()).await;
+    browser.until("document.querySelector('[data-job=\"8812\"] button')").await;
+    browser.value("document.querySelector('[data-job=\"8812\"] button').click()").await;
+    browser.says("#job", "Job 8812 train").await;
+    browser.says("#job-facts", "pool-at-max").await;
+    browser.says("#job-facts", "1 of 2 for cuda").await;
+    browser.says("#job-pools", "lacks tag cuda").await;
+    browser.value("document.querySelector('#job-close').click()").await;
+    browser.until("document.activeElement.closest('[data-job=\"8812\"]')").await;
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn one_job_of_thousands_is_found_by_words_pool_reason_and_project() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(big()).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#queue-count", "10,000 jobs").await;
+    let set = async |id: &str, value: &str| {
+        let place = format!("document.querySelector('#{id}')");
+        browser.value(&format!("{place}.value = {value:?}")).await;
+        browser.value(&format!("{place}.dispatchEvent(new Event('input'))")).await;
+    };
+    set("find", "#4711").await;
+    browser.says("#queue-count", "1 of 10,000 jobs").await;
+    browser.until("document.querySelector('[data-job=\"4711\"]')").await;
+    browser.value("document.querySelector('#find-nothing').click()").await;
+    set("of-pool", "pool-3").await;
+    browser.says("#queue-count", "909 of 10,000 jobs").await;
+    browser.until("document.querySelectorAll('#pools > li').length === 1").await;
+    set("of-project", "group-0/project-0").await;
+    browser.says("#queue-count", "3 of 10,000 jobs").await;
+    set("of-reason", "no-pool-matches").await;
+    browser.says("#queue-empty", "None of the jobs that wait is looked for.").await;
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn pools_come_by_trouble_and_on_demand_as_in_the_file() {
+    let Some(browser) = Browser::open().await else { return };
+    let mut scene = Scene::new();
+    for pool in 0..30 {
+        scene = scene.pool(&format!("pool-{pool}"), &format!("tag-{pool}"), |pool| pool.max = 1);
+    }
+    let scene = scene
+        .runner("pool-20", 0, "local", Doing::Busy(7, 60))
+        .job(8, "team/app", &["tag-20"], 60)
+        .runner("pool-25", 0, "local", Doing::Idle(5));
+    let stage = Stage::of(scene).await;
+    browser.visit(&stage.url()).await;
+    let names = "[...document.querySelectorAll('#pools > li')].map((pool) => pool.dataset.pool)";
+    browser.until(&format!("{names}[0] === 'pool-20'")).await;
+    browser.until("document.querySelectorAll('#pools > li.brief').length === 28").await;
+    let of_job = "document.querySelector('#queue h3').innerText";
+    assert_eq!(browser.value(of_job).await, "1 job for pool-20");
+    browser.value("document.querySelector('#pools-order').click()").await;
+    browser.until(&format!("{names}[0] === 'pool-0' && {names}[20] === 'pool-20'")).await;
+    browser.value("document.querySelector('#pools-fold').click()").await;
+    browser.until("!document.querySelector('#pools > li.brief')").await;
+    browser.says("[data-pool=pool-3] .pool-takes", "tag-3").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_faults_is_folded_and_opens() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::empty().await;
+    let mut view = calm().view();
+    view.spec.pending_fault = Some("error\n".repeat(300));
+    stage.show(view);
+    browser.visit(&stage.url()).await;
+    browser.says("#fault-more", "more lines").await;
+    assert_eq!(browser.text("#fault").await.lines().count(), 12);
+    browser.value("document.querySelector('#fault-more').click()").await;
+    browser.until("document.querySelector('#fault').innerText.length > 1700").await;
 }
 
 #[tokio::test]

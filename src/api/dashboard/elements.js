@@ -71,6 +71,10 @@ const plural = (count, noun) => `${figure(count)} ${noun}${count === 1 ? "" : "s
 const verb = (count, word) => (count === 1 ? `${word}s` : word);
 const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
 const minute = (at) => clock(at).slice(0, 5);
+const day = (at) => new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+
+/** The time of day, and the date of what was not today. */
+const moment = (at) => (day(at) === day(now()) ? clock(at) : `${day(at)}, ${clock(at)}`);
 
 /** `45s`, `2m05s`, `3h07m`, `2d04h` */
 function brief(ms) {

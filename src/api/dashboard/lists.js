@@ -31,31 +31,44 @@ function drawPools() {
   const gone = [...byPool.keys()].filter((name) => !state.status.pools[name]);
   const removed = gone.map((name) => ({ name, pool: null }));
   const all = [...declared, ...removed];
-  const held = new Map();
-  for (const { pool, jobs } of [...heldJobs(state.queue).values()].flat()) {
+  const [held, stuck] = [new Map(), new Set()];
+  for (const { pool, jobs, reason } of [...heldJobs(state.queue).values()].flat()) {
     held.set(pool, (held.get(pool) ?? 0) + jobs.length);
+    if (STUCK.has(reason)) stuck.add(pool);
   }
-  const most = Math.min(CELLS_MAX, Math.floor(CELLS_OF_ALL / Math.min(POOLS_MAX, all.length)));
-  const items = all.slice(0, POOLS_MAX).map((item) => {
+  const pools = all.map((item) => {
     const runners = byPool.get(item.name) ?? [];
     runners.sort((one, other) => one.arch.localeCompare(other.arch) || one.slot - other.slot);
-    return { ...item, runners, cells: runners.slice(0, most), held: held.get(item.name) ?? 0 };
+    return { ...item, runners, held: held.get(item.name) ?? 0, stuck: stuck.has(item.name) };
   });
-  list($("pools"), items, (item) => item.name, makePool, updatePool);
+  const sought = pools.filter(({ name }) => !chosen("of-pool") || chosen("of-pool") === name);
+  const most = Math.min(CELLS_MAX, Math.floor(CELLS_OF_ALL / Math.min(POOLS_MAX, all.length)));
+  const items = inOrder(sought).slice(0, POOLS_MAX);
+  for (const item of items) item.cells = item.runners.slice(0, most);
+  const folds = sought.length > WHOLE_POOLS;
+  list($("pools"), items, (item) => item.name, makePool, (element, item) => {
+    element.classList.toggle("brief", folds && !state.whole && isQuiet(item));
+    updatePool(element, item);
+  });
   show($("pools-empty"), !all.length);
-  show($("pools-more"), all.length > POOLS_MAX);
-  say($("pools-more"), `and ${all.length - POOLS_MAX} more pools`);
+  show($("pools-order"), sought.length > 1);
+  say($("pools-order"), state.fileOrder ? "Trouble first" : "As in the file");
+  show($("pools-fold"), folds);
+  say($("pools-fold"), state.whole ? "Fold quiet pools" : "Unfold quiet pools");
+  show($("pools-more"), sought.length > POOLS_MAX);
+  say($("pools-more"), `and ${sought.length - POOLS_MAX} more pools`);
 }
 
 function makePool({ name }) {
   const cells = h("ul", { class: "cells", "aria-label": `Runners of ${name}`, onkeydown: walk });
   const head = h("div", { class: "pool-head" }, h("h3", {}, foreign(name)), span("numbers"), span("waits"));
-  return h("li", { "data-pool": name }, head, h("div", { class: "pool-body" }, cells, h("p", { class: "pool-why" })));
+  const takes = h("p", { class: "pool-takes" });
+  return h("li", { "data-pool": name }, head, h("div", { class: "pool-body" }, cells, h("p", { class: "pool-why" }), takes));
 }
 
 function updatePool(element, { pool, runners, cells, held }) {
   const [head, body] = element.children;
-  const [places, why] = body.children;
+  const [places, why, takes] = body.children;
   const count = (phase) => runners.filter((runner) => runner.phase === phase).length;
   const counts = PHASES.map((phase) => [count(phase), phase]).filter(([number]) => number);
   const numbers = counts.map(([number, phase]) => `${figure(number)} ${phase}`).join(", ") || "no runners";
@@ -65,6 +78,12 @@ function updatePool(element, { pool, runners, cells, held }) {
   head.children[2].classList.toggle("held", held > 0);
   say(head.children[2], pool?.pending ? `${figure(pool.pending)} waiting` : "");
   fill(why, pool?.why ?? "gone", () => prose(pool?.why ?? "not in the spec any more: its runners finish and go"));
+  const tags = pool?.tags ?? [];
+  fill(takes, JSON.stringify([tags, pool?.scope]), () => [
+    ...tags.slice(0, TAGS_SHOWN).map((tag) => span("chip", foreign(tag))),
+    ...moreTags(tags),
+    pool?.scope && pool.scope !== "instance" ? span("soft", "only jobs of ", foreign(pool.scope)) : "",
+  ]);
   const live = runners.filter((runner) => runner.phase !== "exited").length;
   const free = pool ? Math.max(0, Math.min(FREE_MAX, pool.max - live)) : 0;
   const hidden = runners.length - cells.length;
@@ -127,6 +146,15 @@ function walk(event) {
   cells[to].focus();
 }
 
+const TAGS_SHOWN = 6;
+
+/** The tags beyond those that are shown. */
+function moreTags(tags) {
+  const left = tags.length - TAGS_SHOWN;
+  const title = tags.slice(TAGS_SHOWN).join(", ");
+  return left > 0 ? [h("span", { class: "soft", title }, `and ${left} more ${left === 1 ? "tag" : "tags"}`)] : [];
+}
+
 /** The queue by reason and pool: those for which somebody has to do something come first. */
 function groups(jobs) {
   const found = new Map();
@@ -142,15 +170,18 @@ function groups(jobs) {
 
 function drawQueue() {
   const { queue } = state;
-  const all = groups(queue.jobs).slice(0, GROUPS_MAX);
+  const found = queue.jobs.filter(isFound);
+  const all = groups(found).slice(0, GROUPS_MAX);
   let room = LIST_STEP;
   for (const group of all) {
-    group.step = queue.jobs.length > LIST_STEP ? Math.min(GROUP_STEP, room) : LIST_STEP;
+    group.step = found.length > LIST_STEP ? Math.min(GROUP_STEP, room) : LIST_STEP;
     room -= Math.min(group.step, group.jobs.length);
   }
-  show($("queue-empty"), !queue.jobs.length);
-  say($("queue-empty"), queue.state === "known" ? "No job waits." : `The queue is unknown: ${queue.error}`);
-  const count = `${queue.more ? "at least " : ""}${plural(queue.jobs.length, "job")}, oldest first`;
+  show($("queue-empty"), !found.length);
+  const none = queue.jobs.length ? "None of the jobs that wait is looked for." : "No job waits.";
+  say($("queue-empty"), queue.state === "known" ? none : `The queue is unknown: ${queue.error}`);
+  const of = found.length < queue.jobs.length ? `${figure(found.length)} of ` : "";
+  const count = `${of}${queue.more ? "at least " : ""}${plural(queue.jobs.length, "job")}, oldest first`;
   say($("queue-count"), queue.jobs.length ? count : "");
   list($("queue"), all, (group) => group.key, makeGroup, updateGroup);
 }
@@ -163,7 +194,8 @@ function makeGroup() {
 function updateGroup(element, group) {
   const [head, rows, more] = element.children;
   const [heading, chip, why] = head.children;
-  say(heading, plural(group.jobs.length, "job"));
+  const pool = group.pool ? ` for ${group.pool}` : "";
+  say(heading, `${plural(group.jobs.length, "job")}${pool}`);
   say(chip, group.reason ?? "served");
   const level = STUCK.has(group.reason) ? "ill" : "wait";
   chip.className = `chip ${isHeld(group.reason) ? level : ""}`;
@@ -180,18 +212,21 @@ function makeJob(job) {
   const name = h("span", { class: "name", title: job.name }, link(job.url, `#${job.id} `, foreign(job.name)));
   const title = `${job.project} ${job.ref}`;
   const project = h("span", { class: "name soft", title }, foreign(job.project), " ", foreign(job.ref));
-  const all = job.tags.slice(0, 6).map((tag) => span("chip", foreign(tag)));
-  const more = job.tags.length > 6 ? [span("soft", `+${job.tags.length - 6}`)] : [];
-  const waits = span("time soft", ticking(job.queued_at));
-  return h("li", { "data-job": job.id }, name, project, span("tags", ...all, ...more), waits);
+  const all = job.tags.slice(0, TAGS_SHOWN).map((tag) => span("chip", foreign(tag)));
+  const open = { type: "button", class: "small time", title: `Why job ${job.id} waits`, onclick: () => openJob(job.id) };
+  const waits = h("button", open, ticking(job.queued_at, { after: " · why" }));
+  return h("li", { "data-job": job.id }, name, project, span("tags", ...all, ...moreTags(job.tags)), waits);
 }
 
 function drawRunning() {
-  const all = state.runners.filter((runner) => runner.job);
+  const running = runningJobs();
+  const all = running.filter(({ job }) => isFound(job)).map(({ runner }) => runner);
   all.sort((one, other) => (one.since ?? "").localeCompare(other.since ?? ""));
   const drawn = capped("running", all);
   show($("running-empty"), !all.length);
-  say($("running-count"), all.length ? `${plural(all.length, "job")}, longest first` : "");
+  say($("running-empty"), running.length ? "None of the jobs that run is looked for." : "No job runs.");
+  const of = all.length < running.length ? `${figure(all.length)} of ` : "";
+  say($("running-count"), running.length ? `${of}${plural(running.length, "job")}, longest first` : "");
   list($("running"), drawn, ({ name, job, since }) => `${name} ${job.id} ${job.url} ${since}`, makeRunning);
   drawMore($("running-more"), "running", all.length, drawn.length);
 }
@@ -205,13 +240,15 @@ function makeRunning(runner) {
 }
 
 /** The job that a runner has, as far as it is known. */
-const linkTo = ({ id, project, url }) => link(url, id ? `#${id} ` : "a job ", foreign(project ?? ""));
+const linkTo = ({ id, name, project, url }) =>
+  link(url, id ? `#${id} ` : "a job ", ...(name ? [foreign(name), " "] : []), foreign(project ?? ""));
 
 function drawActivity() {
   const drawn = capped("activity", state.activity);
   show($("activity-empty"), !state.activity.length);
   list($("activity"), drawn, (entry) => entry.key, makeEntry, (element, entry) => {
     fill(element.children[1], `${entry.count}`, () => wordsOf(entry));
+    say(element.children[2], moment(entry.at));
   });
   drawMore($("activity-more"), "activity", state.activity.length, drawn.length);
 }
@@ -219,7 +256,7 @@ function drawActivity() {
 function makeEntry(entry) {
   const kind = entry.failed ? "ill" : (entry.action ?? "");
   const mark = h("span", { class: `mark ${kind}`, "aria-hidden": "true" }, entry.mark);
-  const at = h("time", { datetime: new Date(entry.at).toISOString() }, clock(entry.at));
+  const at = h("time", { datetime: new Date(entry.at).toISOString() });
   const rule = entry.rule ? [span("chip", entry.rule), " "] : [];
   const why = entry.why ? span("why", ...rule, ...prose(entry.why)) : null;
   return h("li", {}, mark, span("what"), at, why);

@@ -1,7 +1,8 @@
 // The dashboard: shows what AutoGit's own routes say, and keeps up with it.
 //
-// `elements.js` makes elements of data, `lists.js` and `hour.js` draw their parts, this asks, follows,
-// says how things stand, and acts. All four are one script in the page.
+// `elements.js` makes elements of data, `lists.js`, `hour.js` and `why.js` draw their parts, `find.js`
+// narrows the lists, `stream.js` follows the events, `act.js` does what an operator may; this asks and
+// says how things stand. All are one script in the page, which `begin.js` sets going.
 //
 // Truth comes from the polled JSON (`status`, `runners`, `queue`, `plan`, `trend`); the event stream
 // only says when to ask again and what happened meanwhile. `health` is the heartbeat: while it does
@@ -33,6 +34,9 @@ const TROUBLES_MAX = 6;
 const HOSTS_MAX = 60;
 const HOSTS_WHOLE = 6; // hosts with all of their budget; of more than these only what is scarcest
 const GROUP_STEP = 5; // jobs of a group while the queue is long
+const CHOICES_MAX = 200; // options of a choice
+const COME_BACK_MS = 2_000; // after a stream ended
+const FAULT_LINES = 12; // lines of a refused spec's faults that are shown at first
 
 const LETTERS = { created: "S", starting: "S", idle: "I", busy: "B", draining: "D", exited: "X", failed: "F" };
 // Reasons that do not pass by themselves: somebody has to do something.
@@ -53,6 +57,10 @@ const state = {
   activity: [], newest: ["", 0], // the last event: which process it is of, and its number
   bars: [], shown: new Map(), // rows that each list shows
   selected: null, // the runner whose panel is open
+  lastEvent: null, // where the event stream goes on
+  locked: false, // reading takes a token
+  reader: false, // the token is good for reading alone
+  fileOrder: false, whole: false, wholeFault: false, // how pools and faults are shown
 };
 
 // ── Asking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -61,7 +69,10 @@ const tags = new Map(); // what each address said last, by its entity tag
 
 /** The answer as JSON, and whether it is another one than last time. */
 async function ask(path) {
-  const response = await fetch(path, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+  const headers = asking();
+  const response = await fetch(path, { cache: "no-cache", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (path === "status") state.locked = response.status === 401;
+  if (response.status === 401 && token()) sessionStorage.removeItem(TOKEN);
   const tag = response.headers.get("etag");
   const known = tags.get(path);
   if (tag && known?.tag === tag) return known.body;
@@ -69,6 +80,8 @@ async function ask(path) {
   if (tag) tags.set(path, { tag, body });
   return body;
 }
+
+const PAGES = ["runners", "queue", "plan", "trend"];
 
 let reading = false;
 let readAgain = false;
@@ -86,9 +99,9 @@ async function read() {
     tickAll();
     state.lostAt = null;
     if (state.health.status !== "starting") {
-      const paths = ["status", "runners", "queue", "plan", "trend"];
-      const [status, runners, queue, plan, trend] = await Promise.all(paths.map(ask));
-      if (status.sources && queue.jobs) Object.assign(state, { status, runners, queue, plan, trend });
+      const status = await ask("status");
+      const [runners, queue, plan, trend] = state.locked ? [] : await Promise.all(PAGES.map(ask));
+      if (status.sources && queue?.jobs) Object.assign(state, { status, runners, queue, plan, trend });
     }
   } catch {
     state.lostAt ??= Date.now();
@@ -108,35 +121,15 @@ function soon() {
   timer = setTimeout(() => ((timer = null), read()), wait);
 }
 
-let stream = null;
-
-function follow() {
-  stream?.close();
-  stream = new EventSource("events");
-  stream.addEventListener("open", soon);
-  stream.addEventListener("look", soon);
-  stream.addEventListener("reset", missing);
-  for (const kind of ["decision", "failure", "source", "spec"]) {
-    stream.addEventListener(kind, (message) => happened(kind, message));
-  }
-  stream.addEventListener("phase", soon);
-  // A stream that ended comes back by itself; one that was refused does not.
-  stream.addEventListener("error", () => {
-    soon();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || follow(), BEAT_MS);
-  });
-}
-
 // ── What happened ──────────────────────────────────────────────────────────────────────────────────
 
-function happened(kind, message) {
-  const [epoch, number] = message.lastEventId.split("-");
+function happened(kind, id, event) {
+  const [epoch, number] = id.split("-");
   if (epoch === state.newest[0] && Number(number) <= state.newest[1]) return;
   if (epoch !== state.newest[0] && state.newest[0]) missing();
   state.newest = [epoch, Number(number)];
-  const event = JSON.parse(message.data);
   const at = instant(event.at);
-  const entry = { key: message.lastEventId, at, kind, count: 1 };
+  const entry = { key: id, at, kind, count: 1 };
   if (kind === "decision") Object.assign(entry, { ...decided(event), mark: MARKS[event.action] ?? "·" });
   if (kind === "failure") {
     const { kind: rule, error: why } = event;
@@ -206,6 +199,7 @@ function draw() {
     drawHealth();
     if (state.status) {
       drawFigures();
+      drawFilters();
       drawHour();
       drawPools();
       drawQueue();
@@ -213,6 +207,7 @@ function draw() {
       drawSources();
       drawSpec();
       drawRunner();
+      drawJob();
     }
     drawActivity();
     drawActions();
@@ -246,6 +241,9 @@ function troubles() {
     const seen = status ? "; this is what was last seen" : "";
     add("off", "Not connected to AutoGit", ` since ${clock(at)}, for `, ticking(at), seen);
   }
+  if (state.locked) {
+    add("off", "AutoGit shows nothing without a token", "; sign in with the one for reading, or the operator's");
+  }
   if (health?.status === "starting" && status) {
     add("off", "AutoGit has just started", "; this is what was seen before");
   }
@@ -270,9 +268,15 @@ function troubles() {
     const others = held.length > 1 ? `, and ${plural(held.length - 1, "more pool")} like it` : "";
     const level = STUCK.has(reason) ? "ill" : "wait";
     const headline = `${plural(count, "job")} ${verb(count, "wait")}`;
-    found.push({ level, waits: count, headline, words: [": ", ...prose(held[0].why), others] });
+    found.push({ level, waits: count, headline, words: [": ", ...prose(wordsOfHold(held[0])), others] });
   }
   return found.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
+}
+
+/** Why jobs wait, with the pool they wait for. */
+function wordsOfHold({ pool, why }) {
+  const named = !pool || why.split(/[`/\s]/).includes(pool);
+  return named ? why : `pool \`${pool}\`: ${why}`;
 }
 
 /** A runner that starts for a job is no reason to worry. */
@@ -307,13 +311,22 @@ function drawHealth() {
   if (found.length > TROUBLES_MAX) lines.push([`and ${found.length - TROUBLES_MAX} more`]);
   if (!found.length && state.status) lines.push([calm()]);
   fill($("troubles"), keyOf(lines.flat()), () => lines.map((line) => h("li", {}, ...line)));
-  const fault = state.status?.spec.pending_fault ?? "";
-  show($("fault"), Boolean(fault));
-  say($("fault"), fault);
+  drawFault(state.status?.spec.pending_fault ?? "");
   drawMoves();
   const name = `${level === "ok" ? "" : `${SIGNS[level]} `}${headline} – AutoGit`;
   if (document.title !== name) document.title = name;
   announce(level, headline);
+}
+
+/** What is wrong with a refused spec; a flood of faults only by its begin. */
+function drawFault(text) {
+  const lines = text.split("\n");
+  const left = lines.length - FAULT_LINES;
+  const folded = left > 2 && !state.wholeFault;
+  show($("fault"), Boolean(text));
+  say($("fault"), folded ? lines.slice(0, FAULT_LINES).join("\n") : text);
+  show($("fault-more"), left > 2);
+  say($("fault-more"), folded ? `Show ${figure(left)} more lines` : "Show less");
 }
 
 /** What words are made of: those that tick are made anew only when their begin changes. */
@@ -322,7 +335,7 @@ const keyOf = (words) => JSON.stringify(words.map((word) => word.dataset?.at ?? 
 /** The worst few in one sentence; what waits is counted once, whatever it waits for. */
 function headlineOf(found) {
   const first = state.health ? "AutoGit takes its first look" : "Asking AutoGit";
-  if (!state.status && state.lostAt === null) return first;
+  if (!state.status && state.lostAt === null && !state.locked) return first;
   if (!found.length) return "Everything runs as asked";
   if (found.length === 1 || state.lostAt !== null) return found[0].headline;
   const parts = found.filter((one) => !one.waits).map((one) => one.headline);
@@ -391,143 +404,3 @@ function drawFigures() {
     say(place.lastElementChild, value === null ? "?" : `${figure(value)}${more}`);
   }
 }
-
-// ── One runner, and what an operator may do ────────────────────────────────────────────────────────
-
-const TOKEN = "autogit-token";
-
-function token() {
-  try {
-    return sessionStorage.getItem(TOKEN);
-  } catch {
-    return null; // this browser keeps nothing
-  }
-}
-
-let cameFrom = null;
-
-function openRunner(name, from) {
-  state.selected = name;
-  cameFrom = from;
-  say($("drain-said"), "");
-  drawRunner();
-  drawActions();
-  $("runner").showModal();
-  $("runner-close").focus();
-}
-
-function drawRunner() {
-  if (!state.selected) return;
-  const runner = state.runners.find((one) => one.name === state.selected);
-  const held = state.plan.held.find((one) => one.runner === state.selected);
-  say($("runner-name"), state.selected);
-  fill($("runner-facts"), JSON.stringify([runner, held]), () => {
-    if (!runner) return [h("dt", {}, "Now"), h("dd", {}, "it is gone")];
-    const rows = [["Does", [runner.phase, runner.since ? ticking(runner.since, { before: ", for " }) : ""]]];
-    if (runner.job) rows.push(["Job", [linkTo(runner.job)]]);
-    if (held) rows.push(["Stays", [span("chip", held.reason), " ", ...prose(held.why)]]);
-    rows.push(["Pool", [foreign(`${runner.pool}/${runner.arch}, slot ${runner.slot}`)]]);
-    rows.push(["Host", [foreign(runner.host), runner.seen ? "" : " (unknown now; this was last seen)"]]);
-    rows.push(["Spec", [runner.up_to_date ? "up to date" : "older; it is replaced when it is idle"]]);
-    rows.push(["Container", [span("mono", runner.container.slice(0, 24))]]);
-    rows.push(["System id", [span("mono", runner.system_id)]]);
-    return rows.flatMap(([name, words]) => [h("dt", {}, name), h("dd", {}, ...words)]);
-  });
-}
-
-function drawActions() {
-  const may = Boolean(token());
-  for (const id of ["reconcile", "reload", "forget", "drain-note"]) show($(id), may);
-  show($("operate"), !may);
-  const runner = state.runners.find((one) => one.name === state.selected);
-  show($("drain"), may && Boolean(runner) && ["idle", "busy", "starting"].includes(runner.phase));
-}
-
-let toastTimer = null;
-
-function toast(text) {
-  say($("toast"), text);
-  $("toast").classList.add("shown");
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), 6_000);
-}
-
-/** Asks AutoGit to act; what is wrong with that, or nothing. */
-async function act(path) {
-  try {
-    const headers = { authorization: `Bearer ${token()}` };
-    const response = await fetch(path, { method: "POST", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
-    soon();
-    if (response.ok) return null;
-    const problem = await response.json();
-    if ([401, 403].includes(response.status)) sessionStorage.removeItem(TOKEN);
-    return problem.hint && response.status !== 401 ? `${problem.detail}; ${problem.hint}` : problem.detail;
-  } catch {
-    return "AutoGit does not answer";
-  } finally {
-    draw();
-  }
-}
-
-async function press(path, done, tell = toast) {
-  tell((await act(path)) ?? done);
-}
-
-$("operate").addEventListener("click", () => {
-  say($("sign-in-fault"), "");
-  $("token").value = "";
-  $("sign-in").showModal();
-});
-$("sign-in-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  try {
-    sessionStorage.setItem(TOKEN, $("token").value.trim());
-  } catch {
-    return say($("sign-in-fault"), "this browser keeps nothing for the tab");
-  }
-  const wrong = await act("reconcile");
-  if (wrong) {
-    sessionStorage.removeItem(TOKEN);
-    say($("sign-in-fault"), wrong);
-    draw();
-  } else {
-    $("token").value = "";
-    $("sign-in").close();
-    draw();
-    toast("The token is right. AutoGit looks now.");
-  }
-});
-$("sign-in-close").addEventListener("click", () => $("sign-in").close());
-$("reconcile").addEventListener("click", () => press("reconcile", "AutoGit looks now."));
-$("reload").addEventListener("click", () => press("reload", "AutoGit reads the spec again."));
-$("forget").addEventListener("click", () => {
-  sessionStorage.removeItem(TOKEN);
-  drawActions();
-  $("operate").focus();
-});
-$("drain").addEventListener("click", () => {
-  const path = `runners/${encodeURIComponent(state.selected)}/drain`;
-  press(path, "It finishes what it has and exits.", (text) => say($("drain-said"), text));
-});
-$("runner-close").addEventListener("click", () => $("runner").close());
-$("runner").addEventListener("close", () => {
-  state.selected = null;
-  if (cameFrom?.isConnected) cameFrom.focus();
-});
-$("lanes").addEventListener("pointermove", readOut);
-$("lanes").addEventListener("pointerleave", leave);
-$("hour-table").addEventListener("toggle", drawTable);
-
-// ── Going ──────────────────────────────────────────────────────────────────────────────────────────
-
-// A browser opens six connections to one server: pages that nobody looks at give theirs back.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) stream.close();
-  else follow(), soon();
-});
-addEventListener("online", soon);
-setInterval(() => document.hidden || soon(), BEAT_MS);
-setInterval(soon, HIDDEN_BEAT_MS);
-setInterval(() => document.hidden || tickAll(), 1_000);
-follow();
-read();
