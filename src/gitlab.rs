@@ -1,7 +1,7 @@
 //! The port to GitLab: everything that AutoGit asks of it or does to it.
 //!
 //! [`http`] is the adapter (REST and GraphQL over a [`Transport`]); the simulated GitLab is the
-//! same adapter over the sandbox's Router. Facts are from GitLab 16.0 to 18.6.
+//! same adapter over the sandbox's Router. Facts are from GitLab 16.3 to 18.6.
 
 pub mod http;
 
@@ -59,6 +59,30 @@ pub struct Server {
     pub user: String,
 }
 
+impl Server {
+    /// Its version is `major.minor` or newer.
+    pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        numbers(&self.version).is_some_and(|version| version >= (major, minor))
+    }
+
+    /// The scopes say what the token may do. A token without a row of its own has none that are
+    /// told, and a fine-grained one has permissions in their place.
+    pub(crate) fn scopes_are_known(&self) -> bool {
+        !self.scopes.is_empty() && !self.is_fine_grained()
+    }
+
+    /// The token is a fine-grained one (since 18.10).
+    pub fn is_fine_grained(&self) -> bool {
+        self.scopes.iter().any(|scope| scope == "granular")
+    }
+}
+
+/// The first two numbers of a version, `18.6.0-ee`.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(['.', '-']).map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
 /// A record to be made.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
@@ -83,6 +107,15 @@ pub struct CreatedRecord {
     /// The token runners use.
     pub token: SecretString,
     /// When it ends.
+    pub token_expires_at: Option<Timestamp>,
+}
+
+/// What GitLab says of a runner token that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// The record's id; `None`: an older server does not tell it.
+    pub id: Option<RecordId>,
+    /// When the token ends; `None`: never, or not told.
     pub token_expires_at: Option<Timestamp>,
 }
 
@@ -131,8 +164,16 @@ pub trait Gitlab: Debug + Send + Sync {
     async fn places(&self, scopes: &BTreeSet<Scope>)
     -> BTreeMap<Scope, Result<Place, GitlabError>>;
 
-    /// The records under this instance's name, each with what its mark says; not their managers.
-    async fn records(&self, installation: &Installation) -> Result<Vec<Record>, GitlabError>;
+    /// The records under this instance's name, each with what its mark says, and those that `named`
+    /// tells: of which a container has the token. Not their managers.
+    ///
+    /// Guarantees: a record that is lacking is gone: GitLab said so of that one, at two looks. One
+    /// that could not be read is told as unseen, and does not hide the others.
+    async fn records(
+        &self,
+        installation: &Installation,
+        named: &BTreeMap<RecordId, Variant>,
+    ) -> Result<Vec<Record>, GitlabError>;
 
     /// The managers of these records, in as few requests as the server allows.
     async fn managers(
@@ -168,13 +209,12 @@ pub trait Gitlab: Debug + Send + Sync {
         system_id: &SystemId,
     ) -> Result<(), GitlabError>;
 
-    /// Asks whose token this is, and makes a manager row for `system_id`; `None`: valid, but the
-    /// server does not tell the id.
+    /// Asks whose token this is, and makes a manager row for `system_id`.
     async fn verify(
         &self,
         token: &SecretString,
         system_id: &SystemId,
-    ) -> Result<Option<RecordId>, GitlabError>;
+    ) -> Result<Verified, GitlabError>;
 
     /// One job, by its id; for explaining and for reporting lost jobs.
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
@@ -210,19 +250,21 @@ pub enum GitlabError {
     },
     /// 401: the token is wrong, revoked or expired.
     #[error(
-        "GitLab refused the token ({endpoint}: 401)\nhint: make a new one and set `gitlab.token`; it may be revoked or expired"
+        "GitLab refused the token ({endpoint}: {said})\nhint: make a new one and set `gitlab.token`"
     )]
     Unauthorized {
         /// What was asked.
         endpoint: &'static str,
+        /// GitLab's own words: why it is no good.
+        said: String,
     },
     /// 403, or an answer that the token's rights make empty.
-    #[error("the token may not {attempt}\nhint: {hint}")]
+    #[error("the token may not {attempt}{}", hinted(hint.as_deref()))]
     Forbidden {
-        /// What was attempted.
+        /// What was attempted, with GitLab's own words.
         attempt: String,
-        /// What to do next.
-        hint: String,
+        /// What to do next, where that is known: a 403 has many reasons.
+        hint: Option<String>,
     },
     /// 404.
     #[error("GitLab knows no {object}")]
@@ -264,6 +306,11 @@ pub enum GitlabError {
     },
 }
 
+/// A hint on a line of its own, if there is one.
+fn hinted(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
+}
+
 impl GitlabError {
     /// Who has to act: the server's side, or the operator.
     pub fn kind(&self) -> ErrorKind {
@@ -276,6 +323,11 @@ impl GitlabError {
                 ErrorKind::Yours
             }
         }
+    }
+
+    /// It took all the time that there is for an answer.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::Unreachable { source: TransportError::TimedOut(_), .. })
     }
 
     /// The request may have had its effect although no answer came.

@@ -2,7 +2,7 @@
 //!
 //! What it reads is bounded: pages, projects per look and cached facts have limits, each a named
 //! constant beside its use. What may be empty only because the token may not see it is an error,
-//! never an empty answer. Checked against GitLab 16.0 to 18.6.
+//! never an empty answer. Checked against GitLab 16.3 to 18.6.
 
 mod call;
 mod create;
@@ -34,10 +34,13 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::clock::Clock;
-use crate::gitlab::{CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport};
+use crate::gitlab::{
+    CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport, Verified,
+};
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
     Caller, Installation, JobId, Manager, Place, Queue, Record, RecordId, RecordSettings, SystemId,
+    Variant,
 };
 use shared::Shared;
 use wire::Wire;
@@ -59,6 +62,10 @@ pub struct GitlabSettings {
     pub limits: BTreeSet<Scope>,
     /// Some pool takes protected refs' jobs only, so it matters which refs are protected.
     pub needs_protection: bool,
+    /// Some pool has instance runners made for it.
+    pub instance_records: bool,
+    /// Some pool has runners made for it.
+    pub makes_records: bool,
 }
 
 impl GitlabSettings {
@@ -78,6 +85,11 @@ impl GitlabSettings {
             queue_source: gitlab.queue_source,
             limits: groups.chain(projects).collect(),
             needs_protection: spec.pools.iter().any(|pool| pool.protected),
+            makes_records: spec.pools.iter().any(|pool| pool.runner_token.is_none()),
+            instance_records: spec
+                .pools
+                .iter()
+                .any(|pool| pool.scope == Scope::Instance && pool.runner_token.is_none()),
         }
     }
 }
@@ -137,8 +149,12 @@ impl Gitlab for HttpGitlab {
         self.resolve(scopes).await
     }
 
-    async fn records(&self, installation: &Installation) -> Result<Vec<Record>, GitlabError> {
-        self.read_records(installation).await
+    async fn records(
+        &self,
+        installation: &Installation,
+        named: &BTreeMap<RecordId, Variant>,
+    ) -> Result<Vec<Record>, GitlabError> {
+        self.read_records(installation, named).await
     }
 
     async fn managers(
@@ -180,7 +196,7 @@ impl Gitlab for HttpGitlab {
         &self,
         token: &SecretString,
         system_id: &SystemId,
-    ) -> Result<Option<RecordId>, GitlabError> {
+    ) -> Result<Verified, GitlabError> {
         self.verify_token(token, system_id).await
     }
 

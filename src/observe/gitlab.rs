@@ -23,8 +23,8 @@ pub(super) struct GitlabSide {
     probed: bool,
     /// When AutoGit's own token ends.
     pub(super) token_ends: Option<Timestamp>,
-    /// The records behind the operator's own tokens, by token.
-    given: Vec<(SecretString, RecordId)>,
+    /// The records behind the operator's own tokens.
+    given: Vec<Given>,
     callers: Callers,
 }
 
@@ -45,6 +45,18 @@ pub(super) async fn scopes(
         (scope, place)
     });
     told.collect()
+}
+
+/// An operator's own token, as GitLab took it.
+#[derive(Debug, Clone)]
+struct Given {
+    token: SecretString,
+    id: RecordId,
+    /// When it was taken: GitLab does not tell when it was made.
+    since: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// The operator was told that it ends soon.
+    warned: bool,
 }
 
 impl GitlabSide {
@@ -69,7 +81,7 @@ impl GitlabSide {
             );
         };
         self.probe(ports).await.map_err(|error| words(&error))?;
-        let records = ports.gitlab.records(&installation).await;
+        let records = ports.gitlab.records(&installation, &self.named(world)).await;
         self.note(&records);
         let mut records = records.map_err(|error| words(&error))?;
         records.extend(self.given(ports, world, tokens).await);
@@ -107,18 +119,30 @@ impl GitlabSide {
         }
     }
 
+    /// The records of which a container has the token, but for those of an operator's own tokens:
+    /// whether these are good is asked by the token.
+    fn named(&self, world: &World) -> BTreeMap<RecordId, Variant> {
+        let states = world.hosts.values().filter_map(|host| host.state.last());
+        let runners = states.flat_map(|state| &state.runners);
+        let given = |id: RecordId| self.given.iter().any(|given| given.id == id);
+        let named = runners.filter(|runner| !given(runner.record));
+        named.map(|runner| (runner.record, runner.variant.clone())).collect()
+    }
+
     /// One record per variant of each pool that brings its own token.
     async fn given(&mut self, ports: &Ports, world: &World, tokens: &mut Tokens) -> Vec<Record> {
         let mut records = Vec::new();
         for (variant, pool) in world.variants() {
             let Some(Credential::Value(token)) = &pool.runner_token else { continue };
             match self.verified(ports, world, &variant, token).await {
-                Ok(id) => {
-                    tokens.keep(id, token.clone());
-                    if tokens.has(id) {
-                        records.push(given_record(world, id, variant, pool));
-                    } else {
-                        self.given.retain(|(_, known)| *known != id);
+                Ok(mut given) => {
+                    tokens.keep(given.id, token.clone());
+                    self.given.retain(|known| known.id != given.id);
+                    if tokens.has(given.id) {
+                        let record = given_record(world, &given, variant, pool);
+                        given.warn(world, &record);
+                        records.push(record);
+                        self.given.push(given);
                     }
                 }
                 Err(error) => {
@@ -129,7 +153,7 @@ impl GitlabSide {
         records
     }
 
-    /// The record behind an operator's token: asked once, with a system id that is no slot's, whose
+    /// What GitLab says of an operator's token: asked once, with a system id that is no slot's, whose
     /// manager row goes again at once.
     async fn verified(
         &mut self,
@@ -137,24 +161,29 @@ impl GitlabSide {
         world: &World,
         variant: &Variant,
         token: &SecretString,
-    ) -> Result<RecordId, GitlabError> {
-        let same =
-            |(known, _): &&(SecretString, RecordId)| known.expose_secret() == token.expose_secret();
-        if let Some((_, id)) = self.given.iter().find(same) {
-            return Ok(*id);
+    ) -> Result<Given, GitlabError> {
+        let same = |known: &&Given| known.token.expose_secret() == token.expose_secret();
+        if let Some(given) = self.given.iter().find(same) {
+            return Ok(given.clone());
         }
         let installation =
             world.installation().unwrap_or_else(|| crate::world::Installation::from_observed(""));
         let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
         let told = ports.gitlab.verify(token, &keeper).await?;
-        let id = told.unwrap_or_else(|| RecordId::untold(token.expose_secret()));
         ports.gitlab.delete_manager(token, &keeper).await?;
-        self.given.push((token.clone(), id));
-        Ok(id)
+        Ok(Given {
+            token: token.clone(),
+            id: told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret())),
+            since: world.now,
+            expires_at: told.token_expires_at,
+            warned: false,
+        })
     }
 
     async fn fill_managers(&mut self, ports: &Ports, now: Timestamp, records: &mut [Record]) {
-        let asked = |record: &&Record| record.origin != Origin::Foreign && record.id.is_told();
+        let asked = |record: &&Record| {
+            matches!(record.origin, Origin::Ours | Origin::Given) && record.id.is_told()
+        };
         let ids: Vec<RecordId> = records.iter().filter(asked).map(|record| record.id).collect();
         let read =
             if ids.is_empty() { Ok(BTreeMap::new()) } else { ports.gitlab.managers(&ids).await };
@@ -208,18 +237,32 @@ async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut 
     found
 }
 
-fn given_record(world: &World, id: RecordId, variant: Variant, pool: &Pool) -> Record {
+impl Given {
+    /// Says once that the token ends soon: AutoGit cannot make a new one.
+    fn warn(&mut self, world: &World, record: &Record) {
+        if let Some(at) = self.expires_at
+            && !self.warned
+            && world.token_ends_soon(record)
+        {
+            self.warned = true;
+            tracing::warn!(pool = %record.variant.pool, %at, "the pool's `runner_token` ends soon, and its runners with it\nhint: make a new one in GitLab and set it");
+        }
+    }
+}
+
+fn given_record(world: &World, given: &Given, variant: Variant, pool: &Pool) -> Record {
     let first = world.architectures(pool).first() == Some(&variant.arch);
     Record {
-        id,
+        id: given.id,
         settings: record_settings(pool, variant.arch, first),
         variant,
         origin: Origin::Given,
         owner: world.place(&pool.scope).map_or(Owner::Instance, |place| place.owner()),
-        created_at: None,
-        token_expires_at: None,
+        created_at: Some(given.since),
+        token_expires_at: given.expires_at,
         token: Token::AtHand,
         managers: Observed::Unknown { since: world.now, error: "not asked yet".into(), last: None },
+        unseen: None,
     }
 }
 

@@ -71,10 +71,21 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
             return Verdict::Blocked(JobHold::Unseen { what });
         }
     };
-    let named: Vec<&Record> =
-        records.iter().filter(|record| record.variant == offer.variant).collect();
+    // What an operator made counts only where the pool asks for it.
+    let asked_for = |record: &&Record| {
+        record.variant == offer.variant
+            && (record.origin != Origin::Given || offer.pool.runner_token.is_some())
+    };
+    let named: Vec<&Record> = records.iter().filter(asked_for).collect();
     if named.iter().any(|record| record.origin == Origin::Foreign) {
         return Verdict::Blocked(JobHold::ForeignRecord { variant: offer.variant.clone() });
+    }
+    let unseen_record = named.iter().find_map(|record| Some((record.id, record.unseen.as_ref()?)));
+    match (current, unseen_record) {
+        (Some(_) | None, None) => {}
+        // It serves as it was seen last; beside it nothing is made or changed meanwhile.
+        (Some(_), Some(_)) => return Verdict::Fine,
+        (None, Some((id, why))) => return unseen(&format!("registration {id} is not seen: {why}")),
     }
     match current {
         Some(record) if record.origin == Origin::Given => Verdict::Fine,

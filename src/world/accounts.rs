@@ -66,7 +66,7 @@ impl<'a> Accounts<'a> {
     fn is_unaccounted(&self, record: &Record, row: &Manager) -> bool {
         let counts = match record.origin {
             Origin::Ours => true,
-            Origin::Given => self.is_ours(row),
+            Origin::Given | Origin::Untold => self.is_ours(row),
             Origin::Foreign => false,
         };
         counts && !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)

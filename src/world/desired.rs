@@ -48,7 +48,7 @@ impl World {
                         its && pool.runner_token.is_none()
                     }
                     super::Origin::Given => pool.runner_token.is_some(),
-                    super::Origin::Foreign => false,
+                    super::Origin::Foreign | super::Origin::Untold => false,
                 }
         });
         usable.max_by_key(|record| (!self.token_ends_soon(record), record.id))

@@ -101,7 +101,11 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
     let declared: BTreeMap<Variant, _> = world.variants().into_iter().collect();
     let accounts = Accounts::of(world, records);
     let in_use = world.records_in_use();
-    for record in records.iter().filter(|record| record.origin != Origin::Foreign) {
+    // Beside a record that is not seen, nothing shows which one of the variant is not needed.
+    let unseen: BTreeSet<&Variant> =
+        records.iter().filter(|one| one.unseen.is_some()).map(|one| &one.variant).collect();
+    let known = |record: &&Record| matches!(record.origin, Origin::Ours | Origin::Given);
+    for record in records.iter().filter(known) {
         let Some(rows) = record.managers.known() else { continue };
         let (gone_rows, others): (Vec<&Manager>, Vec<&Manager>) =
             rows.iter().partition(|row| accounts.is_gone(record, row));
@@ -122,7 +126,10 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
                 let rows = gone_rows.into_iter();
                 found.extend(rows.map(|row| Leftover::Manager(record.id, row.system_id.clone())));
             }
-        } else if !in_use.contains(&record.id) && others.iter().all(|row| is_silent(world, row)) {
+        } else if !in_use.contains(&record.id)
+            && !unseen.contains(&record.variant)
+            && others.iter().all(|row| is_silent(world, row))
+        {
             found.insert(Leftover::Record(record.id));
         }
     }

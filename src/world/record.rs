@@ -28,6 +28,9 @@ pub struct Record {
     pub token: Token,
     /// The runners that ever made contact with its token.
     pub managers: Observed<Vec<Manager>>,
+    /// Why GitLab does not tell it now. What is told of it is then as it was read last; while it is
+    /// so, no record of its variant is made, changed or deleted.
+    pub unseen: Option<Arc<str>>,
 }
 
 /// Whether a record's token is at hand.
@@ -53,6 +56,8 @@ pub enum Origin {
     Given,
     /// Under our name, but of another installation (or without its mark): never touched.
     Foreign,
+    /// It could not be read yet, so its variant is all that is known.
+    Untold,
 }
 
 /// What of a record can be changed in place.

@@ -163,6 +163,7 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
             at: NOW,
             value: rows.chain([row(&unaccounted, false)]).collect(),
         },
+        unseen: None,
     }
 }
 

@@ -12,6 +12,7 @@ use autogit::gitlab::{Transport, TransportError};
 use autogit::spec::{InstanceName, QueueSource};
 use autogit::world::Installation;
 use axum::body::{Body, to_bytes};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -97,6 +98,8 @@ pub(crate) fn settings() -> GitlabSettings {
         queue_source: QueueSource::Auto,
         limits: BTreeSet::new(),
         needs_protection: false,
+        instance_records: false,
+        makes_records: false,
     }
 }
 
@@ -117,6 +120,7 @@ pub(crate) fn server(administrator: bool) -> Router {
     }
     let metadata = json!({ "version": "18.6.0-ee", "enterprise": true });
     Router::new()
+        .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({ "error": "404 Not Found" }))) })
         .route("/api/v4/personal_access_tokens/self", get(|| async { Json(token) }))
         .route("/api/v4/user", get(|| async { Json(user) }))
         .route("/api/v4/metadata", get(|| async { Json(metadata) }))

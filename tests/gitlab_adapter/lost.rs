@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::gitlab::{Gitlab, Transport, TransportError};
-use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, Status};
+use autogit::sandbox::gitlab::{
+    AccessLevel, NewJob, NewRecord, RouterTransport, SimulatedGitlab, Status,
+};
 use autogit::spec::Scope;
 use autogit::world::JobId;
 use bytes::Bytes;
@@ -57,11 +59,18 @@ impl Transport for Line {
 
 /// `graceful`: the runner can end a cancelled job itself, as gitlab-runner can since 17.0.
 async fn taken(graceful: bool) -> Taken {
+    let root = |server: &SimulatedGitlab| {
+        let root = server.add_administrator("root");
+        server.new_token(root, &["api"], None)
+    };
+    taken_by(graceful, root).await
+}
+
+async fn taken_by(graceful: bool, token: impl Fn(&SimulatedGitlab) -> SecretString) -> Taken {
     let clock = Clock::simulated(NOW, 1.0);
     let server = SimulatedGitlab::new(clock.clone(), 1);
-    let root = server.add_administrator("root");
-    let token = server.new_token(root, &["api"], None);
     let project = server.add_project("team/app");
+    let token = token(&server);
     let record = NewRecord {
         scope: Scope::Instance,
         description: "by hand".to_owned(),
@@ -71,11 +80,13 @@ async fn taken(graceful: bool) -> Taken {
     };
     let (_, runner_token) = server.add_record_by_hand(record);
     let job = server.add_job(NewJob::new(project));
-    take(&server, &runner_token, graceful).await;
-    assert_eq!(server.job(job).unwrap().status, Status::Running);
     let settings = GitlabSettings { token, ..settings() };
     let line = Arc::new(Line { to: server.transport(), loses: Mutex::new(None) });
     let gitlab = HttpGitlab::new(settings, Arc::clone(&line) as _, clock);
+    // Who is no administrator finds a job only where it was seen in the queue.
+    assert_eq!(gitlab.queue().await.unwrap().jobs.len(), 1);
+    take(&server, &runner_token, graceful).await;
+    assert_eq!(server.job(job).unwrap().status, Status::Running);
     Taken { server, gitlab, line, job }
 }
 
@@ -128,6 +139,42 @@ async fn a_job_whose_new_try_was_not_told_is_not_tried_twice() {
     let error = gitlab.retry_lost_job(job).await.unwrap_err();
     assert!(error.to_string().contains("retried already"), "{error}");
     assert_eq!(server.pending().len(), 1);
+}
+
+/// The token of a member with that role, on a server of that version.
+fn member(
+    level: AccessLevel,
+    scope: &'static str,
+    version: &'static str,
+) -> impl Fn(&SimulatedGitlab) -> SecretString {
+    move |server| {
+        server.set_version(version);
+        let ann = server.add_user("ann");
+        server.add_member(ann, "team/app", level);
+        server.new_token(ann, &[scope], None)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_cancelled_by_who_cannot_retry_it() {
+    for (level, scope, version, why) in [
+        (AccessLevel::Developer, "api", "18.6.0", "Maintainer"),
+        (AccessLevel::Maintainer, "read_api", "18.6.0", "scope `api`"),
+        (AccessLevel::Maintainer, "api", "17.5.2", "17.5.2"),
+    ] {
+        let Taken { server, gitlab, job, .. } = taken_by(true, member(level, scope, version)).await;
+        let error = gitlab.retry_lost_job(job).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{why}: {error}");
+        assert_eq!(server.job(job).unwrap().status, Status::Running, "{why}");
+        assert!(server.pending().is_empty(), "{why}");
+    }
+    for (level, version) in
+        [(AccessLevel::Developer, "16.11.0"), (AccessLevel::Maintainer, "17.11.0")]
+    {
+        let Taken { server, gitlab, job, .. } = taken_by(true, member(level, "api", version)).await;
+        let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+        assert_eq!(server.pending(), [again], "{version}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,4 +17,5 @@ mod records;
 mod refusals;
 mod registry;
 mod scopes;
+mod unseen;
 mod writes;

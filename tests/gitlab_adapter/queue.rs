@@ -81,7 +81,7 @@ async fn an_administrator_who_lost_the_right_does_not_read_an_empty_queue() {
             "/api/v4/personal_access_tokens/self",
             get(|| async { Json(json!({ "scopes": ["read_api"] })) }),
         )
-        .route("/api/v4/metadata", get(|| async { Json(json!({ "version": "16.0.0" })) }))
+        .route("/api/v4/metadata", get(|| async { Json(json!({ "version": "16.3.0" })) }))
         .route("/api/v4/user", get(user));
     let fixture = over(probes.merge(queue_of(0)), settings());
     assert!(fixture.gitlab.queue().await.unwrap().jobs.is_empty());

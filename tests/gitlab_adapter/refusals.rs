@@ -1,3 +1,4 @@
+use autogit::gitlab::http::GitlabSettings;
 use autogit::gitlab::{ErrorKind, Gitlab, GitlabError};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -19,6 +20,14 @@ async fn refused(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) 
 
 /// The error of a probe of a server of that version, for a token with those scopes.
 async fn probed(version: &'static str, scopes: Value) -> Result<(), GitlabError> {
+    probed_for(version, scopes, settings()).await
+}
+
+async fn probed_for(
+    version: &'static str,
+    scopes: Value,
+    settings: GitlabSettings,
+) -> Result<(), GitlabError> {
     let router = Router::new()
         .route(
             "/api/v4/personal_access_tokens/self",
@@ -29,7 +38,7 @@ async fn probed(version: &'static str, scopes: Value) -> Result<(), GitlabError>
             get(|| async { Json(json!({ "username": "ann", "is_admin": true })) }),
         )
         .route("/api/v4/metadata", get(move || async move { Json(json!({ "version": version })) }));
-    over(router, settings()).gitlab.probe().await.map(drop)
+    over(router, settings).gitlab.probe().await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,11 +72,57 @@ async fn a_revoked_token_and_a_failing_server_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn old_servers_and_weak_tokens_are_refused_with_a_remedy() {
-    probed("16.0.0", json!(["read_api"])).await.unwrap();
-    let error = probed("15.11.13-ee", json!(["api"])).await.unwrap_err().to_string();
-    assert!(error.contains("15.11.13-ee") && error.contains("hint: update"), "{error}");
+    probed("16.3.0", json!(["read_api"])).await.unwrap();
+    for version in ["15.11.13-ee", "16.2.9", "nonsense"] {
+        let error = probed(version, json!(["api"])).await.unwrap_err().to_string();
+        assert!(error.contains(version) && error.contains("16.3 is the oldest"), "{error}");
+        assert!(error.contains("`api` before 17.1") && error.contains("hint: update"), "{error}");
+    }
+    let makes = GitlabSettings { makes_records: true, ..settings() };
+    let scopes = json!(["read_api", "create_runner", "manage_runner"]);
+    probed_for("17.1.0", scopes.clone(), makes.clone()).await.unwrap();
+    probed_for("17.0.9", json!(["api"]), makes.clone()).await.unwrap();
+    let error = probed_for("17.0.9", scopes, makes).await.unwrap_err().to_string();
+    assert!(error.contains("no scope `manage_runner`") && error.contains("`api`"), "{error}");
     let error = probed("18.6.0", json!(["read_user"])).await.unwrap_err().to_string();
     assert!(error.contains("`read_user`") && error.contains("`read_api`"), "{error}");
+}
+
+/// OAuth tokens and the like have no row of their own: GitLab answers 400.
+#[tokio::test(start_paused = true)]
+async fn a_token_without_a_row_is_asked_for_nothing_more() {
+    let refuse =
+        || async { (StatusCode::BAD_REQUEST, Json(json!({ "message": "400 Bad request" }))) };
+    let router = Router::new()
+        .route("/api/v4/personal_access_tokens/self", get(refuse))
+        .route(
+            "/api/v4/user",
+            get(|| async { Json(json!({ "username": "ann", "is_admin": true })) }),
+        )
+        .route("/api/v4/metadata", get(|| async { Json(json!({ "version": "18.6.0" })) }));
+    let server = over(router, settings()).gitlab.probe().await.unwrap();
+    assert!(server.scopes.is_empty() && server.administrator);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fine_grained_token_reads_no_queue_by_graphql() {
+    let instance =
+        GitlabSettings { queue_source: autogit::spec::QueueSource::Instance, ..settings() };
+    let error = probed_for("18.10.0", json!(["granular"]), instance).await.unwrap_err();
+    assert!(error.to_string().contains("fine-grained"), "{error}");
+    // It goes project by project, of which this server has no list.
+    let error = probed("18.10.0", json!(["granular"])).await.unwrap_err().to_string();
+    assert!(error.contains("GET /projects"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_told_in_gitlabs_words() {
+    for words in ["Token is expired.", "Token was revoked."] {
+        let said = json!({ "error": "invalid_token", "error_description": words });
+        let error = refused(move || (StatusCode::UNAUTHORIZED, Json(said.clone())).into_response());
+        let error = error.await.to_string();
+        assert!(error.contains(&format!("401: {words}")), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
@@ -82,11 +83,15 @@ async fn change(
     Json(runner.body.clone())
 }
 
-async fn remove(State(registry): State<Registry>, Path(id): Path<u64>) -> StatusCode {
+async fn remove(State(registry): State<Registry>, Path(id): Path<u64>) -> Response {
     let mut rows = registry.0.lock().unwrap();
     let before = rows.rows.len();
     rows.rows.retain(|runner| runner.id != id);
-    if rows.rows.len() == before { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT }
+    if rows.rows.len() == before {
+        let gone = Json(json!({ "message": "404 Not found" }));
+        return (StatusCode::NOT_FOUND, gone).into_response();
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn managers(State(registry): State<Registry>) -> Json<Value> {

@@ -1,6 +1,6 @@
 //! What the spec names by a path or an id, as GitLab knows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use autogit::clock::Clock;
@@ -138,7 +138,7 @@ async fn a_record_that_a_person_lent_to_another_project_has_both_as_owners() {
     let lent = server.gitlab.add_project("abc/first");
     server.gitlab.lend_record(id, lent);
     server.later();
-    let records = process.records(&home()).await.unwrap();
+    let records = process.records(&home(), &BTreeMap::new()).await.unwrap();
     assert_eq!(records[0].owner, Owner::Projects([server.project, lent].into()));
     assert!(image.is_of(&records[0].owner));
 }

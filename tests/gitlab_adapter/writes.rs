@@ -10,7 +10,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fake::{Fixture, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
 use crate::registry::Registry;
@@ -147,7 +147,8 @@ async fn who_may_not_make_a_record_is_told_what_it_takes() {
 async fn what_is_gone_already_counts_as_deleted() {
     process(&Registry::default()).gitlab.delete_record(RecordId(99)).await.unwrap();
     for status in [204, 404] {
-        let answer = move || async move { StatusCode::from_u16(status).unwrap() };
+        let gone = Json(json!({ "message": "404 Not found" }));
+        let answer = move || async move { (StatusCode::from_u16(status).unwrap(), gone) };
         let router = Router::new().route("/api/v4/runners/managers", delete(answer));
         let fixture = over(router, settings());
         let token = SecretString::from("glrt-1");
@@ -163,12 +164,12 @@ async fn a_changed_record_is_read_again_at_the_next_look() {
     let registry = Registry::default();
     let fixture = process(&registry);
     let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
-    fixture.gitlab.records(&home()).await.unwrap();
+    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
     let mut to = record_settings();
     to.tags.push("fast".to_owned());
     to.access = Access::RefProtected;
     fixture.gitlab.update_record(id, &to).await.unwrap();
-    let records = fixture.gitlab.records(&home()).await.unwrap();
+    let records = fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
     assert_eq!(records[0].settings, to);
     assert_eq!(registry.runners()[0].body["maximum_timeout"], Value::Null);
 }
@@ -182,7 +183,7 @@ async fn a_token_is_verified_with_or_without_an_id() {
         let fixture = over(router, settings());
         let token = SecretString::from("glrt-1");
         let system_id = SystemId::from_observed("r_1");
-        assert_eq!(fixture.gitlab.verify(&token, &system_id).await.unwrap(), id);
+        assert_eq!(fixture.gitlab.verify(&token, &system_id).await.unwrap().id, id);
     }
 }
 

@@ -285,6 +285,12 @@ fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str
             let projects = paths.iter().map(|path| ProjectId(id_of(path)));
             record.owner = Owner::Projects(projects.collect());
         }
+        ["unseen", why @ ..] => record.unseen = Some(why.join(" ").into()),
+        ["untold", why @ ..] => {
+            record.origin = Origin::Untold;
+            record.token = Token::Lost;
+            record.unseen = Some(why.join(" ").into());
+        }
         ["rows", "unknown"] => lose(&mut record.managers, 60, "gitlab failed with 502"),
         other => line.unknown(other),
     }

@@ -144,6 +144,7 @@ pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
         token_expires_at: None,
         token: Token::AtHand,
         managers: Observed::Known { at: ago(0), value: Vec::new() },
+        unseen: None,
     }
 }
 

@@ -287,6 +287,8 @@ fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
         queue_source: QueueSource::Auto,
         limits: BTreeSet::new(),
         needs_protection: false,
+        instance_records: true,
+        makes_records: true,
     };
     let transport = GitlabSide { stage: stage.clone(), attempt: Arc::clone(attempt) };
     let gitlab = HttpGitlab::new(settings, Arc::new(transport), stage.our_clock());

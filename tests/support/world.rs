@@ -272,6 +272,7 @@ impl Scene {
                 token_expires_at: None,
                 token: Token::AtHand,
                 managers: Observed::Known { at, value: rows.clone() },
+                unseen: None,
             })
         };
         self.managers.iter().filter_map(record).collect()

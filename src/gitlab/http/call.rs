@@ -4,9 +4,6 @@ use ::http::Method;
 use secrecy::SecretString;
 use serde_json::Value;
 
-/// What most reads need.
-const READ_HINT: &str = "give the token the scope `read_api`";
-
 /// One request. It may hold a secret in its body, so it has no `Debug`.
 #[derive(Clone)]
 pub(super) struct Call {
@@ -22,8 +19,8 @@ pub(super) struct Call {
     pub(super) attempt: String,
     /// What a 404 means is missing, after "GitLab knows no".
     pub(super) object: String,
-    /// What to do after a 403.
-    pub(super) hint: String,
+    /// What to do after a 403 of which GitLab gives no reason: rights are lacking.
+    pub(super) hint: Option<String>,
     /// A secret in the body, never to be echoed.
     pub(super) secret: Option<SecretString>,
 }
@@ -40,7 +37,7 @@ impl Call {
             signed: true,
             attempt: format!("ask for {endpoint}"),
             object: format!("`{endpoint}`"),
-            hint: READ_HINT.to_owned(),
+            hint: None,
             secret: None,
         }
     }
@@ -76,7 +73,7 @@ impl Call {
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = Some(hint.into());
         self
     }
 

@@ -1,5 +1,7 @@
 //! Making, changing and deleting records.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -13,8 +15,8 @@ use super::mark;
 use crate::gitlab::{CreatedRecord, GitlabError, NewRecord};
 use crate::world::{Access, Origin, Place, Record, RecordId, RecordSettings};
 
-const CHANGE_HINT: &str = "give the token the scope `manage_runner` (and `admin_mode` where Admin \
-                           Mode is on); its user must be the one who may make the runner";
+const CHANGE_HINT: &str = "its user must be one who may make the runner, and the token needs the \
+                           scope `admin_mode` where Admin Mode is on";
 
 #[derive(Deserialize)]
 struct Created {
@@ -27,6 +29,7 @@ impl HttpGitlab {
     pub(super) async fn create(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError> {
         self.may_be_found_again(record).await?;
         self.remove_lost(record).await?;
+        self.list_was_read_whole(record)?;
         let body = self.body(record);
         let created = self.make(record, body).await?;
         let id = RecordId(created.id);
@@ -47,7 +50,19 @@ impl HttpGitlab {
         }
         Err(GitlabError::Forbidden {
             attempt: format!("make or see instance runners: `{}` is no administrator", server.user),
-            hint: create_hint(&record.place),
+            hint: Some(create_hint(&record.place)),
+        })
+    }
+
+    /// Refuses to make a record while one that could not be read may be it.
+    fn list_was_read_whole(&self, record: &NewRecord) -> Result<(), GitlabError> {
+        let odd = self.records.with(|known| known.odd_rows);
+        if odd == 0 {
+            return Ok(());
+        }
+        Err(GitlabError::Rejected {
+            attempt: format!("a new runner for {}", record.variant),
+            message: format!("{odd} of the runners on its list cannot be read, and may be it"),
         })
     }
 
@@ -56,7 +71,7 @@ impl HttpGitlab {
     async fn remove_lost(&self, record: &NewRecord) -> Result<(), GitlabError> {
         let Some(in_use) = &record.in_use else { return Ok(()) };
         let lost = |known: &Record| known.origin == Origin::Ours && known.variant == record.variant;
-        let own = self.read_records(&record.installation).await?;
+        let own = self.read_records(&record.installation, &BTreeMap::new()).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());
         let used = |id: &RecordId| handed_out.contains(id) || in_use.contains(id);
@@ -72,7 +87,7 @@ impl HttpGitlab {
                 None => {
                     return Err(GitlabError::Forbidden {
                         attempt: format!("read the managers of runner {id}"),
-                        hint: format!("delete runner {id} if nothing uses it"),
+                        hint: Some(format!("delete runner {id} if nothing uses it")),
                     });
                 }
             }
@@ -135,20 +150,25 @@ impl HttpGitlab {
             body.remove(key);
         }
         body.insert("token".to_owned(), json!(token.expose_secret()));
-        let attempt = format!("register a runner for {}", record.variant);
+        let attempt =
+            format!("register a runner for {} with `gitlab.registration_token`", record.variant);
         let call = Call::rest(Method::POST, "POST /runners", "/runners")
             .body(Value::Object(body))
             .by(token)
-            .attempt(attempt.clone());
-        let refused = |message: &str| GitlabError::Forbidden {
-            attempt: format!("{attempt} with `gitlab.registration_token`: {message}"),
-            hint: "registration tokens are off by default since GitLab 17: give the API token the \
-                   scope `create_runner`, or set the pool's `runner_token`"
-                .to_owned(),
+            .attempt(attempt);
+        let refused = |attempt: String| GitlabError::Forbidden {
+            attempt,
+            hint: Some(
+                "registration tokens are off by default since GitLab 17: give the API token the \
+                 scope `create_runner`, or set the pool's `runner_token`"
+                    .to_owned(),
+            ),
         };
         match self.wire.json(&call).await {
-            Err(GitlabError::Forbidden { .. }) => Err(refused("it was refused")),
-            Err(GitlabError::Rejected { message, .. }) => Err(refused(&message)),
+            Err(GitlabError::Forbidden { attempt, .. }) => Err(refused(attempt)),
+            Err(GitlabError::Rejected { message, attempt }) => {
+                Err(refused(format!("{attempt}: {message}")))
+            }
             made => made,
         }
     }

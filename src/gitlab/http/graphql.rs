@@ -29,16 +29,15 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// The field at the top of the query that this error leaves empty, if it is about rights.
-    pub(super) fn unseen_field(&self) -> Option<&str> {
-        self.message.contains(UNSEEN).then(|| self.path.first()?.as_str()).flatten()
+    /// The field at the top of the query that this error is about, if it is about one.
+    pub(super) fn field(&self) -> Option<&str> {
+        self.path.first()?.as_str()
     }
 
     pub(super) fn error(&self, attempt: &str) -> GitlabError {
         let message = refusal::without_secrets(&self.message, [].into_iter());
         if self.message.contains(UNSEEN) {
-            let hint = format!("GitLab says: {message}");
-            return GitlabError::Forbidden { attempt: attempt.to_owned(), hint };
+            return GitlabError::Forbidden { attempt: format!("{attempt}: {message}"), hint: None };
         }
         GitlabError::Rejected { attempt: attempt.to_owned(), message }
     }

@@ -10,9 +10,12 @@ use serde_json::json;
 use super::HttpGitlab;
 use super::call::Call;
 use crate::gitlab::GitlabError;
-use crate::world::{JobId, ProjectId};
+use crate::world::{FullPath, JobId, ProjectId};
 
-const HINT: &str = "`lost_jobs: retry` needs a token with the scope `api` and the role Developer in the job's project";
+/// GitLab's access levels: who may retry a job, and who may end a cancellation that waits.
+const DEVELOPER: u64 = 30;
+const MAINTAINER: u64 = 40;
+const SCOPE_HINT: &str = "`lost_jobs: retry` needs a token with the scope `api`";
 
 /// Jobs that this process asked GitLab to cancel: whose cancellation an unanswered request left
 /// half-done, as told apart from those that a person cancelled.
@@ -25,14 +28,31 @@ struct Row {
     status: String,
 }
 
+#[derive(Deserialize)]
+struct Project {
+    permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize)]
+struct Permissions {
+    project_access: Option<Access>,
+    group_access: Option<Access>,
+}
+
+#[derive(Deserialize)]
+struct Access {
+    access_level: u64,
+}
+
 impl HttpGitlab {
     /// Cancels the job and queues it anew, unless it ended or a person saw to it.
     pub(super) async fn queue_again(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
-        let (project, _) = self.place_of(id).await?;
+        let (project, path) = self.place_of(id).await?;
         let row: Row = self.wire.json(&read(project, id)).await?;
         let ours = self.cancelled.with(|cancelled| cancelled.0.contains(&id));
         let mut status = match row.status.as_str() {
             "running" => {
+                self.may_queue_again(project, &path, id).await?;
                 self.cancelled.with(|cancelled| cancelled.0.insert(id));
                 let row: Row = self.wire.json(&cancel(project, id, false)).await?;
                 row.status
@@ -52,10 +72,71 @@ impl HttpGitlab {
                     .to_owned(),
             });
         }
-        let again: Row = self.wire.json(&retry(project, id)).await?;
+        let again: Row = self.wire.json(&retry(project, id)).await.map_err(retried_already)?;
         self.cancelled.with(|cancelled| cancelled.0.remove(&id));
         Ok(Some(JobId(again.id)))
     }
+
+    /// Makes sure, before anything is done, that it can be done to its end: a job that is left
+    /// `canceling` keeps its pipeline waiting, and nobody can retry it.
+    async fn may_queue_again(
+        &self,
+        project: ProjectId,
+        path: &FullPath,
+        id: JobId,
+    ) -> Result<(), GitlabError> {
+        let server = self.proof().await?.server;
+        let attempt = format!("cancel and retry job {id} of `{path}`");
+        let refused = |why: String, hint: String| GitlabError::Forbidden {
+            attempt: format!("{attempt}: {why}"),
+            hint: Some(hint),
+        };
+        if server.scopes_are_known() && !server.scopes.iter().any(|scope| scope == "api") {
+            let scopes = server.scopes.join("`, `");
+            return Err(refused(format!("its scopes are `{scopes}`"), SCOPE_HINT.to_owned()));
+        }
+        let waits = server.is_at_least(17, 0);
+        // With 17.10 the cancellation could be forced behind a flag, since 17.11 it can.
+        if waits && !server.is_at_least(17, 11) {
+            return Err(GitlabError::Rejected {
+                attempt,
+                message: format!(
+                    "GitLab {} lets a cancelled job wait for its runner, and cannot end that\n\
+                     hint: retry it in GitLab when it has failed, or update to 17.11",
+                    server.version
+                ),
+            });
+        }
+        let (least, role) =
+            if waits { (MAINTAINER, "Maintainer") } else { (DEVELOPER, "Developer") };
+        if !server.administrator && self.level_in(project).await? < least {
+            let hint = format!("make its user a {role} of `{path}`");
+            return Err(refused(format!("`{}` is less than {role} there", server.user), hint));
+        }
+        Ok(())
+    }
+
+    /// The access level of the token's user in a project.
+    async fn level_in(&self, project: ProjectId) -> Result<u64, GitlabError> {
+        let call = Call::get("GET /projects/:id", format!("/projects/{project}"))
+            .attempt(format!("see project {project}"))
+            .object(format!("project {project}"));
+        let project: Project = self.wire.json(&call).await?;
+        let Some(permissions) = project.permissions else { return Ok(0) };
+        let told = [permissions.project_access, permissions.group_access];
+        Ok(told.into_iter().flatten().map(|access| access.access_level).max().unwrap_or(0))
+    }
+}
+
+/// Where the answer to a first request was lost, the second one is refused.
+fn retried_already(error: GitlabError) -> GitlabError {
+    if let GitlabError::Forbidden { attempt, hint: None } = &error
+        && attempt.contains("not retryable")
+    {
+        let hint = "see in GitLab whether it was retried already, which it can be once".to_owned();
+        return GitlabError::Forbidden { attempt: attempt.clone(), hint: Some(hint) };
+    }
+    error
 }
 
 fn read(project: ProjectId, id: JobId) -> Call {
@@ -68,8 +149,7 @@ fn cancel(project: ProjectId, id: JobId, force: bool) -> Call {
     let path = format!("/projects/{project}/jobs/{id}/cancel");
     let call = Call::rest(Method::POST, "POST /projects/:id/jobs/:id/cancel", path)
         .attempt(format!("cancel job {id}"))
-        .object(format!("job {id}"))
-        .hint(HINT);
+        .object(format!("job {id}"));
     if force { call.body(json!({ "force": true })) } else { call }
 }
 
@@ -78,6 +158,4 @@ fn retry(project: ProjectId, id: JobId) -> Call {
     Call::rest(Method::POST, "POST /projects/:id/jobs/:id/retry", path)
         .attempt(format!("retry job {id}"))
         .object(format!("job {id}"))
-        // Where the answer to a first request was lost, the second one is refused.
-        .hint(format!("see in GitLab whether it was retried already, which it can be once; {HINT}"))
 }

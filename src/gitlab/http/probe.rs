@@ -12,8 +12,10 @@ use super::call::Call;
 use crate::gitlab::{GitlabError, Server};
 use crate::spec::QueueSource;
 
-/// The oldest server with what AutoGit uses: runners made by `POST /user/runners`.
-const OLDEST_MAJOR: u32 = 16;
+/// The oldest server with what AutoGit uses: `CiRunnerManager.jobExecutionStatus`.
+const OLDEST: (u32, u32) = (16, 3);
+/// The first server with the scope `manage_runner`.
+const MANAGE_RUNNER: (u32, u32) = (17, 1);
 /// How old the proof of an administrator's rights may be where the instance's queue is empty: a
 /// user who lost them reads an empty queue, too.
 const PROOF_AGE_MAX: Duration = Duration::from_mins(1);
@@ -63,6 +65,7 @@ impl HttpGitlab {
             token_expires_at: token.and_then(|token| end_of(token.expires_at?)),
             user: user.username,
         };
+        self.supports(&server)?;
         let instance_queue = self.reads_instance(&server)?;
         if !instance_queue {
             let limits = self.limits().await?;
@@ -102,32 +105,79 @@ impl HttpGitlab {
         Ok(())
     }
 
+    /// Whether server and token suffice for each other and for what the spec asks.
+    fn supports(&self, server: &Server) -> Result<(), GitlabError> {
+        let version: String = server.version.chars().take(40).collect();
+        if !server.is_at_least(OLDEST.0, OLDEST.1) {
+            return Err(GitlabError::Rejected {
+                attempt: "what AutoGit asks of it".to_owned(),
+                message: format!(
+                    "it is version `{version}`, and 16.3 is the oldest that does (with a token of \
+                     the scope `api` before 17.1)\nhint: update GitLab"
+                ),
+            });
+        }
+        let api = server.scopes.iter().any(|scope| scope == "api");
+        if self.settings.makes_records
+            && server.scopes_are_known()
+            && !api
+            && !server.is_at_least(MANAGE_RUNNER.0, MANAGE_RUNNER.1)
+        {
+            return Err(GitlabError::Forbidden {
+                attempt: format!(
+                    "change or delete runners: its scopes are `{}`, and version `{version}` has no \
+                     scope `manage_runner`",
+                    server.scopes.join("`, `")
+                ),
+                hint: Some("before 17.1 the token needs the scope `api`".to_owned()),
+            });
+        }
+        Ok(())
+    }
+
     fn reads_instance(&self, server: &Server) -> Result<bool, GitlabError> {
         match self.settings.queue_source {
             QueueSource::Projects => Ok(false),
-            QueueSource::Auto => Ok(server.administrator),
+            QueueSource::Auto => Ok(server.administrator && !server.is_fine_grained()),
+            QueueSource::Instance if server.is_fine_grained() => Err(GitlabError::Forbidden {
+                attempt: "read the instance's queue: GraphQL leaves things out for a fine-grained \
+                          token, and says nothing"
+                    .to_owned(),
+                hint: Some(
+                    "use a token with the scope `read_api`, or set `gitlab.queue_source: projects`"
+                        .to_owned(),
+                ),
+            }),
             QueueSource::Instance if server.administrator => Ok(true),
             QueueSource::Instance => Err(not_administrator(&server.user)),
         }
     }
 
-    /// The token's own row; `None` where the token is of a kind that has none.
+    /// The token's own row; `None` where the token is of a kind that has none: no personal access
+    /// token, which is answered 400.
     async fn token(&self) -> Result<Option<Token>, GitlabError> {
         let call = Call::get("GET /personal_access_tokens/self", "/personal_access_tokens/self");
         let token: Token = match self.wire.json(&call).await {
             Ok(token) => token,
-            Err(GitlabError::NotFound { .. } | GitlabError::Forbidden { .. }) => return Ok(None),
+            Err(
+                GitlabError::NotFound { .. }
+                | GitlabError::Forbidden { .. }
+                | GitlabError::Rejected { .. },
+            ) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let reads = |scope: &String| scope == "api" || scope == "read_api";
+        // What a fine-grained token may do, its scopes do not tell; GitLab does when asked.
+        let reads = |scope: &String| ["api", "read_api", "granular"].contains(&scope.as_str());
         if token.scopes.iter().any(reads) {
             return Ok(Some(token));
         }
         Err(GitlabError::Forbidden {
             attempt: format!("read the API: its scopes are `{}`", token.scopes.join("`, `")),
-            hint: "make one with the scope `read_api`, and `create_runner` and `manage_runner` \
-                   unless every pool has a `runner_token`"
-                .to_owned(),
+            hint: Some(
+                "make one with the scope `read_api`, and `create_runner` and `manage_runner` \
+                 unless every pool has a `runner_token`"
+                    .to_owned(),
+            ),
         })
     }
 
@@ -135,7 +185,8 @@ impl HttpGitlab {
         self.wire.json(&Call::get("GET /user", "/user")).await
     }
 
-    async fn version(&self) -> Result<String, GitlabError> {
+    /// GitLab's version, by which it says that it is GitLab.
+    pub(super) async fn version(&self) -> Result<String, GitlabError> {
         let metadata = Call::get("GET /metadata", "/metadata");
         let Metadata { version } = match self.wire.json(&metadata).await {
             Err(GitlabError::NotFound { .. }) => {
@@ -143,18 +194,7 @@ impl HttpGitlab {
             }
             told => told?,
         };
-        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if major.is_some_and(|major| major >= OLDEST_MAJOR) {
-            return Ok(version);
-        }
-        let version: String = version.chars().take(40).collect();
-        Err(GitlabError::Rejected {
-            attempt: "what AutoGit asks of it".to_owned(),
-            message: format!(
-                "it is version `{version}`, and {OLDEST_MAJOR}.0 is the oldest that does\n\
-                 hint: update GitLab"
-            ),
-        })
+        Ok(version)
     }
 }
 
@@ -167,7 +207,9 @@ pub(super) fn older(now: Timestamp, at: Timestamp, age: Duration) -> bool {
 fn not_administrator(user: &str) -> GitlabError {
     GitlabError::Forbidden {
         attempt: format!("read the instance's queue: `{user}` is no administrator"),
-        hint: "use an administrator's token, or set `gitlab.queue_source: projects`".to_owned(),
+        hint: Some(
+            "use an administrator's token, or set `gitlab.queue_source: projects`".to_owned(),
+        ),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The records under this instance's name.
 //!
 //! The list is read at each look; details are kept and read again little by little, so that a
-//! look costs the same however many records there are.
+//! look costs the same however many records there are. What the list lacks is asked for by its id:
+//! a list is not the truth about one thing.
+
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,13 +15,11 @@ use serde::Deserialize;
 use super::HttpGitlab;
 use super::call::Call;
 use super::mark;
-use super::probe::older;
 use super::scope::{OwnerGroup, OwnerProject, owner};
 use super::wire::Pages;
 use crate::gitlab::GitlabError;
-use crate::world::{
-    Access, Installation, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
-};
+use crate::world::{Access, Installation, Owner, Record, RecordId, RecordSettings, Variant};
+use told::{Asked, Look};
 
 /// Pages of a list of runners that are read. Beyond that an own record could be overlooked and
 /// made a second time, so a longer list is an error.
@@ -28,21 +28,29 @@ const LIST_PAGES_MAX: usize = 50;
 const DETAILS_AGE_MAX: Duration = Duration::from_mins(1);
 /// Details that are read again at one look; missing ones are read beside.
 const REFRESHED_MAX: usize = 2;
+const LIST_HINT: &str = "the list takes an administrator's token, which has the scope `admin_mode` \
+                         where Admin Mode is on";
 
 /// What is known of records from earlier looks and own writes.
 #[derive(Default)]
 pub(super) struct Known {
     details: BTreeMap<RecordId, Details>,
+    /// What became of the last question for those that are not simply listed and read.
+    asked: BTreeMap<RecordId, Asked>,
     /// Told when a record is made or its token verified, and with its managers, but not by REST's
-    /// lists.
+    /// lists. Whoever may not see it is told null, so a null takes nothing back.
     expiries: BTreeMap<RecordId, Timestamp>,
     /// Records whose tokens this process has handed out.
     pub(super) handed_out: BTreeSet<RecordId>,
+    /// Rows of the last list that could not be read: each may be a record of ours.
+    pub(super) odd_rows: usize,
 }
 
 #[derive(Clone)]
 struct Details {
     read_at: Timestamp,
+    /// The variant that its description names.
+    variant: Option<Variant>,
     description: String,
     installation: Option<Installation>,
     settings: RecordSettings,
@@ -78,44 +86,103 @@ struct Row {
 }
 
 impl HttpGitlab {
+    /// The records under this instance's name, and those that `named` says are ours: of which a
+    /// container has the token.
     pub(super) async fn read_records(
         &self,
         installation: &Installation,
+        named: &BTreeMap<RecordId, Variant>,
     ) -> Result<Vec<Record>, GitlabError> {
         let now = self.wire.now();
         let listed = self.list_records().await?;
-        let due = self.records.with(|known| known.due(&listed, now));
+        let (look, due) = self.records.with(|known| {
+            let look = known.look(listed, named, installation);
+            let due = known.due(&look, now);
+            (look, due)
+        });
+        self.ask_for_details(due, &look).await?;
+        Ok(self.records.with(|known| known.told(&look, now)))
+    }
+
+    /// Reads the details of these. One that cannot be read is set aside and does not hide the rest.
+    ///
+    /// Errors: what is true of all of them.
+    async fn ask_for_details(
+        &self,
+        due: Vec<RecordId>,
+        look: &Look<'_>,
+    ) -> Result<(), GitlabError> {
+        let mut missing = Vec::new();
         for id in due {
             match self.read_details(id).await {
-                Ok(details) => self.records.with(|known| known.keep(id, details)),
-                Err(GitlabError::NotFound { .. }) => self.records.with(|known| known.forget(id)),
-                Err(error) => return Err(error),
+                Ok(details) => {
+                    let unlisted = look.absent.contains(&id);
+                    self.records.with(|known| known.keep(id, details, unlisted));
+                }
+                Err(GitlabError::NotFound { .. }) => missing.push(id),
+                Err(error @ (GitlabError::Unauthorized { .. } | GitlabError::Limited { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    self.unread(id, &error);
+                    // The rest is asked for at the next look: each may take as long to fail.
+                    if error.is_late() {
+                        break;
+                    }
+                }
             }
         }
-        let told = self.records.with(|known| known.told(&listed));
-        told.into_iter().map(|told| record(told, installation, now)).collect()
+        self.note_missing(missing).await;
+        Ok(())
+    }
+
+    fn unread(&self, id: RecordId, error: &GitlabError) {
+        let now = self.wire.now();
+        self.records.with(|known| known.unread(id, now, error.to_string().into()));
+    }
+
+    /// GitLab knows none of these. What stands before it may answer 404 as well, so that counts
+    /// only while GitLab says that it is itself.
+    async fn note_missing(&self, missing: Vec<RecordId>) {
+        if missing.is_empty() {
+            return;
+        }
+        let itself = self.version().await;
+        let now = self.wire.now();
+        for id in missing {
+            match &itself {
+                Ok(_) => self.records.with(|known| known.missing(id, now)),
+                Err(error) => self.unread(id, error),
+            }
+        }
     }
 
     /// All runners this token may administer whose description names a variant of ours.
     async fn list_records(&self) -> Result<Vec<(Variant, Listed)>, GitlabError> {
-        let all = Call::get("GET /runners/all", "/runners/all").query("per_page=100");
+        let all = Call::get("GET /runners/all", "/runners/all")
+            .query("per_page=100")
+            .attempt("list all runners")
+            .hint(LIST_HINT);
         let own = Call::get("GET /runners", "/runners").query("per_page=100");
-        // An administrator without the scope `admin_mode`, where that mode is on, gets a 403, too.
         let pages = if self.proof().await?.server.administrator {
             match self.wire.pages(all, LIST_PAGES_MAX).await {
-                Err(GitlabError::Forbidden { .. }) => self.wire.pages(own, LIST_PAGES_MAX).await,
+                // Nobody owns instance runners, so the other list would lack them all.
+                Err(GitlabError::Forbidden { .. }) if !self.settings.instance_records => {
+                    self.wire.pages(own, LIST_PAGES_MAX).await
+                }
                 told => told,
             }
         } else {
             self.wire.pages(own, LIST_PAGES_MAX).await
         };
-        let Pages { items, more, .. }: Pages<Listed> = pages?;
+        let Pages { items, more, odd, .. }: Pages<Listed> = pages?;
         if more {
             return Err(GitlabError::Rejected {
                 attempt: "a look at all runners".to_owned(),
                 message: format!("there are more than {}", LIST_PAGES_MAX * 100),
             });
         }
+        self.records.with(|known| known.odd_rows = odd);
         let ours = |row: Listed| {
             let variant = mark::variant(&self.settings.instance, row.description.as_deref()?)?;
             Some((variant, row))
@@ -130,11 +197,13 @@ impl HttpGitlab {
             .attempt(format!("see runner {id}"))
             .object(format!("runner {id}"));
         let row: Row = self.wire.json(&call).await?;
+        let description = row.description.unwrap_or_default();
         let mut tags = row.tag_list;
         tags.sort();
         Ok(Details {
             read_at: self.wire.now(),
-            description: row.description.unwrap_or_default(),
+            variant: mark::variant(&self.settings.instance, &description),
+            description,
             installation: row.maintenance_note.as_deref().and_then(mark::installation),
             settings: RecordSettings {
                 tags,
@@ -151,97 +220,4 @@ impl HttpGitlab {
             token_expires_at: row.token_expires_at.map(|at| self.wire.ours(at)),
         })
     }
-}
-
-/// One listed record, and all that is known of it.
-struct Told {
-    id: RecordId,
-    variant: Variant,
-    details: Details,
-}
-
-impl Known {
-    /// The records whose details are to be read now; forgets those that are not listed any more.
-    fn due(&mut self, listed: &[(Variant, Listed)], now: Timestamp) -> Vec<RecordId> {
-        let ids: BTreeSet<RecordId> = listed.iter().map(|(_, row)| RecordId(row.id)).collect();
-        self.details.retain(|id, _| ids.contains(id));
-        let renamed = |row: &Listed| {
-            let known = self.details.get(&RecordId(row.id));
-            known.is_none_or(|known| row.description.as_deref() != Some(&known.description))
-        };
-        let missing = listed.iter().map(|(_, row)| row).filter(|row| renamed(row));
-        let mut due: Vec<RecordId> = missing.map(|row| RecordId(row.id)).collect();
-        let mut old: Vec<(Timestamp, RecordId)> = self
-            .details
-            .iter()
-            .filter(|(_, known)| older(now, known.read_at, DETAILS_AGE_MAX))
-            .map(|(&id, known)| (known.read_at, id))
-            .filter(|(_, id)| !due.contains(id))
-            .collect();
-        old.sort_unstable();
-        due.extend(old.into_iter().map(|(_, id)| id).take(REFRESHED_MAX));
-        due
-    }
-
-    fn told(&self, listed: &[(Variant, Listed)]) -> Vec<Told> {
-        let known = |(variant, row): &(Variant, Listed)| {
-            let id = RecordId(row.id);
-            let mut details = self.details.get(&id)?.clone();
-            details.settings.paused = row.paused.unwrap_or(details.settings.paused);
-            let expiry = self.expiries.get(&id).copied();
-            details.token_expires_at = details.token_expires_at.or(expiry);
-            Some(Told { id, variant: variant.clone(), details })
-        };
-        listed.iter().filter_map(known).collect()
-    }
-
-    fn keep(&mut self, id: RecordId, details: Details) {
-        self.details.insert(id, details);
-    }
-
-    pub(super) fn token_expires(&mut self, id: RecordId, at: Option<Timestamp>) {
-        match at {
-            Some(at) => drop(self.expiries.insert(id, at)),
-            None => drop(self.expiries.remove(&id)),
-        }
-    }
-
-    /// Has the details read again at the next look, after an own write.
-    pub(super) fn changed(&mut self, id: RecordId) {
-        self.details.remove(&id);
-    }
-
-    pub(super) fn forget(&mut self, id: RecordId) {
-        self.expiries.remove(&id);
-        self.handed_out.remove(&id);
-        self.details.remove(&id);
-    }
-}
-
-fn record(told: Told, installation: &Installation, now: Timestamp) -> Result<Record, GitlabError> {
-    let Told { id, variant, details } = told;
-    let ours = details.installation.as_ref() == Some(installation);
-    let owner = match details.owner {
-        Some(owner) => owner,
-        None if ours => {
-            return Err(GitlabError::Forbidden {
-                attempt: format!("see the group or project of runner {id}"),
-                hint: "make its user an Owner of that group, or a Maintainer of that project"
-                    .to_owned(),
-            });
-        }
-        // Nothing is done with a foreign record, so its owner decides nothing.
-        None => Owner::Instance,
-    };
-    Ok(Record {
-        id,
-        variant,
-        origin: if ours { Origin::Ours } else { Origin::Foreign },
-        settings: details.settings,
-        owner,
-        created_at: details.created_at,
-        token_expires_at: details.token_expires_at,
-        token: Token::Lost,
-        managers: Observed::Unknown { since: now, error: Arc::from("not asked yet"), last: None },
-    })
 }

@@ -121,6 +121,7 @@ fn told<T>(read: Result<T, GitlabError>) -> Result<Option<T>, GitlabError> {
         Err(
             GitlabError::Forbidden { .. }
             | GitlabError::NotFound { .. }
+            | GitlabError::NotGitlab { .. }
             | GitlabError::ServerFailed { .. },
         ) => Ok(None),
         Err(error) => Err(error),

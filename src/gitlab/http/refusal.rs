@@ -34,16 +34,27 @@ pub(super) fn meaning<'a>(
         return not_gitlab(call, format!("{status} with a web page"));
     }
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let said = said(&body).map(|said| without_secrets(&said, secrets));
     match status {
-        401 if call.signed => GitlabError::Unauthorized { endpoint },
-        401 | 403 => GitlabError::Forbidden {
-            attempt: format!("{} ({endpoint}: {status})", call.attempt),
-            hint: missing_scope(&body).unwrap_or_else(|| call.hint.clone()),
-        },
+        401 if call.signed => {
+            GitlabError::Unauthorized { endpoint, said: numbered(status, said.as_deref()) }
+        }
+        401 | 403 => {
+            let reasonless = said.as_deref().is_none_or(is_reasonless);
+            let hint = call.hint.clone().filter(|_| reasonless);
+            let said = numbered(status, said.as_deref());
+            GitlabError::Forbidden {
+                attempt: format!("{} ({endpoint}: {said})", call.attempt),
+                hint: missing_right(&body).or(hint),
+            }
+        }
+        // What stands before GitLab answers 404, too, and knows nothing of the object.
+        404 if said.as_ref().is_none_or(|said| !said.starts_with("404")) => {
+            not_gitlab(call, "404 without GitLab's words")
+        }
         404 => GitlabError::NotFound { object: call.object.clone() },
         _ => {
-            let message = said(&body).unwrap_or_else(|| format!("it answered {status}"));
-            let message = without_secrets(&message, secrets);
+            let message = said.unwrap_or_else(|| format!("it answered {status}"));
             GitlabError::Rejected { attempt: call.attempt.clone(), message }
         }
     }
@@ -83,13 +94,34 @@ fn origin(uri: &Uri) -> String {
     }
 }
 
-/// The hint of a 403 for a token whose scopes do not suffice.
-fn missing_scope(body: &Value) -> Option<String> {
-    if body.get("error")?.as_str()? != "insufficient_scope" {
-        return None;
+/// The hint of a 403 for a token that lacks a scope, or a fine-grained one that lacks a permission.
+fn missing_right(body: &Value) -> Option<String> {
+    match body.get("error")?.as_str()? {
+        "insufficient_scope" => {
+            let scopes = body.get("scope").and_then(Value::as_str).unwrap_or("api");
+            Some(format!("give the token one of the scopes `{}`", scopes.replace(' ', "`, `")))
+        }
+        "insufficient_granular_scope" => {
+            Some("give the token the permission that GitLab names".to_owned())
+        }
+        _ => None,
     }
-    let scopes = body.get("scope").and_then(Value::as_str).unwrap_or("api");
-    Some(format!("give the token one of the scopes `{}`", scopes.replace(' ', "`, `")))
+}
+
+/// GitLab says no more than that rights are lacking; other reasons it names: terms of service, a
+/// blocked user, an address.
+fn is_reasonless(said: &str) -> bool {
+    let said = said.strip_prefix("403").unwrap_or(said).trim_start().trim_end_matches('.');
+    ["Forbidden", "Forbidden - No access granted"].contains(&said)
+}
+
+/// GitLab's words with the status, which many of them begin with.
+fn numbered(status: u16, said: Option<&str>) -> String {
+    match said {
+        Some(said) if said.starts_with(&status.to_string()) => said.to_owned(),
+        Some(said) => format!("{status}: {said}"),
+        None => status.to_string(),
+    }
 }
 
 /// GitLab's message: a text, a list, or texts by field.
@@ -150,9 +182,30 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_scope_is_named() {
-        let body = br#"{"error":"insufficient_scope","scope":"api create_runner"}"#;
-        let error = meaning(&Call::get("GET /user", "/user"), 403, body, [].into_iter());
-        assert!(error.to_string().contains("`api`, `create_runner`"), "{error}");
+    fn a_hint_stands_only_where_it_is_known_to_be_right() {
+        let call = || Call::get("GET /user", "/user").attempt("look").hint("ask an Owner");
+        let said = |status, body: &str| {
+            meaning(&call(), status, body.as_bytes(), [].into_iter()).to_string()
+        };
+        for (body, words) in [
+            (
+                r#"{"error":"insufficient_scope","scope":"api create_runner"}"#,
+                "403: insufficient_scope)\nhint: give the token one of the scopes `api`, `create_runner`",
+            ),
+            (
+                r#"{"error":"insufficient_granular_scope","error_description":"lacks [read_job]"}"#,
+                "403: lacks [read_job])\nhint: give the token the permission that GitLab names",
+            ),
+            (r#"{"message":"403 Forbidden"}"#, "403 Forbidden)\nhint: ask an Owner"),
+            (
+                r#"{"message":"403 Forbidden - Your account has been blocked"}"#,
+                "403 Forbidden - Your account has been blocked)",
+            ),
+            (r#"{"message":"(403) Accept the terms"}"#, "403: (403) Accept the terms)"),
+        ] {
+            assert_eq!(said(403, body), format!("the token may not look (GET /user: {words}"));
+        }
+        let expired = r#"{"error":"invalid_token","error_description":"Token is expired."}"#;
+        assert!(said(401, expired).contains("(GET /user: 401: Token is expired.)"));
     }
 }

@@ -11,11 +11,11 @@ use super::HttpGitlab;
 use super::call::Call;
 use super::refusal;
 use super::wire::parse;
-use crate::gitlab::GitlabError;
+use crate::gitlab::{GitlabError, Verified};
 use crate::world::{RecordId, SystemId};
 
 #[derive(Deserialize)]
-struct Verified {
+struct Row {
     id: Option<u64>,
     token_expires_at: Option<Timestamp>,
 }
@@ -42,7 +42,7 @@ impl HttpGitlab {
         &self,
         token: &SecretString,
         system_id: &SystemId,
-    ) -> Result<Option<RecordId>, GitlabError> {
+    ) -> Result<Verified, GitlabError> {
         let body = json!({ "token": token.expose_secret(), "system_id": system_id.as_str() });
         let call = Call::rest(Method::POST, "POST /runners/verify", "/runners/verify")
             .body(body)
@@ -55,14 +55,14 @@ impl HttpGitlab {
         }
         // Older servers say no more than that it is valid: the body is empty, `null` or `"200"`.
         if answer.body().trim_ascii().first() != Some(&b'{') {
-            return Ok(None);
+            return Ok(Verified { id: None, token_expires_at: None });
         }
-        let verified: Verified = parse(&call, &answer)?;
-        let id = verified.id.map(RecordId);
-        let at = verified.token_expires_at.map(|at| self.wire.ours(at));
+        let row: Row = parse(&call, &answer)?;
+        let id = row.id.map(RecordId);
+        let token_expires_at = row.token_expires_at.map(|at| self.wire.ours(at));
         if let Some(id) = id {
-            self.records.with(|known| known.token_expires(id, at));
+            self.records.with(|known| known.token_expires(id, token_expires_at));
         }
-        Ok(id)
+        Ok(Verified { id, token_expires_at })
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::call::Call;
 use super::limit::{self, Gate};
@@ -33,6 +34,8 @@ pub(super) struct Pages<T> {
     pub(super) requests: usize,
     /// Reading stopped at its bound.
     pub(super) more: bool,
+    /// Items that could not be read; they are none of `items`.
+    pub(super) odd: usize,
 }
 
 /// The way to one server.
@@ -135,11 +138,16 @@ impl Wire {
         mut call: Call,
         pages_max: usize,
     ) -> Result<Pages<T>, GitlabError> {
-        let mut pages = Pages { items: Vec::new(), requests: 0, more: true };
+        let mut pages = Pages { items: Vec::new(), requests: 0, more: true, odd: 0 };
         while pages.requests < pages_max {
             let answer = self.answer(&call).await?;
             pages.requests += 1;
-            pages.items.extend(parse::<Vec<T>>(&call, &answer)?);
+            let (items, odd) = readable(parse(&call, &answer)?);
+            if items.is_empty() && odd > 0 {
+                return Err(refusal::not_gitlab(&call, "its items have another shape"));
+            }
+            pages.items.extend(items);
+            pages.odd += odd;
             let Some(query) = next_query(answer.headers()) else {
                 pages.more = false;
                 break;
@@ -245,6 +253,15 @@ pub(super) fn parse<T: DeserializeOwned>(call: &Call, answer: &Answer) -> Result
         };
         refusal::not_gitlab(call, problem)
     })
+}
+
+/// The items that can be read, and how many cannot: one odd item does not hide the rest.
+pub(super) fn readable<T: DeserializeOwned>(items: Vec<Value>) -> (Vec<T>, usize) {
+    let count = items.len();
+    let read: Vec<T> =
+        items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect();
+    let odd = count.saturating_sub(read.len());
+    (read, odd)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -222,7 +222,7 @@ impl State {
         let manager = record.zip(job.system_id.as_ref());
         let manager = manager.and_then(|(record, system_id)| record.managers.get(system_id));
         let graceful = manager.is_some_and(|manager| manager.info.cancel_gracefully);
-        if job.status == Status::Running && graceful {
+        if job.status == Status::Running && graceful && self.switches.version_is_at_least(17, 0) {
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.status = Status::Canceling;
             }

@@ -1,7 +1,7 @@
 //! What holds of every answer to the GitLab adapter: each method ends with a value or an error,
 //! within a bounded number of requests, and no error tells the token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ fn settings(choices: &mut Choices<'_>) -> GitlabSettings {
         queue_source: choices.of(&sources),
         limits: limits[usize::from(choices.byte() % 2)].clone(),
         needs_protection: true,
+        makes_records: true,
+        instance_records: choices.byte().is_multiple_of(2),
     }
 }
 
@@ -58,9 +60,10 @@ async fn ask(gitlab: &HttpGitlab, answers: &Answers) {
     let home = Installation::from_observed("home");
     let record = record(&home);
     let ids = [RecordId(7), RecordId(8)];
+    let named = BTreeMap::from([(RecordId(8), record.variant.clone())]);
     ended(answers, gitlab.probe().await);
     ended(answers, gitlab.queue().await);
-    ended(answers, gitlab.records(&home).await);
+    ended(answers, gitlab.records(&home, &named).await);
     ended(answers, gitlab.managers(&ids).await);
     ended(answers, gitlab.create_record(&record).await);
     ended(answers, gitlab.update_record(RecordId(7), &record.settings).await);

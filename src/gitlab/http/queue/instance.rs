@@ -104,6 +104,8 @@ impl HttpGitlab {
 fn unseen() -> GitlabError {
     GitlabError::Forbidden {
         attempt: ATTEMPT.to_owned(),
-        hint: "use an administrator's token, or set `gitlab.queue_source: projects`".to_owned(),
+        hint: Some(
+            "use an administrator's token, or set `gitlab.queue_source: projects`".to_owned(),
+        ),
     }
 }

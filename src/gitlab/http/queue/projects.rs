@@ -90,7 +90,7 @@ impl HttpGitlab {
         server: &Server,
         limits: Option<&Limits>,
     ) -> Result<Pages<Listed>, GitlabError> {
-        let mut all = Pages { items: Vec::new(), requests: 0, more: false };
+        let mut all = Pages { items: Vec::new(), requests: 0, more: false, odd: 0 };
         let Some(limits) = limits else {
             // An administrator sees all projects and need not be a member.
             let membership = if server.administrator { "" } else { "membership=true&" };
@@ -278,8 +278,10 @@ fn queued_at(row: &Row, now: Timestamp, created_at: Timestamp) -> Timestamp {
 fn no_project(server: &Server) -> GitlabError {
     GitlabError::Forbidden {
         attempt: format!("read the jobs of any project, as `{}`", server.user),
-        hint: "make its user a Reporter or more in the projects or their groups, \
-               or use an administrator's token"
-            .to_owned(),
+        hint: Some(
+            "make its user a Reporter or more in the projects or their groups, \
+             or use an administrator's token"
+                .to_owned(),
+        ),
     }
 }

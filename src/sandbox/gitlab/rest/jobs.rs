@@ -46,10 +46,16 @@ pub(super) fn trace(call: &Call, state: &mut State) -> Outcome {
 }
 
 pub(super) fn cancel(call: &Call, state: &mut State) -> Outcome {
-    let (id, _) = changeable(call, state)?;
-    // Only what is being cancelled can be forced; its runner is not waited for then.
+    let (id, caller) = changeable(call, state)?;
+    // Only what is being cancelled can be forced, and by a Maintainer (`force`, since 17.11); its
+    // runner is not waited for then.
     let canceling = state.jobs.get(&id).is_some_and(|job| job.status == Status::Canceling);
-    match call.params.flag("force")? {
+    let force = call.params.flag("force")?.filter(|_| state.switches.version_is_at_least(17, 11));
+    let project = find_project(call, state, caller)?;
+    if force == Some(true) && state.level(caller, &project.path) < AccessLevel::Maintainer {
+        return Err(Answer::refused(422, "Unprocessable Entity"));
+    }
+    match force {
         Some(true) if canceling => state.end(id, Status::Canceled),
         Some(true) => return Err(Answer::bad_request("Job is not being canceled")),
         Some(false) | None => state.cancel(id),

@@ -1,5 +1,7 @@
 //! Groups, projects and what projects protect.
 
+use serde_json::json;
+
 use crate::sandbox::gitlab::access::{AccessLevel, Caller, lies_under};
 use crate::sandbox::gitlab::answer::{Answer, Outcome};
 use crate::sandbox::gitlab::call::Call;
@@ -99,7 +101,16 @@ fn list_projects(
 pub(super) fn project(call: &Call, state: &mut State) -> Outcome {
     let caller = reader(call, state)?;
     let project = find_project(call, state, caller)?;
-    Ok(Answer::ok(Show::new(state, call.base(state)).project(project)))
+    let mut shown = Show::new(state, call.base(state)).project(project);
+    // The caller's own role, at the group or the project: an administrator may have none.
+    let member = Caller { administrator: false, ..caller };
+    let level = state.level(member, &project.path);
+    if level > AccessLevel::None
+        && let Some(access) = shown.pointer_mut("/permissions/group_access")
+    {
+        *access = json!({ "access_level": level as u8, "notification_level": 3 });
+    }
+    Ok(Answer::ok(shown))
 }
 
 pub(super) fn protected_branches(call: &Call, state: &mut State) -> Outcome {
