@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::JobHold;
 use super::draft::{Draft, Line};
 use super::dropped;
-use crate::world::{Job, JobId, JobKind, Misfit, Observed, Offer, World};
+use crate::world::{Job, JobKind, Misfit, Observed, Offer, World};
 
 /// Jobs that the same variants may take.
 pub(super) struct Class {
@@ -22,11 +22,18 @@ pub(super) struct Class {
     pub(super) crowded_out: usize,
 }
 
-/// The classes, and the jobs in the order of serving, each with its class.
-pub(super) fn classify<'j>(
-    draft: &Draft<'_>,
-    jobs: &'j [Job],
-) -> (Vec<Class>, Vec<(&'j Job, usize)>) {
+/// A pending job in the order of serving.
+pub(super) struct InLine<'j> {
+    pub(super) job: &'j Job,
+    /// Its class.
+    pub(super) class: usize,
+    /// GitLab would drop it soon, so it goes before all others.
+    pub(super) urgent: bool,
+}
+
+/// The classes, and the jobs in the order of serving: those first that GitLab drops soon, the next
+/// to be dropped first, whatever their priority; then by priority, and the oldest first.
+pub(super) fn classify<'j>(draft: &Draft<'_>, jobs: &'j [Job]) -> (Vec<Class>, Vec<InLine<'j>>) {
     let (world, lines) = (draft.world, &draft.lines);
     let without = Without { disabled: disabled_offers(world), unseen: unseen_pools(world) };
     let online = dropped::online_lines(draft);
@@ -39,29 +46,25 @@ pub(super) fn classify<'j>(
             classes.push(Class::of(job, lines, &online, &without));
             classes.len() - 1
         });
-        order.push((job, index));
+        order.push(InLine { job, class: index, urgent: false });
     }
-    let urgent = urgent(world, &classes, &order);
+    mark_urgent(world, &classes, &mut order);
     let priority = |index: usize| classes.get(index).map_or(0, |class| class.priority);
-    order.sort_by_key(|(job, class)| (!urgent.contains(&job.id), Reverse(priority(*class))));
+    // Equal ones stay as they are, oldest first, and who waits longest is dropped first.
+    order.sort_by_key(|one| (!one.urgent).then(|| Reverse(priority(one.class))));
     (classes, order)
 }
 
-/// The oldest job of each line that GitLab would drop soon, for want of a runner that is online.
-fn urgent(world: &World, classes: &[Class], order: &[(&Job, usize)]) -> BTreeSet<JobId> {
-    let (mut lines, mut urgent) = (BTreeSet::new(), BTreeSet::new());
-    for (job, class) in order {
-        // They come oldest first.
-        if !dropped::is_urgent(world, job) {
-            break;
-        }
-        let class = classes.get(*class).filter(|class| !class.online);
+/// Marks the oldest job of each line that GitLab would drop soon, for want of a runner that is
+/// online: one runner keeps them all.
+fn mark_urgent(world: &World, classes: &[Class], order: &mut [InLine<'_>]) {
+    let mut lines = BTreeSet::new();
+    // They come oldest first.
+    for one in order.iter_mut().take_while(|one| dropped::is_urgent(world, one.job)) {
+        let class = classes.get(one.class).filter(|class| !class.online);
         let best = class.and_then(|class| class.candidates.as_ref().ok()?.first());
-        if best.is_some_and(|line| lines.insert(*line)) {
-            urgent.insert(job.id);
-        }
+        one.urgent = best.is_some_and(|line| lines.insert(*line));
     }
-    urgent
 }
 
 /// What a job without a fitting line may be told.

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::class::{Class, classify};
-use super::draft::{Draft, Line};
+use super::class::{Class, InLine, classify};
+use super::draft::{Draft, Line, Urgent};
 use super::dropped;
 use super::{Facts, HeldJob, JobHold, Lack, Rule};
 use crate::spec::HostName;
@@ -22,12 +22,15 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
     let Some(queue) = draft.world.queue.known() else { return };
     let (mut classes, order) = classify(draft, &queue.jobs);
     let mut shares: Vec<Share> = draft.lines.iter().map(|_| Share::default()).collect();
-    for (job, class) in order {
+    for InLine { job, class, urgent } in order {
         let Some(class) = classes.get_mut(class) else { continue };
         match serve(draft, &mut shares, class, job) {
             Ok(()) => draft.plan.served_jobs += 1,
             Err(hold) => {
-                class.crowded_out += usize::from(lacks_room(&hold));
+                match lacks_room(&hold) {
+                    true if urgent => keep_next_room(draft, class, job),
+                    lacks => class.crowded_out += usize::from(lacks),
+                }
                 draft.plan.served_jobs += usize::from(matches!(*hold, JobHold::Starting { .. }));
                 let left = dropped::time_left(draft.world, job);
                 let dropped_in = (!is_safe(draft, &shares, class)).then_some(left);
@@ -39,6 +42,18 @@ pub(super) fn serve_demand(draft: &mut Draft<'_>) {
     let crowded = classes.into_iter().filter(|class| class.crowded_out > 0);
     draft.crowded_out =
         crowded.filter_map(|class| Some((class.candidates.ok()?, class.crowded_out))).collect();
+}
+
+/// GitLab drops the job soon, so the next room that a drain or an exit frees is kept for it.
+fn keep_next_room(draft: &mut Draft<'_>, class: &Class, job: &Job) {
+    let dropped_in = dropped::time_left(draft.world, job);
+    for &line in class.candidates.iter().flatten() {
+        let Some(offer) = draft.lines.get(line).map(|line| line.offer.clone()) else { continue };
+        if let Some(host) = draft.room.keep_next(draft.world, &offer) {
+            draft.urgent.push(Urgent { line, host, dropped_in });
+            return;
+        }
+    }
 }
 
 /// Another runner's exit could help.

@@ -30,8 +30,20 @@ pub(super) struct Draft<'a> {
     pub(super) plan: Plan,
     /// Jobs that only lack room, each class with the lines that could serve it and how many they are.
     pub(super) crowded_out: Vec<(Vec<usize>, usize)>,
+    /// Jobs that only lack room and that GitLab would drop soon, the next to be dropped first.
+    pub(super) urgent: Vec<Urgent>,
     /// Runners that a decision is about.
     pub(super) decided: BTreeSet<&'a ContainerId>,
+}
+
+/// A job that GitLab would drop soon, for want of a runner that is online, and that lacks room.
+pub(super) struct Urgent {
+    /// The line that serves it.
+    pub(super) line: usize,
+    /// Where the next room is kept for it.
+    pub(super) host: HostName,
+    /// When GitLab drops it.
+    pub(super) dropped_in: SignedDuration,
 }
 
 /// One enabled variant and the runners that can take a job for it.
@@ -94,8 +106,17 @@ impl<'a> Draft<'a> {
             blocked: None,
         });
         let (lines, wanted) = (lines.collect(), Wanted::of(world));
-        let (plan, decided) = (Plan::default(), BTreeSet::new());
-        Self { world, runners, wanted, lines, room, plan, crowded_out: Vec::new(), decided }
+        Self {
+            world,
+            runners,
+            wanted,
+            lines,
+            room,
+            plan: Plan::default(),
+            crowded_out: Vec::new(),
+            urgent: Vec::new(),
+            decided: BTreeSet::new(),
+        }
     }
 
     /// Appends a decision.

@@ -92,6 +92,17 @@ pub enum Facts {
         #[serde(serialize_with = "as_text")]
         variant: Variant,
     },
+    /// A runner whose room a job waits for that GitLab would drop soon.
+    Urgent {
+        /// What would serve the job.
+        #[serde(serialize_with = "as_text")]
+        variant: Variant,
+        /// When GitLab drops it.
+        #[serde(serialize_with = "as_seconds")]
+        dropped_in: SignedDuration,
+        /// The runner has a job.
+        busy: bool,
+    },
     /// More runners than the pool may have.
     OverMax {
         /// Live runners.
@@ -163,6 +174,12 @@ impl fmt::Display for Facts {
             Self::Room { idle, variant } => {
                 write!(f, "idle {}; a job for `{variant}` waits for its room", brief(*idle))
             }
+            Self::Urgent { variant, dropped_in, busy } => write!(
+                f,
+                "a job for `{variant}` waits for its room, and GitLab drops it in {}{}",
+                brief(*dropped_in),
+                its_job_first(*busy)
+            ),
             Self::OverMax { live, max, busy } => {
                 write!(f, "{live} live, max {max}{}", its_job_first(*busy))
             }

@@ -141,6 +141,8 @@ pub enum Lack {
     Memory(u64),
     /// A host of that architecture.
     Architecture,
+    /// Its next room is for a job that GitLab would drop.
+    Kept,
 }
 
 impl JobHold {
@@ -236,6 +238,7 @@ impl fmt::Display for Lack {
             Self::Runners(most) => write!(f, "it may have {most} runners"),
             Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
+            Self::Kept => f.write_str("the next is for a job that GitLab would drop soon"),
             Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
         }
     }

@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 use super::held_job::{JobHold, Lack};
 use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{EngineInfo, Offer, RunnerName, RunnerView, Slot, Variant, World};
+use crate::world::{
+    EngineInfo, Host, HostState, Offer, RunnerName, RunnerView, Slot, Variant, World,
+};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
@@ -28,6 +30,8 @@ pub(super) struct Room<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct HostRoom {
     runners: i64,
+    /// Its next room is for a job that GitLab would drop.
+    kept: bool,
     pub(crate) runners_most: u32,
     pub(crate) cpus: f64,
     pub(crate) memory: i128,
@@ -69,6 +73,7 @@ impl HostRoom {
         let runners_most = budget.runners.unwrap_or(by_cpu.max(1));
         Self {
             runners: runners_most.into(),
+            kept: false,
             runners_most,
             cpus: budget.cpus.unwrap_or(engine.cpus),
             memory: budget.memory.unwrap_or(engine.memory).into(),
@@ -94,7 +99,7 @@ impl HostRoom {
 
     fn lacks(&self, cost: Cost) -> Option<Lack> {
         // Sums of decimals such as 0.1 are not exact: a millionth of a cpu is no reason.
-        if self.runners < 1 {
+        let lack = if self.runners < 1 {
             Some(Lack::Runners(self.runners_most))
         } else if cost.cpus > self.cpus + 1e-6 {
             Some(Lack::Cpus(self.cpus.max(0.0)))
@@ -102,7 +107,8 @@ impl HostRoom {
             Some(Lack::Memory(u64::try_from(self.memory).unwrap_or(0)))
         } else {
             None
-        }
+        };
+        lack.map(|lack| if self.kept { Lack::Kept } else { lack })
     }
 }
 
@@ -153,6 +159,20 @@ impl<'a> Room<'a> {
     /// Live runners of the pool on the hosts, those of this plan included.
     pub(super) fn live(&self, pool: &PoolName) -> u32 {
         self.live.get(pool).copied().unwrap_or(0)
+    }
+
+    /// Keeps the next room for one more runner of that variant, though there is none yet: on the
+    /// first host that is seen and has room for it when nothing else runs there.
+    pub(super) fn keep_next(&mut self, world: &World, offer: &Offer<'a>) -> Option<HostName> {
+        let cost = Cost::of(offer.pool);
+        let whole = host_rooms(world);
+        let fits = |name: &&HostName| whole.get(*name).is_some_and(|room| room.fits(cost));
+        let host = hosts_of(world, offer).into_iter().find(fits)?;
+        let room = self.hosts.get_mut(host)?;
+        room.spend(cost);
+        room.kept = true;
+        *self.live.entry(&offer.pool.name).or_default() += 1;
+        Some(host.clone())
     }
 
     /// Takes the room for one more runner of that variant, or says what there is none of.
@@ -211,6 +231,15 @@ impl<'a> Room<'a> {
             None => JobHold::Unseen { what: "no host is declared".into() },
         }))
     }
+}
+
+/// The hosts that are seen and serve the variant.
+pub(super) fn hosts_of<'w>(world: &'w World, offer: &Offer<'_>) -> Vec<&'w HostName> {
+    let serves = |(name, host): &(&HostName, &Host)| {
+        let right_arch = |state: &HostState| state.engine.arch == offer.variant.arch;
+        world.serves(name, offer.pool) && host.state.known().is_some_and(right_arch)
+    };
+    world.hosts.iter().filter(serves).map(|(name, _)| name).collect()
 }
 
 /// The whole budget of each host that was ever seen.

@@ -23,7 +23,7 @@ pub enum Rule {
     KeepWarm,
     /// An idle runner beyond the demand exits after its cooldown.
     DrainSurplus,
-    /// An idle runner exits where a job waits for its room.
+    /// A runner exits where a job waits for its room.
     MakeRoom,
     /// An idle runner beyond the pool's maximum exits.
     DrainOverMax,

@@ -49,9 +49,17 @@ fn drains_nobody_without_cause(world: &World, views: &[RunnerView<'_>], decision
         Rule::DrainChanged => {
             matches!(phase, Phase::Idle { .. } | Phase::Busy { .. }) && differs(world, view)
         }
+        Rule::MakeRoom if matches!(decision.facts, Facts::Urgent { busy: true, .. }) => {
+            matches!(phase, Phase::Busy { .. }) && some_job_is_dropped_soon(world)
+        }
         _ => matches!(phase, Phase::Idle { .. }),
     };
     assert!(fits, "{rule} of {phase:?}");
+}
+
+fn some_job_is_dropped_soon(world: &World) -> bool {
+    let mut jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
+    jobs.any(|job| world.now.duration_since(job.queued_at) > SignedDuration::from_mins(45))
 }
 
 /// A new runner of its variant would be another one.

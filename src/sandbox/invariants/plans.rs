@@ -13,6 +13,9 @@ use crate::world::{ContainerId, ContainerState, Leftover, Offer, Phase, Runner, 
 /// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
 const SLACK: SignedDuration = SignedDuration::from_secs(15);
 
+/// How long a job waits before a runner is asked to make room for it.
+const HURRIED_AFTER: SignedDuration = SignedDuration::from_mins(44);
+
 pub(super) fn every_job_is_served_or_held(look: &Look<'_>) -> Result<(), String> {
     let plan = &look.view.plan;
     let Some(queue) = look.view.world.queue.known() else { return Ok(()) };
@@ -229,6 +232,11 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
             pool.is_some_and(|pool| live.count() > pool.max as usize)
         }
         Rule::DrainChanged => is_changed(world, view),
+        // GitLab would drop a job that waits for its room.
+        Rule::MakeRoom => {
+            let mut jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
+            jobs.any(|job| world.now.duration_since(job.queued_at) > HURRIED_AFTER)
+        }
         Rule::KeepRecord
         | Rule::CorrectRecord
         | Rule::ReapExited
@@ -237,7 +245,6 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
         | Rule::ServeDemand
         | Rule::KeepWarm
         | Rule::DrainSurplus
-        | Rule::MakeRoom
         | Rule::KeepNetwork
         | Rule::SweepLeftover => false,
     }

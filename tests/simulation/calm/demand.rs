@@ -2,8 +2,9 @@
 
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
+use autogit::sandbox::invariants::Moment;
 
-use super::{Calm, TWO_POOLS, running};
+use super::{Calm, TWO_POOLS, running, spec_of};
 
 #[tokio::test(start_paused = true)]
 async fn from_zero_to_jobs_over_two_pools_and_back_to_zero() {
@@ -131,4 +132,21 @@ async fn jobs_that_nobody_takes_keep_no_runner_however_many_they_are() {
     }
     calm.until_succeeds(job, 60).await;
     calm.until_at_rest(240).await;
+}
+
+/// Two pools share one place, and the jobs of the one with the higher priority never end.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_gitlab_would_drop_gets_a_runner_before_a_backlog_of_higher_priority() {
+    let pools = "\n  linux: {tags: [docker], priority: 10}\n  deploy: {tags: [deploy]}\n";
+    let calm = Calm::of(pools);
+    assert!(calm.stage.write_spec(&spec_of(pools).replace("runners: 8", "runners: 1")));
+    calm.under_load(60, "a runner", |moment| running(moment) == 1).await;
+    let job = calm.job(&["deploy"], 10);
+    let ended = |_: &Moment| calm.status(job) == Status::Success;
+    calm.under_load(3_600, "the job succeeds", ended).await;
+    calm.under_load(180, "the backlog goes on", |_| {
+        let jobs = calm.stage.gitlab().jobs_without_logs();
+        jobs.iter().any(|later| later.id > job && later.status == Status::Running)
+    })
+    .await;
 }
