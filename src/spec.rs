@@ -9,8 +9,9 @@ mod defaults;
 mod diff;
 mod fault;
 mod hash;
+mod hidden;
 mod json;
-mod mask;
+mod keys;
 mod names;
 mod nearest;
 mod node;
@@ -21,9 +22,11 @@ mod reader;
 mod render;
 mod report;
 mod schema;
+
 mod validate;
 mod values;
 mod variables;
+mod words;
 
 pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};

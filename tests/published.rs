@@ -48,7 +48,7 @@ fn each_spec_we_publish_passes_and_warns_of_nothing() {
         let (file, text) = (path.display().to_string(), read(&path));
         let parsed = Spec::parse(&file, &text, &|_| None, Missing::Accept)
             .unwrap_or_else(|faults| panic!("{}", faults.render(false)));
-        let warnings = Faults::new(&file, &text, parsed.warnings);
+        let warnings = Faults::new(&file, parsed.warnings);
         assert_eq!(warnings.iter().count(), 0, "{}", warnings.render(false));
     }
 }

@@ -29,7 +29,7 @@ fn lookup(name: &str) -> Option<String> {
 
 fn said_of(file: &str, text: &str) -> String {
     let (verdict, faults) = match Spec::parse(file, text, &lookup, Missing::Fault) {
-        Ok(parsed) => ("passes", Faults::new(file, text, parsed.warnings)),
+        Ok(parsed) => ("passes", Faults::new(file, parsed.warnings)),
         Err(faults) => ("is refused", faults),
     };
     let mut said = format!("{file} {verdict}\n\n");

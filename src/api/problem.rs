@@ -37,7 +37,7 @@ pub struct Problem {
 struct RefusedSpec {
     /// All faults, in file order.
     faults: Vec<CandidateFault>,
-    /// The same for people: each with its line, a caret and its hint.
+    /// The same for people: each with its line, column, path and hint.
     text: String,
 }
 

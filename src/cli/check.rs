@@ -78,12 +78,25 @@ fn whole(path: &Path, arguments: &Check, shell: &Shell) -> Findings {
     match load(path, &environment, shell.clock().now()) {
         Ok(loaded) => {
             let faults = loaded.warnings.iter().map(warning_output).collect();
-            let lines = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
-            let text = lines.collect::<Vec<_>>().join("\n");
+            let text = warnings_text(&file, &loaded.warnings, shell.colours_talk());
             Findings { text, output: CheckOutput { file, valid: true, faults } }
         }
         Err(error) => refused(file, &error, shell.colours_talk()),
     }
+}
+
+/// Those of the file's lines first.
+fn warnings_text(file: &str, warnings: &[Warning], color: bool) -> String {
+    let (mut faults, mut others) = (Vec::new(), Vec::new());
+    for warning in warnings {
+        match warning {
+            Warning::Spec { fault, .. } => faults.push(fault.clone()),
+            Warning::Exposed { .. } | Warning::MountedAlone { .. } => {
+                others.push(format!("warning: {warning}\n"));
+            }
+        }
+    }
+    Faults::new(file, faults).render(color) + &others.concat()
 }
 
 /// The text alone.
@@ -95,7 +108,7 @@ fn without_environment(path: &Path, color: bool) -> Findings {
     };
     match Spec::parse(&file, &text, &|_| None, Missing::Accept) {
         Ok(parsed) => {
-            let faults = Faults::new(&file, &text, parsed.warnings);
+            let faults = Faults::new(&file, parsed.warnings);
             let output = CheckOutput { file, valid: true, faults: outputs(&faults) };
             Findings { text: faults.render(color), output }
         }
@@ -111,7 +124,13 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
         | LoadError::EnvFile(_)
         | LoadError::Named(_) => vec![bare_output("error", &error.to_string())],
     };
-    let text = Failure::spec(error, color).to_string();
+    let text = match error {
+        LoadError::Spec(faults) => faults.render(color),
+        LoadError::Missing { .. }
+        | LoadError::File(_)
+        | LoadError::EnvFile(_)
+        | LoadError::Named(_) => format!("error: {error}"),
+    };
     Findings { text, output: CheckOutput { file, valid: false, faults } }
 }
 
@@ -129,8 +148,8 @@ fn fault_output(fault: &Fault) -> FaultOutput {
         path: Some(fault.path.clone()),
         line: Some(fault.line),
         column: Some(fault.column),
-        message: fault.message.clone(),
-        hint: fault.hint.clone(),
+        message: fault.message_in_full(),
+        hint: fault.hint_in_full(),
     }
 }
 
@@ -155,7 +174,7 @@ pub(super) fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure>
     let environment = shell.environment(arguments.new.env_files());
     let spec = |path: &Path| -> Result<Loaded, Failure> {
         load(file_named(path)?, &environment, shell.clock().now())
-            .map_err(|error| Failure::spec(&error, shell.colours_talk()))
+            .map_err(|error| Failure::spec(&error))
     };
     let (old, new) = (spec(&arguments.old)?, spec(&arguments.new.path(shell))?);
     let lines = spec::diff(&old.spec, &new.spec);

@@ -16,10 +16,13 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// A spec that cannot be used, with lines and carets.
-    pub(super) fn spec(error: &LoadError, color: bool) -> Self {
+    /// A spec that cannot be used, by places: what is written there is shown by `check` alone.
+    pub(super) fn spec(error: &LoadError) -> Self {
         match error {
-            LoadError::Spec(_) => Self::Usage(error.render(color).trim_end().to_owned()),
+            LoadError::Spec(_) => {
+                let hint = "`autogit check` shows the lines";
+                Self::Usage(format!("{}\nhint: {hint}", error.in_words()))
+            }
             LoadError::Missing { .. }
             | LoadError::File(_)
             | LoadError::EnvFile(_)

@@ -34,7 +34,7 @@ pub(super) async fn run(
     let watch = Watch::start(path, clock.clone(), Pace::default());
     let environment = shell.environment(arguments.spec.env_files());
     let source = SpecSource::open(path, environment, clock.clone())
-        .map_err(|error| Failure::spec(&error, shell.colours_talk()))?;
+        .map_err(|error| Failure::spec(&error))?;
     let loaded = source.loaded();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

@@ -59,7 +59,7 @@ impl Sight {
         let path = file_named(&path)?;
         let read = || load(path, &shell.environment(place.env_files()), shell.clock().now());
         if asking.direct {
-            let loaded = usable(read(), shell)?;
+            let loaded = usable(read())?;
             let head = match lock_holder(&loaded.spec.instance, shell).await {
                 Some(pid) => {
                     format!("AutoGit runs{pid}; looked directly, without its memory, as asked")
@@ -83,7 +83,7 @@ impl Sight {
         };
         let Some(running) = running else {
             let file = file.unwrap_or_else(read);
-            return Self::alone(&usable(file, shell)?, shell, adapters).await;
+            return Self::alone(&usable(file)?, shell, adapters).await;
         };
         if let Some(Ok(loaded)) = &file
             && loaded.spec.instance.as_str() != running.instance()
@@ -122,7 +122,7 @@ impl Sight {
         let mut head = vec![running.head()];
         if !running.has_looked() {
             let loaded = match file {
-                Some(file) => usable(file, shell)?,
+                Some(file) => usable(file)?,
                 None => return Err(Failure::Failed(running.head())),
             };
             head.push("looked directly".to_owned());
@@ -148,7 +148,7 @@ impl Sight {
             Some(Err(error)) => {
                 let elsewhere = status.spec.valid && running.is_of(path);
                 if about == About::File && !elsewhere {
-                    return Err(Failure::spec(&error, shell.colours_talk()));
+                    return Err(Failure::spec(&error));
                 }
                 let words = error.to_string();
                 let words = words.lines().next().unwrap_or_default();
@@ -205,8 +205,8 @@ pub(super) fn completeness<'s>(mut sources: impl Iterator<Item = &'s SourceOutpu
     if sources.all(SourceOutput::is_known) { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn usable(file: Result<Loaded, LoadError>, shell: &Shell) -> Result<Loaded, Failure> {
-    file.map_err(|error| Failure::spec(&error, shell.colours_talk()))
+fn usable(file: Result<Loaded, LoadError>) -> Result<Loaded, Failure> {
+    file.map_err(|error| Failure::spec(&error))
 }
 
 fn not_running(loaded: &Loaded) -> String {

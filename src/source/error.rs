@@ -38,7 +38,7 @@ impl fmt::Display for Warning {
         match self {
             Self::Spec { source, fault } => {
                 write!(f, "{source}:{fault}")?;
-                fault.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
+                fault.hint().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
             }
             Self::Exposed { field, path, mode } => {
                 let path = path.display();
@@ -88,11 +88,11 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// All there is to say: for a spec that says something wrong each fault with its line, a caret
-    /// and its hint, in colour for a terminal. The error itself prints as one line then.
-    pub fn render(&self, color: bool) -> String {
+    /// All there is to say, each fault of a spec by its place; no value of the file is in it. The
+    /// error itself prints as one line.
+    pub fn in_words(&self) -> String {
         match self {
-            Self::Spec(faults) => faults.render(color),
+            Self::Spec(faults) => faults.in_words().trim_end().to_owned(),
             Self::Missing { .. } | Self::File(_) | Self::EnvFile(_) | Self::Named(_) => {
                 self.to_string()
             }

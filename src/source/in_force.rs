@@ -31,10 +31,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// As [`LoadError::render`].
-    pub fn render(&self, color: bool) -> String {
+    /// As [`LoadError::in_words`].
+    pub fn in_words(&self) -> String {
         match self {
-            Self::Load(error) => error.render(color),
+            Self::Load(error) => error.in_words(),
             Self::Instance { .. } => self.to_string(),
         }
     }
@@ -43,7 +43,8 @@ impl Refusal {
 /// What is wrong with a file that should be in force and is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingFault {
-    /// All of it, with lines, carets and hints.
+    /// All of it, by place and with hints; logs and pages show it, so no value of the file is in
+    /// it.
     pub text: String,
     /// When the file was first found to be wrong; another fault in between does not count.
     pub since: Timestamp,
@@ -123,7 +124,7 @@ impl SpecSource {
     pub fn reload(&mut self) -> Reloaded {
         let loaded = match self.candidate() {
             Ok(loaded) => loaded,
-            Err(refusal) => return self.refuse(refusal.render(false)),
+            Err(refusal) => return self.refuse(refusal.in_words()),
         };
         let faulty = self.fault.take().is_some();
         if loaded.inputs == self.loaded.inputs {

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 
 use super::context::Context;
 use super::fault::Code;
+use super::hidden::named;
 use super::path::Path;
 use super::raw::{RawApi, RawSpec};
 use super::report::Finding;
@@ -39,7 +40,9 @@ fn instance(word: Option<&str>, context: &mut Context<'_>) -> InstanceName {
         None => InstanceName::standard(),
         Some(Ok(name)) => name,
         Some(Err(error)) => {
-            context.add(&Path::of("instance"), Finding::error(Code::BadValue, error.to_string()));
+            let path = Path::of("instance");
+            let message = format!("{} is {error}", context.shown(&path));
+            context.add(&path, Finding::error(Code::BadValue, message));
             InstanceName::standard()
         }
     }
@@ -63,7 +66,8 @@ fn pools(
         let path = section.join(&word);
         match PoolName::new(&word) {
             Err(error) => {
-                context.add_at_key(&path, Finding::error(Code::BadValue, error.to_string()));
+                let message = format!("`{}` is {error}", named(&word));
+                context.add_at_key(&path, Finding::error(Code::BadValue, message));
             }
             Ok(name) => {
                 if let Some(raw) = raw.remove(&word) {

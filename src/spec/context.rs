@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mask::is_secret_name;
 use super::node::{Kind, Node, Scalar, Span};
 use super::path::Path;
 use super::report::{Finding, Report};
+use super::words::value;
 
-/// Values longer than this are not repeated in a message; the source line shows them.
+/// Values longer than this are not repeated in a message; the line shows them.
 const SHOWN_MAX: usize = 60;
 
 pub(super) struct Context<'a> {
@@ -51,7 +51,8 @@ impl<'a> Context<'a> {
         if finding.label.is_none() {
             finding.label = self.origin(path);
         }
-        self.report.add(span, finding);
+        let keys = self.tree.keys_to(path);
+        self.report.add_shown(span, &keys, finding);
     }
 
     /// Notes that the value at `path` is not known, and no fault may follow from it.
@@ -80,9 +81,29 @@ impl<'a> Context<'a> {
             Some(Kind::List(_)) => "a list".to_owned(),
             Some(Kind::Map(_)) => "a mapping".to_owned(),
             Some(Kind::Scalar(scalar)) if scalar.is_null() => "nothing".to_owned(),
-            Some(Kind::Scalar(scalar)) if showable(path, scalar) => format!("`{}`", scalar.text),
-            Some(Kind::Scalar(_) | Kind::Unknown) | None => "this value".to_owned(),
+            Some(Kind::Scalar(_)) => match self.showable(path) {
+                Some(scalar) => format!("`{}`", value(&scalar.text)),
+                None => "this value".to_owned(),
+            },
+            Some(Kind::Unknown) | None => "this value".to_owned(),
         }
+    }
+
+    /// The same as part of a sentence that names the field.
+    pub(super) fn bare(&self, path: &Path) -> String {
+        match self.showable(path) {
+            Some(scalar) => value(&scalar.text),
+            None => "this value".to_owned(),
+        }
+    }
+
+    /// The scalar at `path`, if it may be printed and is worth it.
+    fn showable(&self, path: &Path) -> Option<&Scalar> {
+        let node = self.tree.at(path)?;
+        let scalar = node.scalar().filter(|scalar| {
+            scalar.text.len() <= SHOWN_MAX && !scalar.text.contains(char::is_control)
+        })?;
+        self.report.hidden.shows(path, node, scalar).then_some(scalar)
     }
 
     /// Which variables a value came from, where the text shows only their names.
@@ -92,10 +113,9 @@ impl<'a> Context<'a> {
             return None;
         }
         let variables = scalar.variables.join(", ");
-        if showable(path, scalar) {
-            Some(format!("{}, from {variables}", scalar.text))
-        } else {
-            Some(format!("from {variables}"))
+        match self.showable(path) {
+            Some(scalar) => Some(format!("{}, from {variables}", scalar.text)),
+            None => Some(format!("from {variables}")),
         }
     }
 }
@@ -107,15 +127,4 @@ fn within(path: &Path, paths: &BTreeSet<Path>) -> bool {
         path.last().is_some().then(|| path.parent())
     });
     !paths.is_empty() && above.into_iter().any(|path| paths.contains(&path))
-}
-
-/// Whether a value may be printed: no secret by its field's name or its variable's, or by looks.
-fn showable(path: &Path, scalar: &Scalar) -> bool {
-    let secret = is_secret_name(path.field())
-        || scalar.variables.iter().any(|variable| is_secret_name(variable))
-        || ["glpat-", "glrt-", "gldt-", "whsec_", "://"].iter().any(|mark| {
-            // A URL may hold a password before its `@`.
-            scalar.text.contains(mark) && (*mark != "://" || scalar.text.contains('@'))
-        });
-    !secret && scalar.text.len() <= SHOWN_MAX && !scalar.text.contains('\n')
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::words::Words;
+
 /// How much a fault weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -68,7 +70,7 @@ impl Code {
 }
 
 /// One thing that is wrong, where, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Whether the file is refused for it.
     pub severity: Severity,
@@ -76,12 +78,9 @@ pub struct Fault {
     pub code: Code,
     /// The value's path, as in `pools.linux.warm`; empty for the file as a whole.
     pub path: String,
-    /// What is wrong, in one line.
-    pub message: String,
-    /// What stands at the place, where the text does not show it.
-    pub label: Option<String>,
-    /// The next step.
-    pub hint: Option<String>,
+    pub(super) message: Words,
+    pub(super) hint: Option<Words>,
+    pub(super) excerpt: Option<Excerpt>,
     /// The place, in bytes of the text.
     pub span: Range<usize>,
     /// The place's line, from 1.
@@ -90,27 +89,64 @@ pub struct Fault {
     pub column: usize,
 }
 
+/// What may be seen of the faulty line: the value and its keys, blanks in all other places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    pub(super) line: String,
+    /// The place within the line, in bytes.
+    pub(super) place: Range<usize>,
+    /// What stands at the place, where the text does not show it.
+    pub(super) label: Option<String>,
+}
+
+impl Fault {
+    /// What is wrong, in one line and without a value of the file: for whoever may not read that.
+    pub fn message(&self) -> String {
+        self.message.without_values()
+    }
+
+    /// The next step, without a value of the file.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.as_ref().map(Words::without_values)
+    }
+
+    /// What is wrong, with the values: for whoever has the file at hand.
+    pub fn message_in_full(&self) -> String {
+        self.message.whole()
+    }
+
+    /// The next step, with the values.
+    pub fn hint_in_full(&self) -> Option<String> {
+        self.hint.as_ref().map(Words::whole)
+    }
+}
+
+/// As what logs may have of it.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fault").field(&self.to_string()).finish()
+    }
+}
+
+/// Line, column, path and what is wrong, without a value of the file.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+        let path = if self.path.is_empty() { "" } else { &format!("{}: ", self.path) };
+        write!(f, "{}:{}: {path}{}", self.line, self.column, self.message())
     }
 }
 
 /// All faults of one file, in file order.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "the faults of the faults: there is no better word")]
 pub struct Faults {
     pub(super) file: String,
-    /// The text with secrets masked: it is printed around each fault.
-    pub(super) text: String,
     pub(super) faults: Vec<Fault>,
 }
 
 impl Faults {
-    /// The faults of `text`, which messages call `file`. Secrets that `text` holds are never
-    /// shown.
-    pub fn new(file: &str, text: &str, faults: Vec<Fault>) -> Self {
-        Self { file: file.to_owned(), text: super::mask::masked(text), faults }
+    /// The faults of a text that messages call `file`.
+    pub fn new(file: &str, faults: Vec<Fault>) -> Self {
+        Self { file: file.to_owned(), faults }
     }
 
     /// The file's name in messages.
@@ -121,6 +157,20 @@ impl Faults {
     /// Each fault, in file order.
     pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.faults.iter()
+    }
+
+    /// Each fault with its line, column, path and hint, without a value of the file: for logs, pages
+    /// and all who may see that a file is refused and not what it says.
+    pub fn in_words(&self) -> String {
+        let lines = self.faults.iter().map(|fault| {
+            let weight = match fault.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            let hint = fault.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+            format!("{weight}: {}:{fault}{hint}\n", self.file)
+        });
+        lines.collect()
     }
 
     /// How many faults refuse the file.
@@ -155,10 +205,10 @@ impl fmt::Display for Faults {
     }
 }
 
+/// As what logs may have of it.
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields = f.debug_struct("Faults");
-        fields.field("file", &self.file).field("faults", &self.faults).finish_non_exhaustive()
+        f.debug_tuple("Faults").field(&self.in_words()).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::mask::is_secret_name;
+use super::hidden::is_secret_name;
 
 /// Twelve hex digits of `value` without its secrets.
 pub(super) fn of(value: &Value) -> String {

@@ -15,13 +15,13 @@ pub(super) fn coerced(context: &mut Context<'_>, schema: &Value) -> Value {
 }
 
 /// The alternatives that a schema offers.
-fn branches(schema: &Value) -> Vec<&Value> {
+pub(super) fn branches(schema: &Value) -> Vec<&Value> {
     let unions = ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(key)?.as_array());
     let inner: Vec<&Value> = unions.flatten().flat_map(branches).collect();
     if inner.is_empty() { vec![schema] } else { inner }
 }
 
-fn below<'s>(
+pub(super) fn below<'s>(
     schemas: &[&'s Value],
     step: impl Fn(&'s Value) -> Option<&'s Value>,
 ) -> Vec<&'s Value> {

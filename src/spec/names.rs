@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A word that cannot be a name, and why.
+/// Why a word cannot be a name. The word is left to whoever may show it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{word}` is no valid {what}: use lower-case letters, digits and `-`, starting with a letter or digit, at most {longest} characters"
+    "no valid {what}: use lower-case letters, digits and `-`, starting with a letter or digit, at most {longest} characters"
 )]
 pub struct NameError {
-    word: String,
     what: &'static str,
     longest: usize,
 }
@@ -20,7 +19,7 @@ fn checked(word: &str, what: &'static str, longest: usize) -> Result<Arc<str>, N
     if first_fits && all_fit && word.len() <= longest && !word.ends_with('-') {
         Ok(word.into())
     } else {
-        Err(NameError { word: word.to_owned(), what, longest })
+        Err(NameError { what, longest })
     }
 }
 

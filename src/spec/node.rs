@@ -146,6 +146,20 @@ impl Node {
         shown
     }
 
+    /// Where the keys on the way to `path` are written.
+    pub(super) fn keys_to(&self, path: &Path) -> Vec<Span> {
+        let mut keys = Vec::new();
+        let mut node = self;
+        for step in path.steps() {
+            let Some((child, key_span)) = node.child(step) else { break };
+            if matches!(node.kind, Kind::Map(_)) {
+                keys.push(key_span);
+            }
+            node = child;
+        }
+        keys
+    }
+
     /// The key of `path` as written.
     pub(super) fn key_at(&self, path: &Path) -> Option<Span> {
         self.at(&path.parent())?.child(path.last()?).map(|(_, key_span)| key_span)

@@ -9,8 +9,8 @@ use super::node::Kind;
 use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
-use super::variables::{FILLED_BYTES_MAX, Missing, Variables};
-use super::{Spec, across, bounds, build, defaults, hash, json, reader, schema, validate};
+use super::variables::{Missing, Variables};
+use super::{Spec, across, bounds, build, defaults, hash, json, keys, reader, schema, validate};
 
 /// A file that passed.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Spec {
         lookup: &dyn Fn(&str, &str) -> Option<String>,
         missing: Missing,
     ) -> Result<Parsed, Faults> {
-        parse(text, lookup, missing).map_err(|faults| Faults::new(file, text, faults))
+        parse(text, lookup, missing).map_err(|faults| Faults::new(file, faults))
     }
 }
 
@@ -72,14 +72,9 @@ fn parse(
 ) -> Result<Parsed, Vec<Fault>> {
     let mut report = Report::new(text);
     let Some(mut tree) = reader::read(&mut report) else { return Err(report.finish()) };
-    let (used, empty) = {
-        let (used, empty) = (BTreeMap::new(), BTreeMap::new());
-        let bytes_left = FILLED_BYTES_MAX;
-        let mut variables =
-            Variables { lookup, missing, bytes_left, report: &mut report, used, empty };
-        variables.fill(&mut tree, &Path::default());
-        (variables.used, variables.empty)
-    };
+    let schema = schema::strict();
+    keys::check(&mut tree, &schema, &mut report);
+    let (used, empty) = Variables::new(lookup, missing, &mut report).replace(&mut tree);
     if matches!(tree.kind, Kind::Unknown) && !report.failed() {
         let message = "the file is a mapping, not the value of a variable";
         report.add(tree.span, Finding::error(Code::WrongType, message));
@@ -90,7 +85,6 @@ fn parse(
         return Err(report.finish());
     }
     let mut context = Context::new(defaults::spread(tree), report, empty);
-    let schema = schema::strict();
     let mut value = json::coerced(&mut context, &schema);
     validate::validate(&mut value, &schema, &mut context);
     let hash = hash::of(&value);

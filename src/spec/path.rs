@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// The keys and list positions from the root to a value; printed as `pools.linux.tags.0`.
+use super::hidden::named;
+
+/// The keys and list positions from the root to a value; printed as `pools.linux.tags.0`,
+/// without what is no word.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Path(Vec<String>);
 
@@ -57,6 +60,7 @@ impl Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("."))
+        let steps: Vec<&str> = self.0.iter().map(|step| named(step)).collect();
+        f.write_str(&steps.join("."))
     }
 }

@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use super::fault::Code;
 use super::node::{Kind, Node, Scalar, Size, Span};
 use super::report::{Finding, Report};
+use super::words::value;
 use frame::Frame;
 
 /// A spec of a thousand pools is a tenth of this.
@@ -61,7 +62,7 @@ fn syntax_fault(text: &str, at: usize, info: &str) -> Finding {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
-    let finding = Finding::error(Code::Syntax, format!("not YAML: {info}"));
+    let finding = Finding::error(Code::Syntax, format!("not YAML: {}", value(info)));
     if line.contains("${") && line.contains(['{', '[']) {
         finding.hint("inside flow braces and brackets quote a variable: `\"${NAME}\"`")
     } else if line.trim_start_matches(' ').starts_with('\t') {

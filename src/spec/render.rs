@@ -1,76 +1,60 @@
-//! Faults as the operator sees them.
+//! Faults as the operator sees them on the terminal of `check`.
 
 use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
-    ThemeCharacters, ThemeStyles,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
-use super::fault::{Fault, Faults, Severity};
+use super::fault::{Excerpt, Fault, Faults, Severity};
 
-/// The longest line that is shown; wider than any screen.
+/// The longest line that is shown; wider than any screen. The library panics on a column beyond
+/// 65535, and each of many faults would repeat a line of a megabyte.
 const LINE_BYTES_MAX: usize = 1000;
 
-impl Fault {
-    fn place(&self) -> Vec<LabeledSpan> {
-        let length = self.span.end.saturating_sub(self.span.start);
-        vec![LabeledSpan::new(self.label.clone(), self.span.start, length)]
-    }
-
-    fn weight(&self) -> miette::Severity {
-        match self.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl Diagnostic for Fault {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.code.as_str()))
-    }
-
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(self.weight())
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.hint.as_ref().map(|hint| -> Box<dyn fmt::Display> { Box::new(hint) })
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(self.place().into_iter()))
-    }
-}
-
-impl Diagnostic for Faults {
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.text)
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.faults.iter().map(|fault| -> &dyn Diagnostic { fault })))
-    }
-}
-
-/// A fault with its source and without what the handler would word otherwise than we do.
+/// A fault with what may be seen of its line.
+#[derive(Debug)]
 struct Shown<'a> {
     fault: &'a Fault,
-    source: &'a NamedSource<String>,
+    line: Line<'a>,
 }
 
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.fault, f)
+/// The one line that there is to see of a file.
+#[derive(Debug)]
+struct Line<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// From 0, as the library counts.
+    number: usize,
+    column: usize,
+}
+
+impl SourceCode for Line<'_> {
+    /// Without context the library asks for a place, with it for what is around.
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        lines_before: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let whole = SourceSpan::new(0.into(), self.text.len());
+        let (span, column) = if lines_before == 0 { (*span, self.column) } else { (whole, 0) };
+        let (file, text) = (self.file.to_owned(), self.text.as_bytes());
+        Ok(Box::new(MietteSpanContents::new_named(file, text, span, self.number, column, 1)))
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn new(file: &'a str, fault: &'a Fault, excerpt: &'a Excerpt) -> Self {
+        let (number, column) = (fault.line.saturating_sub(1), fault.column.saturating_sub(1));
+        Self { fault, line: Line { file, text: &excerpt.line, number, column } }
     }
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fault.message)
+        f.write_str(&self.fault.message_in_full())
     }
 }
 
@@ -78,41 +62,48 @@ impl std::error::Error for Shown<'_> {}
 
 impl Diagnostic for Shown<'_> {
     fn severity(&self) -> Option<miette::Severity> {
-        Some(self.fault.weight())
+        Some(match self.fault.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
+        Some(&self.line)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(self.fault.place().into_iter()))
+        let Excerpt { place, label, .. } = self.fault.excerpt.as_ref()?;
+        let span = LabeledSpan::new(label.clone(), place.start, place.len());
+        Some(Box::new(std::iter::once(span)))
     }
 }
 
 impl Faults {
-    /// Each fault with its line, a caret and its hint; in colour for a terminal.
+    /// Each fault with its values, a caret below what may be seen of its line, and its hint: for
+    /// the terminal of `check` and nobody else; in colour where that shows it.
     pub fn render(&self, color: bool) -> String {
-        let source = NamedSource::new(&self.file, self.text.clone());
         let handler = GraphicalReportHandler::new_themed(theme(color))
             .with_width(110)
+            .with_context_lines(1)
             .with_links(false)
             .without_syntax_highlighting();
-        let lines: Vec<&str> = self.text.split('\n').collect();
         let mut rendered = String::new();
         for fault in &self.faults {
             let mut one = String::new();
-            // Writing to a string fails only where a span lies outside the text, and then the
-            // place in words says enough.
-            let drawn = drawable(&lines, fault.line)
-                && handler.render_report(&mut one, &Shown { fault, source: &source }).is_ok();
+            let excerpt = fault.excerpt.as_ref().filter(|one| one.line.len() <= LINE_BYTES_MAX);
+            let drawn = excerpt.is_some_and(|excerpt| {
+                let shown = Shown::new(&self.file, fault, excerpt);
+                // Writing to a string does not fail; should it, the place in words says enough.
+                handler.render_report(&mut one, &shown).is_ok()
+            });
             if !drawn {
-                one = self.in_words(fault);
+                one = self.without_line(fault);
             }
             rendered.push_str(&flush_left(&one));
-            if let Some(hint) = &fault.hint {
+            if let Some(hint) = fault.hint_in_full() {
                 rendered.push_str("  hint: ");
-                rendered.push_str(hint);
+                rendered.push_str(&hint);
                 rendered.push('\n');
             }
             rendered.push('\n');
@@ -121,22 +112,15 @@ impl Faults {
     }
 
     /// A fault without its line.
-    fn in_words(&self, fault: &Fault) -> String {
+    fn without_line(&self, fault: &Fault) -> String {
         let weight = match fault.severity {
             Severity::Error => "error:",
             Severity::Warning => "warning:",
         };
-        let Fault { message, line, column, .. } = fault;
+        let Fault { line, column, .. } = fault;
+        let message = fault.message_in_full();
         format!("{weight} {message}\n   ╭─[{}:{line}:{column}]\n", self.file)
     }
-}
-
-/// Whether a line can be shown with a caret below it: it and its neighbours, which are shown too,
-/// are of a length that somebody reads. The handler panics on a column beyond 65535, and each of
-/// many faults would repeat a line of a megabyte.
-fn drawable(lines: &[&str], line: usize) -> bool {
-    let shown = lines.iter().skip(line.saturating_sub(2)).take(3);
-    shown.into_iter().all(|line| line.len() <= LINE_BYTES_MAX)
 }
 
 /// The handler indents its first line; a line that begins with `error:` is found by eye and tool.

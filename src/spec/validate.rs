@@ -10,10 +10,11 @@ use super::context::Context;
 use super::fault::Code;
 use super::nearest::nearest;
 use super::path::Path;
-use super::report::{FAULTS_MAX, Finding};
+use super::report::Finding;
+use super::words::value;
 
 /// Checks `value`, and takes out of it what does not pass, so that the rest can be checked on.
-pub(super) fn validate(value: &mut Value, schema: &Value, context: &mut Context<'_>) {
+pub(super) fn validate(checked: &mut Value, schema: &Value, context: &mut Context<'_>) {
     let validator = match jsonschema::draft202012::options().build(schema) {
         Ok(validator) => validator,
         Err(error) => {
@@ -24,29 +25,24 @@ pub(super) fn validate(value: &mut Value, schema: &Value, context: &mut Context<
     };
     let mut refused = BTreeSet::new();
     let errors: Vec<Explained> =
-        validator.iter_errors(value).flat_map(|error| explain(&error, schema, context)).collect();
+        validator.iter_errors(checked).flat_map(|error| explain(&error, context)).collect();
     for explained in errors {
-        if explained.at_key {
-            context.add_at_key(&explained.path, explained.finding);
-        } else {
-            context.add(&explained.path, explained.finding);
-        }
+        context.add(&explained.path, explained.finding);
         refused.insert(explained.path);
     }
     for path in refused {
-        take_out(value, &path);
+        take_out(checked, &path);
     }
 }
 
 struct Explained {
     path: Path,
-    at_key: bool,
     finding: Finding,
 }
 
 impl Explained {
     fn value(path: Path, finding: Finding) -> Vec<Self> {
-        vec![Self { path, at_key: false, finding }]
+        vec![Self { path, finding }]
     }
 }
 
@@ -67,7 +63,7 @@ fn take_out(value: &mut Value, path: &Path) {
     }
 }
 
-fn explain(error: &ValidationError<'_>, schema: &Value, context: &Context<'_>) -> Vec<Explained> {
+fn explain(error: &ValidationError<'_>, context: &Context<'_>) -> Vec<Explained> {
     let path = Path::from_pointer(error.instance_path().as_str());
     let field = path.field().to_owned();
     let wrong = |message: String| Finding::error(Code::BadValue, message);
@@ -76,9 +72,6 @@ fn explain(error: &ValidationError<'_>, schema: &Value, context: &Context<'_>) -
         reason = "the library may know more keywords; the last arm has words for any"
     )]
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unknown_keys(&path, unexpected, &known_keys(error, schema))
-        }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
             let whose = if path.last().is_some() { format!("`{path}`") } else { "the file".into() };
@@ -95,18 +88,18 @@ fn explain(error: &ValidationError<'_>, schema: &Value, context: &Context<'_>) -
         }
         ValidationErrorKind::AnyOf { context: branches }
         | ValidationErrorKind::OneOfNotValid { context: branches } => {
-            union(path, branches, schema, context)
+            union(path, branches, context)
         }
         ValidationErrorKind::Minimum { limit } => {
-            let message = format!("`{field}` is {}, but at least {limit}", error.instance());
+            let message = format!("`{field}` is {}, but at least {limit}", context.bare(&path));
             Explained::value(path, wrong(message))
         }
         ValidationErrorKind::Maximum { limit } => {
-            let message = format!("`{field}` is {}, but at most {limit}", error.instance());
+            let message = format!("`{field}` is {}, but at most {limit}", context.bare(&path));
             Explained::value(path, wrong(message))
         }
         ValidationErrorKind::ExclusiveMinimum { limit } => {
-            let message = format!("`{field}` is {}, but more than {limit}", error.instance());
+            let message = format!("`{field}` is {}, but more than {limit}", context.bare(&path));
             Explained::value(path, wrong(message))
         }
         _ => {
@@ -124,7 +117,7 @@ fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -
         "uniqueItems" => format!("`{field}` names one thing twice"),
         "pattern" => format!("{shown} is no name for `{field}`"),
         // What is not listed here is in no schema of ours; its own words are better than none.
-        _ => format!("`{field}`: {}", error.masked()),
+        _ => format!("`{field}`: {}", value(error.masked())),
     };
     let finding = Finding::error(Code::BadValue, message);
     match error.kind().keyword() {
@@ -133,31 +126,7 @@ fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -
     }
 }
 
-fn unknown_keys(path: &Path, unexpected: &[String], known: &[String]) -> Vec<Explained> {
-    // Each looks for the nearest name, and what is taken out is searched for.
-    let explained = unexpected.iter().take(FAULTS_MAX).map(|key| {
-        let message = match path.last() {
-            Some(_) => format!("`{path}` knows no `{key}`"),
-            None => format!("the file knows no `{key}`"),
-        };
-        let finding = Finding::error(Code::UnknownKey, message);
-        let near = nearest(key, known.iter().map(String::as_str));
-        let hint = near.map(|near| format!("did you mean `{near}`?"));
-        Explained { path: path.join(key), at_key: true, finding: finding.maybe_hint(hint) }
-    });
-    explained.collect()
-}
-
-/// The keys that the schema knows where `error` was found.
-fn known_keys(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
-    let pointer = error.schema_path().as_str();
-    let owner = pointer.rsplit_once('/').map_or("", |(owner, _)| owner);
-    let properties = schema.pointer(owner).and_then(|owner| owner.get("properties"));
-    let known = properties.and_then(Value::as_object);
-    known.map(|known| known.keys().cloned().collect()).unwrap_or_default()
-}
-
-fn wrong_type(path: &Path, kind: &TypeKind, value: &Value, context: &Context<'_>) -> Finding {
+fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>) -> Finding {
     let wanted = match kind {
         TypeKind::Single(one) => words_for(*one).to_owned(),
         TypeKind::Multiple(several) => {
@@ -172,7 +141,7 @@ fn wrong_type(path: &Path, kind: &TypeKind, value: &Value, context: &Context<'_>
     };
     let finding = Finding::error(Code::WrongType, format!("{subject} {wanted}, not {shown}"));
     let number = matches!(kind, TypeKind::Single(JsonType::Integer | JsonType::Number));
-    match (kind, value.as_str()) {
+    match (kind, given.as_str()) {
         (_, Some(text)) if number && text.parse::<f64>().is_ok() => {
             finding.hint("remove the quotes")
         }
@@ -204,7 +173,7 @@ fn words_for(json_type: JsonType) -> &'static str {
     }
 }
 
-fn no_such_word(path: &Path, options: &Value, value: &Value, context: &Context<'_>) -> Finding {
+fn no_such_word(path: &Path, options: &Value, given: &Value, context: &Context<'_>) -> Finding {
     let words: Vec<&str> =
         options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
@@ -213,7 +182,7 @@ fn no_such_word(path: &Path, options: &Value, value: &Value, context: &Context<'
         all => all.join(""),
     };
     let message = format!("`{}` takes {listed}, not {}", path.field(), context.shown(path));
-    let word = value.as_str().unwrap_or_default();
+    let word = given.as_str().unwrap_or_default();
     let other_name = super::Arch::parse(word).map(super::Arch::as_str);
     let meant = other_name.filter(|name| words.contains(name));
     let meant = meant.or_else(|| nearest(word, words.iter().copied()));
@@ -232,7 +201,6 @@ const FORMS: &[(&str, &str)] = &[
 fn union(
     path: Path,
     branches: &[Vec<ValidationError<'static>>],
-    schema: &Value,
     context: &Context<'_>,
 ) -> Vec<Explained> {
     let misses_type = |error: &ValidationError<'_>| {
@@ -241,7 +209,7 @@ fn union(
     };
     let meant = branches.iter().find(|branch| !branch.iter().any(misses_type));
     if let Some(branch) = meant {
-        return branch.iter().flat_map(|error| explain(error, schema, context)).collect();
+        return branch.iter().flat_map(|error| explain(error, context)).collect();
     }
     let forms = FORMS.iter().find(|(field, _)| *field == path.field());
     let forms = forms.map_or("another form", |(_, forms)| forms);

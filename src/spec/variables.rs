@@ -23,30 +23,55 @@ pub enum Missing {
 
 /// The text of all values with variables, once these are replaced: few bytes name a variable, and
 /// its value may be long.
-pub(super) const FILLED_BYTES_MAX: usize = 4 << 20;
+const FILLED_BYTES_MAX: usize = 4 << 20;
 
 /// Replaces the variables of a tree, and keeps which stood where.
 pub(super) struct Variables<'r, 'a> {
     /// The value of a variable, by the JSON pointer of where it stands and its name.
-    pub(super) lookup: &'r dyn Fn(&str, &str) -> Option<String>,
-    pub(super) missing: Missing,
+    lookup: &'r dyn Fn(&str, &str) -> Option<String>,
+    missing: Missing,
     /// What is left of [`FILLED_BYTES_MAX`].
-    pub(super) bytes_left: usize,
-    pub(super) report: &'r mut Report<'a>,
-    /// The variables at each JSON pointer.
-    pub(super) used: BTreeMap<String, Templated>,
-    /// Scalars that came out empty, which counts as absent.
-    pub(super) empty: BTreeMap<Path, Span>,
+    bytes_left: usize,
+    report: &'r mut Report<'a>,
+    used: BTreeMap<String, Templated>,
+    empty: BTreeMap<Path, Span>,
+    /// The keys above the value at hand.
+    keys: Vec<Span>,
 }
 
-impl Variables<'_, '_> {
+impl<'r, 'a> Variables<'r, 'a> {
+    pub(super) fn new(
+        lookup: &'r dyn Fn(&str, &str) -> Option<String>,
+        missing: Missing,
+        report: &'r mut Report<'a>,
+    ) -> Self {
+        let (used, empty) = (BTreeMap::new(), BTreeMap::new());
+        let bytes_left = FILLED_BYTES_MAX;
+        Self { lookup, missing, bytes_left, report, used, empty, keys: Vec::new() }
+    }
+
+    /// Replaces all variables of `tree`. The answer is the variables at each JSON pointer, and the
+    /// scalars that came out empty, which counts as absent.
+    pub(super) fn replace(
+        mut self,
+        tree: &mut Node,
+    ) -> (BTreeMap<String, Templated>, BTreeMap<Path, Span>) {
+        self.fill(tree, &Path::default());
+        (self.used, self.empty)
+    }
+
     /// Replaces all variables below `node`. `false`: it came out empty and is to be left out.
-    pub(super) fn fill(&mut self, node: &mut Node, path: &Path) -> bool {
+    fn fill(&mut self, node: &mut Node, path: &Path) -> bool {
         let span = node.span;
         match &mut node.kind {
             Kind::Unknown => true,
             Kind::Map(entries) => {
-                entries.retain_mut(|entry| self.fill(&mut entry.value, &path.join(&entry.key)));
+                entries.retain_mut(|entry| {
+                    self.keys.push(entry.key_span);
+                    let kept = self.fill(&mut entry.value, &path.join(&entry.key));
+                    self.keys.pop();
+                    kept
+                });
                 true
             }
             Kind::List(items) => {
@@ -85,7 +110,12 @@ impl Variables<'_, '_> {
             Err(bad) => {
                 let finding = Finding::error(Code::BadVariable, bad.to_string())
                     .hint("write `${NAME}` or `${NAME:-default}`; `$${` is a literal `${`");
-                self.add(span, path, finding);
+                // A default may be a secret whatever the field, and cannot be told from the rest.
+                if scalar.text.contains(":-") {
+                    self.report.add(span, Finding { path: path.to_string(), ..finding });
+                } else {
+                    self.add(span, path, finding);
+                }
                 return None;
             }
         };
@@ -120,6 +150,6 @@ impl Variables<'_, '_> {
     }
 
     fn add(&mut self, span: Span, path: &Path, finding: Finding) {
-        self.report.add(span, Finding { path: path.to_string(), ..finding });
+        self.report.add_shown(span, &self.keys, Finding { path: path.to_string(), ..finding });
     }
 }

@@ -67,7 +67,12 @@ fn a_bad_file_keeps_the_last_good_one_in_force_until_a_good_one_is_read() {
     folder.write("autogit.yaml", "gitlab:\n  urll: x\n");
     let (first, repeated) = fault(source.reload());
     let place = format!("{}:2:3", path.display());
-    assert!(first.text.contains(&place) && first.text.contains("urll: x"), "{}", first.text);
+    assert!(
+        first.text.contains(&place) && first.text.contains("knows no `urll`"),
+        "{}",
+        first.text
+    );
+    assert!(!first.text.contains('^') && !first.text.contains("urll: x"), "{}", first.text);
     assert!(!repeated);
     assert_eq!(source.loaded().spec.pools.len(), 1);
     assert_eq!(fault(source.reload()), (first.clone(), true));

@@ -175,5 +175,5 @@ fn words(line: &str) -> usize {
 fn refused(faults: &Faults) -> Problem {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     Problem::new(status, "spec-refused", faults.to_string())
-        .with_faults(faults.iter().map(Into::into).collect(), faults.render(false))
+        .with_faults(faults.iter().map(Into::into).collect(), faults.in_words())
 }

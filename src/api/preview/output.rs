@@ -60,8 +60,8 @@ impl From<&Fault> for CandidateFault {
             path: fault.path.clone(),
             line: fault.line,
             column: fault.column,
-            message: fault.message.clone(),
-            hint: fault.hint.clone(),
+            message: fault.message(),
+            hint: fault.hint(),
         }
     }
 }

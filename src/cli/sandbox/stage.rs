@@ -112,7 +112,7 @@ impl Stage {
         let clock = self.shell.clock().clone();
         let watch = Watch::start(&self.spec, clock.clone(), Pace::default());
         let source = SpecSource::open(&self.spec, self.environment(), clock.clone())
-            .map_err(|error| Failure::spec(&error, self.shell.colours_talk()))?;
+            .map_err(|error| Failure::spec(&error))?;
         let lock = match self.images {
             Some(_) => Some(run::lock(&source.loaded().spec.instance, &self.shell).await?),
             None => None,

@@ -6,6 +6,7 @@ use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::values::{host_of, is_local, is_private};
+use crate::spec::words::value;
 
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
     let section = Path::of("gitlab");
@@ -24,7 +25,7 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
         if is_local(&host) && used_by_runners {
             context.add(&path, unreachable(key, &host));
         } else if url.starts_with("http://") && !is_private(&host) {
-            let message = format!("`{key}` sends tokens to `{host}` in plain text");
+            let message = format!("`{key}` sends tokens to `{}` in plain text", value(&host));
             let finding = Finding::warning(Code::Unsafe, message).hint("use `https://`");
             context.add(&path, finding);
         }
@@ -33,11 +34,14 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
 
 fn unreachable(key: &str, host: &str) -> Finding {
     if key == "url" {
-        let message =
-            format!("runners cannot reach GitLab at `{host}`: there it is they themselves");
+        let message = format!(
+            "runners cannot reach GitLab at `{}`: there it is they themselves",
+            value(host)
+        );
         return Finding::error(Code::Conflict, message)
             .hint("set `gitlab.runner_url` to an address that containers reach");
     }
+    let host = value(host);
     let message = format!("`{key}` is `{host}`, which is the container itself to those who use it");
     Finding::error(Code::Conflict, message).hint("write an address that containers reach")
 }

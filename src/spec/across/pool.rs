@@ -7,6 +7,7 @@ use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::values::runner_version;
+use crate::spec::words::value;
 use crate::spec::{Credential, JobNetwork, Pool, Warm};
 
 /// GitLab refuses a runner with more.
@@ -46,7 +47,7 @@ fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
     }
     // Each architecture adds its own.
     if pool.tags.len() >= TAGS_MAX {
-        let message = format!("{} tags, but GitLab takes {TAGS_MAX}", pool.tags.len() + 1);
+        let message = format!("{} tags, but GitLab takes {TAGS_MAX}", value(pool.tags.len() + 1));
         let finding = Finding::error(Code::BadValue, message)
             .hint("the architecture adds one to those of the file");
         findings.push((vec![tags.clone()], finding));
@@ -54,7 +55,7 @@ fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
     for (index, tag) in pool.tags.iter().enumerate() {
         let fits = !tag.trim().is_empty() && tag.trim() == tag && !tag.contains(',');
         if !fits || tag.chars().count() > 255 {
-            let finding = Finding::error(Code::BadValue, format!("`{tag}` is no tag"))
+            let finding = Finding::error(Code::BadValue, format!("`{}` is no tag", value(tag)))
                 .hint("a tag has no comma, and no space around it");
             findings.push((vec![tags.join(&index.to_string())], finding));
         }
@@ -70,16 +71,16 @@ fn size(pool: &Pool, path: &Path, context: &Context<'_>, findings: &mut Findings
         }
     };
     if wanted > pool.max {
-        let message = format!("`warm` is {wanted} but `max` is {}", pool.max);
-        let finding =
-            Finding::error(Code::Conflict, message).hint(format!("set `max` to at least {wanted}"));
+        let message = format!("`warm` is {} but `max` is {}", value(wanted), value(pool.max));
+        let finding = Finding::error(Code::Conflict, message)
+            .hint(format!("set `max` to at least {}", value(wanted)));
         findings.push((vec![warm.clone(), max.clone()], finding));
     }
     if let Warm::PerArch(counts) = &pool.warm
         && !pool.architectures.is_empty()
     {
         for arch in counts.keys().filter(|arch| !pool.architectures.contains(arch)) {
-            let message = format!("`warm` asks for {arch}, which is not among its architectures");
+            let message = format!("`warm` asks for `{arch}`, which is not among its architectures");
             let written = if context.given(&warm.join("arm/v7")) && arch.as_str() == "armv7" {
                 "arm/v7"
             } else {
@@ -92,7 +93,7 @@ fn size(pool: &Pool, path: &Path, context: &Context<'_>, findings: &mut Findings
     if pool.max > RUNNERS_MAX {
         let message = format!(
             "`max` is {}: beyond {RUNNERS_MAX} runners of one registration GitLab no longer tells which are alive",
-            pool.max
+            value(pool.max)
         );
         let finding = Finding::warning(Code::Doubtful, message).hint("split it into two pools");
         findings.push((vec![max], finding));
@@ -114,7 +115,8 @@ fn runner(pool: &Pool, path: &Path, findings: &mut Findings) {
     if let Some(version) = runner_version(&pool.runner_image)
         && version < RUNNER_VERSION_MIN
     {
-        let message = format!("gitlab-runner {}.{} is too old", version.0, version.1);
+        let message =
+            format!("gitlab-runner {} is too old", value(format!("{}.{}", version.0, version.1)));
         let finding = Finding::error(Code::BadValue, message)
             .hint("18.4 is the first that marks what jobs leave behind with its runner");
         findings.push((vec![path.join("runner_image")], finding));

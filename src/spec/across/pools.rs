@@ -6,6 +6,7 @@ use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
+use crate::spec::words::value;
 use crate::spec::{HostSpec, Pool, Resources, Scope, Spec};
 
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
@@ -114,7 +115,8 @@ fn trusted_with_plain_jobs(pool: &Pool, pools: &[Pool], context: &mut Context<'_
     });
     if let Some((tag, other)) = shared {
         let message = format!(
-            "it gives its jobs the host, and also takes those that ask for `{tag}` only, as pool `{}` does",
+            "it gives its jobs the host, and also takes those that ask for `{}` only, as pool `{}` does",
+            value(tag),
             other.name
         );
         let finding = Finding::warning(Code::Doubtful, message)
@@ -146,7 +148,7 @@ fn fits_no_host(pool: &Pool, spec: &Spec, context: &mut Context<'_>) {
     if !serving.any(|host| cost.fits(host)) {
         let finding = Finding::error(
             Code::Conflict,
-            format!("one runner costs {cost}, more than any host's budget"),
+            format!("one runner costs {}, more than any host's budget", value(cost)),
         )
         .hint("a job and all of its services count; raise `budget`, or lower `resources`")
         .about(subject(pool));

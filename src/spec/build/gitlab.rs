@@ -10,6 +10,7 @@ use crate::spec::path::Path;
 use crate::spec::raw::{RawGitlab, RawQueueSource};
 use crate::spec::report::Finding;
 use crate::spec::values;
+use crate::spec::words::value;
 use crate::spec::{Credential, GitlabSpec, QueueSource};
 
 /// More often would hurt GitLab, more seldom the jobs.
@@ -79,7 +80,7 @@ fn poll_interval(word: Option<String>, section: &Path, context: &mut Context<'_>
     if interval < shortest || interval > longest {
         let message = format!(
             "`poll_interval` is {}, but from 1s to 5m",
-            humantime::format_duration(interval)
+            value(humantime::format_duration(interval))
         );
         context.add(&path, Finding::error(Code::BadValue, message));
     }

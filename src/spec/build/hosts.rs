@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
+use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::raw::{RawBudget, RawGpus, RawHost, RawTls};
 use crate::spec::report::Finding;
@@ -34,7 +35,8 @@ pub(super) fn build(
                 hosts.insert(name, host(raw, &path, context));
             }
             Err(error) => {
-                context.add_at_key(&path, Finding::error(Code::BadValue, error.to_string()));
+                let message = format!("`{}` is {error}", named(&word));
+                context.add_at_key(&path, Finding::error(Code::BadValue, message));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
+use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::raw::{RawJob, RawJobNetwork, RawPullPolicy};
 use crate::spec::report::Finding;
@@ -20,7 +21,8 @@ pub(super) fn build(raw: RawJob, path: &Path, context: &mut Context<'_>) -> JobS
     for name in environment.keys() {
         let fits = !name.is_empty() && !name.contains(['=', '\0']);
         if !fits {
-            let finding = Finding::error(Code::BadValue, format!("`{name}` is no variable's name"));
+            let finding =
+                Finding::error(Code::BadValue, format!("`{}` is no variable's name", named(name)));
             context.add_at_key(&path.join("environment").join(name), finding);
         }
     }

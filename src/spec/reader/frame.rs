@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Step, stop};
 use crate::spec::fault::Code;
+use crate::spec::hidden::named;
 use crate::spec::node::{Entry, Kind, Node, Size, Span};
 use crate::spec::report::Finding;
 
@@ -99,14 +100,14 @@ fn next_key(node: Node, keys: &mut BTreeSet<String>) -> (Key, Step) {
         return (Key::Refused, stop(node.span, Finding::error(Code::TooLarge, message)));
     }
     if key != "<<" && !keys.insert(key.clone()) {
-        let finding = Finding::error(Code::DuplicateKey, format!("`{key}` is given twice"))
-            .hint("keep one of them");
+        let finding =
+            Finding::error(Code::DuplicateKey, format!("`{}` is given twice", named(&key)))
+                .hint("keep one of them");
         return (Key::Refused, stop(node.span, finding));
     }
     if key.contains("${") {
-        let finding =
-            Finding::error(Code::BadVariable, format!("`{key}` is a key with a variable"))
-                .hint("variables are replaced in values only");
+        let finding = Finding::error(Code::BadVariable, "a key has a variable in it")
+            .hint("variables are replaced in values only");
         return (Key::Refused, stop(node.span, finding));
     }
     (Key::Named(key, node.span), Ok(()))

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 pub(super) enum BadTemplate {
     #[error("`${{` is not closed")]
     Unclosed,
-    #[error("`${{{0}}}` is no form of a variable")]
-    Form(String),
-    #[error("`${{{0}…}}` has a variable in its default")]
-    Nested(String),
+    #[error("a `${{…}}` is no form of a variable")]
+    Form,
+    #[error("a variable stands in the default of another one")]
+    Nested,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -86,13 +86,13 @@ fn variable(inside: &str) -> Result<Piece<'_>, BadTemplate> {
         None => (inside, None),
     };
     if default.is_some_and(|default| default.contains("${")) {
-        return Err(BadTemplate::Nested(name.to_owned()));
+        return Err(BadTemplate::Nested);
     }
     let first_fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let all_fit = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if first_fits && all_fit {
         Ok(Piece::Variable { name, default })
     } else {
-        Err(BadTemplate::Form(inside.to_owned()))
+        Err(BadTemplate::Form)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn check(text: &str, value: &str) {
             Ok(parsed) => {
                 let shown = format!("{parsed:?}");
                 assert!(!shown.contains(SECRET), "the spec's debug output tells a secret");
-                Faults::new("a.yaml", text, parsed.warnings)
+                Faults::new("a.yaml", parsed.warnings)
             }
             Err(faults) => {
                 assert!(faults.errors() > 0, "refused without a fault");
