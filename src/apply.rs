@@ -268,10 +268,15 @@ async fn create_record(
 /// Records whose token a container has, as seen at the look and as listed right now, if all hosts
 /// tell: GitLab's side deletes what it takes for lost.
 async fn records_in_use(ports: &Ports, world: &World) -> Option<BTreeSet<RecordId>> {
+    if world.hides_a_record() {
+        return None;
+    }
     let mut in_use = world.records_in_use();
     for engine in ports.engines.values() {
-        let runners = engine.runners(&world.spec.instance).await.ok()?;
-        in_use.extend(runners.iter().map(|runner| runner.record));
+        let list = engine.runners(&world.spec.instance).await.ok()?;
+        in_use.extend(list.runners.iter().map(|runner| runner.record));
+        // What one that is set aside has may be any.
+        in_use.extend(list.aside.iter().map(|aside| aside.record).collect::<Option<Vec<_>>>()?);
     }
     Some(in_use)
 }

@@ -19,7 +19,7 @@ use crate::gitlab::ErrorKind;
 use crate::spec::{Arch, InstanceName, PullPolicy};
 use crate::world::{
     ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant,
+    RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant,
 };
 
 /// A runner container to be made: all that differs between two runners. How it is hardened is the
@@ -63,6 +63,44 @@ pub struct ImageRequest {
     pub policy: PullPolicy,
 }
 
+/// What an engine lists of an instance's runners.
+#[derive(Debug, Clone, Default)]
+pub struct RunnerList {
+    /// Those that can be read.
+    pub runners: Vec<Runner>,
+    /// Those that cannot.
+    pub aside: Vec<SetAside>,
+}
+
+impl RunnerList {
+    /// Adds what was seen of one container.
+    pub fn add(&mut self, sighting: Sighting) {
+        match sighting {
+            Sighting::Runner(runner) => self.runners.push(*runner),
+            Sighting::Aside(aside) => self.aside.push(aside),
+        }
+    }
+}
+
+/// One container of an instance.
+#[derive(Debug, Clone)]
+pub enum Sighting {
+    /// A runner.
+    Runner(Box<Runner>),
+    /// One that cannot be read.
+    Aside(SetAside),
+}
+
+impl Sighting {
+    /// Its manager's name at GitLab, where that can be read.
+    pub fn system_id(&self) -> Option<&SystemId> {
+        match self {
+            Self::Runner(runner) => Some(&runner.system_id),
+            Self::Aside(aside) => aside.system_id.as_ref(),
+        }
+    }
+}
+
 /// A Docker Engine, as the rest of AutoGit sees it.
 ///
 /// All methods: answer within their own time limit; act on ids; are safe to repeat, an object
@@ -75,9 +113,21 @@ pub trait Engine: Debug + Send + Sync {
     /// What jobs of any gitlab-runner made there, by gitlab-runner's labels.
     async fn jobs(&self) -> Result<JobObjects, EngineError>;
 
-    /// The runners of `instance`, by label, in any state. A container whose labels cannot be read
-    /// as ours is left out and logged.
-    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError>;
+    /// The runners of `instance`, by label, in any state; a container whose labels or state cannot
+    /// be read is set aside.
+    ///
+    /// Assumes nothing of what it lacks: what stands in front of an engine may leave things out.
+    async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError>;
+
+    /// The container of `instance` with that id or name, asked for by itself.
+    ///
+    /// Guarantees: `None` only if the engine itself says that there is no such container, or that
+    /// it is not of `instance`.
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        key: &str,
+    ) -> Result<Option<Sighting>, EngineError>;
 
     /// What the runner's log tells about jobs. The whole log is read once per container and only
     /// its growth after that.

@@ -16,8 +16,8 @@ use secrecy::SecretString;
 
 use crate::spec::Scope;
 use crate::world::{
-    Caller, Installation, JobId, Manager, Place, Queue, Record, RecordId, RecordSettings, SystemId,
-    Variant,
+    Caller, Installation, JobId, Manager, Place, ProjectId, Queue, Record, RecordId,
+    RecordSettings, SystemId, Variant,
 };
 
 /// One request to GitLab and its answer; the only way from the adapter to the wire.
@@ -218,6 +218,12 @@ pub trait Gitlab: Debug + Send + Sync {
 
     /// One job, by its id; for explaining and for reporting lost jobs.
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
+
+    /// Whether a job ended in any way, so that no runner can have it; `project` is where it is, if
+    /// that is known.
+    ///
+    /// Errors: where GitLab does not tell; a job that it does not show may run all the same.
+    async fn is_over(&self, id: JobId, project: Option<ProjectId>) -> Result<bool, GitlabError>;
 
     /// Cancels a job whose runner died and queues it again, under the id that is returned; `None`:
     /// it ended already, or a person saw to it.

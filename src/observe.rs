@@ -7,6 +7,8 @@
 mod callers;
 mod gitlab;
 mod host;
+mod jobs;
+mod missing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +21,10 @@ use crate::engine::Engine;
 use crate::gitlab::Gitlab;
 use crate::spec::{HostName, Scope, Spec};
 use crate::tokens::Tokens;
-use crate::world::{Host, JobId, Memory, Observed, Place, Queue, Record, World, note_observed};
+use crate::world::{
+    Host, JobId, Memory, Observed, Place, Queue, Record, SystemId, World, note_observed,
+    system_id_prefix,
+};
 
 /// The two ports: GitLab, and an engine per declared host.
 #[derive(Debug, Clone)]
@@ -41,6 +46,8 @@ pub struct Observer {
     records: Observed<Vec<Record>>,
     scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     gitlab: gitlab::GitlabSide,
+    remembered: missing::Remembered,
+    asked: jobs::Asked,
 }
 
 impl Observer {
@@ -55,6 +62,8 @@ impl Observer {
             records: Observed::Unknown { since: now, error: unread(), last: None },
             scopes: BTreeMap::new(),
             gitlab: gitlab::GitlabSide::default(),
+            remembered: missing::Remembered::default(),
+            asked: jobs::Asked::default(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Observer {
         tokens: &mut Tokens,
         memory: &mut Memory,
     ) -> World {
+        let before = self.hosts.clone();
         self.look_at_hosts(ports, spec).await;
         self.scopes = gitlab::scopes(ports, spec, &self.scopes).await;
         let mut world = World {
@@ -89,9 +99,12 @@ impl Observer {
         };
         let records = self.gitlab.records(ports, &world, tokens).await;
         self.records = self.records.clone().next(self.clock.now(), records);
+        world.records = self.records.clone();
+        self.remembered.complete(&ports.engines, &mut world, &before).await;
+        self.hosts = world.hosts.clone();
+        self.asked.note_over(ports.gitlab.as_ref(), &world, memory).await;
         let queue = self.gitlab.queue(ports).await;
         self.queue = self.queue.clone().next(self.clock.now(), queue);
-        world.records = self.records.clone();
         world.queue = self.queue.clone();
         drop_taken_jobs(&mut world);
         world.now = self.clock.now();
@@ -117,12 +130,19 @@ impl Observer {
     }
 }
 
-/// A job that has a container, or that a runner's log says was picked up, is not pending.
+/// A job that has a container, or that a runner's log says was picked up, is not pending. Jobs of
+/// another GitLab on the same engine have the same numbers.
 fn drop_taken_jobs(world: &mut World) {
+    let prefix = system_id_prefix(world);
+    let ours = |id: &SystemId| prefix.as_ref().is_some_and(|it| id.as_str().starts_with(it));
     let states = world.hosts.values().filter_map(|host| host.state.known());
     let taken: BTreeSet<JobId> = states
         .flat_map(|state| {
             let containers = state.jobs.containers.iter().filter(|container| container.running);
+            let containers = containers.filter(|container| {
+                let url = container.job_url.as_deref();
+                ours(&container.system_id) || url.is_some_and(|url| world.spec.gitlab.has(url))
+            });
             let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
             containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))
         })

@@ -116,6 +116,17 @@ pub struct GitlabSpec {
     pub webhook_secret: Option<Credential>,
 }
 
+impl GitlabSpec {
+    /// A page is one of this GitLab, by any of the addresses under which it is reached.
+    pub fn has(&self, page: &str) -> bool {
+        let addresses = [Some(&self.url), Some(&self.runner_url), self.clone_url.as_ref()];
+        addresses.into_iter().flatten().any(|address| {
+            let path = page.strip_prefix(address.trim_end_matches('/'));
+            path.is_some_and(|path| path.starts_with('/'))
+        })
+    }
+}
+
 /// How the queue is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueSource {

@@ -13,6 +13,7 @@ mod source;
 mod status;
 mod trend;
 mod unplaced;
+mod unread;
 pub(crate) mod words;
 
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};

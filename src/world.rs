@@ -13,6 +13,7 @@ mod observation;
 mod observed;
 mod phase;
 mod place;
+mod questions;
 mod queue;
 mod record;
 mod unclaimed;
@@ -20,10 +21,10 @@ mod unclaimed;
 pub use backoff::{Backoff, Cause, early_end};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
-    ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject, JobObjects,
-    JobVolume, NetworkState, Runner, RunnerLog,
+    Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
+    JobObjects, JobVolume, NetworkState, Runner, RunnerLog, SetAside,
 };
-pub use leftovers::{leftovers, system_id_prefix};
+pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
 pub use memory::{Leftover, Memory, Unclaimed};
 pub use names::{
@@ -35,6 +36,7 @@ pub use observed::Observed;
 pub use phase::{Phase, RunnerView, phases};
 pub(crate) use phase::{busy_alone, idle, silent, unheard};
 pub use place::{FullPath, Owner, Place};
+pub use questions::{Question, questions};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};

@@ -30,7 +30,7 @@ async fn a_runner_lives_from_creation_to_removal_and_leaves_nothing() {
         let new = bench.runner(0);
         let id = engine.create_runner(&new).await.unwrap();
         let only = || async {
-            let runners = engine.runners(instance).await.unwrap();
+            let runners = engine.runners(instance).await.unwrap().runners;
             assert_eq!(runners.len(), 1, "{runners:?}");
             runners[0].clone()
         };
@@ -62,7 +62,7 @@ async fn a_runner_lives_from_creation_to_removal_and_leaves_nothing() {
         engine.remove_container(&id).await.unwrap();
         engine.remove_container(&id).await.unwrap();
         engine.drain(&id).await.unwrap();
-        assert!(engine.runners(instance).await.unwrap().is_empty());
+        assert!(engine.runners(instance).await.unwrap().runners.is_empty());
         let gone = bench.docker.inspect_volume(&volume).await;
         assert!(gone.is_err(), "the config's volume stays: {gone:?}");
         assert!(matches!(engine.start(&id).await, Err(EngineError::NotFound { .. })));
@@ -190,7 +190,7 @@ async fn a_log_is_read_once_and_then_its_growth() {
 }
 
 #[tokio::test]
-async fn a_container_with_our_label_alone_is_left_out() {
+async fn a_container_with_our_label_alone_is_set_aside() {
     on_engine(async |bench| {
         let label = ("io.autogit.instance".to_owned(), bench.instance.to_string());
         let body = ContainerCreateBody {
@@ -199,7 +199,10 @@ async fn a_container_with_our_label_alone_is_left_out() {
             ..ContainerCreateBody::default()
         };
         bench.docker.create_container(None::<CreateContainerOptions>, body).await.unwrap();
-        assert!(bench.engine.runners(&bench.instance).await.unwrap().is_empty());
+        let list = bench.engine.runners(&bench.instance).await.unwrap();
+        assert!(list.runners.is_empty());
+        let why: Vec<_> = list.aside.iter().map(|aside| &*aside.why).collect();
+        assert_eq!(why, ["its label `io.autogit.schema` cannot be read"]);
     })
     .await;
 }
@@ -304,6 +307,8 @@ async fn make_job_objects(bench: &Bench) -> (JobContainer, JobVolume, JobNetwork
             system_id: system_id.clone(),
             job: Some(JobId(41)),
             job_url,
+            project: None,
+            runner: None,
             kind: "build".to_owned(),
             running: true,
         },
@@ -348,7 +353,7 @@ async fn what_another_runners_job_made_or_no_job_is_not_removed() {
         refused(bench.engine.remove_job_container(&ours).await);
         refused(bench.engine.remove_job_volume(&volume).await);
         refused(bench.engine.remove_job_network(&network).await);
-        let runners = bench.engine.runners(&bench.instance).await.unwrap();
+        let runners = bench.engine.runners(&bench.instance).await.unwrap().runners;
         assert!(matches!(runners[0].state, ContainerState::Running { .. }));
     })
     .await;
@@ -386,7 +391,7 @@ async fn a_socket_that_is_not_there_is_refused_with_a_hint_and_leaves_nothing() 
         let refusal = engine.create_runner(&bench.runner(0)).await.unwrap_err().to_string();
         assert!(refusal.contains("/nowhere/docker.sock"), "{refusal}");
         assert!(refusal.contains("hint: set `socket`"), "{refusal}");
-        assert!(engine.runners(&bench.instance).await.unwrap().is_empty());
+        assert!(engine.runners(&bench.instance).await.unwrap().runners.is_empty());
     })
     .await;
 }

@@ -231,8 +231,8 @@ async fn a_name_conflict_and_a_running_container_are_told_apart_from_other_refus
             "/containers/create" => (409, json!({"message": "name in use"})),
             "/containers/gone" | "/containers/gone/kill" => (404, json!({"message": "no such"})),
             "/containers/ended/kill" => (409, json!({"message": "is not running"})),
-            "/containers/runs/json" => (200, json!({"State": {"Running": true}})),
-            "/containers/going/json" => (200, json!({"State": {"Running": false}})),
+            "/containers/runs/json" => (200, json!({"Id": "runs", "State": {"Running": true}})),
+            "/containers/going/json" => (200, json!({"Id": "going", "State": {"Running": false}})),
             "/containers/going" => (409, json!({"message": "removal is already in progress"})),
             _ => (409, json!({"message": "conflict"})),
         }),
@@ -247,6 +247,86 @@ async fn a_name_conflict_and_a_running_container_are_told_apart_from_other_refus
     engine.remove_container(&id("gone")).await.unwrap();
     engine.drain(&id("gone")).await.unwrap();
     engine.drain(&id("ended")).await.unwrap();
+}
+
+/// A runner as a list has it, in that state, without those labels.
+fn listed(id: &str, state: &str, lacks: &[&str]) -> Value {
+    let labels = [
+        ("schema", "1"),
+        ("pool", "linux"),
+        ("arch", "amd64"),
+        ("slot", "0"),
+        ("system-id", "r_abcdefghijkl"),
+        ("record", "17"),
+        ("spec", "s"),
+    ];
+    let labels = labels.into_iter().filter(|(name, _)| !lacks.contains(name));
+    let mut labels: serde_json::Map<String, Value> =
+        labels.map(|(name, value)| (format!("io.autogit.{name}"), value.into())).collect();
+    labels.insert("io.autogit.instance".to_owned(), "autogit".into());
+    json!({"Id": id, "Names": [format!("/{id}")], "State": state, "Created": 1, "Labels": labels})
+}
+
+#[tokio::test]
+async fn a_container_that_cannot_be_read_hides_no_other() {
+    let folder = Folder::new("odd");
+    let unshown = || listed("unshown", "running", &[]);
+    let list = json!([
+        listed("a", "created", &[]),
+        listed("b", "stopped", &[]),
+        listed("c", "running", &["system-id", "record"]),
+        unshown(),
+        {"Names": ["/without-an-id"]},
+        7,
+    ]);
+    serve(
+        &folder.socket(),
+        Arc::new(move |line| match line.split(['?', ' ']).nth(1).unwrap() {
+            "/containers/json" => (200, list.clone()),
+            "/containers/c/json" => {
+                (200, json!({"Id": "c", "State": {"Status": "running", "Running": true}}))
+            }
+            other => (500, json!({"message": format!("cannot show {other}")})),
+        }),
+    );
+    let engine = DockerEngine::connect(settings(&folder.socket())).unwrap();
+    let list = engine.runners(&InstanceName::standard()).await.unwrap();
+    let ids: Vec<_> = list.runners.iter().map(|runner| runner.id.as_str()).collect();
+    assert_eq!(ids, ["a"]);
+    let aside: Vec<_> = list.aside.iter().map(|it| (it.id.as_str(), &*it.why)).collect();
+    let [stopped, unlabelled, unshown] = aside[..] else { panic!("{aside:?}") };
+    assert_eq!(stopped, ("b", "its state is `stopped`, which AutoGit does not know"));
+    assert_eq!(unlabelled, ("c", "its label `io.autogit.system-id` cannot be read"));
+    assert!(unshown.0 == "unshown" && unshown.1.contains("cannot show"), "{unshown:?}");
+    let known = |place: usize| (list.aside[place].system_id.is_some(), list.aside[place].record);
+    assert_eq!(known(0), (true, Some(RecordId(17))));
+    assert_eq!(known(1), (false, None));
+    let system_id = SystemId::from_observed("r_abcdefghijkl");
+    let holders = engine.with_system_id(&InstanceName::standard(), &system_id).await.unwrap();
+    assert_eq!(holders.len(), 4, "{holders:?}");
+}
+
+#[tokio::test]
+async fn only_the_engine_itself_says_that_there_is_no_such_container() {
+    let folder = Folder::new("absent");
+    serve(
+        &folder.socket(),
+        Arc::new(|line| match line.split(['?', ' ']).nth(1).unwrap() {
+            "/containers/docker/json" => (404, json!({"message": "No such container: docker"})),
+            "/containers/podman/json" => {
+                let said = "no container with name or ID \"podman\" found: no such container";
+                (404, json!({"message": said}))
+            }
+            "/containers/foreign/json" => (200, json!({"Id": "f", "State": {"Status": "exited"}})),
+            _ => (404, json!("<html>404 page not found</html>")),
+        }),
+    );
+    let engine = DockerEngine::connect(settings(&folder.socket())).unwrap();
+    let instance = InstanceName::standard();
+    for none in ["docker", "podman", "foreign"] {
+        assert!(engine.find(&instance, none).await.unwrap().is_none(), "{none}");
+    }
+    assert!(engine.find(&instance, "proxy").await.is_err());
 }
 
 /// An engine that lacks the image, or has it, and answers pulls with `status`.

@@ -2,12 +2,13 @@
 //! job → job containers → volumes and networks → the manager's row → the container, last, because
 //! it holds the slot and says what is still to be done.
 
+use super::sweep::is_there;
 use super::{ApplyError, Effect};
 use crate::engine::{Engine, EngineError, runner_config};
 use crate::gitlab::{ErrorKind, GitlabError};
 use crate::observe::Ports;
 use crate::plan::LostJob;
-use crate::world::{ContainerState, JobObjects, Runner, SystemId, World};
+use crate::world::{ContainerState, JobObjects, Runner, RunnerName, SystemId, World};
 
 /// Lines of the log of a runner that failed which are kept in ours.
 const TAIL_LINES: usize = 20;
@@ -36,8 +37,12 @@ impl Reap<'_> {
             if holders.contains(id) {
                 return Ok(Effect::Skipped("a person started it again"));
             }
-            // Where another container has the slot by now, all but the container is that one's.
-            if holders.is_empty() {
+            // Where another container has the slot by now, all but the container is that one's, also
+            // where the list lacks that one.
+            let instance = &world.spec.instance;
+            let name = RunnerName::new(instance, &self.runner.variant, self.runner.slot);
+            let held = !holders.is_empty() || is_there(engine, world, &name, system_id).await?;
+            if !held {
                 self.report(ports, engine).await?;
                 remove_job_objects(engine, left, system_id, self.discard_cache).await?;
                 self.remove_manager(ports, engine).await?;

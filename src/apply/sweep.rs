@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::start::Registration;
 use super::{ApplyError, Effect, engine};
+use crate::engine::{Engine, RunnerList, Sighting};
 use crate::observe::Ports;
 use crate::spec::HostName;
-use crate::world::{Leftover, RecordId, Runner, SystemId, Variant, World};
+use crate::world::{
+    Absence, ContainerState, Leftover, RecordId, Runner, RunnerName, SetAside, SystemId, Variant,
+    World, may_stop,
+};
 
 const IN_USE: Effect = Effect::Skipped("it is in use after all");
 const GONE: Effect = Effect::Skipped("it is gone already");
@@ -54,10 +58,14 @@ async fn sweep_job_object(
     let owner = container.map(|container| &container.system_id);
     let owner = owner.or(volume.map(|volume| &volume.system_id));
     let Some(owner) = owner.or(network.map(|network| &network.system_id)) else { return Ok(GONE) };
-    if is_held(ports, world, host, owner).await? {
+    if is_held(engine, world, host, owner).await? {
         return Ok(IN_USE);
     }
     if let Some(container) = container {
+        // It may run again since it was seen.
+        if container.running && !may_stop(world, host, container) {
+            return Ok(IN_USE);
+        }
         engine.remove_job_container(container).await?;
     }
     if let Some(volume) = volume {
@@ -69,15 +77,40 @@ async fn sweep_job_object(
     Ok(Effect::Done)
 }
 
-/// A living container of ours has that slot.
-async fn is_held(
-    ports: &Ports,
+/// A container of ours that did not end has that slot: the engine lists it, or has one of its name
+/// when it is asked.
+pub(super) async fn is_held(
+    engine: &dyn Engine,
     world: &World,
     host: &HostName,
     system_id: &SystemId,
 ) -> Result<bool, ApplyError> {
-    let holders = engine(ports, host)?.with_system_id(&world.spec.instance, system_id).await?;
-    Ok(!holders.is_empty())
+    let instance = &world.spec.instance;
+    if !engine.with_system_id(instance, system_id).await?.is_empty() {
+        return Ok(true);
+    }
+    let state = world.hosts.get(host).and_then(|host| host.state.known());
+    match state.and_then(|state| state.missing.get(system_id)) {
+        Some(Absence::Gone { name }) => is_there(engine, world, name, system_id).await,
+        Some(Absence::Nameless) => Ok(false),
+        Some(Absence::Unsaid(_)) | None => Ok(true),
+    }
+}
+
+/// A container of that name has that slot and did not end.
+pub(super) async fn is_there(
+    engine: &dyn Engine,
+    world: &World,
+    name: &RunnerName,
+    system_id: &SystemId,
+) -> Result<bool, ApplyError> {
+    let found = engine.find(&world.spec.instance, name.as_str()).await?;
+    Ok(found.is_some_and(|found| match found {
+        Sighting::Runner(runner) => {
+            runner.system_id == *system_id && !matches!(runner.state, ContainerState::Exited { .. })
+        }
+        Sighting::Aside(aside) => aside.system_id.is_none_or(|its| its == *system_id),
+    }))
 }
 
 async fn remove_network(
@@ -107,9 +140,13 @@ async fn delete_manager(
     system_id: &SystemId,
 ) -> Result<Effect, ApplyError> {
     for engine in ports.engines.values() {
-        let runners = engine.runners(&world.spec.instance).await?;
+        let RunnerList { runners, aside } = engine.runners(&world.spec.instance).await?;
         let its = |runner: &Runner| runner.record == record && runner.system_id == *system_id;
-        if runners.iter().any(its) {
+        let may_be_its = |aside: &SetAside| {
+            aside.record.is_none_or(|its| its == record)
+                && aside.system_id.as_ref().is_none_or(|its| its == system_id)
+        };
+        if runners.iter().any(its) || aside.iter().any(may_be_its) {
             return Ok(IN_USE);
         }
     }
@@ -130,8 +167,9 @@ pub(super) async fn delete_record(
     record: RecordId,
 ) -> Result<Effect, ApplyError> {
     for engine in ports.engines.values() {
-        let runners = engine.runners(&world.spec.instance).await?;
-        if runners.iter().any(|runner| runner.record == record) {
+        let RunnerList { runners, aside } = engine.runners(&world.spec.instance).await?;
+        let may_have_it = |aside: &SetAside| aside.record.is_none_or(|its| its == record);
+        if runners.iter().any(|runner| runner.record == record) || aside.iter().any(may_have_it) {
             return Ok(IN_USE);
         }
     }

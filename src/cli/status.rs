@@ -22,6 +22,7 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     lines.extend(unplaced(status));
     lines.push(String::new());
     lines.extend(hosts(status));
+    lines.extend(status.unread.iter().map(|line| options.paint.notable(&words::plain_lines(line))));
     lines.push(String::new());
     lines.push(summary(status));
     lines.join("\n") + "\n"

@@ -15,9 +15,11 @@ mod info;
 mod jobs;
 mod labels;
 mod lifecycle;
+mod listed;
 mod log_line;
 mod logs;
 mod networks;
+mod raw;
 mod registry;
 mod runners;
 mod socket;
@@ -32,12 +34,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-use super::{Engine, EngineError, ImageRequest, NewRunner};
+use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
 use crate::clock::Clock;
 use crate::spec::{HostSpec, InstanceName, TlsSpec};
 use crate::world::{
     ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    Runner, RunnerLog, SystemId,
+    RunnerLog, SystemId,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -144,10 +146,18 @@ impl Engine for DockerEngine {
         jobs::list(&self.client).await
     }
 
-    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
-        let runners = runners::list(&self.client, &self.runners, instance).await?;
-        self.logs.keep_only(&runners);
-        Ok(runners)
+    async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
+        let list = runners::list(&self.client, &self.runners, instance).await?;
+        self.logs.keep_only(&list.runners);
+        Ok(list)
+    }
+
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        key: &str,
+    ) -> Result<Option<Sighting>, EngineError> {
+        runners::find(&self.client, instance, key).await
     }
 
     async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {

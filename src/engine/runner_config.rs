@@ -24,7 +24,7 @@ use crate::world::RunnerName;
 pub const CA_PATH: &str = "/etc/gitlab-runner/ca.crt";
 
 /// The label on job containers that says whose they are.
-const RUNNER_LABEL: &str = "io.autogit.runner";
+pub(crate) const RUNNER_LABEL: &str = "io.autogit.runner";
 
 /// All that a runner's `config.toml` follows from.
 #[derive(Debug)]

@@ -39,8 +39,8 @@ use crate::gitlab::{
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
-    Caller, Installation, JobId, Manager, Place, Queue, Record, RecordId, RecordSettings, SystemId,
-    Variant,
+    Caller, Installation, JobId, Manager, Place, ProjectId, Queue, Record, RecordId,
+    RecordSettings, SystemId, Variant,
 };
 use shared::Shared;
 use wire::Wire;
@@ -202,6 +202,10 @@ impl Gitlab for HttpGitlab {
 
     async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
         self.find_job(id).await
+    }
+
+    async fn is_over(&self, id: JobId, project: Option<ProjectId>) -> Result<bool, GitlabError> {
+        self.job_is_over(id, project).await
     }
 
     async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {

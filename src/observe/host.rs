@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, RunnerList};
 use crate::spec::Spec;
 use crate::world::{ContainerId, ContainerState, HostState, Runner, RunnerLog};
 
@@ -19,15 +19,19 @@ pub(super) async fn look(
 ) -> Result<HostState, EngineError> {
     let info = engine.info().await?;
     let jobs = engine.jobs().await?;
-    let mut runners = engine.runners(&spec.instance).await?;
+    let RunnerList { mut runners, aside } = engine.runners(&spec.instance).await?;
     runners.sort_by(|one, other| one.name.cmp(&other.name));
     read_logs(engine, &mut runners, last).await;
     let network = engine.network(&spec.network, &spec.instance).await?;
-    Ok(HostState { engine: info, jobs, runners, network })
+    Ok(HostState { engine: info, jobs, runners, aside, missing: BTreeMap::new(), network })
 }
 
 /// Adds each runner's log; one that cannot be read keeps what it told last.
-async fn read_logs(engine: &dyn Engine, runners: &mut [Runner], last: Option<&HostState>) {
+pub(super) async fn read_logs(
+    engine: &dyn Engine,
+    runners: &mut [Runner],
+    last: Option<&HostState>,
+) {
     let before: BTreeMap<&ContainerId, &RunnerLog> = last
         .into_iter()
         .flat_map(|state| &state.runners)

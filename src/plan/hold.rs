@@ -18,6 +18,14 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
         })
         .collect();
     draft.plan.held_runners = held;
+    for (name, host) in &draft.world.hosts {
+        let aside = host.state.last().into_iter().flat_map(|state| &state.aside);
+        draft.plan.held_runners.extend(aside.map(|aside| HeldRunner {
+            host: name.clone(),
+            runner: aside.name.clone(),
+            hold: RunnerHold::Unseen { error: Arc::clone(&aside.why) },
+        }));
+    }
 }
 
 /// Idle runners that stay for a job or as warm ones: of each variant, those that are idle shortest,

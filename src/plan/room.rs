@@ -132,6 +132,14 @@ impl<'a> Room<'a> {
                 }
             }
         }
+        for (host, pool) in set_aside(world) {
+            if let Some(pool) = pool {
+                *room.live.entry(&pool.name).or_default() += 1;
+            }
+            if let Some(host) = room.hosts.get_mut(host) {
+                host.spend(pool.map(Cost::of).unwrap_or_default());
+            }
+        }
         for (variant, count) in world.unaccounted_managers() {
             let unseen = room.unseen.entry(variant.pool).or_default();
             *unseen = unseen.saturating_add(count);
@@ -251,22 +259,37 @@ pub(crate) fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
     rooms.collect()
 }
 
+/// Containers that cannot be read, each with its pool where anything tells: they may all live.
+fn set_aside(world: &World) -> Vec<(&HostName, Option<&Pool>)> {
+    let mut found = Vec::new();
+    for (name, host) in &world.hosts {
+        for aside in host.state.last().into_iter().flat_map(|state| &state.aside) {
+            let told = aside.variant.as_ref().map(|variant| &variant.pool);
+            let by_label = told.and_then(|pool| world.spec.pool(pool));
+            found.push((name, by_label.or_else(|| pool_of(world, &aside.name))));
+        }
+    }
+    found
+}
+
 /// Runners whose start got no answer and whose host was not seen since: they may be there.
 fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, &'w HostName)> {
-    let instance = &world.spec.instance;
     // The same slot may be filled on another host, too.
     let seen = |name: &RunnerName, host: &HostName| {
         runners.iter().any(|view| view.runner.name == *name && view.host == host)
     };
     let doubts = world.memory.in_doubt.iter().filter(|(name, (host, _))| !seen(name, host));
-    let pools = doubts.filter_map(|(name, (host, _))| {
-        let (_, slot) = name.as_str().rsplit_once('-')?;
-        let slot = Slot(slot.parse().ok()?);
-        let is_its = |variant: &Variant| RunnerName::new(instance, variant, slot) == *name;
-        let (_, pool) = world.variants().into_iter().find(|(it, _)| is_its(it))?;
-        Some((pool, host))
-    });
-    pools.collect()
+    doubts.filter_map(|(name, (host, _))| Some((pool_of(world, name)?, host))).collect()
+}
+
+/// The pool whose runner has that name.
+fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
+    let (_, slot) = name.as_str().rsplit_once('-')?;
+    let slot = Slot(slot.parse().ok()?);
+    let instance = &world.spec.instance;
+    let is_its = |variant: &Variant| RunnerName::new(instance, variant, slot) == *name;
+    let (_, pool) = world.variants().into_iter().find(|(it, _)| is_its(it))?;
+    Some(pool)
 }
 
 /// Starts that the minute before now leaves.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::HostName;
-use crate::world::{RunnerName, RunnerView, Slot, SystemId, Variant, World};
+use crate::world::{RunnerName, RunnerView, SetAside, Slot, SystemId, Variant, World};
 
 /// The slots that are in use or to be avoided.
 #[derive(Debug)]
 pub(super) struct Slots<'a> {
     taken: BTreeMap<&'a Variant, BTreeSet<Slot>>,
+    /// Names of containers that are set aside, which say whose slot it is where no label does.
+    names: BTreeSet<&'a RunnerName>,
     /// All below are taken or to be avoided, so a search need not begin with the first.
     next: BTreeMap<Variant, u32>,
     /// Slots with what the jobs of a dead runner left, by host. A new runner under that system id
@@ -23,7 +25,15 @@ impl<'a> Slots<'a> {
         for view in runners {
             taken.entry(&view.runner.variant).or_default().insert(view.runner.slot);
         }
-        Self { taken, next: BTreeMap::new(), haunted: haunted(world) }
+        let states = world.hosts.values().filter_map(|host| host.state.last());
+        let aside: Vec<&SetAside> = states.flat_map(|state| &state.aside).collect();
+        for aside in &aside {
+            if let (Some(variant), Some(slot)) = (&aside.variant, aside.slot) {
+                taken.entry(variant).or_default().insert(slot);
+            }
+        }
+        let names = aside.into_iter().map(|aside| &aside.name).collect();
+        Self { taken, names, next: BTreeMap::new(), haunted: haunted(world) }
     }
 
     /// Takes the lowest free slot, so that the runner finds its clone and cache again.
@@ -37,7 +47,7 @@ impl<'a> Slots<'a> {
         let next = self.next.entry(variant.clone()).or_default();
         let free = (*next..u32::MAX).map(Slot).find(|slot| {
             !taken.is_some_and(|taken| taken.contains(slot))
-                && !is_avoided(world, variant, *slot)
+                && !is_avoided(world, &self.names, variant, *slot)
                 && !is_haunted(*slot)
         });
         let slot = free.unwrap_or(Slot(u32::MAX));
@@ -46,14 +56,14 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// A call about that slot got no answer, or its name is not ours.
-fn is_avoided(world: &World, variant: &Variant, slot: Slot) -> bool {
+/// A call about that slot got no answer, its name is not ours, or what has it cannot be read.
+fn is_avoided(world: &World, names: &BTreeSet<&RunnerName>, variant: &Variant, slot: Slot) -> bool {
     let memory = &world.memory;
-    if memory.in_doubt.is_empty() && memory.taken.is_empty() {
+    if memory.in_doubt.is_empty() && memory.taken.is_empty() && names.is_empty() {
         return false;
     }
     let name = RunnerName::new(&world.spec.instance, variant, slot);
-    memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
+    names.contains(&name) || memory.in_doubt.contains_key(&name) || memory.taken.contains_key(&name)
 }
 
 /// System ids without a runner, with something of a job that no later job may use.
@@ -61,8 +71,7 @@ fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
     let mut haunted = BTreeMap::new();
     for (name, host) in &world.hosts {
         let Some(state) = host.state.known() else { continue };
-        let runners = state.runners.iter().map(|runner| &runner.system_id);
-        let held: BTreeSet<&SystemId> = runners.collect();
+        let held: BTreeSet<&SystemId> = state.holders().collect();
         let jobs = &state.jobs;
         let containers = jobs.containers.iter().map(|container| &container.system_id);
         let networks = jobs.networks.iter().map(|network| &network.system_id);

@@ -26,6 +26,14 @@ impl Journal {
         for (name, host) in &world.hosts {
             self.say_source(&format!("host {name}"), error_of(&host.state));
         }
+        let unread = view.unread_containers();
+        let before: Vec<String> = self.unknown.keys().cloned().collect();
+        let gone =
+            |source: &&String| source.starts_with("container ") && !unread.contains_key(*source);
+        before.iter().filter(gone).for_each(|source| self.say_source(source, None));
+        for (source, why) in &unread {
+            self.say_source(source, Some(why));
+        }
     }
 
     fn say_source(&mut self, source: &str, error: Option<&str>) {

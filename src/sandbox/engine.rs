@@ -18,6 +18,7 @@ mod process;
 mod state;
 mod view;
 
+pub use container::Hiding;
 pub use faults::{Fault, Operation};
 pub use hand::JobLeftovers;
 pub use view::{ContainerView, Counts, EngineView, ObjectView, RunningJob};

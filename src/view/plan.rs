@@ -228,6 +228,7 @@ impl View {
             );
             parts.push(format!("{name}: {seen}; nothing there is touched"));
         }
+        parts.extend(self.unread_lines());
         parts
     }
 

@@ -28,6 +28,9 @@ pub struct StatusOutput {
     pub pools: BTreeMap<String, PoolOutput>,
     /// The declared hosts.
     pub hosts: BTreeMap<String, HostOutput>,
+    /// Containers that are left alone, for they cannot be told; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// Seconds between two looks, where nothing wakes AutoGit earlier.
     pub poll_interval_secs: u64,
     /// The first pool's cooldown in minutes, rounded up.
@@ -134,6 +137,7 @@ impl View {
                 .map(|(name, p)| (name.to_string(), p))
                 .collect(),
             hosts: self.hosts(&runners),
+            unread: self.unread_lines(),
             poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
             cooldown_minutes: cooldown.div_ceil(60),
             total_runners: runners.iter().filter(|view| view.is_live()).count(),

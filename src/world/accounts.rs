@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftovers::{is_silent, system_id_prefix};
 use super::phase::SILENT_AFTER;
+use super::questions::SLOTS_MAX;
 use super::{
-    EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant, World,
+    Absence, EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant,
+    World,
 };
-
-/// Slots of a variant that are looked through to tell which engine a manager's row belongs to:
-/// the most runners that one record is meant for.
-const SLOTS_MAX: u32 = 500;
 
 /// What the hosts say of the rows.
 pub(super) struct Accounts<'a> {
     /// Runners that a host has, now or as last seen, each with the record whose token it has: a slot
     /// that was filled again with another record's token leaves the old record's row behind.
     seen: BTreeSet<(RecordId, &'a SystemId)>,
+    /// The same, by name alone.
+    held: BTreeSet<&'a SystemId>,
+    /// The names of containers that are set aside, which may have any record's token.
+    aside: BTreeSet<&'a SystemId>,
+    /// Runners that are gone from an engine that we see, also when it is asked for them.
+    gone: BTreeSet<SystemId>,
     /// The system ids of our slots on the engines that we see now; looked up only for variants with
     /// a row of ours that has no runner, for each costs a hash.
     possible: BTreeMap<&'a Variant, BTreeSet<SystemId>>,
@@ -27,17 +31,24 @@ pub(super) struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     pub(super) fn of(world: &'a World, records: &'a [Record]) -> Self {
-        let states = world.hosts.values().filter_map(|host| host.state.last());
-        let runners = states.flat_map(|state| &state.runners);
+        let states: Vec<&HostState> =
+            world.hosts.values().filter_map(|host| host.state.last()).collect();
+        let runners = states.iter().flat_map(|state| &state.runners);
         let seen: BTreeSet<(RecordId, &SystemId)> =
             runners.map(|runner| (runner.record, &runner.system_id)).collect();
-        let prefix = system_id_prefix(world);
-        let mut accounts = Self { seen, possible: BTreeMap::new(), prefix };
+        let aside = states.iter().flat_map(|state| &state.aside);
+        let mut accounts = Self {
+            held: seen.iter().map(|(_, id)| *id).collect(),
+            aside: aside.filter_map(|aside| aside.system_id.as_ref()).collect(),
+            gone: gone(world),
+            possible: BTreeMap::new(),
+            prefix: system_id_prefix(world),
+            seen,
+        };
         for record in records {
             let mut rows = record.managers.known().into_iter().flatten();
-            let without_runner = rows.any(|row| {
-                !accounts.seen.contains(&(record.id, &row.system_id)) && accounts.is_ours(row)
-            });
+            let without_runner =
+                rows.any(|row| !accounts.is_seen(record, row) && accounts.is_ours(row));
             if without_runner {
                 accounts
                     .possible
@@ -54,11 +65,17 @@ impl<'a> Accounts<'a> {
         prefix.is_some_and(|prefix| row.system_id.as_str().starts_with(prefix))
     }
 
+    /// A host has the row's runner, now or as last seen.
+    fn is_seen(&self, record: &Record, row: &Manager) -> bool {
+        self.seen.contains(&(record.id, &row.system_id)) || self.aside.contains(&row.system_id)
+    }
+
     /// The row's runner would be on an engine that we see, and is not there.
     pub(super) fn is_gone(&self, record: &Record, row: &Manager) -> bool {
         let possible = self.possible.get(&record.variant);
         possible.is_some_and(|ids| ids.contains(&row.system_id))
-            && !self.seen.contains(&(record.id, &row.system_id))
+            && !self.is_seen(record, row)
+            && (self.held.contains(&row.system_id) || self.gone.contains(&row.system_id))
     }
 
     /// No host that was ever seen tells anything of the row's runner. An operator's own token may
@@ -69,8 +86,25 @@ impl<'a> Accounts<'a> {
             Origin::Given | Origin::Untold => self.is_ours(row),
             Origin::Foreign => false,
         };
-        counts && !self.seen.contains(&(record.id, &row.system_id)) && !self.is_gone(record, row)
+        counts && !self.is_seen(record, row) && !self.is_gone(record, row)
     }
+}
+
+/// Runners that are not there although they were asked for, and AutoGit itself, which never is.
+fn gone(world: &World) -> BTreeSet<SystemId> {
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    // A name that nobody can ask for is that of no slot, so it is no row's of an engine.
+    let missing = states.filter(|state| !state.hides_a_holder()).flat_map(|state| &state.missing);
+    let gone = missing.filter(|(_, missing)| matches!(missing, Absence::Gone { .. }));
+    let mut gone: BTreeSet<SystemId> = gone.map(|(id, _)| id.clone()).collect();
+    if let Some(installation) = world.installation() {
+        let records = world.records.known().into_iter().flatten();
+        let keeper = |record: &Record| {
+            SystemId::keeper(&world.spec.instance, &installation, &record.variant)
+        };
+        gone.extend(records.map(keeper));
+    }
+    gone
 }
 
 /// The ids of the variant's slots on the engines that we see now, and of AutoGit itself.

@@ -1,9 +1,13 @@
 //! What an engine holds: our runners, and what their jobs made.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, EngineId, JobId, Observed, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant,
+    ContainerId, EngineId, JobId, Observed, ProjectId, RecordId, RunnerName, Slot, SpecHash,
+    SystemId, Variant,
 };
 use crate::spec::{Arch, Pool};
 
@@ -30,8 +34,60 @@ pub struct HostState {
     pub jobs: JobObjects,
     /// Our runners there, by our instance label, sorted by name.
     pub runners: Vec<Runner>,
+    /// Containers of ours that are there and cannot be read.
+    pub aside: Vec<SetAside>,
+    /// What the engine said of runners that its list lacks, when it was asked for each by itself.
+    pub missing: BTreeMap<SystemId, Absence>,
     /// The runners' network, if it exists.
     pub network: Option<NetworkState>,
+}
+
+impl HostState {
+    /// The managers' names that containers there have, those that cannot be read included.
+    pub fn holders(&self) -> impl Iterator<Item = &SystemId> {
+        let runners = self.runners.iter().map(|runner| &runner.system_id);
+        runners.chain(self.aside.iter().filter_map(|aside| aside.system_id.as_ref()))
+    }
+
+    /// A container there may have any manager's name.
+    pub fn hides_a_holder(&self) -> bool {
+        self.aside.iter().any(|aside| aside.system_id.is_none())
+    }
+}
+
+/// A container of our instance whose state or labels cannot be read. Set aside is not absent: it
+/// keeps what it has, and nothing is done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its container.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: RunnerName,
+    /// The variant that it was made for, where its labels tell.
+    pub variant: Option<Variant>,
+    /// The slot that it fills, where its labels tell.
+    pub slot: Option<Slot>,
+    /// Its manager's name at GitLab, where its labels tell.
+    pub system_id: Option<SystemId>,
+    /// The record whose token it has, where its labels tell.
+    pub record: Option<RecordId>,
+    /// What of it cannot be read.
+    pub why: Arc<str>,
+}
+
+/// What is known of a runner that its engine's list lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// The engine has neither a container of the id that was remembered, if one was, nor one of the
+    /// runner's name that is its.
+    Gone {
+        /// The name that it was asked for by.
+        name: RunnerName,
+    },
+    /// Nobody knows what to ask for: no label tells its name, and no declared pool has its slot.
+    Nameless,
+    /// The engine did not say.
+    Unsaid(Arc<str>),
 }
 
 /// An engine.
@@ -159,6 +215,10 @@ pub struct JobContainer {
     pub job: Option<JobId>,
     /// The job's page.
     pub job_url: Option<String>,
+    /// The job's project.
+    pub project: Option<ProjectId>,
+    /// The name that its runner had when it was made, as AutoGit's own label tells.
+    pub runner: Option<RunnerName>,
     /// `build`, `predefined`, `service`, `wait`, `cache`, `cache-init`.
     pub kind: String,
     /// It runs.

@@ -7,20 +7,24 @@ use jiff::SignedDuration;
 
 use super::accounts::Accounts;
 use super::{
-    HostState, Leftover, Manager, Origin, Record, RecordId, SystemId, Token, Variant, World,
+    Absence, HostState, JobContainer, Leftover, Manager, Origin, Record, RecordId, SystemId, Token,
+    Variant, World,
 };
 use crate::spec::{Cache, HostName};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
 const SILENT_MANAGER: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long an engine must have said that a runner is gone, before what its job still runs is
+/// stopped: longer than an engine takes to start, or a proxy in front of it to come to itself.
+const GONE_FOR: SignedDuration = SignedDuration::from_mins(1);
+
 /// Everything that this look finds left over.
 pub fn leftovers(world: &World) -> BTreeSet<Leftover> {
     let mut found = BTreeSet::new();
-    let Some(prefix) = system_id_prefix(world) else { return found };
     for (name, host) in &world.hosts {
         if let Some(state) = host.state.known() {
-            job_leftovers(world, name, state, &prefix, &mut found);
+            job_leftovers(world, name, state, &mut found);
             network_leftover(world, name, state, &mut found);
         }
     }
@@ -33,39 +37,101 @@ pub fn system_id_prefix(world: &World) -> Option<String> {
     Some(SystemId::prefix(&world.spec.instance, &world.installation()?))
 }
 
-/// What jobs of ours made on a host where no container has their runner's slot. While the runner's
-/// container exists, even exited, its reap takes care of them.
+/// What jobs of ours made on a host where no container has their runner's slot, as far as it is
+/// proved that there is none. While the runner's container exists, even exited, its reap takes care
+/// of them.
 fn job_leftovers(
     world: &World,
     name: &HostName,
     state: &HostState,
-    prefix: &str,
     found: &mut BTreeSet<Leftover>,
 ) {
-    let held: BTreeSet<&SystemId> = state.runners.iter().map(|runner| &runner.system_id).collect();
-    let ours = |id: &SystemId| id.as_str().starts_with(prefix) && !held.contains(id);
+    if state.hides_a_holder() {
+        return;
+    }
+    for (owner, objects) in job_objects(world, name, state) {
+        if has_no_runner(state, &owner) && may_stop_all(world, name, state, &owner) {
+            found.extend(objects);
+        }
+    }
+}
+
+/// The list of the host lacks that runner, and so does the engine when it is asked for it, where
+/// that can be done.
+fn has_no_runner(state: &HostState, owner: &SystemId) -> bool {
+    match state.missing.get(owner) {
+        Some(Absence::Gone { .. } | Absence::Nameless) => true,
+        Some(Absence::Unsaid(_)) | None => false,
+    }
+}
+
+fn may_stop_all(world: &World, host: &HostName, state: &HostState, owner: &SystemId) -> bool {
+    let its = state.jobs.containers.iter().filter(|container| container.system_id == *owner);
+    its.filter(|container| container.running).all(|container| may_stop(world, host, container))
+}
+
+/// Whether a job's container that still runs may be stopped: its runner was seen to have ended,
+/// GitLab says that its job is over, or its runner is known to be gone for a while. What a list
+/// lacks proves nothing, however often it lacks it.
+pub fn may_stop(world: &World, host: &HostName, container: &JobContainer) -> bool {
+    let owner = (host.clone(), container.system_id.clone());
+    let memory = &world.memory;
+    let gone = memory.gone.get(&owner);
+    memory.ended.contains(&owner)
+        || container.job.is_some_and(|job| memory.over.contains(&job))
+        || gone.is_some_and(|since| world.now.duration_since(*since) >= GONE_FOR)
+}
+
+/// Containers of our jobs that still run without a runner, and that are not stopped: by host, with
+/// what is known of the runner.
+pub fn lingering(world: &World) -> Vec<(&HostName, &JobContainer, String)> {
+    let mut lingering = Vec::new();
+    for (name, host) in &world.hosts {
+        let Some(state) = host.state.known() else { continue };
+        let running = state.jobs.containers.iter().filter(|container| container.running);
+        for container in running.filter(|container| !may_stop(world, name, container)) {
+            let why = match state.missing.get(&container.system_id) {
+                None => continue,
+                Some(Absence::Gone { name }) => format!("its runner `{name}` is not there"),
+                Some(Absence::Nameless) => "nobody knows its runner's name".to_owned(),
+                Some(Absence::Unsaid(error)) => format!("its runner cannot be asked for: {error}"),
+            };
+            lingering.push((name, container, why));
+        }
+    }
+    lingering
+}
+
+/// What jobs of ours made on a host that lists no runner of theirs, by the runner; less the caches
+/// that are kept.
+pub(super) fn job_objects(
+    world: &World,
+    name: &HostName,
+    state: &HostState,
+) -> BTreeMap<SystemId, Vec<Leftover>> {
+    let Some(prefix) = system_id_prefix(world) else { return BTreeMap::new() };
+    let held: BTreeSet<&SystemId> = state.holders().collect();
+    let ours = |id: &SystemId| id.as_str().starts_with(&prefix) && !held.contains(id);
     let jobs = &state.jobs;
     let caches = jobs.volumes.iter().any(|volume| volume.reusable && ours(&volume.system_id));
     let kept = if caches { kept_slots(world, state) } else { BTreeSet::new() };
-    found.extend(
-        jobs.containers
-            .iter()
-            .filter(|container| ours(&container.system_id))
-            .map(|container| Leftover::JobContainer(name.clone(), container.id.clone())),
-    );
-    found.extend(
-        jobs.volumes
-            .iter()
-            .filter(|volume| ours(&volume.system_id))
-            .filter(|volume| !(volume.reusable && kept.contains(&volume.system_id)))
-            .map(|volume| Leftover::JobVolume(name.clone(), volume.name.clone())),
-    );
-    found.extend(
-        jobs.networks
-            .iter()
-            .filter(|network| ours(&network.system_id))
-            .map(|network| Leftover::JobNetwork(name.clone(), network.id.clone())),
-    );
+    let containers = jobs.containers.iter().map(|container| {
+        (&container.system_id, Leftover::JobContainer(name.clone(), container.id.clone()))
+    });
+    let volumes = jobs
+        .volumes
+        .iter()
+        .filter(|volume| !(volume.reusable && kept.contains(&volume.system_id)))
+        .map(|volume| (&volume.system_id, Leftover::JobVolume(name.clone(), volume.name.clone())));
+    let networks = jobs.networks.iter().map(|network| {
+        (&network.system_id, Leftover::JobNetwork(name.clone(), network.id.clone()))
+    });
+    let mut objects: BTreeMap<SystemId, Vec<Leftover>> = BTreeMap::new();
+    let all = containers.chain(volumes).chain(networks);
+    for (owner, leftover) in all.filter(|(owner, _)| ours(owner)) {
+        objects.entry(owner.clone()).or_default().push(leftover);
+    }
+    objects
 }
 
 /// System ids of slots that may be filled again, so that their cache is of use: those below `max`
@@ -86,6 +152,7 @@ fn network_leftover(
     if network.ours
         && network.containers == 0
         && state.runners.is_empty()
+        && state.aside.is_empty()
         && world.all_hosts_known()
     {
         found.insert(Leftover::Network(name.clone(), network.id.clone()));
@@ -128,6 +195,7 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
             }
         } else if !in_use.contains(&record.id)
             && !unseen.contains(&record.variant)
+            && !world.hides_a_record()
             && others.iter().all(|row| is_silent(world, row))
         {
             found.insert(Leftover::Record(record.id));
@@ -144,8 +212,17 @@ fn is_newest(records: &[Record], record: &Record) -> bool {
 impl World {
     /// Records whose token a container of any state has, now or as last seen.
     pub fn records_in_use(&self) -> BTreeSet<RecordId> {
-        let states = self.hosts.values().filter_map(|host| host.state.last());
-        states.flat_map(|state| &state.runners).map(|runner| runner.record).collect()
+        let states: Vec<&HostState> =
+            self.hosts.values().filter_map(|host| host.state.last()).collect();
+        let runners = states.iter().flat_map(|state| &state.runners).map(|runner| runner.record);
+        let aside = states.iter().flat_map(|state| &state.aside).filter_map(|it| it.record);
+        runners.chain(aside).collect()
+    }
+
+    /// A container may have any record's token: what it is made with cannot be read.
+    pub(crate) fn hides_a_record(&self) -> bool {
+        let mut states = self.hosts.values().filter_map(|host| host.state.last());
+        states.any(|state| state.aside.iter().any(|aside| aside.record.is_none()))
     }
 }
 

@@ -34,6 +34,12 @@ pub struct Memory {
     pub idle: BTreeMap<ContainerId, Timestamp>,
     /// Runners that GitLab did not hear of yet, and since when that is seen.
     pub unheard: BTreeMap<ContainerId, Timestamp>,
+    /// Runners that are gone from an engine, also when it is asked for them, and since when.
+    pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
+    /// Runners that were seen to have ended, while anything of them is there.
+    pub ended: BTreeSet<(HostName, SystemId)>,
+    /// Jobs with a container that still runs, which GitLab says are over.
+    pub over: BTreeSet<JobId>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
     /// The newest time that was noted.
@@ -65,7 +71,8 @@ impl Memory {
             .chain(&mut self.starts)
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|(_, at)| at))
-            .chain(self.taken.values_mut());
+            .chain(self.taken.values_mut())
+            .chain(self.gone.values_mut());
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Cause, ContainerId, Memory, Observed, Phase, RunnerView, World, busy_alone, idle, leftovers,
-    note_unclaimed, phases, silent, unheard,
+    Absence, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase, Runner,
+    RunnerView, SystemId, World, busy_alone, idle, leftovers, note_unclaimed, phases, silent,
+    unheard,
 };
+use crate::spec::HostName;
 
 /// Starts that are older do not count against `starts_per_minute`.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -37,6 +39,12 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
         !seen_since
     });
     note_unclaimed(world, &mut updated);
+    for (name, host) in &world.hosts {
+        if let Some(state) = host.state.known() {
+            note_ends(name, state, world.now, &mut updated);
+        }
+    }
+    updated.over.retain(|job| has_container(world, *job));
     world.memory = updated.clone();
     // What this look finds counts at the next one.
     updated.leftovers = leftovers(world);
@@ -69,4 +77,34 @@ fn note_contacts(views: &[RunnerView<'_>], memory: &mut Memory) {
             memory.backoffs.remove(variant);
         }
     }
+}
+
+/// Remembers which runners ended, and since when those that are missing are gone.
+fn note_ends(host: &HostName, state: &HostState, now: Timestamp, memory: &mut Memory) {
+    let of_others = |on: &HostName| on != host;
+    memory.gone.retain(|(on, id), _| of_others(on) || state.missing.contains_key(id));
+    memory.ended.retain(|(on, id)| of_others(on) || state.missing.contains_key(id));
+    let ended = |runner: &&Runner| matches!(runner.state, ContainerState::Exited { .. });
+    // A system id may be on two containers, of which one ended.
+    let living: BTreeSet<&SystemId> = state
+        .runners
+        .iter()
+        .filter(|runner| !ended(runner))
+        .map(|runner| &runner.system_id)
+        .chain(state.aside.iter().filter_map(|aside| aside.system_id.as_ref()))
+        .collect();
+    let ended = state.runners.iter().filter(ended).map(|runner| &runner.system_id);
+    let ended = ended.filter(|id| !living.contains(id));
+    memory.ended.extend(ended.map(|id| (host.clone(), id.clone())));
+    for (id, missing) in &state.missing {
+        if matches!(missing, Absence::Gone { .. }) {
+            memory.gone.entry((host.clone(), id.clone())).or_insert(now);
+        }
+    }
+}
+
+/// A container of that job is on some host, now or as last seen.
+fn has_container(world: &World, job: JobId) -> bool {
+    let states = world.hosts.values().filter_map(|host| host.state.last());
+    states.flat_map(|state| &state.jobs.containers).any(|container| container.job == Some(job))
 }

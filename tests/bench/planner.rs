@@ -188,5 +188,17 @@ fn host(runners: Vec<Runner>) -> Host {
     };
     let volumes = (0..runners.len() / 4).map(volume).collect();
     let jobs = JobObjects { volumes, ..JobObjects::default() };
-    Host { state: Observed::Known { at: NOW, value: HostState { engine, jobs, runners, network } } }
+    Host {
+        state: Observed::Known {
+            at: NOW,
+            value: HostState {
+                engine,
+                jobs,
+                runners,
+                aside: Vec::new(),
+                missing: BTreeMap::new(),
+                network,
+            },
+        },
+    }
 }

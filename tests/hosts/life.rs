@@ -48,7 +48,7 @@ pub(crate) async fn lives(bench: Arc<Bench>) {
         engine.drain(&id).await.unwrap();
         let told = engine.runner_log(&id).await.unwrap();
         assert_eq!((told.received.unwrap().0, told.jobs_ended), (JobId(42), 2));
-        let exited = engine.runners(instance).await.unwrap().remove(0).state;
+        let exited = engine.runners(instance).await.unwrap().runners.remove(0).state;
         assert!(matches!(exited, ContainerState::Exited { code: 3, .. }), "{exited:?}");
         engine.remove_container(&id).await.unwrap();
         engine.remove_container(&id).await.unwrap();
@@ -56,7 +56,7 @@ pub(crate) async fn lives(bench: Arc<Bench>) {
         drop(woken);
     };
     tokio::join!(watch, live);
-    assert!(engine.runners(instance).await.unwrap().is_empty());
+    assert!(engine.runners(instance).await.unwrap().runners.is_empty());
     let network = engine.network(&bench.network, instance).await.unwrap().unwrap();
     engine.remove_network(&network.id).await.unwrap();
 }

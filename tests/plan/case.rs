@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    Backoff, Caller, Cause, ContainerState, GroupId, JobId, JobNetworkObject, JobVolume, Manager,
-    Observed, Origin, Owner, ProjectId, RecordId, RunnerLog, RunnerName, SpecHash, SystemId, Token,
-    Unclaimed, World, leftovers,
+    Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
+    JobNetworkObject, JobVolume, Manager, Observed, Origin, Owner, ProjectId, RecordId, RunnerLog,
+    RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed, World,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::stage::{
-    NOW, add_runner, ago, host_spec, id_of, job, job_container, known, lose, queue, record,
-    records_of, spec, state_of, system_id, world,
+    NOW, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known, look_before,
+    lose, queue, record, records_of, spec, state_of, system_id, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -79,6 +79,7 @@ pub(crate) fn read(text: &str) -> World {
         let scope = &world.spec.pool(&PoolName::new(pool).unwrap()).unwrap().scope;
         world.scopes.insert(scope.clone(), Err(error.as_str().into()));
     }
+    deny_missing(&mut world);
     case.memory.iter().for_each(|line| remember(&mut world, line));
     for (name, line) in &lines {
         line.attributes.iter().for_each(|words| lose_host(&mut world, name, words));
@@ -133,7 +134,7 @@ fn lose_host(world: &mut World, name: &HostName, words: &[&str]) {
     }
 }
 
-fn known_network(state: &mut autogit::world::HostState) -> &mut autogit::world::NetworkState {
+fn known_network(state: &mut HostState) -> &mut autogit::world::NetworkState {
     state.network.as_mut().unwrap()
 }
 
@@ -150,6 +151,7 @@ fn add_runner_words(world: &mut World, text: &str) {
     for words in &line.attributes {
         match words.as_slice() {
             ["contacted"] => {}
+            ["unreadable", what] => set_aside(state_of(world, &spot.host), &id, what),
             ["no", "row"] => rows_of_all(world, |rows| rows.retain(|one| one.system_id != row)),
             ["row", since] => rows_of_all(world, |rows| {
                 let rows = rows.iter_mut().filter(|one| one.system_id == row);
@@ -184,6 +186,25 @@ fn add_runner_words(world: &mut World, text: &str) {
             }
         }
     }
+}
+
+/// Nothing can be read of the runner's `state`, or of that label.
+fn set_aside(state: &mut HostState, id: &ContainerId, what: &str) {
+    let index = state.runners.iter().position(|runner| runner.id == *id).unwrap();
+    let runner = state.runners.remove(index);
+    let why = match what {
+        "state" => "its state is `stopped`, which AutoGit does not know".to_owned(),
+        label => format!("its label `io.autogit.{label}` cannot be read"),
+    };
+    state.aside.push(SetAside {
+        id: runner.id,
+        name: runner.name,
+        variant: Some(runner.variant).filter(|_| what != "pool"),
+        slot: Some(runner.slot).filter(|_| what != "slot"),
+        system_id: Some(runner.system_id).filter(|_| what != "system-id"),
+        record: Some(runner.record).filter(|_| what != "record"),
+        why: why.into(),
+    });
 }
 
 fn rows_of_all(world: &mut World, mut change: impl FnMut(&mut Vec<Manager>)) {
@@ -346,7 +367,7 @@ fn remember(world: &mut World, text: &str) {
         ["pulling", image, "on", host_name] => {
             world.memory.pulling.insert((host(host_name), (*image).to_owned()));
         }
-        ["looked", "before"] => world.memory.leftovers = leftovers(world),
+        ["looked", "before"] => look_before(world),
         other => panic!("`{}` is not understood", other.join(" ")),
     }
 }

@@ -8,7 +8,7 @@ use autogit::world::{
 };
 use jiff::SignedDuration;
 
-use crate::stage::{job_container, record};
+use crate::stage::{deny_missing, job_container, record};
 
 /// Between two looks, so that most cooldowns are over by the next one.
 const STEP: SignedDuration = SignedDuration::from_mins(10);
@@ -147,6 +147,7 @@ impl Model {
             value.jobs = jobs;
         }
         self.memory.pulling.clear();
+        deny_missing(world);
         note_observed(world, &mut self.memory);
     }
 }

@@ -1,14 +1,14 @@
 //! A [`World`] in the making: everything is there and well, until a case says otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
-    ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job, JobContainer,
-    JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place, ProjectId, Queue,
-    Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant,
-    World, record_settings, spec_hash,
+    Absence, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
+    JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place,
+    ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash,
+    SystemId, Token, Variant, World, leftovers, questions, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -125,7 +125,14 @@ fn host(name: &HostName, arch: Arch) -> Host {
         skew: SignedDuration::ZERO,
     };
     let network = Some(NetworkState { id: format!("net-{name}"), ours: true, containers: 1 });
-    let value = HostState { engine, jobs: JobObjects::default(), runners: Vec::new(), network };
+    let value = HostState {
+        engine,
+        jobs: JobObjects::default(),
+        runners: Vec::new(),
+        aside: Vec::new(),
+        missing: BTreeMap::new(),
+        network,
+    };
     Host { state: Observed::Known { at: ago(0), value } }
 }
 
@@ -208,6 +215,30 @@ pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> Contai
     id
 }
 
+/// Every engine says that it has none of the runners that it does not list.
+pub(crate) fn deny_missing(world: &mut World) {
+    for (host, questions) in questions(world) {
+        let answers = questions.into_iter().map(|Question { system_id, name }| {
+            let missing = name.map_or(Absence::Nameless, |name| Absence::Gone { name });
+            (system_id, missing)
+        });
+        state_of(world, &host).missing = answers.collect();
+    }
+}
+
+/// They said so two minutes ago, too, and what is left over was seen then.
+pub(crate) fn look_before(world: &mut World) {
+    deny_missing(world);
+    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+    let gone = known.flat_map(|(name, state)| {
+        let gone = state.missing.iter().filter(|(_, it)| matches!(it, Absence::Gone { .. }));
+        gone.map(|(id, _)| ((name.clone(), id.clone()), ago(120)))
+    });
+    let gone: Vec<_> = gone.collect();
+    world.memory.gone.extend(gone);
+    world.memory.leftovers = leftovers(world);
+}
+
 /// A container of a job.
 pub(crate) fn job_container(job: JobId, system_id: &SystemId, running: bool) -> JobContainer {
     JobContainer {
@@ -215,6 +246,8 @@ pub(crate) fn job_container(job: JobId, system_id: &SystemId, running: bool) -> 
         system_id: system_id.clone(),
         job: Some(job),
         job_url: Some(format!("https://gitlab.example.com/team/app/-/jobs/{job}")),
+        project: Some(ProjectId(1)),
+        runner: None,
         kind: "build".to_owned(),
         running,
     }

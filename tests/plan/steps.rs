@@ -5,14 +5,14 @@ use std::sync::Arc;
 use autogit::spec::PoolName;
 use autogit::world::{
     Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, Owner, ProjectId,
-    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World, leftovers,
+    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::stage::{
-    Doing, NOW, Spot, add_runner, ago, job_container, known, lose, record, records_of, state_of,
-    system_id,
+    Doing, NOW, Spot, add_runner, ago, job_container, known, look_before, lose, record, records_of,
+    state_of, system_id,
 };
 use crate::words::host;
 use crate::worlds::{ARCHES, HOSTS, POOLS};
@@ -183,7 +183,7 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                     let image = world.spec.pools[0].runner_image.clone();
                     world.memory.pulling.insert((host("h0"), image));
                 }
-                _ => world.memory.leftovers = leftovers(world),
+                _ => look_before(world),
             }
         })
     })

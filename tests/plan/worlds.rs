@@ -8,7 +8,9 @@ use autogit::world::{Job, JobId, ProjectId, World};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::stage::{host_spec, id_of, job, known, queue, records_of, spec, state_of, world};
+use crate::stage::{
+    deny_missing, host_spec, id_of, job, known, queue, records_of, spec, state_of, world,
+};
 use crate::steps::{Step, hosts, losses, memories, objects, records, runners};
 use crate::words::host;
 
@@ -65,6 +67,7 @@ impl Plot {
         for step in &self.steps {
             step.take(&mut world);
         }
+        deny_missing(&mut world);
         world
     }
 }

@@ -200,6 +200,8 @@ async fn left_by_a_job() -> (Scene, World, Plan) {
     let left =
         JobLeftovers { system_id, job: JobId(41), project: 3, running: true, reusable: false };
     scene.engine().add_job_leftovers(&left).unwrap();
+    scene.look().await;
+    scene.pass(60).await;
     let world = scene.look_twice().await;
     let plan = planned(&world, is_job_object);
     assert_eq!(plan.decisions.len(), 6);

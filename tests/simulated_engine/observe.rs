@@ -2,15 +2,19 @@
 
 use autogit::engine::Engine;
 use autogit::plan::{Action, plan};
-use autogit::sandbox::engine::{JobLeftovers, Operation};
+use autogit::sandbox::engine::{Hiding, JobLeftovers, Operation};
 use autogit::sandbox::gitlab::WaitsFor;
 use autogit::spec::HostName;
-use autogit::world::{Caller, JobId, Observed, RunnerLog, Token, World};
+use autogit::world::{Caller, JobId, Observed, Runner, RunnerLog, Slot, SystemId, Token, World};
 
-use crate::scene::{Scene, record, token};
+use crate::scene::{Scene, linux, record, token};
 
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
 const COLD: &str = "{linux: {tags: [docker], max: 3}}";
+
+fn host(name: &str) -> HostName {
+    HostName::new(name).unwrap()
+}
 
 fn is_known(world: &World, host: &str) -> bool {
     world.hosts[&HostName::new(host).unwrap()].state.known().is_some()
@@ -161,4 +165,153 @@ async fn a_job_that_has_a_container_is_not_pending_though_gitlab_still_lists_it(
     scene.engine().add_job_leftovers(&left).unwrap();
     assert_eq!(pending(&scene.look().await), [jobs[1]]);
     assert_eq!(scene.gitlab.pending(), jobs);
+}
+
+/// A runner at work that no list shows any more.
+async fn hidden_at_work() -> (Scene, Runner, JobId) {
+    let mut scene = Scene::new(COLD);
+    let job = scene.job(WaitsFor::Runner);
+    scene.tick().await;
+    scene.pass(10).await;
+    let runner = scene.runner().await;
+    scene.look().await;
+    scene.engine().hide(&runner.id, Hiding::FromLists).unwrap();
+    (scene, runner, job)
+}
+
+fn seen(world: &World) -> Vec<&Runner> {
+    world.hosts.values().filter_map(|host| host.state.known()).flat_map(|it| &it.runners).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_a_list_lacks_is_found_by_its_id_or_its_name() {
+    for is_remembered in [true, false] {
+        let (mut scene, runner, job) = hidden_at_work().await;
+        if !is_remembered {
+            scene.restart();
+        }
+        let world = scene.look().await;
+        let found = seen(&world);
+        assert_eq!(found.iter().map(|it| &it.id).collect::<Vec<_>>(), [&runner.id]);
+        let received = found[0].log.as_ref().unwrap().received;
+        assert_eq!(received.map(|(id, _)| id), Some(job), "its log is read, too");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_runs_on_for_as_long_as_the_list_lacks_its_runner() {
+    for is_remembered in [true, false] {
+        let (mut scene, ..) = hidden_at_work().await;
+        if !is_remembered {
+            scene.restart();
+        }
+        let before = scene.engine().counts();
+        for _ in 0..30 {
+            scene.tick().await;
+            scene.pass(10).await;
+        }
+        assert_eq!(scene.engine().counts(), before);
+    }
+}
+
+/// How many of those ticks, ten seconds apart, leave a job's container running.
+async fn ticks_until_stopped(scene: &mut Scene) -> usize {
+    for ticks in 0..40 {
+        scene.tick().await;
+        let jobs = scene.engine().jobs().await.unwrap();
+        if !jobs.containers.iter().any(|container| container.running) {
+            return ticks;
+        }
+        scene.pass(10).await;
+    }
+    40
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_removed_runners_job_runs_is_stopped_a_minute_after_its_runner_is_gone() {
+    let (mut scene, runner, _) = hidden_at_work().await;
+    scene.engine().remove_by_hand(&runner.id).unwrap();
+    let ticks = ticks_until_stopped(&mut scene).await;
+    assert!((6..=8).contains(&ticks), "{ticks}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_removed_runners_job_runs_is_stopped_as_soon_as_gitlab_says_that_it_is_over() {
+    let (mut scene, runner, job) = hidden_at_work().await;
+    scene.engine().remove_by_hand(&runner.id).unwrap();
+    // Without its record GitLab waits for no runner to end it.
+    scene.gitlab.delete_record_by_hand(runner.record);
+    scene.gitlab.cancel_job(job);
+    let ticks = ticks_until_stopped(&mut scene).await;
+    assert!((1..=2).contains(&ticks), "{ticks}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_swept_for_want_of_an_answer() {
+    let (mut scene, runner, _) = hidden_at_work().await;
+    scene.engine().remove_by_hand(&runner.id).unwrap();
+    let before = format!("{:?}", scene.engine().jobs().await);
+    for _ in 0..20 {
+        // By its id; the name is not asked for then.
+        scene.refuse(Operation::Find);
+        scene.look().await;
+        scene.pass(10).await;
+    }
+    scene.refuse(Operation::Find);
+    scene.tick().await;
+    assert_eq!(format!("{:?}", scene.engine().jobs().await), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_set_aside_keeps_all_that_it_has() {
+    for (label, sweeps_others) in [(None, true), (Some("slot"), true), (Some("system-id"), false)] {
+        let mut scene = Scene::new(WARM);
+        scene.tick().await;
+        scene.pass(10).await;
+        let runner = scene.runner().await;
+        let world = scene.look().await;
+        let other = world.system_id(&host("alpha"), &linux(), Slot(2)).unwrap();
+        let left = JobLeftovers {
+            system_id: other.clone(),
+            job: JobId(77),
+            project: 3,
+            running: false,
+            reusable: false,
+        };
+        scene.engine().add_job_leftovers(&left).unwrap();
+        match label {
+            None => scene.engine().say_of_state(&runner.id, Some("stopped")).unwrap(),
+            Some(label) => scene.engine().spoil_label(&runner.id, label).unwrap(),
+        }
+        scene.change_spec(|spec| spec.pools[0].max = 1);
+        scene.job(WaitsFor::Runner);
+        for _ in 0..12 {
+            scene.tick().await;
+            scene.pass(10).await;
+        }
+        let left = scene.engine().jobs().await.unwrap();
+        let there = |id: &SystemId| left.volumes.iter().any(|volume| volume.system_id == *id);
+        assert_eq!(there(&other), !sweeps_others, "{label:?}");
+        let names: Vec<_> = scene.engine().containers().into_iter().map(|it| it.name).collect();
+        assert!(names.contains(&runner.name.to_string()), "{label:?}");
+        // It counts against `max`, so no other is made.
+        let runners = scene.engine().containers().into_iter().filter(|it| it.runner.is_some());
+        assert_eq!(runners.count(), 1, "{label:?}");
+        assert_eq!(scene.rows(runner.record), [runner.system_id], "{label:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_another_gitlab_with_the_same_number_hides_none() {
+    let mut scene = Scene::new(COLD);
+    let jobs = [(); 2].map(|()| scene.job(WaitsFor::Nobody));
+    let left = JobLeftovers {
+        system_id: SystemId::from_observed("r_ofsomebodys"),
+        job: jobs[0],
+        project: 3,
+        running: true,
+        reusable: false,
+    };
+    scene.engine().add_job_leftovers(&left).unwrap();
+    assert_eq!(pending(&scene.look().await), jobs);
 }

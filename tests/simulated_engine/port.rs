@@ -37,14 +37,22 @@ async fn a_runner_is_found_again_with_all_that_it_was_made_with() {
     let stage = Stage::new(1);
     let new = stage.new_runner("linux", 3);
     let id = stage.engine.create_runner(&new).await.unwrap();
-    let found = &stage.engine.runners(&ours()).await.unwrap()[0];
+    let found = &stage.engine.runners(&ours()).await.unwrap().runners[0];
     assert_eq!((&found.id, &found.name, &found.variant), (&id, &new.name, &new.variant));
     assert_eq!((found.slot, &found.system_id), (new.slot, &new.system_id));
     assert_eq!((found.record, &found.spec), (new.record, &new.spec));
     assert_eq!(found.state, ContainerState::Created);
     let config = stage.engine.read_config(&id).await.unwrap();
     assert_eq!(config.expose_secret(), new.config.expose_secret());
-    assert!(stage.engine.runners(&InstanceName::new("other").unwrap()).await.unwrap().is_empty());
+    assert!(
+        stage
+            .engine
+            .runners(&InstanceName::new("other").unwrap())
+            .await
+            .unwrap()
+            .runners
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +151,7 @@ async fn times_are_corrected_by_the_engines_clock() {
     let runner = stage.runner("linux", 0).await;
     let now = stage.clock.now();
     assert_eq!(stage.engine.info().await.unwrap().skew, SignedDuration::from_hours(5));
-    let found = &stage.engine.runners(&ours()).await.unwrap()[0];
+    let found = &stage.engine.runners(&ours()).await.unwrap().runners[0];
     assert!(found.created_at < now);
     assert!(matches!(found.state, ContainerState::Running { started_at } if started_at <= now));
     stage.pass(10 * SECOND).await;

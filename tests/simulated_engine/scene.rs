@@ -139,7 +139,7 @@ impl Scene {
 
     /// The one runner on the first host.
     pub(crate) async fn runner(&self) -> Runner {
-        let mut runners = self.engine().runners(&self.spec.instance).await.unwrap();
+        let mut runners = self.engine().runners(&self.spec.instance).await.unwrap().runners;
         assert_eq!(runners.len(), 1, "{runners:?}");
         runners.remove(0)
     }

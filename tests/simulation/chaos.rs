@@ -58,6 +58,8 @@ kinds! {
     HostClock "host-clock",
     EngineRestarts "engine-restarts",
     ImageGone "image-gone",
+    RunnerUnlisted "runner-unlisted",
+    RunnerOdd "runner-odd",
     RunnerDies "runner-dies",
     RunnerHangs "runner-hangs",
     RunnerNeverConnects "runner-never-connects",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner};
+use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
 use autogit::sandbox::engine::{Operation, SimulatedEngine};
 use autogit::sandbox::invariants::{container_goes_last, kept_cache_stays};
 use autogit::spec::{HostName, InstanceName};
@@ -128,6 +128,11 @@ impl EngineSide {
         at.saturating_add(self.stage.our_lead()).unwrap_or(at)
     }
 
+    fn correct(&self, runner: &mut Runner) {
+        runner.created_at = self.ours(runner.created_at);
+        runner.state = self.our_state(&runner.state);
+    }
+
     fn our_state(&self, state: &ContainerState) -> ContainerState {
         match *state {
             ContainerState::Created => ContainerState::Created,
@@ -189,27 +194,41 @@ impl Engine for EngineSide {
         Ok(jobs)
     }
 
-    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+    async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
         if !self.attempt.acts() && !self.attempt.has_read_jobs(&self.host) {
             let how = format!("the runners of {} were read first", self.host);
             let sentence = "what jobs made is read before the runners";
             self.stage.break_promise("jobs_are_read_before_runners", sentence, how);
         }
         let runners = self.engine.runners(instance);
-        let mut runners = self.call(Operation::Runners, instance.as_str(), runners).await?;
-        for runner in &mut runners {
-            runner.created_at = self.ours(runner.created_at);
-            runner.state = self.our_state(&runner.state);
+        let mut list = self.call(Operation::Runners, instance.as_str(), runners).await?;
+        for runner in &mut list.runners {
+            self.correct(runner);
         }
-        if self.lacks_something("runners")
-            && let Some(runner) = self.leave_out(&mut runners)
-        {
+        if self.lacks_something("runners") {
+            self.leave_out(&mut list.runners);
+        }
+        let listed = |id: &ContainerId| list.runners.iter().any(|runner| runner.id == *id);
+        let all = self.engine.containers().into_iter().filter_map(|container| container.runner);
+        for runner in all.filter(|runner| !listed(&runner.id)) {
             self.stage.note_lacked(&runner.id);
             self.attempt.failed(|reads| {
                 reads.unlisted.insert(runner.id);
             });
         }
-        Ok(runners)
+        Ok(list)
+    }
+
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        key: &str,
+    ) -> Result<Option<Sighting>, EngineError> {
+        let mut found = self.call(Operation::Find, key, self.engine.find(instance, key)).await?;
+        if let Some(Sighting::Runner(runner)) = &mut found {
+            self.correct(runner);
+        }
+        Ok(found)
     }
 
     async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {

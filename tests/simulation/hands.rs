@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a kind that is not named is not of hands")]
 
-use autogit::sandbox::engine::{ContainerView, SimulatedEngine};
+use autogit::sandbox::engine::{ContainerView, Hiding, SimulatedEngine};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
 use autogit::spec::HostName;
 use autogit::world::{ContainerId, ContainerState};
@@ -23,6 +23,9 @@ enum Mend {
     Gitlab,
     Host(HostName),
     Token,
+    Odd(HostName, ContainerId),
+    /// Who is told of a container from then on.
+    Shown(HostName, ContainerId, Hiding),
 }
 
 /// Exit codes that a process may end with.
@@ -57,6 +60,9 @@ impl Hands {
                 Mend::Gitlab => stage.gitlab().set_down(Down::None),
                 Mend::Host(host) => stage.engines()[host].set_reachable(true),
                 Mend::Token => stage.gitlab().restore_token(&stage.api_token()),
+                // Either may be gone by now.
+                Mend::Odd(host, id) => drop(stage.engines()[host].say_of_state(id, None)),
+                Mend::Shown(host, id, hiding) => drop(stage.engines()[host].hide(id, *hiding)),
             }
             stage.note(&format!("mended: {mend:?}"));
         }
@@ -100,6 +106,8 @@ impl Hands {
                 stage.note(&format!("AutoGit's clock jumps by {by:#}"));
             }
             Kind::EngineRestarts | Kind::ImageGone => engine_strikes(stage, kind),
+            Kind::RunnerUnlisted => self.hide(stage, second),
+            Kind::RunnerOdd => self.spoil(stage, second),
             Kind::JobCancelled => cancel_a_job(stage, kind),
             Kind::RecordDeleted
             | Kind::RecordPaused
@@ -107,6 +115,39 @@ impl Hands {
             | Kind::RecordTokenReset => record_strikes(stage, kind),
             _ => container_strikes(stage, kind),
         }
+    }
+
+    /// What stands in front of the engine leaves a runner out of its lists for minutes; for the first
+    /// seconds it also denies it to who asks, as one that was just started does.
+    fn hide(&mut self, stage: &Stage, second: u64) {
+        let kind = Kind::RunnerUnlisted;
+        let Some((host, runner)) = a_runner(stage, kind) else { return };
+        if runner.name.starts_with("renamed-") {
+            return;
+        }
+        let denied = stage.chaos().below(kind, 50);
+        let shown = denied + 30 + stage.chaos().below(kind, 400);
+        stage.engines()[&host].hide(&runner.id, Hiding::Wholly).unwrap();
+        stage.note(&format!("{} is hidden for {shown}s, wholly for {denied}s", runner.name));
+        for (after, hiding) in [(denied, Hiding::FromLists), (shown, Hiding::None)] {
+            let mend = Mend::Shown(host.clone(), runner.id.clone(), hiding);
+            self.mends.push((second + after, mend));
+        }
+    }
+
+    /// A runner's state is told in Podman's word, or one of its labels cannot be read.
+    fn spoil(&mut self, stage: &Stage, second: u64) {
+        let kind = Kind::RunnerOdd;
+        let Some((host, runner)) = a_runner(stage, kind) else { return };
+        let engine = &stage.engines()[&host];
+        let labels = [None, None, Some("slot"), Some("system-id"), Some("record"), Some("pool")];
+        match stage.chaos().pick(kind, &labels).unwrap() {
+            None => engine.say_of_state(&runner.id, Some("stopped")).unwrap(),
+            Some(label) => engine.spoil_label(&runner.id, label).unwrap(),
+        }
+        stage.note(&format!("{} of {host} cannot be read", runner.name));
+        let mend = Mend::Odd(host, runner.id.clone());
+        self.mends.push((second + 5 + stage.chaos().below(kind, 240), mend));
     }
 }
 
@@ -121,6 +162,8 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::ClockJumps
             | Kind::EngineRestarts
             | Kind::ImageGone
+            | Kind::RunnerUnlisted
+            | Kind::RunnerOdd
             | Kind::JobCancelled
             | Kind::RecordDeleted
             | Kind::RecordPaused
@@ -143,6 +186,17 @@ fn a_host(stage: &Stage, kind: Kind) -> Option<(HostName, SimulatedEngine)> {
     let hosts: Vec<_> =
         stage.engines().iter().map(|(name, it)| (name.clone(), it.clone())).collect();
     stage.chaos().pick(kind, &hosts)
+}
+
+/// A runner of ours that a hand may strike.
+fn a_runner(stage: &Stage, kind: Kind) -> Option<(HostName, ContainerView)> {
+    let (host, engine) = a_host(stage, kind)?;
+    let others = stage.ledger().others;
+    let fits = |container: &ContainerView| {
+        container.runner.is_some() && !is_planted(&others, &host, container)
+    };
+    let containers: Vec<_> = engine.containers().into_iter().filter(fits).collect();
+    stage.chaos().pick(kind, &containers).map(|container| (host, container))
 }
 
 fn engine_strikes(stage: &Stage, kind: Kind) {
@@ -212,6 +266,8 @@ fn container_strikes(stage: &Stage, kind: Kind) {
         let wanted = match kind {
             Kind::JobContainerRemoved => container.job.is_some(),
             Kind::RunnerHangs | Kind::RunnerDies => container.runner.is_some() && runs(container),
+            // A runner that no list shows and that has not its name is known to nobody but itself.
+            Kind::RunnerRenamed => container.runner.is_some() && !container.hidden,
             _ => container.runner.is_some(),
         };
         wanted && !is_planted(&others, &host, container)

@@ -85,6 +85,8 @@ fn most(kind: Kind) -> u64 {
         | Kind::RunnerRenamed
         | Kind::JobCancelled
         | Kind::JobContainerRemoved
+        | Kind::RunnerUnlisted
+        | Kind::RunnerOdd
         | Kind::SpecBroken => 10,
         Kind::RunnerRemoved
         | Kind::RecordDeleted

@@ -122,6 +122,8 @@ const REMOVING: &[Mutation] = &[
         engine: Some(EngineBug::NoRunnersOnSecondLook),
         gitlab: None,
     },
+    on_engine("a list is the truth about each runner", 0, EngineBug::ListIsAll),
+    planned("a runner that is gone at two looks is gone", 0, planning::gone_is_gone_at_once),
     on_engine("volumes are forgotten", 0, EngineBug::ForgetsVolumes),
     on_engine("networks of jobs are forgotten", 0, EngineBug::ForgetsNetworks),
     on_engine("containers of jobs are forgotten", 0, EngineBug::ForgetsJobContainers),

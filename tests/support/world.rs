@@ -87,6 +87,8 @@ impl Scene {
             engine,
             jobs: JobObjects::default(),
             runners: Vec::new(),
+            aside: Vec::new(),
+            missing: BTreeMap::new(),
             network: Some(network),
         };
         let state = Observed::Known { at: NOW - SignedDuration::from_millis(100), value: state };
@@ -129,6 +131,8 @@ impl Scene {
                 system_id: runner.system_id.clone(),
                 job: Some(JobId(job)),
                 job_url: Some(format!("https://gitlab.example.com/team/app/-/jobs/{job}")),
+                project: Some(ProjectId(1)),
+                runner: Some(runner.name.clone()),
                 kind: "build".to_owned(),
                 running: true,
             });

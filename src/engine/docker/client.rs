@@ -7,11 +7,13 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::info;
+use super::raw::Wire;
 use crate::clock::Clock;
 use crate::engine::EngineError;
 
@@ -54,13 +56,13 @@ impl Facts {
 pub(super) struct Client {
     endpoint: Endpoint,
     clock: Clock,
-    docker: OnceCell<Docker>,
+    opened: OnceCell<(Docker, Wire)>,
     facts: Mutex<Option<Facts>>,
 }
 
 impl Client {
     pub(super) fn new(endpoint: Endpoint, clock: Clock) -> Self {
-        Self { endpoint, clock, docker: OnceCell::new(), facts: Mutex::new(None) }
+        Self { endpoint, clock, opened: OnceCell::new(), facts: Mutex::new(None) }
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -91,12 +93,34 @@ impl Client {
     /// The client. bollard 0.21 names no version in its requests, so each engine is spoken to in
     /// its newest, and may be upgraded meanwhile; that it tells one shows that it is an engine.
     pub(super) async fn docker(&self) -> Result<Docker, Failure> {
+        Ok(self.opened().await?.0.clone())
+    }
+
+    async fn opened(&self) -> Result<&(Docker, Wire), Failure> {
         let attempt = "say its version";
-        let opened = self.docker.get_or_try_init(|| async {
-            let docker = self.endpoint.open().map_err(|error| self.failure(attempt, error))?;
-            self.limited(attempt, READ_LIMIT, docker.negotiate_version()).await
+        let opened = self.opened.get_or_try_init(|| async {
+            let opened = self.endpoint.open().map_err(|error| self.failure(attempt, error))?;
+            let (docker, wire) = opened;
+            Ok((self.limited(attempt, READ_LIMIT, docker.negotiate_version()).await?, wire))
         });
-        opened.await.cloned()
+        opened.await
+    }
+
+    /// Asks `GET path` and takes the answer as it is.
+    pub(super) async fn get(
+        &self,
+        attempt: &str,
+        limit: Duration,
+        path: &str,
+    ) -> Result<Value, Failure> {
+        let (_, wire) = self.opened().await?;
+        self.limited(attempt, limit, wire.get(path)).await
+    }
+
+    /// The engine's answer is none that Docker gives.
+    pub(super) fn unreadable(attempt: &str) -> Failure {
+        let (attempt, problem) = (attempt.to_owned(), "its answer is unreadable".to_owned());
+        EngineError::Refused { attempt, problem }.into()
     }
 
     /// Asks the engine, for `limit` at most. `attempt` completes "Docker did not …".

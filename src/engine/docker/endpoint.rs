@@ -7,6 +7,7 @@ use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use http::header::HeaderValue;
 
+use super::raw::Wire;
 use super::ssh::Destination;
 use super::transport::{self, BOLLARD_LIMIT};
 use super::{DockerSettings, tls};
@@ -87,8 +88,8 @@ impl Endpoint {
     }
 
     /// A client; no connection is made yet, but a socket has to exist.
-    pub(super) fn open(&self) -> Result<Docker, Error> {
-        let docker = match self {
+    pub(super) fn open(&self) -> Result<(Docker, Wire), Error> {
+        let (docker, wire) = match self {
             Self::Unix(path) => open_unix(path)?,
             Self::FirstOf(paths) => match first_existing(paths) {
                 Some(path) => open_unix(path)?,
@@ -101,7 +102,7 @@ impl Endpoint {
                 transport::over("docker", move |_| destination.clone().connect())?
             }
         };
-        Ok(docker.with_request_modifier(with_url_safe_credentials))
+        Ok((docker.with_request_modifier(with_url_safe_credentials), wire))
     }
 }
 
@@ -137,8 +138,10 @@ fn first_existing(paths: &[PathBuf]) -> Option<&Path> {
     paths.iter().find(|path| path.exists()).map(PathBuf::as_path)
 }
 
-fn open_unix(path: &Path) -> Result<Docker, Error> {
-    Docker::connect_with_unix(&path.to_string_lossy(), BOLLARD_LIMIT, API_DEFAULT_VERSION)
+fn open_unix(path: &Path) -> Result<(Docker, Wire), Error> {
+    let socket = path.to_string_lossy();
+    let docker = Docker::connect_with_unix(&socket, BOLLARD_LIMIT, API_DEFAULT_VERSION)?;
+    Ok((docker, transport::wire_to_socket(path)))
 }
 
 /// An address as it may be shown.

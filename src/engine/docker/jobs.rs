@@ -2,34 +2,38 @@
 //!
 //! Labels are read again right before each removal: what no longer carries them is not touched.
 
-use std::collections::BTreeMap;
-
-use bollard::models::{ContainerSummary, Network, Volume};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListNetworksOptions, ListVolumesOptions, RemoveVolumeOptions,
-};
+use bollard::query_parameters::RemoveVolumeOptions;
+use serde_json::Value;
 
 use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
 use super::failure::gone_is_done;
-use super::{lifecycle, runners};
-use crate::engine::EngineError;
+use super::labels::Labels;
+use super::listed::{self, Listed};
+use super::{lifecycle, raw};
+use crate::engine::{EngineError, runner_config};
 use crate::world::{
-    ContainerId, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume, SystemId,
+    ContainerId, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume, ProjectId,
+    RunnerName, SystemId,
 };
 
 const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
 const SYSTEM_ID: &str = "com.gitlab.gitlab-runner.runner.system_id";
 const JOB_ID: &str = "com.gitlab.gitlab-runner.job.id";
 const JOB_URL: &str = "com.gitlab.gitlab-runner.job.url";
+const PROJECT_ID: &str = "com.gitlab.gitlab-runner.project.id";
 const TYPE: &str = "com.gitlab.gitlab-runner.type";
 const REUSABLE: &str = "com.gitlab.gitlab-runner.reusable";
 
 /// Labels, whatever map the API gives them in.
-struct Marked(BTreeMap<String, String>);
+struct Marked(Labels);
 
 impl Marked {
     fn new(labels: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(labels.into_iter().collect())
+    }
+
+    fn of(item: &Value) -> Self {
+        Self(listed::labels(item.get("Labels")))
     }
 
     fn get(&self, key: &str) -> Option<&str> {
@@ -53,23 +57,17 @@ pub(super) fn made_by(
 
 /// All that jobs made on the engine.
 pub(super) async fn list(client: &Client) -> Result<JobObjects, EngineError> {
-    let managed = format!("{MANAGED}=true");
-    let containers = runners::containers(client, vec![managed.clone()]).await?;
-    let filters = Some([("label".to_owned(), vec![managed])].into());
-    let options = ListVolumesOptions { filters: filters.clone() };
-    let volumes = client.call("list volumes", READ_LIMIT, |docker| async move {
-        docker.list_volumes(Some(options)).await
-    });
-    let volumes = volumes.await?.volumes.unwrap_or_default();
-    let options = ListNetworksOptions { filters };
-    let networks = client.call("list networks", READ_LIMIT, |docker| async move {
-        docker.list_networks(Some(options)).await
-    });
-    let networks = networks.await?;
+    let query = raw::labelled(&[format!("{MANAGED}=true")]);
+    let containers = listed::containers(client, &query).await?;
+    let volumes = client.get("list volumes", READ_LIMIT, &format!("/volumes?{query}")).await?;
+    let networks = client.get("list networks", READ_LIMIT, &format!("/networks?{query}")).await?;
+    // Docker says `null` where there is none.
+    let none = Value::Array(Vec::new());
+    let volumes = volumes.get("Volumes").filter(|volumes| !volumes.is_null()).unwrap_or(&none);
     let mut objects = JobObjects {
         containers: containers.into_iter().filter_map(job_container).collect(),
-        volumes: volumes.into_iter().filter_map(job_volume).collect(),
-        networks: networks.into_iter().filter_map(job_network).collect(),
+        volumes: listed::items("list volumes", volumes, job_volume)?,
+        networks: listed::items("list networks", &networks, job_network)?,
     };
     objects.containers.sort_by(|a, b| a.id.cmp(&b.id));
     objects.volumes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -77,30 +75,34 @@ pub(super) async fn list(client: &Client) -> Result<JobObjects, EngineError> {
     Ok(objects)
 }
 
-fn job_container(mut container: ContainerSummary) -> Option<JobContainer> {
-    let labels = Marked::new(container.labels.take().unwrap_or_default());
+fn job_container(mut container: Listed) -> Option<JobContainer> {
+    // What cannot be told counts as running: that is what nothing is done to.
+    let running = container.may_run();
+    let labels = Marked(std::mem::take(&mut container.labels));
     Some(JobContainer {
-        id: ContainerId::from_observed(container.id.as_deref()?),
+        id: container.id,
         system_id: labels.system_id()?,
         job: labels.get(JOB_ID).and_then(|id| id.parse().ok()).map(JobId),
         job_url: labels.get(JOB_URL).map(str::to_owned),
+        project: labels.get(PROJECT_ID).and_then(|id| id.parse().ok()).map(ProjectId),
+        runner: labels.get(runner_config::RUNNER_LABEL).map(RunnerName::from_observed),
         kind: labels.get(TYPE).unwrap_or_default().to_owned(),
-        running: runners::is_running(&container),
+        running,
     })
 }
 
-fn job_volume(volume: Volume) -> Option<JobVolume> {
-    let labels = Marked::new(volume.labels);
+fn job_volume(volume: &Value) -> Option<JobVolume> {
+    let labels = Marked::of(volume);
     Some(JobVolume {
         system_id: labels.system_id()?,
         reusable: labels.get(REUSABLE) == Some("true"),
-        name: volume.name,
+        name: volume.get("Name")?.as_str()?.to_owned(),
     })
 }
 
-fn job_network(network: Network) -> Option<JobNetworkObject> {
-    let labels = Marked::new(network.labels.unwrap_or_default());
-    Some(JobNetworkObject { system_id: labels.system_id()?, id: network.id? })
+fn job_network(network: &Value) -> Option<JobNetworkObject> {
+    let system_id = Marked::of(network).system_id()?;
+    Some(JobNetworkObject { system_id, id: network.get("Id")?.as_str()?.to_owned() })
 }
 
 /// Stops and removes a container that a job of a dead runner left.
@@ -109,17 +111,11 @@ pub(super) async fn remove_container(
     container: &JobContainer,
 ) -> Result<(), EngineError> {
     let id = &container.id;
-    let shown = client.call("show a job's container", READ_LIMIT, |docker| async move {
-        docker.inspect_container(id.as_str(), None::<InspectContainerOptions>).await
-    });
-    let shown = match shown.await {
-        Err(failure) if failure.status() == Some(404) => return Ok(()),
-        other => other?,
-    };
-    if !made_by(shown.config.and_then(|config| config.labels), &container.system_id) {
+    let Some(shown) = listed::container(client, id.as_str()).await? else { return Ok(()) };
+    if !made_by(Some(shown.listed.labels), &container.system_id) {
         return Err(not_of_a_job(&format!("container {id}")));
     }
-    if shown.state.and_then(|state| state.running) == Some(true) {
+    if shown.runs {
         // Its job is lost to GitLab already, and no one is left to wait for it.
         let killed = lifecycle::signal(client, id, "SIGKILL", "stop a job's container").await;
         match gone_is_done(killed) {

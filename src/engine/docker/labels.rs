@@ -32,6 +32,15 @@ pub(super) struct Marks {
     pub(super) spec: SpecHash,
 }
 
+/// What of a container's labels can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct MarksInPart {
+    pub(super) variant: Option<Variant>,
+    pub(super) slot: Option<Slot>,
+    pub(super) system_id: Option<SystemId>,
+    pub(super) record: Option<RecordId>,
+}
+
 /// The filter for what belongs to `instance`.
 pub(super) fn of_instance(instance: &InstanceName) -> String {
     format!("{INSTANCE}={instance}")
@@ -60,14 +69,37 @@ pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
     if label(SCHEMA)? != SCHEMA_NOW {
         return Err(SCHEMA);
     }
-    let pool = PoolName::new(label(POOL)?).map_err(|_| POOL)?;
-    let arch = Arch::parse(label(ARCH)?).ok_or(ARCH)?;
+    let part = read_in_part(labels);
+    let of_variant =
+        if label(POOL).is_ok_and(|pool| PoolName::new(pool).is_ok()) { ARCH } else { POOL };
     Ok(Marks {
-        variant: Variant::new(&pool, arch),
-        slot: Slot(label(SLOT)?.parse().map_err(|_| SLOT)?),
-        system_id: SystemId::from_observed(label(SYSTEM_ID)?),
-        record: RecordId(label(RECORD)?.parse().map_err(|_| RECORD)?),
+        variant: part.variant.ok_or(of_variant)?,
+        slot: part.slot.ok_or(SLOT)?,
+        system_id: part.system_id.ok_or(SYSTEM_ID)?,
+        record: part.record.ok_or(RECORD)?,
         spec: SpecHash::from_observed(label(SPEC)?),
+    })
+}
+
+/// What labels that are not all to be read say all the same, also those of another schema: each of
+/// them is at worst one that holds back more.
+pub(super) fn read_in_part(labels: &Labels) -> MarksInPart {
+    let label = |key: &'static str| labels.get(key).map(String::as_str);
+    let pool = label(POOL).and_then(|pool| PoolName::new(pool).ok());
+    let arch = label(ARCH).and_then(Arch::parse);
+    MarksInPart {
+        variant: pool.zip(arch).map(|(pool, arch)| Variant::new(&pool, arch)),
+        slot: label(SLOT).and_then(|slot| slot.parse().ok()).map(Slot),
+        system_id: label(SYSTEM_ID).filter(|id| is_system_id(id)).map(SystemId::from_observed),
+        record: label(RECORD).and_then(|record| record.parse().ok()).map(RecordId),
+    }
+}
+
+/// What gitlab-runner takes for a system id (18.6); any other it replaces.
+fn is_system_id(word: &str) -> bool {
+    let rest = word.strip_prefix("r_").or_else(|| word.strip_prefix("s_"));
+    rest.is_some_and(|rest| {
+        rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
 }
 
@@ -114,8 +146,8 @@ mod tests {
             lacking.remove(key);
             assert_eq!(read(&lacking).unwrap_err(), key);
         }
-        for (key, value) in [(SLOT, "-1"), (RECORD, "x"), (ARCH, "z80"), (POOL, "A"), (SCHEMA, "2")]
-        {
+        let wrong = [(SLOT, "-1"), (RECORD, "x"), (ARCH, "z80"), (POOL, "A"), (SCHEMA, "2")];
+        for (key, value) in wrong.into_iter().chain([(SYSTEM_ID, "r_short")]) {
             let mut wrong = labels.clone();
             wrong.insert(key.to_owned(), value.to_owned());
             assert_eq!(read(&wrong).unwrap_err(), key);

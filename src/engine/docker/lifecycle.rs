@@ -1,11 +1,12 @@
 //! Starting, draining and removing a container of ours, by its id.
 
 use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
+    KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
 };
 
-use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
+use super::client::{CHANGE_LIMIT, Client};
 use super::failure::{Failure, gone_is_done};
+use super::listed;
 use crate::engine::EngineError;
 use crate::world::ContainerId;
 
@@ -95,12 +96,6 @@ async fn explain_conflict(
 
 /// Whether a container runs; `None`: it is gone.
 pub(super) async fn runs(client: &Client, id: &ContainerId) -> Result<Option<bool>, EngineError> {
-    let inspected = client.call("show a container", READ_LIMIT, |docker| async move {
-        docker.inspect_container(id.as_str(), None::<InspectContainerOptions>).await
-    });
-    match inspected.await {
-        Ok(container) => Ok(Some(container.state.and_then(|state| state.running) == Some(true))),
-        Err(failure) if failure.status() == Some(404) => Ok(None),
-        Err(failure) => Err(failure.into()),
-    }
+    let shown = listed::container(client, id.as_str()).await?;
+    Ok(shown.map(|shown| shown.runs))
 }

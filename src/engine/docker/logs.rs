@@ -20,6 +20,10 @@ use crate::world::{ContainerId, Runner, RunnerLog};
 /// it is told where to begin, and a tick adds a handful of lines.
 const GROWTH_USUAL: usize = 100;
 
+/// Logs of which it is remembered how far they were read though no list shows their runner: those
+/// of some hours, at a hundred bytes each.
+const OTHERS_MAX: usize = 1_000;
+
 const ATTEMPT: &str = "read a runner's log";
 
 /// How far each runner's log was read.
@@ -49,10 +53,13 @@ impl Readers {
         Ok(log)
     }
 
-    /// Forgets all but these.
+    /// Forgets all but these, once the others are many: a list may lack a runner for a while.
     pub(super) fn keep_only(&self, runners: &[Runner]) {
-        let living: BTreeSet<&ContainerId> = runners.iter().map(|runner| &runner.id).collect();
-        self.lock().retain(|id, _| living.contains(id));
+        let mut readers = self.lock();
+        if readers.len() > runners.len() + OTHERS_MAX {
+            let living: BTreeSet<&ContainerId> = runners.iter().map(|runner| &runner.id).collect();
+            readers.retain(|id, _| living.contains(id));
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, Reader>> {

@@ -3,13 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use bollard::models::{IpamConfig, Network, NetworkCreateRequest, NetworkInspect};
-use bollard::query_parameters::{
-    InspectNetworkOptions, ListContainersOptions, ListNetworksOptions,
-};
+use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
 
 use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
 use super::failure::{Failure, gone_is_done};
-use super::{jobs, labels};
+use super::{jobs, labels, listed, raw};
 use crate::engine::EngineError;
 use crate::spec::InstanceName;
 use crate::world::{JobNetworkObject, NetworkState};
@@ -25,15 +23,9 @@ pub(super) async fn find(
     let Some(id) = network.id else { return Ok(None) };
     // The network itself lists running containers only, and one that never ran is known to be on
     // it by name alone.
-    let options = ListContainersOptions {
-        all: true,
-        filters: Some([("network".to_owned(), vec![id.clone(), name.to_owned()])].into()),
-        ..ListContainersOptions::default()
-    };
-    let containers = client.call("list a network's containers", READ_LIMIT, |docker| async move {
-        docker.list_containers(Some(options)).await
-    });
-    Ok(Some(NetworkState { ours, containers: containers.await?.len(), id }))
+    let query = raw::filtered("network", &[id.clone(), name.to_owned()]);
+    let containers = listed::containers(client, &query).await?.len();
+    Ok(Some(NetworkState { id, ours, containers }))
 }
 
 /// Makes the network; one that exists is as wanted, whosever it is.

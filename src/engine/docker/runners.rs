@@ -2,57 +2,34 @@
 //! inspected once per state, so that a steady host costs one call.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bollard::models::{ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum};
-use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
-use jiff::Timestamp;
-
-use super::client::{Client, Facts, READ_LIMIT};
-use super::labels::{self, Labels, Marks};
-use crate::engine::EngineError;
+use super::client::{Client, Facts};
+use super::labels::{self, Marks};
+use super::listed::{self, Listed, Stage};
+use super::raw;
+use crate::engine::{EngineError, RunnerList, Sighting};
 use crate::spec::InstanceName;
-use crate::world::{ContainerId, ContainerState, Runner, RunnerName, SystemId};
+use crate::world::{ContainerId, ContainerState, Runner, RunnerName, SetAside, SystemId};
 
-/// What of a container's state the list tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Created,
-    Running,
-    Ended,
-}
-
-/// What was inspected before, by the engine's clock, and which containers were complained about.
+/// What was inspected before, by the engine's clock.
 #[derive(Debug, Default)]
-pub(super) struct Inspected {
-    states: Mutex<BTreeMap<ContainerId, (Stage, ContainerState)>>,
-    unreadable: Mutex<BTreeSet<ContainerId>>,
-}
+pub(super) struct Inspected(Mutex<BTreeMap<ContainerId, (Stage, ContainerState)>>);
 
 impl Inspected {
     fn state(&self, id: &ContainerId, stage: Stage) -> Option<ContainerState> {
-        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         states.get(id).filter(|(known, _)| *known == stage).map(|(_, state)| state.clone())
     }
 
     fn keep(&self, id: &ContainerId, stage: Stage, inspected: &ContainerState) {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         states.insert(id.clone(), (stage, inspected.clone()));
     }
 
     fn keep_only(&self, listed: &BTreeSet<ContainerId>) {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         states.retain(|id, _| listed.contains(id));
-        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-        unreadable.retain(|id| listed.contains(id));
-    }
-
-    /// Says once that a container carries our instance's label and is not read as ours.
-    fn complain(&self, id: &ContainerId, label: &str) {
-        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-        if unreadable.insert(id.clone()) {
-            tracing::warn!(container = %id, label, "a container has our label but is no runner");
-        }
     }
 }
 
@@ -61,151 +38,108 @@ pub(super) async fn list(
     client: &Client,
     inspected: &Inspected,
     instance: &InstanceName,
-) -> Result<Vec<Runner>, EngineError> {
+) -> Result<RunnerList, EngineError> {
     let facts = client.facts().await?;
-    let found = containers(client, vec![labels::of_instance(instance)]).await?;
-    let mut runners = Vec::with_capacity(found.len());
-    let mut listed = BTreeSet::new();
+    let query = raw::labelled(&[labels::of_instance(instance)]);
+    let found = listed::containers(client, &query).await?;
+    let ids = found.iter().map(|container| container.id.clone()).collect();
+    let mut list = RunnerList::default();
     for container in found {
-        let Some(id) = container.id.as_deref().map(ContainerId::from_observed) else { continue };
-        listed.insert(id.clone());
-        let given: Labels = container.labels.clone().unwrap_or_default().into_iter().collect();
-        match labels::read(&given) {
-            Ok(marks) => {
-                let state = state(client, inspected, &container, &id).await?;
-                runners.extend(state.map(|state| runner(&container, id, marks, &state, facts)));
-            }
-            Err(label) => inspected.complain(&id, label),
+        let state = match container.stage {
+            Ok(stage) => state(client, inspected, &container, stage).await,
+            Err(_) => Ok(Some(ContainerState::Created)),
+        };
+        // One that cannot be shown hides no other.
+        match state {
+            Ok(Some(state)) => list.add(sighting(container, &state, facts)),
+            Ok(None) => {}
+            Err(error) => list.aside.push(set_aside(&container, error.to_string().into())),
         }
     }
-    inspected.keep_only(&listed);
-    runners.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    Ok(runners)
+    inspected.keep_only(&ids);
+    list.runners.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    list.aside.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(list)
 }
 
-/// The containers of `instance` that carry this system id and have not exited.
+/// The container of `instance` with that id or name.
+pub(super) async fn find(
+    client: &Client,
+    instance: &InstanceName,
+    key: &str,
+) -> Result<Option<Sighting>, EngineError> {
+    let facts = client.facts().await?;
+    let Some(shown) = listed::container(client, key).await? else { return Ok(None) };
+    let ours = shown.listed.labels.get(labels::INSTANCE).map(String::as_str);
+    if ours != Some(instance.as_str()) {
+        return Ok(None);
+    }
+    Ok(Some(sighting(shown.listed, &shown.state, facts)))
+}
+
+/// The containers of `instance` that carry this system id and are not known to have exited.
 pub(super) async fn with_system_id(
     client: &Client,
     instance: &InstanceName,
     system_id: &SystemId,
 ) -> Result<Vec<ContainerId>, EngineError> {
-    let wanted = vec![labels::of_instance(instance), format!("{}={system_id}", labels::SYSTEM_ID)];
-    let found = containers(client, wanted).await?;
-    let mut ids: Vec<ContainerId> = found
-        .iter()
-        .filter(|container| stage(container) != Stage::Ended)
-        .filter_map(|container| container.id.as_deref().map(ContainerId::from_observed))
-        .collect();
+    let wanted = [labels::of_instance(instance), format!("{}={system_id}", labels::SYSTEM_ID)];
+    let found = listed::containers(client, &raw::labelled(&wanted)).await?;
+    let live = found.into_iter().filter(Listed::may_live);
+    let mut ids: Vec<ContainerId> = live.map(|container| container.id).collect();
     ids.sort();
     Ok(ids)
-}
-
-/// Containers in any state that carry all these labels.
-pub(super) async fn containers(
-    client: &Client,
-    wanted: Vec<String>,
-) -> Result<Vec<ContainerSummary>, EngineError> {
-    let options = ListContainersOptions {
-        all: true,
-        filters: Some([("label".to_owned(), wanted)].into()),
-        ..ListContainersOptions::default()
-    };
-    let listed = client.call("list containers", READ_LIMIT, |docker| async move {
-        docker.list_containers(Some(options)).await
-    });
-    Ok(listed.await?)
-}
-
-/// Whether the engine shows a container as one that runs, also where a person paused it.
-pub(super) fn is_running(container: &ContainerSummary) -> bool {
-    stage(container) == Stage::Running
-}
-
-fn stage(container: &ContainerSummary) -> Stage {
-    match container.state {
-        Some(ContainerSummaryStateEnum::CREATED) => Stage::Created,
-        Some(
-            ContainerSummaryStateEnum::EXITED
-            | ContainerSummaryStateEnum::DEAD
-            | ContainerSummaryStateEnum::REMOVING,
-        ) => Stage::Ended,
-        // What cannot be told counts as running: that is what nothing is done to.
-        Some(
-            ContainerSummaryStateEnum::RUNNING
-            | ContainerSummaryStateEnum::PAUSED
-            | ContainerSummaryStateEnum::RESTARTING
-            | ContainerSummaryStateEnum::STOPPING
-            | ContainerSummaryStateEnum::EMPTY,
-        )
-        | None => Stage::Running,
-    }
 }
 
 /// The container's state by the engine's clock; `None`: it went away meanwhile.
 async fn state(
     client: &Client,
     inspected: &Inspected,
-    container: &ContainerSummary,
-    id: &ContainerId,
+    container: &Listed,
+    stage: Stage,
 ) -> Result<Option<ContainerState>, EngineError> {
-    let listed = stage(container);
-    if listed == Stage::Created {
+    if stage == Stage::Created {
         return Ok(Some(ContainerState::Created));
     }
-    if let Some(state) = inspected.state(id, listed) {
+    if let Some(state) = inspected.state(&container.id, stage) {
         return Ok(Some(state));
     }
-    let asked = client.call("show a container", READ_LIMIT, |docker| async move {
-        docker.inspect_container(id.as_str(), None::<InspectContainerOptions>).await
-    });
-    match asked.await {
-        Ok(answer) => {
-            let state = as_inspected(&answer, created_at(container));
-            // It may have ended since it was listed; then the next look asks again.
-            let runs = matches!(state, ContainerState::Running { .. });
-            if runs == (listed == Stage::Running) {
-                inspected.keep(id, listed, &state);
-            }
-            Ok(Some(state))
+    let Some(shown) = listed::container(client, container.id.as_str()).await? else {
+        return Ok(None);
+    };
+    // It may have ended since it was listed; then the next look asks again.
+    if shown.runs == (stage == Stage::Running) {
+        inspected.keep(&container.id, stage, &shown.state);
+    }
+    Ok(Some(shown.state))
+}
+
+/// What a container of ours is, `state` being told by the engine's clock.
+fn sighting(container: Listed, state: &ContainerState, facts: Facts) -> Sighting {
+    let odd = match (&container.stage, labels::read(&container.labels)) {
+        (Ok(_), Ok(marks)) => {
+            return Sighting::Runner(Box::new(runner(container, marks, state, facts)));
         }
-        Err(failure) if failure.status() == Some(404) => Ok(None),
-        Err(failure) => Err(failure.into()),
-    }
-}
-
-fn as_inspected(container: &ContainerInspectResponse, created_at: Timestamp) -> ContainerState {
-    let Some(state) = &container.state else {
-        return ContainerState::Running { started_at: created_at };
+        (Err(word), _) => format!("its state is `{word}`, which AutoGit does not know"),
+        (_, Err(label)) => format!("its label `{label}` cannot be read"),
     };
-    let time = |text: &Option<String>| {
-        let time = text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
-        time.filter(|time| *time > Timestamp::UNIX_EPOCH).unwrap_or(created_at)
-    };
-    if state.running == Some(true) || state.restarting == Some(true) {
-        return ContainerState::Running { started_at: time(&state.started_at) };
-    }
-    ContainerState::Exited {
-        code: state.exit_code.unwrap_or(-1),
-        finished_at: time(&state.finished_at),
-        oom_killed: state.oom_killed == Some(true),
+    Sighting::Aside(set_aside(&container, odd.into()))
+}
+
+fn set_aside(container: &Listed, why: Arc<str>) -> SetAside {
+    let part = labels::read_in_part(&container.labels);
+    SetAside {
+        id: container.id.clone(),
+        name: RunnerName::from_observed(&container.name),
+        variant: part.variant,
+        slot: part.slot,
+        system_id: part.system_id,
+        record: part.record,
+        why,
     }
 }
 
-fn created_at(container: &ContainerSummary) -> Timestamp {
-    let seconds = container.created.unwrap_or_default();
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn runner(
-    container: &ContainerSummary,
-    id: ContainerId,
-    marks: Marks,
-    state: &ContainerState,
-    facts: Facts,
-) -> Runner {
-    let names = container.names.as_deref().unwrap_or_default();
-    // With links a container has further names, in the form `/other/alias`.
-    let name = names.iter().map(|name| name.trim_start_matches('/')).find(|n| !n.contains('/'));
+fn runner(container: Listed, marks: Marks, state: &ContainerState, facts: Facts) -> Runner {
     let state = match *state {
         ContainerState::Created => ContainerState::Created,
         ContainerState::Running { started_at } => {
@@ -216,14 +150,14 @@ fn runner(
         }
     };
     Runner {
-        name: RunnerName::from_observed(name.unwrap_or(id.as_str())),
-        id,
+        id: container.id,
+        name: RunnerName::from_observed(&container.name),
         variant: marks.variant,
         slot: marks.slot,
         system_id: marks.system_id,
         record: marks.record,
         spec: marks.spec,
-        created_at: facts.ours(created_at(container)),
+        created_at: facts.ours(container.created_at),
         state,
         log: None,
     }

@@ -18,11 +18,12 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
 use tokio_rustls::TlsConnector;
 
+use super::raw::Wire;
 use super::transport::{self, Way};
 use crate::spec::TlsSpec;
 
 /// A client for the host and port `address`.
-pub(super) fn over_tls(address: &str, tls: &TlsSpec) -> Result<Docker, Error> {
+pub(super) fn over_tls(address: &str, tls: &TlsSpec) -> Result<(Docker, Wire), Error> {
     // A second installation of the same provider is refused, and is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let tls = Arc::new(tls.clone());

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,8 +19,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tower::{Service as _, service_fn};
+
+use super::raw::Wire;
 
 /// bollard's own limit, in seconds; only to be longer than each of ours, which say what was
 /// attempted.
@@ -50,7 +53,22 @@ impl Way {
 }
 
 /// A client whose connections `connect` makes; `address` is what it calls the engine.
-pub(super) fn over<C, F>(address: &str, connect: C) -> Result<Docker, Error>
+pub(super) fn over<C, F>(address: &str, connect: C) -> Result<(Docker, Wire), Error>
+where
+    C: Fn(Uri) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = io::Result<Way>> + Send + 'static,
+{
+    let wire = wire(address, connect);
+    let way = wire.clone();
+    let send = move |request: BollardRequest| way.send(request);
+    let base = Some(format!("http://{address}"));
+    let docker =
+        Docker::connect_with_custom_transport(send, base, BOLLARD_LIMIT, API_DEFAULT_VERSION)?;
+    Ok((docker, wire))
+}
+
+/// The way on which `connect` makes the connections.
+pub(super) fn wire<C, F>(address: &str, connect: C) -> Wire
 where
     C: Fn(Uri) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = io::Result<Way>> + Send + 'static,
@@ -64,17 +82,24 @@ where
         .pool_idle_timeout(IDLE_LIMIT)
         .pool_timer(TokioTimer::new())
         .build(connector);
-    let send = move |request: BollardRequest| {
+    Wire::new(format!("http://{address}"), move |request: BollardRequest| {
         let answer = client.request(request);
         async move { answer.await.map_err(Error::from) }
-    };
-    let base = Some(format!("http://{address}"));
-    Docker::connect_with_custom_transport(send, base, BOLLARD_LIMIT, API_DEFAULT_VERSION)
+    })
 }
 
 /// A client that speaks plain HTTP with the host and port `address`.
-pub(super) fn over_tcp(address: &str) -> Result<Docker, Error> {
+pub(super) fn over_tcp(address: &str) -> Result<(Docker, Wire), Error> {
     over(address, |uri| async { tcp(uri).await.map(Way::new) })
+}
+
+/// The way to a socket.
+pub(super) fn wire_to_socket(path: &Path) -> Wire {
+    let path = path.to_owned();
+    wire("docker", move |_| {
+        let path = path.clone();
+        async move { UnixStream::connect(path).await.map(Way::new) }
+    })
 }
 
 /// A connection to the host and port of `uri`.

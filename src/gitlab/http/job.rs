@@ -18,6 +18,8 @@ use crate::world::{FullPath, JobId, ProjectId, RecordId};
 
 /// Jobs whose projects are remembered: those of several days on most instances.
 const REMEMBERED_MAX: usize = 20_000;
+/// Statuses that no job leaves: of GitLab's words (18.6) those in which no runner has it.
+const OVER: [&str; 4] = ["success", "failed", "canceled", "skipped"];
 /// Pages of live jobs that are searched for one that was not seen in the queue.
 const SEARCH_PAGES_MAX: usize = 5;
 const SEARCH: &str = "query($after:String){ \
@@ -96,6 +98,23 @@ impl HttpGitlab {
             ref_name: row.ref_name.unwrap_or_default(),
             runner: row.runner.map(|runner| RecordId(runner.id)),
         })
+    }
+
+    pub(super) async fn job_is_over(
+        &self,
+        id: JobId,
+        project: Option<ProjectId>,
+    ) -> Result<bool, GitlabError> {
+        let project = match project {
+            Some(project) => project,
+            None => self.place_of(id).await?.0,
+        };
+        let call =
+            Call::get("GET /projects/:id/jobs/:id", format!("/projects/{project}/jobs/{id}"))
+                .attempt(format!("see job {id}"))
+                .object(format!("job {id}"));
+        let row: Row = self.wire.json(&call).await?;
+        Ok(OVER.contains(&row.status.as_str()))
     }
 
     /// The project of a job.

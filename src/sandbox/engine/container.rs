@@ -14,6 +14,26 @@ use crate::world::{ContainerState, JobId, RunnerLog, RunnerName, SystemId};
 /// Log lines kept, as a bounded log driver does.
 const LINES_MAX: usize = 1000;
 
+/// What of a container cannot be read.
+#[derive(Debug, Clone)]
+pub(super) enum Odd {
+    /// Its state is told in a word that nobody knows, as Podman's `stopped` is one.
+    State(String),
+    /// The label of that name, without AutoGit's prefix.
+    Label(String),
+}
+
+/// From whom what stands in front of the engine hides a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hiding {
+    /// From nobody.
+    None,
+    /// No list has it; who asks for it is told.
+    FromLists,
+    /// Nobody is told of it.
+    Wholly,
+}
+
 /// A container, with the times of the engine's own clock.
 #[derive(Debug)]
 pub(super) struct Container {
@@ -24,6 +44,10 @@ pub(super) struct Container {
     pub(super) volumes: Vec<String>,
     pub(super) created_at: Timestamp,
     pub(super) state: ContainerState,
+    /// Who is told of it.
+    pub(super) hiding: Hiding,
+    /// What of it cannot be read, if something.
+    pub(super) odd: Option<Odd>,
     /// What it runs; `None`: nothing that is simulated.
     pub(super) task: Option<Task>,
     /// What makes it a runner.
@@ -41,6 +65,8 @@ impl Container {
             volumes: vec![anonymous.to_owned()],
             created_at,
             state: ContainerState::Created,
+            hiding: Hiding::None,
+            odd: None,
             task: None,
             process: Some(Process {
                 config: runner.config.clone(),

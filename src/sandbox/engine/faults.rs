@@ -14,6 +14,8 @@ pub enum Operation {
     Jobs,
     /// `runners`
     Runners,
+    /// `find`
+    Find,
     /// `runner_log`
     RunnerLog,
     /// `log_tail`
@@ -48,10 +50,11 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, for drawing one.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Info,
         Self::Jobs,
         Self::Runners,
+        Self::Find,
         Self::RunnerLog,
         Self::LogTail,
         Self::Network,
@@ -75,6 +78,7 @@ impl Operation {
             Self::Info => "describe itself",
             Self::Jobs => "list job objects",
             Self::Runners => "list runners",
+            Self::Find => "show a runner",
             Self::RunnerLog => "read the log",
             Self::LogTail => "read the log's end",
             Self::Network => "look for network",
@@ -99,6 +103,7 @@ impl Operation {
             Self::Info
             | Self::Jobs
             | Self::Runners
+            | Self::Find
             | Self::RunnerLog
             | Self::LogTail
             | Self::Network

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::container::Container;
+use super::container::{Container, Hiding, Odd};
 use super::faults::{Fault, Operation};
 use super::view::{self, ContainerView, Counts, EngineView, ObjectView, RunningJob};
 use super::{SimulatedEngine, machine};
@@ -132,6 +132,26 @@ impl SimulatedEngine {
         Ok(())
     }
 
+    /// The engine tells a container's state in that word; `None`: in one that is known.
+    pub fn say_of_state(&self, id: &ContainerId, word: Option<&str>) -> Result<(), EngineError> {
+        let odd = word.map(|word| Odd::State(word.to_owned()));
+        self.state().container_mut(id)?.odd = odd;
+        Ok(())
+    }
+
+    /// The engine tells nothing that can be read of that label of AutoGit's (`slot`), until it is
+    /// asked to tell of a state.
+    pub fn spoil_label(&self, id: &ContainerId, label: &str) -> Result<(), EngineError> {
+        self.state().container_mut(id)?.odd = Some(Odd::Label(label.to_owned()));
+        Ok(())
+    }
+
+    /// Hides a container from AutoGit, or shows it again.
+    pub fn hide(&self, id: &ContainerId, hiding: Hiding) -> Result<(), EngineError> {
+        self.state().container_mut(id)?.hiding = hiding;
+        Ok(())
+    }
+
     /// Renames a container.
     pub fn rename_by_hand(&self, id: &ContainerId, name: &str) -> Result<(), EngineError> {
         let mut state = self.state();
@@ -168,6 +188,8 @@ impl SimulatedEngine {
             volumes: Vec::new(),
             created_at: state.now(),
             state: ContainerState::Created,
+            hiding: Hiding::None,
+            odd: None,
             task: None,
             process: None,
         };

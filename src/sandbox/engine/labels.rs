@@ -1,10 +1,16 @@
 //! Labels on the simulated engine's objects: AutoGit's are written and read as the Docker adapter
 //! does, gitlab-runner's are read.
 
+use std::sync::Arc;
+
+use super::container::{Container, Odd};
 use crate::engine::NewRunner;
 use crate::sandbox::runner::{Labels, PREFIX};
 use crate::spec::{Arch, InstanceName, PoolName};
-use crate::world::{ContainerId, JobContainer, JobId, RecordId, Slot, SpecHash, SystemId, Variant};
+use crate::world::{
+    ContainerId, JobContainer, JobId, ProjectId, RecordId, RunnerName, SetAside, Slot, SpecHash,
+    SystemId, Variant,
+};
 
 const OURS: &str = "io.autogit.";
 
@@ -32,6 +38,26 @@ impl RunnerLabels {
             record: RecordId(label("record")?.parse().ok()?),
             spec: SpecHash::from_observed(label("spec")?),
         })
+    }
+}
+
+/// What is known of a container of ours that cannot be read.
+pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) -> SetAside {
+    let odd = match &container.odd {
+        Some(Odd::Label(name)) => Some(name.as_str()),
+        Some(Odd::State(_)) | None => None,
+    };
+    let label = |name| ours(&container.labels, name).filter(|_| odd != Some(name));
+    let pool = label("pool").and_then(|pool| PoolName::new(pool).ok());
+    let arch = label("arch").and_then(Arch::parse);
+    SetAside {
+        id: id.clone(),
+        name: RunnerName::from_observed(&container.name),
+        variant: pool.zip(arch).map(|(pool, arch)| Variant::new(&pool, arch)),
+        slot: label("slot").and_then(|slot| slot.parse().ok()).map(Slot),
+        system_id: label("system-id").map(SystemId::from_observed),
+        record: label("record").and_then(|record| record.parse().ok()).map(RecordId),
+        why,
     }
 }
 
@@ -88,6 +114,8 @@ pub(super) fn job_container(
         system_id: job_system_id(labels)?,
         job: theirs(labels, "job.id").and_then(|id| id.parse().ok()).map(JobId),
         job_url: theirs(labels, "job.url").map(str::to_owned),
+        project: theirs(labels, "project.id").and_then(|id| id.parse().ok()).map(ProjectId),
+        runner: ours(labels, "runner").map(RunnerName::from_observed),
         kind: theirs(labels, "type").unwrap_or_default().to_owned(),
         running,
     })

@@ -6,7 +6,7 @@ use std::sync::Weak;
 use jiff::Timestamp;
 
 use super::Inner;
-use super::container::Container;
+use super::container::{Container, Hiding};
 use super::process;
 use super::state::State;
 use crate::sandbox::runner::{ContainerLife, Labels, LogLine, Machine, NewContainer, NewVolume};
@@ -112,6 +112,8 @@ pub(super) fn job_container(new: &NewContainer, created_at: Timestamp) -> Contai
         volumes: new.volumes.clone(),
         created_at,
         state: ContainerState::Created,
+        hiding: Hiding::None,
+        odd: None,
         task: None,
         process: None,
     }

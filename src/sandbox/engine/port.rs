@@ -9,17 +9,16 @@ use secrecy::SecretString;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::container::Container;
+use super::container::{Container, Hiding};
 use super::faults::Operation;
 use super::objects::short;
 use super::state::State;
 use super::{SimulatedEngine, labels, process, view};
-use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
+use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
 use crate::sandbox::runner::Labels;
 use crate::spec::{InstanceName, PullPolicy};
 use crate::world::{
-    ContainerId, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Runner, RunnerLog,
-    SystemId,
+    ContainerId, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, RunnerLog, SystemId,
 };
 
 /// Of calls that answer at once.
@@ -46,11 +45,19 @@ impl Engine for SimulatedEngine {
         self.call(Operation::Jobs, "", NO_TIME, |state| Ok(view::jobs(state))).await
     }
 
-    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+    async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
         self.call(Operation::Runners, instance.as_str(), NO_TIME, |state| {
             Ok(view::runners(state, instance))
         })
         .await
+    }
+
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        key: &str,
+    ) -> Result<Option<Sighting>, EngineError> {
+        self.call(Operation::Find, key, NO_TIME, |state| Ok(view::find(state, instance, key))).await
     }
 
     async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
@@ -123,6 +130,7 @@ impl Engine for SimulatedEngine {
         self.call(Operation::WithSystemId, system_id.as_str(), NO_TIME, |state| {
             let fits = |container: &Container| {
                 !container.exited()
+                    && container.hiding == Hiding::None
                     && labels::instance(&container.labels) == Some(instance.as_str())
                     && labels::our_system_id(&container.labels) == Some(system_id.as_str())
             };

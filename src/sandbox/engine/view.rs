@@ -1,9 +1,11 @@
 //! Read-only looks at the simulated engine: for the port, and for tests.
 
-use super::container::Container;
+use std::sync::Arc;
+
+use super::container::{Container, Hiding, Odd};
 use super::labels::{self, RunnerLabels};
 use super::state::State;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, RunnerList, Sighting};
 use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
@@ -48,6 +50,8 @@ pub struct ContainerView {
     pub labels: Labels,
     /// What it does.
     pub state: ContainerState,
+    /// Something hides it from AutoGit.
+    pub hidden: bool,
     /// The network it is on.
     pub network: Option<String>,
     /// The volumes it mounts.
@@ -116,6 +120,7 @@ pub(super) fn containers(state: &State) -> Vec<ContainerView> {
         image: container.image.clone(),
         labels: container.labels.clone(),
         state: state.corrected_state(&container.state),
+        hidden: container.hiding != Hiding::None,
         network: container.network.clone(),
         volumes: container.volumes.clone(),
         instance: labels::instance(&container.labels).map(str::to_owned),
@@ -152,20 +157,40 @@ pub(super) fn networks(state: &State) -> Vec<ObjectView> {
     views
 }
 
-pub(super) fn runners(state: &State, instance: &InstanceName) -> Vec<Runner> {
-    let mut runners = Vec::new();
+pub(super) fn runners(state: &State, instance: &InstanceName) -> RunnerList {
+    let mut list = RunnerList::default();
     for (id, container) in &state.containers {
-        if labels::instance(&container.labels) != Some(instance.as_str()) {
-            continue;
+        let listed = container.hiding == Hiding::None;
+        if listed && labels::instance(&container.labels) == Some(instance.as_str()) {
+            list.add(sighting(state, id, container));
         }
-        let Some(runner) = runner(state, id, container) else {
-            tracing::warn!(container = container.name, "its labels are not a runner's");
-            continue;
-        };
-        runners.push(runner);
     }
-    runners.sort_by(|a, b| a.name.cmp(&b.name));
-    runners
+    list.runners.sort_by(|a, b| a.name.cmp(&b.name));
+    list.aside.sort_by(|a, b| a.name.cmp(&b.name));
+    list
+}
+
+/// The container of `instance` with that id or name.
+pub(super) fn find(state: &State, instance: &InstanceName, key: &str) -> Option<Sighting> {
+    let mut containers = state.containers.iter();
+    let (id, container) =
+        containers.find(|(id, container)| id.as_str() == key || container.name == key)?;
+    let ours = labels::instance(&container.labels) == Some(instance.as_str());
+    (ours && container.hiding != Hiding::Wholly).then(|| sighting(state, id, container))
+}
+
+fn sighting(state: &State, id: &ContainerId, container: &Container) -> Sighting {
+    let why: Arc<str> = match (&container.odd, runner(state, id, container)) {
+        (None, Some(runner)) => return Sighting::Runner(Box::new(runner)),
+        (Some(Odd::State(word)), _) => {
+            format!("its state is `{word}`, which AutoGit does not know").into()
+        }
+        (Some(Odd::Label(name)), _) => {
+            format!("its label `io.autogit.{name}` cannot be read").into()
+        }
+        (None, None) => "its labels cannot be read".into(),
+    };
+    Sighting::Aside(labels::set_aside(id, container, why))
 }
 
 /// What a container's labels say of it as a runner.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use autogit::engine::runner_config::token_of;
-use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner};
+use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
 use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::InstanceName;
 use autogit::world::{
     ContainerId, ContainerState, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, Runner, RunnerLog, SpecHash, SystemId,
+    NetworkState, RunnerLog, SpecHash, SystemId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +21,7 @@ pub(crate) enum EngineBug {
     RunnersBeforeJobs,
     NoClockCorrection,
     EveryInstance,
+    ListIsAll,
     TokenInLabel,
     Terminates,
     NoRunnersOnSecondLook,
@@ -42,7 +43,7 @@ pub(crate) struct MutantEngine {
 #[derive(Debug, Default)]
 struct Noted {
     skew: SignedDuration,
-    runners: Option<Vec<Runner>>,
+    runners: Option<RunnerList>,
     jobs_read: bool,
 }
 
@@ -85,24 +86,41 @@ impl Engine for MutantEngine {
         self.side.jobs().await
     }
 
-    async fn runners(&self, instance: &InstanceName) -> Result<Vec<Runner>, EngineError> {
+    async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
         let noted = self.noted.lock().unwrap().runners.take();
         let first = std::mem::take(&mut self.noted.lock().unwrap().jobs_read);
         if let Some(runners) = noted {
             return Ok(runners);
         }
         if !first && self.is(EngineBug::NoRunnersOnSecondLook) {
-            return Ok(Vec::new());
+            return Ok(RunnerList::default());
         }
-        let mut runners = self.side.runners(instance).await?;
+        let mut list = self.side.runners(instance).await?;
         if self.is(EngineBug::EveryInstance) {
             let all = self.engine.containers().into_iter();
-            runners = all.filter_map(|container| container.runner).collect();
+            list.runners = all.filter_map(|container| container.runner).collect();
         }
-        for runner in &mut runners {
+        for runner in &mut list.runners {
             runner.state = self.state(&runner.state);
         }
-        Ok(runners)
+        Ok(list)
+    }
+
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        key: &str,
+    ) -> Result<Option<Sighting>, EngineError> {
+        if self.is(EngineBug::ListIsAll) {
+            return Ok(None);
+        }
+        Ok(match self.side.find(instance, key).await? {
+            Some(Sighting::Runner(mut runner)) => {
+                runner.state = self.state(&runner.state);
+                Some(Sighting::Runner(runner))
+            }
+            other => other,
+        })
     }
 
     async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {

@@ -8,6 +8,7 @@ use autogit::world::{
     ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, Token,
     World, leftovers, phases,
 };
+use jiff::SignedDuration;
 
 fn seeing(world: &World, change: impl FnOnce(&mut World)) -> Plan {
     let mut world = world.clone();
@@ -79,7 +80,14 @@ pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
             if let Observed::Unknown { last: Some(last), .. } = &host.state {
                 let engine = last.engine.clone();
                 let jobs = JobObjects::default();
-                let value = HostState { engine, jobs, runners: Vec::new(), network: None };
+                let value = HostState {
+                    engine,
+                    jobs,
+                    runners: Vec::new(),
+                    aside: Vec::new(),
+                    missing: std::collections::BTreeMap::new(),
+                    network: None,
+                };
                 host.state = Observed::Known { at: world.now, value };
             }
         }
@@ -256,6 +264,16 @@ pub(super) fn records_stay(world: &World) -> Plan {
 
 pub(super) fn one_look_sweeps(world: &World) -> Plan {
     seeing(world, |world| world.memory.leftovers = leftovers(world))
+}
+
+pub(super) fn gone_is_gone_at_once(world: &World) -> Plan {
+    seeing(world, |world| {
+        let long_ago = world.now - SignedDuration::from_mins(2);
+        world.memory.gone.values_mut().for_each(|since| *since = long_ago);
+        let before = world.memory.leftovers.clone();
+        world.memory.leftovers = leftovers(world);
+        world.memory.leftovers.extend(before);
+    })
 }
 
 pub(super) fn others_are_swept(world: &World) -> Plan {
