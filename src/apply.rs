@@ -324,7 +324,12 @@ async fn act(
             }
             None => Err(ApplyError::NoRecord(variant.clone())),
         },
-        Action::Drain { host, id, .. } => drain(ports, host, id).await,
+        Action::Drain { host, id, runner, .. } => {
+            if decision.rule == Rule::DrainFailed {
+                tell_last_words(ports, host, id, runner).await;
+            }
+            drain(ports, host, id).await
+        }
         Action::Reap { host, runner, discard_cache, lost_job } => match engine(ports, host) {
             Ok(engine) => {
                 let reap = reap::Reap {
@@ -343,6 +348,16 @@ async fn act(
         | Action::UpdateRecord { .. } => Ok(Effect::Skipped("a preparation")),
     };
     (decision, result)
+}
+
+/// Lines of the log of a runner that never made contact which are kept in ours.
+const TAIL_LINES: usize = 10;
+
+/// Why a runner makes no contact is in its own log and nowhere else, and that goes with it.
+async fn tell_last_words(ports: &Ports, host: &HostName, id: &ContainerId, runner: &RunnerName) {
+    let Ok(engine) = engine(ports, host) else { return };
+    let tail = engine.log_tail(id, TAIL_LINES).await.unwrap_or_default();
+    tracing::warn!(%runner, %host, log = tail.join("\n"), "the runner never made contact with GitLab");
 }
 
 async fn drain(ports: &Ports, host: &HostName, id: &ContainerId) -> Result<Effect, ApplyError> {

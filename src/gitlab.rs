@@ -14,7 +14,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::spec::Scope;
+use crate::spec::{Scope, Spec};
 use crate::world::{
     Caller, Installation, JobId, Manager, Place, ProjectId, Queue, Record, RecordId,
     RecordSettings, SystemId, Variant,
@@ -74,6 +74,35 @@ impl Server {
     /// The token is a fine-grained one (since 18.10).
     pub fn is_fine_grained(&self) -> bool {
         self.scopes.iter().any(|scope| scope == "granular")
+    }
+
+    /// What `spec` asks for and the token may not do, with the remedy; `None` where it may, or where
+    /// its scopes were not told or are not of this kind. Scopes as in GitLab 17.1 and newer.
+    pub fn shortcoming(&self, spec: &Spec) -> Option<String> {
+        let has = |names: &[&str]| self.scopes.iter().any(|scope| names.contains(&&**scope));
+        let own_tokens = spec.pools.iter().all(|pool| pool.runner_token.is_some());
+        if !self.scopes_are_known()
+            || has(&["api"])
+            || own_tokens
+            || spec.gitlab.registration_token.is_some()
+        {
+            return None;
+        }
+        let needed = [
+            ("create_runner", "make registrations"),
+            ("manage_runner", "change and delete registrations"),
+        ];
+        let missing: Vec<_> = needed.into_iter().filter(|(scope, _)| !has(&[scope])).collect();
+        let (scopes, work): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+        (!work.is_empty()).then(|| {
+            format!(
+                "the token may not {}: its scopes are `{}`\n\
+                 hint: make one with the scope `{}`, too, or give every pool a `runner_token`",
+                work.join(", nor "),
+                self.scopes.join("`, `"),
+                scopes.join("` and `"),
+            )
+        })
     }
 }
 

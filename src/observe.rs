@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::gitlab::Gitlab;
+use crate::gitlab::{Gitlab, Server};
 use crate::spec::{HostName, Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
@@ -77,6 +77,11 @@ impl Observer {
         self.gitlab.token_ends
     }
 
+    /// What server and token these are, once that was asked.
+    pub fn server(&self) -> Option<&Server> {
+        self.gitlab.server.as_ref()
+    }
+
     /// One look at everything. `memory` is brought up to what was seen.
     pub async fn look(
         &mut self,
@@ -97,7 +102,7 @@ impl Observer {
             hosts: self.hosts.clone(),
             memory: Memory::default(),
         };
-        let records = self.gitlab.records(ports, &world, tokens).await;
+        let records = self.gitlab.records(ports, &world, tokens, memory).await;
         self.records = self.records.clone().next(self.clock.now(), records);
         world.records = self.records.clone();
         self.remembered.complete(&ports.engines, &mut world, &before).await;

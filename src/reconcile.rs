@@ -173,6 +173,11 @@ impl Controller {
         self.memory = memory;
     }
 
+    /// This process only looks, and an AutoGit elsewhere may have tokens that it does not see.
+    pub fn look_only(&mut self) {
+        self.tokens.are_assumed();
+    }
+
     /// The last look found something left over, which a second look may confirm.
     pub fn saw_leftovers(&self) -> bool {
         !self.memory.leftovers.is_empty()
@@ -256,14 +261,33 @@ impl Controller {
     /// Images that are being pulled hold up the starts that need them, and nothing else.
     fn note_images(&mut self, world: &mut World) {
         let failed = self.images.take_failures();
+        self.journal.say_images(&failed);
         remember::image_failures(&mut self.memory, world, failed);
         self.memory.pulling = self.images.pulling();
         world.memory.pulling.clone_from(&self.memory.pulling);
         world.memory.backoffs.clone_from(&self.memory.backoffs);
     }
 
+    /// What stands in the way of the work, beyond what could not be read.
+    fn notices(&self, world: &World) -> Vec<String> {
+        let token = self.observer.server().and_then(|server| server.shortcoming(&world.spec));
+        let records = world.records.last().map(Vec::as_slice).unwrap_or_default();
+        let unseen = self.tokens.assumed().filter_map(|id| {
+            let record = records.iter().find(|record| record.id == id)?;
+            world.spec.pool(&record.variant.pool)?;
+            let variant = &record.variant;
+            Some(format!(
+                "the token of registration {id} of `{variant}` is not to be seen from here\n\
+                 hint: this is the plan of the AutoGit that has it; one that starts without it \
+                 makes a new registration"
+            ))
+        });
+        token.into_iter().chain(unseen).collect()
+    }
+
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {
         View {
+            notices: self.notices(&world),
             world: Arc::new(world),
             plan: Arc::new(plan),
             spec: self.info.clone(),

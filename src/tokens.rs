@@ -1,7 +1,7 @@
 //! Runner tokens: in memory, and in the token cache where the spec names one. They are found again
 //! in the containers' uploaded `config.toml`; losing them costs caches only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,9 @@ pub struct Tokens {
     refused: BTreeMap<RecordId, SecretString>,
     cache: Option<PathBuf>,
     elsewhere: bool,
+    /// Those that this process does not see and takes for being somewhere; `None`: it acts, so what
+    /// it does not see is lost.
+    assumed: Option<BTreeSet<RecordId>>,
 }
 
 impl Tokens {
@@ -30,6 +33,25 @@ impl Tokens {
     /// Another process has the tokens: [`Tokens::has`] says so of each from now on.
     pub(crate) fn are_elsewhere(&mut self) {
         self.elsewhere = true;
+    }
+
+    /// This process only looks: from now on a token that it does not see is taken for being where
+    /// another AutoGit runs, for it may.
+    pub(crate) fn are_assumed(&mut self) {
+        self.assumed = Some(BTreeSet::new());
+    }
+
+    /// The record's token is nowhere to be seen from here, and is taken for being elsewhere.
+    pub(crate) fn is_assumed(&mut self, record: RecordId) -> bool {
+        self.assumed.as_mut().is_some_and(|assumed| {
+            assumed.insert(record);
+            true
+        })
+    }
+
+    /// The records whose tokens are taken for being elsewhere.
+    pub(crate) fn assumed(&self) -> impl Iterator<Item = RecordId> {
+        self.assumed.iter().flatten().copied()
     }
 
     /// The record's token is at hand, here or in the process that acts.

@@ -5,6 +5,7 @@
 
 mod events;
 mod explain;
+mod held;
 mod memory;
 mod plan;
 mod queue;
@@ -19,8 +20,9 @@ pub(crate) mod words;
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
 pub use explain::{
     ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
-    HeldCountOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
+    PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
+pub use held::{HeldCountOutput, HeldGroupOutput};
 pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, UnclaimedOutput};
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
@@ -57,6 +59,8 @@ pub struct View {
     pub requests: u64,
     /// GitLab's web address, for links.
     pub gitlab_url: String,
+    /// What stands in the way of the work beyond what is unknown: each with a hint.
+    pub notices: Vec<String>,
 }
 
 /// Where the spec in force came from, and what is wrong with the one that is not.

@@ -1,17 +1,28 @@
 //! `autogit explain`: why a job waits, why a pool has its size, what a runner does.
 
+use super::sources;
 use super::style::RenderOptions;
 use super::table::Table;
 use super::unplaced;
 use crate::view::{ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, words};
 
-/// An explanation as text; `unknown` are the sources that could not be read.
-pub fn render_explain(output: &ExplainOutput, unknown: &[&str], options: &RenderOptions) -> String {
+/// An explanation as text; `unknown` are the sources that could not be read, `notices` what else
+/// stands in the way.
+pub fn render_explain(
+    output: &ExplainOutput,
+    unknown: &[&str],
+    notices: &[String],
+    options: &RenderOptions,
+) -> String {
     let mut lines = match output {
         ExplainOutput::Job(job) => job_lines(job, options),
         ExplainOutput::Pool(pool) => pool_lines(pool, options),
         ExplainOutput::Runner(runner) => runner_lines(runner, options),
     };
+    if !notices.is_empty() {
+        lines.push(String::new());
+        lines.extend(sources::notes(notices, options));
+    }
     if !unknown.is_empty() {
         lines.push(String::new());
         let verb = if unknown.len() == 1 { "is" } else { "are" };

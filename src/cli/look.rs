@@ -44,6 +44,8 @@ impl Eyes {
         let mut controller = Controller::new(ports.clone(), shell.clock().clone(), info);
         if beside {
             controller.look_beside_another();
+        } else {
+            controller.look_only();
         }
         Ok(Self { controller, ports, hash: loaded.hash.clone() })
     }
@@ -164,20 +166,23 @@ pub(super) async fn explain(
     let (subject, place) = arguments.parts();
     let mut sight =
         Sight::open((&place, &arguments.asking, About::FileOrForce), shell, adapters).await?;
-    let (output, sources) = match &mut sight.eyes {
+    let (output, sources, notices) = match &mut sight.eyes {
         Whoever::Theirs(theirs) => {
             let output = explained_there(theirs, &subject, shell, adapters).await?;
-            (output, theirs.status.sources.clone())
+            (output, theirs.status.sources.clone(), theirs.status.notices.clone())
         }
         Whoever::Own(eyes) => {
             let view = eyes.look().await;
-            (explained_here(&view, &subject, &eyes.ports).await?, view.sources())
+            let output = explained_here(&view, &subject, &eyes.ports).await?;
+            (output, view.sources(), view.notices.clone())
         }
     };
     sight.say_head(arguments.show.format == Format::Text)?;
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
-        Format::Text => render_explain(&output, &SourceOutput::unknown(&sources), &options),
+        Format::Text => {
+            render_explain(&output, &SourceOutput::unknown(&sources), &notices, &options)
+        }
         Format::Json => json(&output),
     })?;
     Ok(completeness(sources.values()))

@@ -144,8 +144,12 @@ async fn prove_token(daemon: &Daemon) -> Result<(), Failure> {
         Err(error @ (GitlabError::Unauthorized { .. } | GitlabError::Forbidden { .. })) => {
             Err(Failure::Failed(error.to_string()))
         }
+        Ok(server) => {
+            let spec = &daemon.source().loaded().spec;
+            server.shortcoming(spec).map_or(Ok(()), |lacks| Err(Failure::Failed(lacks)))
+        }
         // What else is wrong shows as a source that is unknown, at every look.
-        Ok(_) | Err(_) => Ok(()),
+        Err(_) => Ok(()),
     }
 }
 

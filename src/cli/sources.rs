@@ -28,6 +28,13 @@ pub(crate) fn lines(
     heads.zip(lines).map(|(head, line)| format!("{head}{line}")).collect()
 }
 
+/// `note     the token's scopes are …`, and what to do about it below.
+pub(crate) fn notes(notices: &[String], options: &RenderOptions) -> Vec<String> {
+    let indent = format!("\n{INDENT}");
+    let lines = notices.iter().map(|notice| words::plain_lines(notice).replace('\n', &indent));
+    lines.map(|line| options.paint.bad(&format!("note     {line}"))).collect()
+}
+
 const INDENT: &str = "         ";
 
 fn one(name: &str, source: &SourceOutput) -> String {

@@ -12,6 +12,7 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     let at = words::parsed(&status.at);
     let mut lines = vec![options.heading_of(&spec.source, &spec.hash, &status.instance, at)];
     lines.extend(sources::lines(&status.sources, options));
+    lines.extend(sources::notes(&status.notices, options));
     if let Some(fault) = &spec.pending_fault {
         let head = format!("spec     {} is refused, the last good one stays", spec.source);
         lines.push(options.paint.bad(&head));
@@ -21,6 +22,10 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     lines.extend(pools(status));
     lines.extend(unplaced(status));
     lines.push(String::new());
+    if !status.held.is_empty() {
+        lines.extend(held(status));
+        lines.push(String::new());
+    }
     lines.extend(hosts(status));
     lines.extend(status.unread.iter().map(|line| options.paint.notable(&words::plain_lines(line))));
     lines.push(String::new());
@@ -47,6 +52,20 @@ fn unplaced(status: &StatusOutput) -> Vec<String> {
     let lines = status.pools.values().flat_map(|pool| unplaced::lines(&pool.unplaced));
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() { lines } else { [vec![String::new()], lines].concat() }
+}
+
+fn held(status: &StatusOutput) -> Vec<String> {
+    let mut table = Table::new(&["jobs", "pool", "oldest", "wait because"]).right(&[0]);
+    for group in &status.held {
+        let held = &group.held;
+        table.row([
+            held.jobs.to_string(),
+            group.pool.clone().unwrap_or_else(|| "-".to_owned()),
+            held.oldest.clone(),
+            format!("{}: {}", held.reason, words::plain(&held.why)),
+        ]);
+    }
+    table.lines()
 }
 
 fn hosts(status: &StatusOutput) -> Vec<String> {

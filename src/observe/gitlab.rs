@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Ports;
 use super::callers::Callers;
 use crate::engine::{EngineError, runner_config};
-use crate::gitlab::{ErrorKind, GitlabError};
+use crate::gitlab::{ErrorKind, GitlabError, Server};
 use crate::spec::{Credential, Pool, Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Observed, Origin, Owner, Place, Record, RecordId, SystemId, Token, Variant, World,
-    record_settings,
+    Backoff, Cause, Memory, Observed, Origin, Owner, Place, Record, RecordId, SystemId, Token,
+    Variant, World, record_settings,
 };
 
 /// What the observer knows of GitLab between two looks.
@@ -23,6 +23,8 @@ pub(super) struct GitlabSide {
     probed: bool,
     /// When AutoGit's own token ends.
     pub(super) token_ends: Option<Timestamp>,
+    /// What server and token these are, by the last probe that passed.
+    pub(super) server: Option<Server>,
     /// The records behind the operator's own tokens.
     given: Vec<Given>,
     callers: Callers,
@@ -74,6 +76,7 @@ impl GitlabSide {
         ports: &Ports,
         world: &World,
         tokens: &mut Tokens,
+        memory: &mut Memory,
     ) -> Result<Vec<Record>, Arc<str>> {
         let Some(installation) = world.installation() else {
             return Err(
@@ -84,7 +87,7 @@ impl GitlabSide {
         let records = ports.gitlab.records(&installation, &self.named(world)).await;
         self.note(&records);
         let mut records = records.map_err(|error| words(&error))?;
-        records.extend(self.given(ports, world, tokens).await);
+        records.extend(self.given(ports, world, tokens, memory).await);
         for record in &mut records {
             if record.origin == Origin::Ours {
                 record.token = find_token(ports, world, record, tokens).await;
@@ -102,6 +105,7 @@ impl GitlabSide {
             let queue = if server.administrator { "instance" } else { "projects" };
             tracing::info!(%version, %user, queue, "GitLab answers");
             self.token_ends = server.token_expires_at;
+            self.server = Some(server);
             self.probed = true;
         }
         Ok(())
@@ -130,13 +134,30 @@ impl GitlabSide {
     }
 
     /// One record per variant of each pool that brings its own token.
-    async fn given(&mut self, ports: &Ports, world: &World, tokens: &mut Tokens) -> Vec<Record> {
+    ///
+    /// A token that GitLab does not take is said once and asked for again after a pause that grows;
+    /// until then that is what the pool waits for.
+    async fn given(
+        &mut self,
+        ports: &Ports,
+        world: &World,
+        tokens: &mut Tokens,
+        memory: &mut Memory,
+    ) -> Vec<Record> {
         let mut records = Vec::new();
         for (variant, pool) in world.variants() {
             let Some(Credential::Value(token)) = &pool.runner_token else { continue };
+            let backoff = memory.backoffs.get(&variant).cloned();
+            if backoff
+                .as_ref()
+                .is_some_and(|one| one.cause == Cause::Record && one.until > world.now)
+            {
+                continue;
+            }
             match self.verified(ports, world, &variant, token).await {
                 Ok(mut given) => {
                     tokens.keep(given.id, token.clone());
+                    memory.backoffs.retain(|of, one| *of != variant || one.cause != Cause::Record);
                     self.given.retain(|known| known.id != given.id);
                     if tokens.has(given.id) {
                         let record = given_record(world, &given, variant, pool);
@@ -145,8 +166,18 @@ impl GitlabSide {
                         self.given.push(given);
                     }
                 }
+                // GitLab is away, and each source says so.
+                Err(error) if error.kind() == ErrorKind::Unreachable => {}
                 Err(error) => {
-                    tracing::warn!(%variant, %error, "the pool's `runner_token` is not usable");
+                    let words: Arc<str> =
+                        format!("the pool's `runner_token` is not usable: {error}").into();
+                    if backoff.as_ref().is_none_or(|backoff| backoff.error != words) {
+                        tracing::warn!(%variant, "{words}");
+                    }
+                    let previous = backoff.as_ref();
+                    let now = world.now;
+                    let next = Backoff::after(previous, &variant, Cause::Record, words, now);
+                    memory.backoffs.insert(variant, next);
                 }
             }
         }
@@ -233,6 +264,9 @@ async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut 
                 }
             }
         }
+    }
+    if found == Token::Lost && tokens.is_assumed(record.id) {
+        return Token::AtHand;
     }
     found
 }

@@ -146,6 +146,26 @@ pub enum Lack {
 }
 
 impl JobHold {
+    /// All words that [`JobHold::as_str`] has, for metrics and docs.
+    pub const REASONS: [&str; 16] = [
+        "another-autogit",
+        "backing-off",
+        "disk-full",
+        "foreign-record",
+        "gpu-busy",
+        "host-budget",
+        "image-pull",
+        "no-pool-matches",
+        "paused",
+        "pool-at-max",
+        "protected",
+        "scope",
+        "start-rate",
+        "starting",
+        "unclaimed",
+        "unseen",
+    ];
+
     /// The word for it in output.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -1,58 +1,87 @@
 //! What the loop says: one line per decision, one per change of a source's state, none per idle
-//! tick, and a failure once until it changes.
+//! tick, and a failure once until it changes. What differs in its numbers only is the same, and what
+//! has one cause is one line.
+
+mod jobs;
 
 use std::collections::BTreeMap;
 
+use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::plan::{Action, Decision};
 use crate::view::View;
-use crate::world::Observed;
+use crate::world::{Observed, Origin};
 
-/// What was said already.
+/// What was said already; errors without their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     /// The error of each source that cannot be read.
     unknown: BTreeMap<String, String>,
     /// The error of each action that failed, by what it acts on.
     failing: BTreeMap<String, String>,
+    /// The error of each image that could not be pulled.
+    images: BTreeMap<String, String>,
+    jobs: jobs::Jobs,
+}
+
+/// `tried again in #`: countdowns, ages and counts are not what a line is about.
+fn without_numbers(words: &str) -> String {
+    let mut kept = String::new();
+    let mut in_number = false;
+    for letter in words.chars() {
+        let goes_on = in_number && matches!(letter, '.' | 'h' | 'm' | 's' | 'd');
+        in_number = letter.is_ascii_digit() || goes_on;
+        if !in_number {
+            kept.push(letter);
+        } else if !kept.ends_with('#') {
+            kept.push('#');
+        }
+    }
+    kept
 }
 
 impl Journal {
-    /// Says which sources can no longer be read, or can be again.
+    /// Says which sources can no longer be read, or can be again, and what became of jobs.
     pub(super) fn say_view(&mut self, view: &View) {
-        let world = &view.world;
-        self.say_source("gitlab queue", error_of(&world.queue));
-        self.say_source("gitlab records", error_of(&world.records));
-        for (name, host) in &world.hosts {
-            self.say_source(&format!("host {name}"), error_of(&host.state));
+        let errors = errors(view);
+        let mut news: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+        for (source, error) in &errors {
+            let words = without_numbers(error);
+            if self.unknown.get(source) != Some(&words) {
+                let first = || (error.clone(), Vec::new());
+                news.entry(words.clone()).or_insert_with(first).1.push(source.clone());
+                self.unknown.insert(source.clone(), words);
+            }
         }
-        let unread = view.unread_containers();
-        let before: Vec<String> = self.unknown.keys().cloned().collect();
-        let gone =
-            |source: &&String| source.starts_with("container ") && !unread.contains_key(*source);
-        before.iter().filter(gone).for_each(|source| self.say_source(source, None));
-        for (source, why) in &unread {
-            self.say_source(source, Some(why));
+        for (error, sources) in news.into_values() {
+            let source = sources.join(", ");
+            tracing::warn!(source, "cannot be read; nothing of it is touched: {error}");
         }
+        let found: Vec<String> =
+            self.unknown.keys().filter(|source| !errors.contains_key(*source)).cloned().collect();
+        if !found.is_empty() {
+            self.unknown.retain(|source, _| errors.contains_key(source));
+            tracing::info!(source = found.join(", "), "can be read again");
+        }
+        self.jobs.say(view);
     }
 
-    fn say_source(&mut self, source: &str, error: Option<&str>) {
-        match (error, self.unknown.get(source).map(String::as_str)) {
-            (Some(error), said) if said != Some(error) => {
-                tracing::warn!(source, "cannot be read; nothing of it is touched: {error}");
-                self.unknown.insert(source.to_owned(), error.to_owned());
+    /// Says which images could not be pulled, and why.
+    pub(super) fn say_images(&mut self, failures: &[ImageFailure]) {
+        for ImageFailure { request, error } in failures {
+            let error = error.to_string();
+            let words = without_numbers(&error);
+            if self.images.get(&request.image) != Some(&words) {
+                tracing::error!(image = request.image, arch = %request.arch, "{error}");
+                self.images.insert(request.image.clone(), words);
             }
-            (None, Some(_)) => {
-                tracing::info!(source, "can be read again");
-                self.unknown.remove(source);
-            }
-            (Some(_) | None, _) => {}
         }
     }
 
     /// Says what was done, and what could not be; hands back the failures that are news.
     pub(super) fn say_outcomes<'o>(&mut self, outcomes: &'o [Outcome]) -> Vec<&'o Outcome> {
         let (mut failing, mut news) = (BTreeMap::new(), Vec::new());
+        let mut said: BTreeMap<String, (&Outcome, usize)> = BTreeMap::new();
         for outcome in outcomes {
             let Outcome { decision, result } = outcome;
             let subject = subject(decision);
@@ -64,13 +93,18 @@ impl Journal {
                     say_done(decision, &subject);
                 }
                 Err(error) => {
-                    let words = error.to_string();
+                    let words = without_numbers(&error.to_string());
                     if self.failing.get(&subject) != Some(&words) {
-                        say_failed(decision, &subject, error);
+                        said.entry(words.clone()).or_insert((outcome, 0)).1 += 1;
                         news.push(outcome);
                     }
                     failing.insert(subject, words);
                 }
+            }
+        }
+        for (outcome, count) in said.into_values() {
+            if let Err(error) = &outcome.result {
+                say_failed(&outcome.decision, error, count);
             }
         }
         self.failing = failing;
@@ -96,11 +130,17 @@ fn say_done(decision: &Decision, subject: &str) {
     tracing::info!(pool, runner, rule = %decision.rule, "{line}");
 }
 
-fn say_failed(decision: &Decision, subject: &str, error: &ApplyError) {
+/// Says a failure that `count` decisions share.
+fn say_failed(decision: &Decision, error: &ApplyError, count: usize) {
+    let subject = subject(decision);
+    let more = match count {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more like it)", count - 1),
+    };
     let pool =
         decision.action.variant().map(|variant| tracing::field::display(variant.pool.clone()));
     let kind = error.kind().as_str();
-    tracing::error!(pool, rule = %decision.rule, kind, "{subject}: {error}");
+    tracing::error!(pool, rule = %decision.rule, kind, "{subject}{more}: {error}");
 }
 
 /// What a decision does, to what.
@@ -123,9 +163,50 @@ fn subject(decision: &Decision) -> String {
     }
 }
 
+/// What cannot be read, and why. What follows from a host that was never reached is left out.
+fn errors(view: &View) -> BTreeMap<String, String> {
+    let world = &view.world;
+    let mut errors = BTreeMap::new();
+    let mut note = |source: String, error: Option<&str>| {
+        if let Some(error) = error {
+            errors.insert(source, error.to_owned());
+        }
+    };
+    note("gitlab queue".to_owned(), error_of(&world.queue));
+    if world.installation().is_some() {
+        note("gitlab records".to_owned(), error_of(&world.records));
+    }
+    let records = world.records.known().map(Vec::as_slice).unwrap_or_default();
+    let ours = records.iter().filter(|record| record.origin == Origin::Ours);
+    let mut managers = ours.filter_map(|record| error_of(&record.managers));
+    note("gitlab runners".to_owned(), managers.next());
+    for (name, host) in &world.hosts {
+        note(format!("host {name}"), error_of(&host.state));
+    }
+    errors.extend(view.unread_containers());
+    errors
+}
+
 fn error_of<T>(observed: &Observed<T>) -> Option<&str> {
     match observed {
         Observed::Known { .. } => None,
         Observed::Unknown { error, .. } => Some(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn a_countdown_makes_no_other_line() {
+        let texts = [
+            "tried again in 1h2m: no space",
+            "tried again in 59m: no space",
+            "tried again in 8.5s: no space",
+        ];
+        assert!(texts.iter().all(|text| without_numbers(text) == "tried again in #: no space"));
+        assert_ne!(without_numbers("pool a: 429"), without_numbers("pool b: 429"));
+        assert_eq!(without_numbers("GitLab said 502 on /api"), "GitLab said # on /api");
     }
 }

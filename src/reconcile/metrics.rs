@@ -22,7 +22,7 @@ use crate::apply::{Effect, Outcome};
 use crate::plan::Action;
 use crate::view::View;
 use families::Families;
-use labels::{Endpoint, Event, Kind, Pool, Refusal, RuleLabel, state};
+use labels::{Endpoint, Event, Kind, Pool, Reason, RuleLabel, state};
 use spans::Spans;
 
 /// The longest time between two looks that counts as runner time: a machine that slept did not run.
@@ -181,13 +181,13 @@ impl Metrics {
 
     /// A webhook was refused.
     pub fn webhook_refused(&self, why: WebhookRefusal) {
-        let label = Refusal { reason: why.as_str() };
+        let label = Reason { reason: why.as_str() };
         self.with(|inner| inner.families.webhooks_refused.get_or_create(&label).inc());
     }
 
     /// A bearer token was refused.
     pub fn bearer_refused(&self, why: BearerRefusal) {
-        let label = Refusal { reason: why.as_str() };
+        let label = Reason { reason: why.as_str() };
         self.with(|inner| inner.families.bearers_refused.get_or_create(&label).inc());
     }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
-pub use pool::{ExplainPoolOutput, HeldCountOutput, PoolRunnerOutput};
+pub use pool::{ExplainPoolOutput, PoolRunnerOutput};
 pub use runner::ExplainRunnerOutput;
 
 use super::View;

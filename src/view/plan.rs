@@ -36,6 +36,9 @@ pub struct PlanOutput {
     pub warnings: Vec<String>,
     /// What could not be read, and what is left alone for it.
     pub unknown: Vec<String>,
+    /// What stands in the way of the work, with a hint each.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }
 
 /// The pending jobs in numbers.
@@ -167,6 +170,7 @@ impl View {
             unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
+            notices: self.notices.clone(),
             warnings: self.warnings(),
         }
     }

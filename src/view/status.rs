@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceOutput, UnplacedOutput, View, words};
+use super::{HeldGroupOutput, SourceOutput, UnplacedOutput, View, words};
 use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView, phases};
@@ -26,11 +26,17 @@ pub struct StatusOutput {
     pub sources: BTreeMap<String, SourceOutput>,
     /// The declared pools.
     pub pools: BTreeMap<String, PoolOutput>,
+    /// What waiting jobs wait for, by pool and reason.
+    #[serde(default)]
+    pub held: Vec<HeldGroupOutput>,
     /// The declared hosts.
     pub hosts: BTreeMap<String, HostOutput>,
     /// Containers that are left alone, for they cannot be told; left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+    /// What stands in the way of the work, with a hint each.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// Seconds between two looks, where nothing wakes AutoGit earlier.
     pub poll_interval_secs: u64,
     /// The first pool's cooldown in minutes, rounded up.
@@ -136,8 +142,10 @@ impl View {
                 .into_iter()
                 .map(|(name, p)| (name.to_string(), p))
                 .collect(),
+            held: self.held_groups(),
             hosts: self.hosts(&runners),
             unread: self.unread_lines(),
+            notices: self.notices.clone(),
             poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
             cooldown_minutes: cooldown.div_ceil(60),
             total_runners: runners.iter().filter(|view| view.is_live()).count(),

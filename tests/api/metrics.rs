@@ -98,6 +98,7 @@ fn a_look_is_counted_by_pool_and_phase() {
     assert_eq!(value(&lines, "autogit_queue_jobs{pool=\"linux\"}"), "1");
     assert_eq!(value(&lines, "autogit_queue_oldest_seconds{pool=\"linux\"}"), "5");
     assert_eq!(value(&lines, "autogit_queue_unmatched_jobs"), "1");
+    assert_eq!(value(&lines, "autogit_held_jobs{reason=\"no-pool-matches\"}"), "1");
     assert_eq!(value(&lines, "autogit_host_budget_runners{host=\"local\"}"), "16");
     assert_eq!(value(&lines, "autogit_host_used_runners{host=\"local\"}"), "2");
     assert_eq!(value(&lines, "autogit_source_known{source=\"gitlab\"}"), "1");

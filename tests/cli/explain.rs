@@ -12,7 +12,7 @@ fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
     let output = view.explain(&subject, detail).unwrap();
     let unknown = view.unknown_sources();
     let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
-    render_explain(&output, &unknown, &RenderOptions::bare())
+    render_explain(&output, &unknown, &view.notices, &RenderOptions::bare())
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn status_names_who_uses_a_registration_and_is_on_no_host() {
     let view = scene.view();
     insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
     let output = view.explain(&view.subject("linux").unwrap(), None).unwrap();
-    insta::assert_snapshot!(render_explain(&output, &[], &RenderOptions::bare()));
+    insta::assert_snapshot!(render_explain(&output, &[], &[], &RenderOptions::bare()));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_jobs_name_cannot_move_the_cursor() {
     let options = RenderOptions::bare();
     let plan = autogit::cli::render_plan(&view.plan_output(), &options);
     let output = view.explain(&view.subject("1").unwrap(), None).unwrap();
-    let explained = render_explain(&output, &[], &options);
+    let explained = render_explain(&output, &[], &[], &options);
     for text in [render_queue(&view.queue_output(), &options), plan, explained] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }

@@ -1,5 +1,6 @@
 use autogit::gitlab::http::GitlabSettings;
-use autogit::gitlab::{ErrorKind, Gitlab, GitlabError};
+use autogit::gitlab::{ErrorKind, Gitlab, GitlabError, Server};
+use autogit::spec::{Missing, Spec};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -148,4 +149,38 @@ async fn no_secret_is_in_debug_or_errors() {
         assert!(!text.contains("very-secret"), "{text}");
     }
     assert!(error.to_string().contains("bad *** and ***"), "{error}");
+}
+
+#[test]
+fn scopes_that_do_not_do_for_the_spec_are_named_with_the_remedy() {
+    let spec = |pool: &str| {
+        let text = format!(
+            "gitlab: {{url: 'https://gitlab.example.com', token: glpat-1}}\n\
+             pools: {{linux: {{tags: [docker]{pool}}}}}\n"
+        );
+        Spec::parse("autogit.yaml", &text, &|_| None, Missing::Accept).unwrap().spec
+    };
+    let lacks = |scopes: &[&str], pool: &str| {
+        let server = Server {
+            version: "18.6.0".to_owned(),
+            administrator: true,
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            token_expires_at: None,
+            user: "ann".to_owned(),
+        };
+        server.shortcoming(&spec(pool))
+    };
+    assert_eq!(
+        lacks(&["read_api"], "").unwrap(),
+        "the token may not make registrations, nor change and delete registrations: its scopes are \
+         `read_api`\nhint: make one with the scope `create_runner` and `manage_runner`, too, or give \
+         every pool a `runner_token`"
+    );
+    let half = lacks(&["read_api", "create_runner"], "").unwrap();
+    assert!(half.starts_with("the token may not change and delete registrations: "), "{half}");
+    for fine in [&["api"][..], &["read_api", "create_runner", "manage_runner"], &["granular"], &[]]
+    {
+        assert_eq!(lacks(fine, ""), None, "{fine:?}");
+    }
+    assert_eq!(lacks(&["read_api"], ", runner_token: glrt-1"), None);
 }

@@ -39,6 +39,7 @@ fn view(world: World) -> View {
         world: Arc::new(world),
         requests: 2,
         gitlab_url: "https://gitlab.example.com".to_owned(),
+        notices: Vec::new(),
     }
 }
 

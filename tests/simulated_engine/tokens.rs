@@ -6,15 +6,18 @@ use std::path::PathBuf;
 use autogit::apply::{ApplyError, Effect};
 use autogit::engine::Engine;
 use autogit::gitlab::GitlabError;
-use autogit::plan::{Action, Rule};
-use autogit::sandbox::gitlab::Down;
+use autogit::plan::{Action, Rule, plan};
+use autogit::reconcile::Controller;
+use autogit::sandbox::gitlab::{Down, WaitsFor};
 use autogit::spec::{InstanceName, Warm};
 use autogit::tokens::Tokens;
+use autogit::view::SpecInfo;
 use autogit::world::{Leftover, RecordId, Token, World};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::scene::{Scene, linux, planned, record, token};
 
+const VERIFY: &str = "POST /runners/verify";
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
 const COLD: &str = "{linux: {tags: [docker], max: 3}}";
 /// Longer than a runner may take to make contact.
@@ -228,4 +231,51 @@ fn a_refused_token_is_not_taken_from_the_cache_again_and_another_one_is() {
     assert_eq!(found(&mut tokens), None);
     std::fs::write(&file, "glrt-new\n").unwrap();
     assert_eq!(found(&mut tokens).unwrap(), "glrt-new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_token_that_gitlab_does_not_take_is_the_pools_reason_and_rests() {
+    let mut scene = Scene::new("{linux: {tags: [docker], runner_token: glrt-deleted}}");
+    scene.job(WaitsFor::Runner);
+    let asked = |scene: &Scene| {
+        let by = scene.ports.gitlab.requests_by();
+        let verified = by.into_iter().filter(|((endpoint, _), _)| *endpoint == VERIFY);
+        verified.map(|(_, count)| count).sum::<u64>()
+    };
+    for _ in 0..3 {
+        let world = scene.look().await;
+        let held = plan(&world).held_jobs.remove(0);
+        assert_eq!(held.hold.as_str(), "backing-off");
+        assert!(held.to_string().contains("`runner_token` is not usable: "), "{held}");
+    }
+    assert_eq!(asked(&scene), 1, "not asked for again before its pause is over");
+    scene.pass(15).await;
+    scene.look().await;
+    assert_eq!(asked(&scene), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it() {
+    let mut scene = Scene::new(COLD);
+    scene.tick().await;
+    let spec = scene.look().await.spec;
+    let id = record(&scene.look().await).id;
+    let info = SpecInfo {
+        source: "autogit.yaml".to_owned(),
+        hash: "3f9c1a".to_owned(),
+        loaded_at: scene.clock.now(),
+        pending_fault: None,
+        spec,
+    };
+    let mut fresh = Controller::new(scene.ports.clone(), scene.clock.clone(), info.clone());
+    let acting = fresh.look().await;
+    assert!(acting.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", acting.plan);
+    let mut looking = Controller::new(scene.ports.clone(), scene.clock.clone(), info);
+    looking.look_only();
+    let view = looking.look().await;
+    assert!(!view.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", view.plan);
+    let unseen = format!("the token of registration {id} of `linux/amd64` is not to be seen");
+    assert!(view.notices.iter().any(|notice| notice.starts_with(&unseen)), "{:?}", view.notices);
+    assert_eq!(view.plan_output().notices, view.notices);
+    assert_eq!(view.status_output().notices, view.notices);
 }

@@ -258,6 +258,7 @@ impl Scene {
             world,
             requests: 2,
             gitlab_url: "https://gitlab.example.com".to_owned(),
+            notices: Vec::new(),
         }
     }
 

@@ -257,6 +257,9 @@ function troubles() {
     add("ill", `${title(name)} is unknown`, " for ", ticking(source.since), ": ", ...prose(source.error));
   }
   if (!status.spec.valid) add("ill", "A changed spec is refused", "; the last good one stays in force");
+  for (const notice of status.notices ?? []) {
+    add("ill", "Something stands in the way", ": ", ...prose(notice));
+  }
   const failed = state.runners.filter((runner) => runner.phase === "failed");
   if (failed.length) {
     const others = failed.length > 1 ? ` and ${failed.length - 1} more` : "";

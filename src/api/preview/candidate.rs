@@ -52,6 +52,7 @@ pub(super) fn plan(
         world: Arc::new(world),
         requests: 0,
         gitlab_url: view.gitlab_url.clone(),
+        notices: Vec::new(),
     };
     Ok(PreviewOutput {
         plan: shown.plan_output(),

@@ -44,6 +44,9 @@ pub fn render_plan_markdown(plan: &PlanOutput) -> String {
             lines.extend([String::new(), format!("and {}", words::count(more, "more group"))]);
         }
     }
+    for notice in &plan.notices {
+        lines.extend([String::new(), format!("> {}", escaped(notice))]);
+    }
     for (name, source) in &plan.sources {
         if let SourceOutput::Unknown { age, error, .. } = source {
             lines.push(String::new());

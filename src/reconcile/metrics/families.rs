@@ -11,7 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::labels::{
-    Endpoint, Event, Host, Kind, PhaseLabel, Pool, Refusal, RuleLabel, Source, State, VariantLabel,
+    Endpoint, Event, Host, Kind, PhaseLabel, Pool, Reason, RuleLabel, Source, State, VariantLabel,
     Version,
 };
 use super::{BearerRefusal, WebhookEvent, WebhookRefusal};
@@ -39,6 +39,7 @@ pub(super) struct Families {
     pub(super) queue: Family<Pool, Gauge>,
     pub(super) queue_oldest: Family<Pool, Decimal>,
     pub(super) unmatched: Gauge,
+    pub(super) held: Family<Reason, Gauge>,
     pub(super) backing_off: Family<VariantLabel, Gauge>,
     pub(super) budget_runners: Family<Host, Gauge>,
     pub(super) used_runners: Family<Host, Gauge>,
@@ -62,8 +63,8 @@ pub(super) struct Families {
     pub(super) requests: Family<Endpoint, Counter>,
     pub(super) runner_seconds: Family<State, Counter<f64, AtomicU64>>,
     pub(super) webhooks: Family<Event, Counter>,
-    pub(super) webhooks_refused: Family<Refusal, Counter>,
-    pub(super) bearers_refused: Family<Refusal, Counter>,
+    pub(super) webhooks_refused: Family<Reason, Counter>,
+    pub(super) bearers_refused: Family<Reason, Counter>,
 }
 
 impl Families {
@@ -80,6 +81,7 @@ impl Families {
             queue_oldest: add
                 .one("queue_oldest_seconds", "How long the oldest pending job of a pool waits"),
             unmatched: add.one("queue_unmatched_jobs", "Pending jobs that no pool may take"),
+            held: add.one("held_jobs", "Pending jobs without a runner, by what they wait for"),
             backing_off: add.one("pool_backing_off", "1 while a pool that failed is left alone"),
             budget_runners: add.one("host_budget_runners", "Runners that a host may have"),
             used_runners: add.one("host_used_runners", "Runners that a host has"),
@@ -132,10 +134,10 @@ impl Families {
             let _ = self.webhooks.get_or_create(&Event { event: event.as_str() });
         }
         for why in WebhookRefusal::ALL {
-            let _ = self.webhooks_refused.get_or_create(&Refusal { reason: why.as_str() });
+            let _ = self.webhooks_refused.get_or_create(&Reason { reason: why.as_str() });
         }
         for why in BearerRefusal::ALL {
-            let _ = self.bearers_refused.get_or_create(&Refusal { reason: why.as_str() });
+            let _ = self.bearers_refused.get_or_create(&Reason { reason: why.as_str() });
         }
         self.spec_valid.set(1);
     }

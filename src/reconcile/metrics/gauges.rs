@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::families::{Decimal, Families};
-use super::labels::{Host, PhaseLabel, Pool, Source, VariantLabel};
+use super::labels::{Host, PhaseLabel, Pool, Reason, Source, VariantLabel};
+use crate::plan::JobHold;
 use crate::view::{BudgetOutput, View};
 use crate::world::{Phase, Runner, phases};
 
@@ -125,6 +126,13 @@ impl Families {
             }
         }
         self.unmatched.set(gauge(unmatched));
+        self.held.clear();
+        for reason in JobHold::REASONS {
+            self.held.get_or_create(&Reason { reason }).set(0);
+        }
+        for held in &view.plan.held_jobs {
+            self.held.get_or_create(&Reason { reason: held.hold.as_str() }).inc();
+        }
         for (pool, (count, oldest)) in lines {
             let label = Pool { pool: pool.to_owned() };
             self.queue.get_or_create(&label).set(gauge(count));

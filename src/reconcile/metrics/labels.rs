@@ -62,7 +62,7 @@ pub(super) struct Event {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Refusal {
+pub(super) struct Reason {
     pub(super) reason: &'static str,
 }
 

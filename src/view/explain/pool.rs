@@ -1,7 +1,6 @@
 //! Why a pool has its size.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -10,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::View;
 use crate::plan::brief;
 use crate::spec::{Arch, PoolName};
-use crate::view::PoolOutput;
-use crate::view::queue::Waiting;
-use crate::view::words;
+use crate::view::{HeldCountOutput, PoolOutput};
 use crate::world::phases;
 
 /// Why a pool has its size.
@@ -39,19 +36,6 @@ pub struct ExplainPoolOutput {
     pub held: Vec<HeldCountOutput>,
     /// Its runners, each with what is done about it or why it stays.
     pub runners: Vec<PoolRunnerOutput>,
-}
-
-/// Jobs that wait for the same.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct HeldCountOutput {
-    /// How many.
-    pub jobs: usize,
-    /// Why, as one word.
-    pub reason: Cow<'static, str>,
-    /// Why, in words.
-    pub why: String,
-    /// How long the oldest waits.
-    pub oldest: String,
 }
 
 /// A runner of the pool.
@@ -97,24 +81,5 @@ impl View {
                 })
                 .collect(),
         })
-    }
-
-    /// What the pool's jobs wait for; the words are those of the oldest job of each reason.
-    fn held_of(&self, name: &PoolName) -> Vec<HeldCountOutput> {
-        let offers = self.world.offers();
-        let mut reasons: BTreeMap<&str, HeldCountOutput> = BTreeMap::new();
-        for Waiting { job, offer, hold } in self.waiting(&offers) {
-            let (Some(offer), Some(hold)) = (offer, hold) else { continue };
-            if offer.pool.name == *name {
-                let first = || HeldCountOutput {
-                    jobs: 0,
-                    reason: hold.as_str().into(),
-                    why: hold.to_string(),
-                    oldest: words::since(self.world.now, job.queued_at),
-                };
-                reasons.entry(hold.as_str()).or_insert_with(first).jobs += 1;
-            }
-        }
-        reasons.into_values().collect()
     }
 }
