@@ -44,7 +44,7 @@ use failure::Failure;
 
 pub use check::{CheckOutput, FaultOutput};
 pub use explain::render_explain;
-pub use live::{SandboxStats, render_changes, render_live};
+pub use live::{Board, SandboxStats, render_changes, render_live};
 pub use plan::{render_plan, render_plan_markdown};
 pub use queue::render_queue;
 pub use runners::render_runners;

@@ -20,6 +20,8 @@ mod json;
 mod live;
 #[path = "cli/plan.rs"]
 mod plan;
+#[path = "cli/sandbox.rs"]
+mod sandbox;
 #[path = "cli/tables.rs"]
 mod tables;
 #[path = "support/world.rs"]

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -233,10 +233,14 @@ pub(super) struct Diff {
 
 #[derive(Debug, Args)]
 pub(super) struct Sandbox {
-    /// Your own spec instead of the built-in one; `${SANDBOX_URL}` and `${SANDBOX_TOKEN}` lead to
-    /// the simulated GitLab
+    /// Your own spec instead of the built-in one, also as `-c FILE`. Its `gitlab` is `{url:
+    /// ${SANDBOX_URL}, runner_url: ${SANDBOX_RUNNER_URL}, token: ${SANDBOX_TOKEN}}`: no real GitLab
+    /// is ever asked
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same
     #[arg(long, short, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Use the Docker Engine of this machine: the containers are real, GitLab stays simulated
     #[arg(long)]
     pub(super) docker: bool,
@@ -252,7 +256,8 @@ pub(super) struct Sandbox {
     /// How many times as fast as real time; 1 with `--docker`
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR", value_parser = speed)]
     pub(super) speed: f64,
-    /// End when all demo jobs have ended and all runners are gone; 0 says that they are
+    /// End when all demo jobs have ended and all runners are gone; 0 says that they are. Else it
+    /// goes on until Ctrl-C, with a job now and then
     #[arg(long)]
     pub(super) until_idle: bool,
     /// End after this time, as in 60s; with `--until-idle` that is a failure
@@ -261,6 +266,13 @@ pub(super) struct Sandbox {
     /// Where the simulated GitLab listens; with `--docker` where containers reach it
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+impl Sandbox {
+    /// The operator's own spec.
+    pub(super) fn own_spec(&self) -> Option<&Path> {
+        self.file.as_deref().or(self.config.as_deref())
+    }
 }
 
 fn speed(word: &str) -> Result<f64, String> {

@@ -1,19 +1,24 @@
-//! What a sandbox and a watching terminal show while the loop runs: a board that is drawn again,
-//! or, where there is no terminal, one line per change.
+//! What a sandbox shows while the loop runs: a board that is drawn again, or, where there is no
+//! terminal, one line per change.
 
 use std::collections::BTreeMap;
 
 use super::plan::decision_line;
-use super::style::RenderOptions;
+use super::style::{Paint, RenderOptions};
 use super::table::Table;
 use crate::plan::Decision;
-use crate::view::{View, decision_output};
+use crate::view::{View, decision_output, words};
 use crate::world::{Offer, Phase, RunnerView, Variant, phases};
 
-/// Decisions shown below the board.
-const DECISIONS_MAX: usize = 5;
+/// Recent decisions for which there is room on any terminal.
+const DECISIONS_MIN: usize = 4;
+/// Pools for which there is room on any terminal.
+const POOLS_MIN: usize = 2;
 /// The narrowest row of slots that says anything.
 const CELLS_MIN: usize = 8;
+
+/// What the letters mean.
+const LEGEND: [&str; 6] = ["B busy", "i idle", "s starting", "d draining", "x ended", "· free"];
 
 /// How the demo's jobs stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,21 +33,82 @@ pub struct SandboxStats {
     pub pending: usize,
 }
 
-impl std::fmt::Display for SandboxStats {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { done, failed, running, pending } = self;
-        write!(f, "jobs: {done} done, {failed} failed, {running} running, {pending} pending")
-    }
+/// What a board shows.
+#[derive(Debug)]
+pub struct Board<'a> {
+    /// The newest look.
+    pub view: &'a View,
+    /// How the demo's jobs stand.
+    pub stats: SandboxStats,
+    /// What was decided lately, newest last; it stays until newer ones need its place.
+    pub recent: &'a [String],
 }
 
-/// The board: each variant with its slots as letters, the queue, and what this look decided.
-/// `width` is the terminal's.
+/// The board: each variant with its slots as letters, the queue, and what was decided. No line is
+/// wider than `width`, and there are fewer than `height`, so that it can be drawn over.
 pub fn render_live(
-    view: &View,
-    stats: &SandboxStats,
-    width: usize,
+    board: &Board<'_>,
+    (width, height): (usize, usize),
     options: &RenderOptions,
 ) -> String {
+    let lines_max = height.saturating_sub(1);
+    let Board { view, stats, recent } = board;
+    let paint = options.paint;
+    let mut lines = vec![paint.strong(&cut(&options.plain_heading(view), width))];
+    let SandboxStats { done, failed, running, pending } = stats;
+    let jobs = [
+        format!("jobs: {done} done"),
+        format!("{failed} failed"),
+        format!("{running} running"),
+        format!("{pending} pending"),
+    ];
+    lines.extend(folded(&jobs.each_ref().map(String::as_str), ", ", width));
+    lines.extend(troubles(view, width, paint));
+    lines.push(String::new());
+    let legend = folded(&LEGEND, "  ", width);
+    let unmatched = unmatched(view).map(|line| paint.notable(&cut(&line, width)));
+    let below = legend.len() + usize::from(unmatched.is_some()) + 1 + DECISIONS_MIN;
+    let rows_max = lines_max.saturating_sub(lines.len() + 1 + below).max(POOLS_MIN);
+    lines.extend(pools(view, rows_max, width));
+    lines.extend(legend.iter().map(|line| paint.faint(line)));
+    lines.extend(unmatched);
+    lines.push(String::new());
+    let room = lines_max.saturating_sub(lines.len());
+    lines.extend(recent.iter().skip(recent.len().saturating_sub(room)).map(|one| cut(one, width)));
+    lines.truncate(lines_max);
+    lines.join("\n") + "\n"
+}
+
+/// What is wrong: sources that cannot be read, and a file that is not in force.
+fn troubles(view: &View, width: usize, paint: Paint) -> Vec<String> {
+    let unknown = view.unknown_sources().into_iter().map(|name| format!("{name} is UNKNOWN"));
+    let fault = view.spec.pending_fault.as_deref().map(|fault| {
+        let first = fault.lines().next().unwrap_or_default();
+        format!("the file is refused, the last good one stays: {}", words::plain(first))
+    });
+    unknown.chain(fault).map(|line| paint.bad(&cut(&line, width))).collect()
+}
+
+/// `2 jobs that no pool takes: #7 docs 3 [macos], #9 …`
+fn unmatched(view: &View) -> Option<String> {
+    let offers = view.world.offers();
+    let jobs: Vec<String> = view
+        .waiting(&offers)
+        .iter()
+        .filter(|waiting| waiting.offer.is_none())
+        .map(|waiting| {
+            let job = waiting.job;
+            let tags = job.tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            format!("#{} {} [{}]", job.id, words::plain(&job.name), words::plain(&tags))
+        })
+        .collect();
+    let first = jobs.first()?;
+    let rest = if jobs.len() > 1 { ", …" } else { "" };
+    Some(format!("{} that no pool takes: {first}{rest}", words::count(jobs.len(), "job")))
+}
+
+/// The variants with their slots, in at most `rows_max` lines below the heading.
+fn pools(view: &View, rows_max: usize, width: usize) -> Vec<String> {
     let runners = phases(&view.world);
     let offers = view.world.offers();
     let mut pending: BTreeMap<&Variant, usize> = BTreeMap::new();
@@ -53,28 +119,46 @@ pub fn render_live(
     }
     let name_width = offers.iter().map(|offer| offer.variant.to_string().len()).max().unwrap_or(0);
     let cells_max = width.saturating_sub(name_width + "  pending  ".len()).max(CELLS_MIN);
+    let shown = if offers.len() > rows_max { rows_max.saturating_sub(1) } else { offers.len() };
     let mut table = Table::new(&["pool", "pending", "slots"]).right(&[1]);
-    for offer in &offers {
+    for offer in offers.iter().take(shown) {
         let count = pending.get(&offer.variant).copied().unwrap_or(0);
         let cells = cells(offer, &runners, cells_max);
         table.row([offer.variant.to_string(), count.to_string(), cells]);
     }
-    let mut lines = vec![options.heading(view), stats.to_string()];
-    for name in view.unknown_sources() {
-        lines.push(options.paint.bad(&format!("{name} is UNKNOWN")));
+    let mut lines: Vec<String> = table.lines().iter().map(|line| cut(line, width)).collect();
+    let more = offers.len().saturating_sub(shown);
+    if more > 0 {
+        lines.push(cut(&format!("and {}", words::count(more, "more pool")), width));
     }
-    lines.push(String::new());
-    lines.extend(table.lines());
-    lines.push(options.paint.faint("B busy  i idle  s starting  d draining  x ended  · free"));
-    lines.push(String::new());
-    let decisions = &view.plan.decisions;
-    let skipped = decisions.len().saturating_sub(DECISIONS_MAX);
-    lines.extend(decisions.iter().skip(skipped).map(|one| cut(&line_of(one), width)));
-    lines.join("\n") + "\n"
+    lines
 }
 
-fn line_of(decision: &Decision) -> String {
-    decision_line(&decision_output(decision))
+/// `parts` on as few lines as `width` allows.
+fn folded(parts: &[&str], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        let fits =
+            |line: &String| line.chars().count() + between.len() + part.chars().count() <= width;
+        match lines.last_mut().filter(|line| fits(line)) {
+            Some(line) => {
+                line.push_str(between);
+                line.push_str(part);
+            }
+            None => lines.push(cut(part, width)),
+        }
+    }
+    lines
+}
+
+/// What was decided since the look before, one line each.
+pub(crate) fn decided(before: Option<&View>, after: &View) -> Vec<String> {
+    let same = |decision: &Decision| {
+        let decided = before.map(|view| view.plan.decisions.as_slice()).unwrap_or_default();
+        decided.iter().any(|one| one.action == decision.action && one.rule == decision.rule)
+    };
+    let decisions = after.plan.decisions.iter().filter(|decision| !same(decision));
+    decisions.map(|decision| decision_line(&decision_output(decision))).collect()
 }
 
 /// One letter per slot of a variant, up to its pool's maximum.
@@ -104,7 +188,7 @@ fn letter(phase: &Phase) -> char {
 }
 
 /// At most `width` letters.
-fn cut(line: &str, width: usize) -> String {
+pub(crate) fn cut(line: &str, width: usize) -> String {
     if line.chars().count() <= width {
         return line.to_owned();
     }
@@ -125,12 +209,7 @@ pub fn render_changes(before: Option<&View>, after: &View, options: &RenderOptio
     let found = unknown_before.iter().filter(|name| !unknown.contains(name));
     changes.extend(found.map(|name| format!("! {name} is known again")));
     changes.extend(phase_changes(before, after));
-    let same = |decision: &Decision| {
-        let decided = before.map(|view| view.plan.decisions.as_slice()).unwrap_or_default();
-        decided.iter().any(|one| one.action == decision.action && one.rule == decision.rule)
-    };
-    let decisions = after.plan.decisions.iter().filter(|decision| !same(decision));
-    changes.extend(decisions.map(line_of));
+    changes.extend(decided(before, after));
     changes.into_iter().map(|change| format!("{at} {change}")).collect()
 }
 

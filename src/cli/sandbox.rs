@@ -16,7 +16,7 @@ use super::{Adapters, logging, run};
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::reconcile::{Daemon, Ending, Wake};
-use crate::sandbox::demo::{Arrival, Demo};
+use crate::sandbox::demo::{Arrival, Demo, Steady};
 use crate::view::View;
 use screen::Screen;
 use stage::Stage;
@@ -42,16 +42,21 @@ pub(super) async fn sandbox(
     let level = if shell.terminal().is_some() { "off" } else { "warn" };
     logging::start(&shell, None, level);
     let stage = Stage::build(&arguments, &shell, adapters).await?;
-    let (mut daemon, _lock) = stage.daemon().await?;
+    let (mut daemon, mut lock) = stage.daemon().await?;
     let (wake, mut wakes) = run::signals()?;
     let listen = daemon.source().loaded().spec.api.listen;
     let listener = run::listener(listen).await.map_err(Failure::Failed)?;
     say(&stage.programme(listener.local_addr().ok()))?;
+    let presence = stage.presence(&daemon, listener.local_addr().ok())?;
+    lock.announce(&presence);
     let api = Api::new(daemon.controller().window(), wake, shell.clock().clone());
+    let api = api.showing_to(presence.key.secret());
     let api = run::serve(listener, api);
 
     let arrivals = stage.demo.load(arguments.seed, stage.job_image());
-    let loading = tokio::spawn(load(stage.demo.clone(), arrivals, shell.clock().clone()));
+    let steady = stage.demo.steady(arguments.seed, stage.job_image());
+    let steady = (!arguments.until_idle).then_some(steady);
+    let loading = tokio::spawn(load(stage.demo.clone(), arrivals, steady, shell.clock().clone()));
     let mut screen = Screen::new(&shell, stage.demo.clone());
     let mut views = daemon.controller().views();
     let limit = arguments.limit;
@@ -85,12 +90,16 @@ fn clock(arguments: &Sandbox, shell: &Shell) -> Result<Clock, Failure> {
     }
 }
 
-/// Queues each job at its time.
-async fn load(demo: Demo, arrivals: Vec<Arrival>, clock: Clock) {
+/// Queues each job at its time, and then those without end.
+async fn load(demo: Demo, arrivals: Vec<Arrival>, steady: Option<Steady>, clock: Clock) {
     let mut passed = Duration::ZERO;
     for arrival in arrivals {
         clock.sleep(arrival.after.saturating_sub(passed)).await;
         passed = arrival.after;
+        demo.queue(arrival.job);
+    }
+    for arrival in steady.into_iter().flatten() {
+        clock.sleep(arrival.after).await;
         demo.queue(arrival.job);
     }
 }

@@ -23,12 +23,6 @@ impl RenderOptions {
     }
 
     /// The first line of most output: which spec, whose, and when.
-    pub(crate) fn heading(&self, view: &View) -> String {
-        let spec = &view.spec;
-        self.heading_of(&spec.source, &spec.hash, view.world.spec.instance.as_str(), view.world.now)
-    }
-
-    /// As [`RenderOptions::heading`], from its parts.
     pub(crate) fn heading_of(
         &self,
         source: &str,
@@ -36,8 +30,18 @@ impl RenderOptions {
         instance: &str,
         at: Timestamp,
     ) -> String {
+        self.paint.strong(&self.plain(source, hash, instance, at))
+    }
+
+    /// The same of a view, without colour.
+    pub(crate) fn plain_heading(&self, view: &View) -> String {
+        let spec = &view.spec;
+        self.plain(&spec.source, &spec.hash, view.world.spec.instance.as_str(), view.world.now)
+    }
+
+    fn plain(&self, source: &str, hash: &str, instance: &str, at: Timestamp) -> String {
         let now = at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
-        self.paint.strong(&format!("{source}@{hash} · instance {instance} · {now}"))
+        format!("{source}@{hash} · instance {instance} · {now}")
     }
 }
 

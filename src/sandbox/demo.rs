@@ -1,5 +1,5 @@
 //! The demo: a spec of its own, a GitLab with a few projects, and jobs that arrive over half a
-//! minute, some of which nobody can take until somebody adds a pool.
+//! minute, and then one by one.
 
 use std::time::Duration;
 
@@ -18,6 +18,12 @@ const JOBS: u64 = 14;
 
 /// The time over which they arrive.
 const SPREAD: Duration = Duration::from_secs(20);
+
+/// The least time between two jobs of the steady load: its runners come to rest in between.
+const PAUSE: Duration = Duration::from_secs(6);
+
+/// How many milliseconds more it may be.
+const PAUSE_SPREAD: u64 = 12_000;
 
 /// How long GitLab holds a poll without news: an operator may set that, and a demo wants its idle
 /// runners to notice soon that they are drained.
@@ -43,6 +49,15 @@ pub struct Arrival {
     pub after: Duration,
     /// The job.
     pub job: NewJob,
+}
+
+/// Jobs that arrive one by one, without end.
+#[derive(Debug)]
+pub struct Steady {
+    demo: Demo,
+    dice: Dice,
+    number: u64,
+    image: Option<String>,
 }
 
 impl Demo {
@@ -80,9 +95,27 @@ impl Demo {
         Some(Arrival { after: Duration::from_millis(dice.below(spread)), job })
     }
 
+    /// Jobs that go on to arrive after those, so that there is something to watch.
+    pub fn steady(&self, seed: u64, image: Option<&str>) -> Steady {
+        let dice = Dice::new(seed.wrapping_add(1));
+        Steady { demo: self.clone(), dice, number: JOBS, image: image.map(str::to_owned) }
+    }
+
     /// Queues a job now.
     pub fn queue(&self, job: NewJob) -> JobId {
         self.gitlab.add_job(job)
+    }
+}
+
+impl Iterator for Steady {
+    type Item = Arrival;
+
+    /// The next job, and how long it comes after the one before.
+    fn next(&mut self) -> Option<Arrival> {
+        let arrival = self.demo.arrival(&mut self.dice, self.number, self.image.as_deref())?;
+        self.number += 1;
+        let after = PAUSE + Duration::from_millis(self.dice.below(PAUSE_SPREAD));
+        Some(Arrival { after, ..arrival })
     }
 }
 

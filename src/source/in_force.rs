@@ -1,5 +1,6 @@
 //! Which spec is in force, and what is wrong with the one that should be.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::environment::Environment;
 use super::error::LoadError;
 use super::load::{Loaded, load};
 use crate::clock::Clock;
-use crate::spec::{self, InstanceName};
+use crate::spec::{self, InstanceName, Spec};
 
 /// Why a file does not come into force.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,6 +29,27 @@ pub enum Refusal {
         /// The file's.
         asked: InstanceName,
     },
+    /// It does not fit whoever runs with it.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// What a spec has to fulfil beyond being right; the error is in words, with a hint.
+pub type Condition = dyn Fn(&Spec) -> Result<(), String> + Send;
+
+/// No condition, or one.
+struct Fitness(Option<Box<Condition>>);
+
+impl Fitness {
+    fn check(&self, spec: &Spec) -> Result<(), Refusal> {
+        self.0.as_ref().map_or(Ok(()), |condition| condition(spec).map_err(Refusal::Unfit))
+    }
+}
+
+impl fmt::Debug for Fitness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fitness").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Refusal {
@@ -35,7 +57,7 @@ impl Refusal {
     pub fn in_words(&self) -> String {
         match self {
             Self::Load(error) => error.in_words(),
-            Self::Instance { .. } => self.to_string(),
+            Self::Instance { .. } | Self::Unfit(_) => self.to_string(),
         }
     }
 }
@@ -82,6 +104,7 @@ pub struct SpecSource {
     clock: Clock,
     loaded: Arc<Loaded>,
     fault: Option<PendingFault>,
+    fitness: Fitness,
     /// Where the API listens: what the first spec said.
     listening: std::net::SocketAddr,
 }
@@ -91,7 +114,22 @@ impl SpecSource {
     pub fn open(path: &Path, environment: Environment, clock: Clock) -> Result<Self, LoadError> {
         let loaded = Arc::new(load(path, &environment, clock.now())?);
         let listening = loaded.spec.api.listen;
-        Ok(Self { path: path.to_owned(), environment, clock, loaded, fault: None, listening })
+        Ok(Self {
+            path: path.to_owned(),
+            environment,
+            clock,
+            loaded,
+            fault: None,
+            fitness: Fitness(None),
+            listening,
+        })
+    }
+
+    /// Takes only specs that fulfil `condition`, from this first one on.
+    pub fn only_if(self, condition: Box<Condition>) -> Result<Self, Refusal> {
+        let fitness = Fitness(Some(condition));
+        fitness.check(&self.loaded.spec)?;
+        Ok(Self { fitness, ..self })
     }
 
     /// The spec in force.
@@ -141,6 +179,7 @@ impl SpecSource {
 
     fn candidate(&self) -> Result<Loaded, Refusal> {
         let loaded = load(&self.path, &self.environment, self.clock.now())?;
+        self.fitness.check(&loaded.spec)?;
         let (running, asked) = (&self.loaded.spec.instance, &loaded.spec.instance);
         if running == asked {
             return Ok(loaded);

@@ -137,25 +137,3 @@ fn a_difference_is_told_in_the_operators_terms_and_without_secrets() {
     let told = folder.autogit(&["diff", "old.yaml", "old.yaml"], &[]);
     assert_eq!(out(&told), "no difference\n");
 }
-
-#[test]
-fn a_sandbox_goes_from_zero_to_zero() {
-    let folder = Folder::new("sandbox");
-    for seed in ["1", "2"] {
-        let played =
-            folder.autogit(&["sandbox", "--until-idle", "--seed", seed, "--speed", "100"], &[]);
-        let text = out(&played);
-        assert_eq!(code(&played), 0, "{text}{}", talk(&played));
-        let last = text.lines().last().unwrap();
-        assert!(last.starts_with("14 jobs: ") && last.ends_with("; no runner is left"), "{text}");
-    }
-    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0, "its folder stays");
-}
-
-#[test]
-fn a_sandbox_whose_time_is_up_before_all_is_done_ends_with_1() {
-    let folder = Folder::new("time");
-    let played = folder.autogit(&["sandbox", "--until-idle", "--for", "1s"], &[]);
-    assert_eq!(code(&played), 1);
-    assert!(out(&played).ends_with("its time was up before everything was done\n"));
-}

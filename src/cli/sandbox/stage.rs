@@ -14,16 +14,19 @@ use super::super::arguments::Sandbox;
 use super::super::{Adapters, authority};
 use crate::cli::failure::Failure;
 use crate::cli::run;
+use crate::cli::running;
 use crate::cli::shell::Shell;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError, ImageRequest};
 use crate::observe::Ports;
 use crate::plan::RunnerHold;
 use crate::reconcile::Daemon;
 use crate::sandbox::demo::{Demo, SPEC};
 use crate::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use crate::sandbox::gitlab::{SimulatedGitlab, Status};
-use crate::source::{Environment, InstanceLock, Loaded, Pace, SpecSource, Watch, file_named};
-use crate::spec::{Arch, HostName};
+use crate::source::{
+    Condition, Environment, InstanceLock, Loaded, Pace, Presence, SpecSource, Watch, file_named,
+};
+use crate::spec::{Arch, HostName, PullPolicy, Spec};
 use crate::view::View;
 use crate::world::{EngineId, leftovers};
 
@@ -85,7 +88,7 @@ impl Stage {
             }
         });
         let folder = Folder(folder(shell.temp_dir())?);
-        let spec = match &arguments.config {
+        let spec = match arguments.own_spec() {
             Some(path) => file_named(path)?.to_owned(),
             None => written(&folder.0.join("autogit.yaml"))?,
         };
@@ -107,18 +110,57 @@ impl Stage {
         })
     }
 
-    /// The controller with its spec, and the lock where others could be disturbed.
-    pub(super) async fn daemon(&self) -> Result<(Daemon, Option<InstanceLock>), Failure> {
+    /// The controller with its spec, and the lock of its instance.
+    pub(super) async fn daemon(&self) -> Result<(Daemon, InstanceLock), Failure> {
         let clock = self.shell.clock().clone();
         let watch = Watch::start(&self.spec, clock.clone(), Pace::default());
         let source = SpecSource::open(&self.spec, self.environment(), clock.clone())
             .map_err(|error| Failure::spec(&error))?;
-        let lock = match self.images {
-            Some(_) => Some(run::lock(&source.loaded().spec.instance, &self.shell).await?),
-            None => None,
-        };
+        let source = source.only_if(self.condition());
+        let source = source.map_err(|refusal| Failure::Usage(format!("error: {refusal}")))?;
+        let lock = run::lock(&source.loaded().spec.instance, &self.shell).await?;
         let daemon = Daemon::new(source, watch, self.connect(), clock).map_err(Failure::Failed)?;
+        self.require_images(&daemon).await?;
         Ok((daemon, lock))
+    }
+
+    /// A spec of this sandbox reaches nothing real but this machine's Docker, at a reload neither.
+    fn condition(&self) -> Box<Condition> {
+        let own = [self.url.clone(), self.runner_url.clone()];
+        let real_containers = self.images.is_some();
+        Box::new(move |spec| {
+            refuse_what_is_real(spec, &own)?;
+            if real_containers { refuse_other_machines(spec) } else { Ok(()) }
+        })
+    }
+
+    /// What the sandbox needs lies on this machine: its images are built, not pulled.
+    async fn require_images(&self, daemon: &Daemon) -> Result<(), Failure> {
+        let Some((runner, job)) = &self.images else { return Ok(()) };
+        for engine in daemon.controller().ports().engines.values() {
+            let failed = |error: EngineError| Failure::Failed(error.to_string());
+            let arch = engine.info().await.map_err(failed)?.arch;
+            for image in [runner, job] {
+                let policy = PullPolicy::Never;
+                let request = ImageRequest { image: image.clone(), arch, policy };
+                match engine.ensure_image(&request).await {
+                    Ok(()) => {}
+                    Err(EngineError::NoImage { .. }) => return Err(no_image(image, arch)),
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is written beside the lock, so that the other commands find this one.
+    pub(super) fn presence(
+        &self,
+        daemon: &Daemon,
+        api: Option<SocketAddr>,
+    ) -> Result<Presence, Failure> {
+        let instance = daemon.source().loaded().spec.instance.to_string();
+        running::presence(&instance, api, &self.spec)
     }
 
     fn environment(&self) -> Environment {
@@ -165,7 +207,13 @@ impl Stage {
 
     /// What is played and where, and how to join.
     pub(super) fn programme(&self, api: Option<SocketAddr>) -> String {
-        let api = api.map(|address| format!("AutoGit  http://{address}/\n")).unwrap_or_default();
+        let api = api.map(|address| {
+            format!(
+                "AutoGit  http://{address}/\n\
+                 look     autogit status --server {address}   (also plan, queue, explain JOB)\n"
+            )
+        });
+        let api = api.unwrap_or_default();
         let engine = match self.images {
             Some(_) => "the containers are real",
             None => "the containers are simulated, too",
@@ -229,6 +277,52 @@ pub(super) fn nothing_is_left(view: &View) -> bool {
         state.is_some_and(|state| !state.runners.is_empty() || state.network.is_none())
     };
     quiet && world.hosts.values().all(gone)
+}
+
+/// A sandbox talks to the simulated GitLab and to no other, and neither do its runners and jobs.
+/// `own` are the two addresses of the simulated one.
+fn refuse_what_is_real(spec: &Spec, own: &[String; 2]) -> Result<(), String> {
+    let gitlab = &spec.gitlab;
+    let named = [
+        ("url", Some(&gitlab.url)),
+        ("runner_url", Some(&gitlab.runner_url)),
+        ("clone_url", gitlab.clone_url.as_ref()),
+    ];
+    let is_own =
+        |url: &str| own.iter().any(|own| own.trim_end_matches('/') == url.trim_end_matches('/'));
+    for (field, url) in named {
+        if url.is_none_or(|url| is_own(url)) {
+            continue;
+        }
+        return Err(format!(
+            "`gitlab.{field}` is that of another GitLab, and a sandbox asks none but its own\n\
+             hint: write `gitlab: {{url: ${{SANDBOX_URL}}, runner_url: ${{SANDBOX_RUNNER_URL}}, \
+             token: ${{SANDBOX_TOKEN}}}}`"
+        ));
+    }
+    Ok(())
+}
+
+/// With real containers a sandbox uses this machine's engine alone.
+fn refuse_other_machines(spec: &Spec) -> Result<(), String> {
+    let other = spec.hosts.iter().find_map(|(name, host)| {
+        let address = host.docker.as_ref()?;
+        (!address.starts_with("unix://")).then_some(name)
+    });
+    other.map_or(Ok(()), |name| {
+        Err(format!(
+            "host `{name}` is another machine, and a sandbox uses the Docker of this one alone\n\
+             hint: leave `docker` of that host out"
+        ))
+    })
+}
+
+fn no_image(image: &str, arch: Arch) -> Failure {
+    Failure::Failed(format!(
+        "image `{image}` is not on this machine for {arch}\n\
+         hint: `tests/runner/build-image` builds the default ones; `--runner-image` and \
+         `--job-image` name others"
+    ))
 }
 
 /// Loopback for simulated runners; for real ones an address that their containers reach.
