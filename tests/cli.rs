@@ -22,6 +22,8 @@ mod live;
 mod plan;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+#[path = "support/skipped.rs"]
+mod skipped;
 #[path = "cli/tables.rs"]
 mod tables;
 #[path = "support/world.rs"]

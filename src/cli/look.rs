@@ -21,7 +21,8 @@ use crate::world::{JobId, Memory};
 /// What `plan --detailed-exitcode` ends with if there is something to do.
 const CHANGES: u8 = 3;
 
-/// Time between two looks of `plan --watch`: an AutoGit that runs looks no more often for it.
+/// Time between two questions of `plan --watch` to an AutoGit that runs: it looks no more often for
+/// it. A look of one's own costs GitLab requests, so that takes the spec's interval.
 const WATCH_PAUSE: Duration = Duration::from_secs(2);
 
 /// One process's eyes.
@@ -29,6 +30,7 @@ pub(super) struct Eyes {
     controller: Controller,
     ports: Ports,
     hash: String,
+    poll_interval: Duration,
 }
 
 impl Eyes {
@@ -47,7 +49,8 @@ impl Eyes {
         } else {
             controller.look_only();
         }
-        Ok(Self { controller, ports, hash: loaded.hash.clone() })
+        let poll_interval = loaded.spec.gitlab.poll_interval;
+        Ok(Self { controller, ports, hash: loaded.hash.clone(), poll_interval })
     }
 
     /// Looks with what another AutoGit remembers.
@@ -97,6 +100,7 @@ async fn watch(arguments: &Plan, shell: &Shell, adapters: Adapters) -> Result<Ex
     let mut kept: Option<Box<Eyes>> = None;
     let mut said = String::new();
     loop {
+        let mut pause = WATCH_PAUSE;
         match watched(arguments, &mut kept, shell, adapters).await {
             Ok((sight, plan)) => {
                 if last.as_ref().is_none_or(|last| differs(last, &plan)) {
@@ -106,6 +110,7 @@ async fn watch(arguments: &Plan, shell: &Shell, adapters: Adapters) -> Result<Ex
                 last = Some(plan);
                 said.clear();
                 if let Whoever::Own(eyes) = sight.eyes {
+                    pause = eyes.poll_interval;
                     kept = Some(eyes);
                 }
             }
@@ -118,7 +123,7 @@ async fn watch(arguments: &Plan, shell: &Shell, adapters: Adapters) -> Result<Ex
                 }
             }
         }
-        shell.clock().sleep(WATCH_PAUSE).await;
+        shell.clock().sleep(pause).await;
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) enum About {
 /// Whose eyes, and what is said of them first.
 pub(super) struct Sight {
     head: Vec<String>,
+    /// What is worth a word about the file.
+    warnings: Vec<String>,
     pub(super) eyes: Whoever,
 }
 
@@ -160,7 +162,8 @@ impl Sight {
                 None
             }
         };
-        Ok(Self { head, eyes: Whoever::Theirs(Box::new(Theirs { running, status, loaded })) })
+        let eyes = Whoever::Theirs(Box::new(Theirs { running, status, loaded }));
+        Ok(Self { head, warnings: Vec::new(), eyes })
     }
 
     async fn own(
@@ -170,19 +173,21 @@ impl Sight {
         shell: &Shell,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
-        for warning in &loaded.warnings {
-            talk(&format!("warning: {warning}"));
-        }
+        let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
+        let warnings = warnings.collect();
         let another = lent.is_some() || lock_holder(&loaded.spec.instance, shell).await.is_some();
         let mut eyes = Eyes::open(loaded, another, shell, adapters)?;
         if let Some(memory) = lent {
             eyes.borrow_memory(memory);
         }
-        Ok(Self { head, eyes: Whoever::Own(Box::new(eyes)) })
+        Ok(Self { head, warnings, eyes: Whoever::Own(Box::new(eyes)) })
     }
 
     /// Says first whose eyes these are: before text on stdout, beside data on stderr.
     pub(super) fn say_head(&self, text: bool) -> Result<(), Failure> {
+        for warning in &self.warnings {
+            talk(warning);
+        }
         let lines = self.head.join("\n");
         if text {
             return say(&(lines + "\n"));

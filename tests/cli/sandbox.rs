@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use autogit::sandbox::demo::SPEC;
 
 use crate::binary::{Folder, code, out, talk};
+use crate::skipped::note_skipped;
 
 /// The built-in spec under an instance of the test's own: two sandboxes of one instance do not run
 /// beside each other.
@@ -96,7 +97,10 @@ fn a_sandbox_refuses_a_spec_of_a_real_gitlab() {
         let refused = folder.autogit(&["sandbox", "-c", "own.yaml", "--for", "1s"], &[]);
         assert_eq!(code(&refused), 2, "{real}: {refused:?}");
         let words = talk(&refused);
-        assert!(words.contains("is that of another GitLab, and a sandbox asks none but its own"), "{words}");
+        assert!(
+            words.contains("is that of another GitLab, and a sandbox asks none but its own"),
+            "{words}"
+        );
         assert!(words.contains("hint: ") && words.contains("${SANDBOX_RUNNER_URL}"), "{words}");
     }
     let help = out(&Folder::new("help").autogit(&["sandbox", "--help"], &[]));
@@ -147,4 +151,18 @@ fn the_log_tells_each_job_that_is_taken_ends_or_waits_for_long() {
     once("job ended");
     assert!(log.lines().any(|line| line.contains("job taken") && line.contains("waited")), "{log}");
     assert!(count("for longer than a minute: no pool has tag `docs`") > 0, "{log}");
+}
+
+#[test]
+fn real_containers_without_their_images_are_no_show() {
+    let folder = Folder::new("images").write("own.yaml", &own_spec("images"));
+    let words = ["sandbox", "own.yaml", "--docker", "--runner-image", "autogit-none:1"];
+    let refused = folder.autogit(&words, &[]);
+    assert_eq!(code(&refused), 1, "{refused:?}");
+    if talk(&refused).contains("cannot be reached") {
+        return note_skipped("no Docker answers");
+    }
+    let words = "error: image `autogit-none:1` is not on this machine for ";
+    assert!(talk(&refused).contains(words), "{refused:?}");
+    assert!(talk(&refused).contains("hint: `tests/runner/build-image`"), "{refused:?}");
 }
