@@ -33,6 +33,7 @@ pub use fault::{Code, Fault, Faults, Severity};
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
 pub use schema::schema_json;
+pub(crate) use values::{RUNNER_VERSION_MIN, runner_version};
 pub use variables::Missing;
 
 use std::collections::BTreeMap;

@@ -16,13 +16,16 @@ mod place;
 mod questions;
 mod queue;
 mod record;
+mod runner_log;
 mod unclaimed;
+mod unfit;
+mod volume;
 
 pub use backoff::{Backoff, Cause, early_end};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
-    JobObjects, JobVolume, NetworkState, Runner, RunnerLog, SetAside,
+    JobObjects, NetworkState, Runner, SetAside,
 };
 pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
@@ -40,7 +43,10 @@ pub use questions::{Question, questions};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
+pub use runner_log::{RunnerLog, Trouble};
 pub use unclaimed::note_unclaimed;
+pub use unfit::Unfit;
+pub use volume::{JobVolume, VolumeKind};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,10 +11,14 @@
 #[path = "support/docker.rs"]
 mod support;
 
+use std::collections::BTreeMap;
+
 use autogit::engine::docker::DockerEngine;
 use autogit::engine::{Engine as _, EngineError, ImageRequest};
 use autogit::spec::PullPolicy;
-use autogit::world::{ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume};
+use autogit::world::{
+    ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
+};
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListNetworksOptions,
@@ -312,7 +316,7 @@ async fn make_job_objects(bench: &Bench) -> (JobContainer, JobVolume, JobNetwork
             kind: "build".to_owned(),
             running: true,
         },
-        JobVolume { name, system_id: system_id.clone(), reusable: true },
+        JobVolume { name, system_id: system_id.clone(), kind: VolumeKind::Reusable },
         JobNetworkObject { id: network, system_id },
     )
 }
@@ -419,6 +423,50 @@ async fn images_are_pulled_as_the_policy_says() {
         new.image = absent.to_owned();
         let error = engine.create_runner(&new).await.unwrap_err();
         assert!(matches!(error, EngineError::NoImage { .. }), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_volume_is_of_the_kind_that_its_label_says_else_its_name() {
+    on_engine(async |bench| {
+        let hex = format!("{:0>32x}", std::process::id());
+        let reusable = format!("runner-{hex}-cache-{hex}");
+        let temporary =
+            format!("runner-abcdefghi-project-7-concurrent-0-{}-cache-{hex}", &hex[16..]);
+        let other = format!("{}-data", bench.instance);
+        for name in [&reusable, &temporary, &other] {
+            let mut labels: BTreeMap<String, String> = job_labels(&bench, "cache");
+            labels.retain(|key, _| !key.ends_with("reusable"));
+            let request = VolumeCreateRequest {
+                name: Some(name.clone()),
+                labels: Some(labels.into_iter().collect()),
+                ..VolumeCreateRequest::default()
+            };
+            bench.docker.create_volume(request).await.unwrap();
+        }
+        let system_id = bench.system_id(0);
+        let volume = |name: &String, kind| JobVolume {
+            name: name.clone(),
+            system_id: system_id.clone(),
+            kind,
+        };
+        let expected = [
+            volume(&reusable, VolumeKind::Reusable),
+            volume(&temporary, VolumeKind::Temporary),
+            volume(&other, VolumeKind::Other),
+        ];
+        let seen = bench.engine.jobs().await.unwrap().volumes;
+        assert!(expected.iter().all(|volume| seen.contains(volume)), "{seen:?}");
+        for volume in &expected[..2] {
+            bench.engine.remove_job_volume(volume).await.unwrap();
+        }
+        // Also where somebody takes it for another kind.
+        let refused = bench.engine.remove_job_volume(&expected[2]).await;
+        assert!(matches!(refused, Err(EngineError::Refused { .. })), "{refused:?}");
+        let mistaken = JobVolume { kind: VolumeKind::Temporary, ..expected[2].clone() };
+        let refused = bench.engine.remove_job_volume(&mistaken).await;
+        assert!(matches!(refused, Err(EngineError::Refused { .. })), "{refused:?}");
     })
     .await;
 }

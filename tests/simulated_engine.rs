@@ -26,7 +26,7 @@ mod tokens;
 use std::time::Duration;
 
 use autogit::engine::Engine;
-use autogit::world::{ContainerState, JobId};
+use autogit::world::{ContainerState, JobId, VolumeKind};
 
 use stage::{Stage, job, job_with};
 
@@ -58,7 +58,7 @@ async fn a_job_lives_from_its_pick_up_to_the_removal_of_what_it_made() {
     assert!(log.ended > log.received.map(|(_, at)| at));
     let objects = stage.engine.jobs().await.unwrap();
     assert!(objects.containers.is_empty() && objects.networks.is_empty());
-    assert!(objects.volumes.iter().all(|volume| volume.reusable));
+    assert!(objects.volumes.iter().all(|volume| volume.kind == VolumeKind::Reusable));
     assert!(stage.engine.running_jobs().is_empty());
 }
 
@@ -142,9 +142,58 @@ async fn a_cache_that_is_not_kept_goes_with_its_job() {
     stage.gitlab.push(job(41, 5_000));
     stage.runner("linux", 0).await;
     stage.pass(4 * SECOND).await;
-    assert!(stage.engine.jobs().await.unwrap().volumes.iter().all(|volume| !volume.reusable));
+    assert!(
+        stage
+            .engine
+            .jobs()
+            .await
+            .unwrap()
+            .volumes
+            .iter()
+            .all(|volume| volume.kind == VolumeKind::Temporary)
+    );
     stage.pass(10 * SECOND).await;
     assert!(stage.engine.jobs().await.unwrap().volumes.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_gitlab_runner_tells_what_its_volumes_are_for_by_label_or_by_name() {
+    for (version, labels) in [("18.4.0", 0), ("18.6.2", 0), ("19.2.0", 2), ("19.4.0", 2)] {
+        for (cache, kind) in [(true, VolumeKind::Reusable), (false, VolumeKind::Temporary)] {
+            let stage = Stage::new(1).of_version(version);
+            let stage = if cache { stage } else { stage.without_cache() };
+            stage.gitlab.push(job(41, 60_000));
+            stage.runner("linux", 0).await;
+            stage.pass(10 * SECOND).await;
+            let volumes = stage.engine.jobs().await.unwrap().volumes;
+            assert_eq!(volumes.len(), 2, "{version}");
+            assert!(volumes.iter().all(|volume| volume.kind == kind), "{version} {volumes:?}");
+            let label = "com.gitlab.gitlab-runner.reusable";
+            let views = stage.engine.volumes();
+            let labelled = views.iter().filter(|volume| volume.labels.contains_key(label));
+            assert_eq!(labelled.count(), labels, "{version}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_runner_of_a_slot_finds_the_volumes_of_the_one_before() {
+    for version in ["18.4.0", "19.4.0"] {
+        let stage = Stage::new(1).of_version(version);
+        let new = stage.new_runner("linux", 0);
+        let names = async |job_id| {
+            stage.gitlab.push(job(job_id, 1_000));
+            let runner = stage.start(&new).await;
+            stage.pass(10 * SECOND).await;
+            stage.engine.drain(&runner).await.unwrap();
+            stage.pass(60 * SECOND).await;
+            stage.engine.remove_container(&runner).await.unwrap();
+            let volumes = stage.engine.jobs().await.unwrap().volumes;
+            volumes.into_iter().map(|volume| volume.name).collect::<Vec<_>>()
+        };
+        let first = names(41).await;
+        assert_eq!((first.len(), names(42).await), (2, first), "{version}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

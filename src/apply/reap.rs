@@ -126,7 +126,7 @@ async fn remove_job_objects(
         engine.remove_job_container(container).await?;
     }
     let volumes = volumes.iter().filter(|volume| volume.system_id == *system_id);
-    for volume in volumes.filter(|volume| discard_cache || !volume.reusable) {
+    for volume in volumes.filter(|volume| volume.kind.goes(!discard_cache)) {
         engine.remove_job_volume(volume).await?;
     }
     for network in networks.iter().filter(|network| network.system_id == *system_id) {

@@ -120,7 +120,8 @@ fn serve(
         if let Some(line) = draft.lines.get_mut(index).filter(starting) {
             line.starting_needed += 1;
             count(shares, Some(&index));
-            return Err(Arc::new(JobHold::Starting { variant: line.offer.variant.clone() }));
+            let (variant, trouble) = (line.offer.variant.clone(), line.trouble.clone());
+            return Err(Arc::new(JobHold::Starting { variant, trouble }));
         }
     }
     let mut first_hold = None;

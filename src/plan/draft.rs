@@ -12,7 +12,7 @@ use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
     Backoff, Cause, ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot,
-    Variant, World, phases,
+    Trouble, Variant, World, phases,
 };
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
@@ -56,6 +56,8 @@ pub(super) struct Line<'a> {
     pub(super) unproven: usize,
     /// The pending jobs that may go to the idle ones.
     pub(super) idle_jobs: Vec<JobId>,
+    /// What the log of one of the starting ones says is wrong.
+    pub(super) trouble: Option<Trouble>,
     /// How many of the starting ones a pending job needs.
     pub(super) starting_needed: usize,
     /// Runners that this plan starts.
@@ -101,6 +103,7 @@ impl<'a> Draft<'a> {
             starting: 0,
             unproven: 0,
             idle_jobs: Vec::new(),
+            trouble: None,
             starting_needed: 0,
             started: 0,
             blocked: None,
@@ -139,10 +142,10 @@ impl<'a> Draft<'a> {
 
     /// Starts no runner of a variant of which one is found to have failed: its back-off begins with
     /// this plan.
-    pub(super) fn back_off(&mut self, variant: &Variant, error: Arc<str>) {
+    pub(super) fn back_off(&mut self, variant: &Variant, cause: Cause, error: Arc<str>) {
         let memory = &self.world.memory;
         let previous = memory.backoffs.get(variant);
-        let backoff = Backoff::after(previous, variant, Cause::Runner, error, self.world.now);
+        let backoff = Backoff::after(previous, variant, cause, error, self.world.now);
         let hold = JobHold::BackingOff {
             variant: variant.clone(),
             until: backoff.until,
@@ -192,6 +195,8 @@ impl<'a> Draft<'a> {
                 (Some(line), Phase::Starting { late, .. }) => {
                     let Some(line) = self.lines.get_mut(line) else { continue };
                     line.unproven += 1;
+                    let trouble = Trouble::of(view.runner, &view.phase);
+                    line.trouble = line.trouble.take().or(trouble);
                     line.starting += usize::from(!late);
                 }
                 _ => {}

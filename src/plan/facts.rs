@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::RecordReason;
-use crate::world::Variant;
+use crate::world::{Cause, Trouble, Unfit, Variant};
 
 /// The numbers behind a decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +51,15 @@ pub enum Facts {
         /// How long it may take.
         #[serde(serialize_with = "as_whole_seconds")]
         startup_timeout: Duration,
+        /// What its log says is wrong.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+        trouble: Option<Trouble>,
+    },
+    /// A runner that is of no use to us.
+    Unfit {
+        /// Why, and what to do.
+        #[serde(serialize_with = "as_text")]
+        unfit: Unfit,
     },
     /// Jobs against runners.
     Demand {
@@ -153,13 +162,15 @@ impl fmt::Display for Facts {
             }
             Self::Unstarted => f.write_str("created and never started"),
             Self::Orphan { reason, busy } => write!(f, "{reason}{}", its_job_first(*busy)),
-            Self::NoContact { running, startup_timeout } => {
+            Self::Unfit { unfit } => unfit.fmt(f),
+            Self::NoContact { running, startup_timeout, trouble } => {
                 let limit = brief_std(*startup_timeout);
                 write!(
                     f,
                     "runs {} without contact to GitLab; startup_timeout {limit}",
                     brief(*running)
-                )
+                )?;
+                trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
             }
             Self::Demand { pending, idle, starting, start, max } => {
                 write!(
@@ -195,6 +206,13 @@ fn its_job_first(busy: bool) -> &'static str {
     if busy { "; finishes its job first" } else { "" }
 }
 
+impl Facts {
+    /// What kind of failure of its variant a failed runner with these facts is.
+    pub(crate) fn cause_of_failure(&self) -> Cause {
+        if matches!(self, Self::Unfit { .. }) { Cause::Unfit } else { Cause::Runner }
+    }
+}
+
 /// `10m40s`: the two largest units.
 pub(crate) fn brief(duration: SignedDuration) -> String {
     let secs = duration.as_secs().max(0);
@@ -217,6 +235,17 @@ fn as_text<S: serde::Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+#[expect(clippy::ref_option, reason = "serde hands over a field as it is")]
+fn as_optional_text<S: serde::Serializer>(
+    value: &Option<Trouble>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(text) => serializer.collect_str(text),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn as_seconds<S: serde::Serializer>(

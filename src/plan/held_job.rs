@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
 use crate::spec::{HostName, PoolName};
-use crate::world::{JobId, Variant};
+use crate::world::{JobId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +110,8 @@ pub enum JobHold {
     Starting {
         /// Its variant.
         variant: Variant,
+        /// What the log of one of them says is wrong.
+        trouble: Option<Trouble>,
     },
     /// Something that is needed to decide could not be read.
     Unseen {
@@ -226,7 +228,10 @@ impl fmt::Display for JobHold {
                 "fitting runners were idle and GitLab did not give it to them ({times}×); looked at again in {}",
                 brief(*left)
             ),
-            Self::Starting { variant } => write!(f, "a runner of `{variant}` is starting"),
+            Self::Starting { variant, trouble } => {
+                write!(f, "a runner of `{variant}` is starting")?;
+                trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
+            }
             Self::Unseen { what } => f.write_str(what),
             Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
             Self::ForeignRecord { variant } => write!(

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::facts::brief;
 use crate::spec::HostName;
-use crate::world::{JobId, RunnerName};
+use crate::world::{JobId, RunnerName, Trouble};
 
 /// A runner that stays as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,15 @@ pub struct HeldRunner {
     pub runner: RunnerName,
     /// Why.
     pub hold: RunnerHold,
+    /// What its own log says is wrong.
+    pub trouble: Option<Trouble>,
+}
+
+impl fmt::Display for HeldRunner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hold.fmt(f)?;
+        self.trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
+    }
 }
 
 /// Why a runner stays as it is.

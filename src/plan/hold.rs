@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::{HeldRunner, RunnerHold};
-use crate::world::{ContainerId, Observed, Phase, RunnerView, World};
+use crate::world::{ContainerId, Observed, Phase, RunnerView, Trouble, World};
 
 pub(super) fn hold_runners(draft: &mut Draft<'_>) {
     let kept = Kept::of(draft);
@@ -15,6 +15,7 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
             host: view.host.clone(),
             runner: view.runner.name.clone(),
             hold: hold(draft, view, &kept),
+            trouble: Trouble::of(view.runner, &view.phase),
         })
         .collect();
     draft.plan.held_runners = held;
@@ -24,6 +25,7 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
             host: name.clone(),
             runner: aside.name.clone(),
             hold: RunnerHold::Unseen { error: Arc::clone(&aside.why) },
+            trouble: None,
         }));
     }
 }

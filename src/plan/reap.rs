@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
 use crate::spec::{Cache, LostJobs};
 use crate::world::{
-    ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World, early_end,
+    Cause, ContainerState, JobContainer, Phase, Runner, RunnerView, SystemId, World, early_end,
 };
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
@@ -39,7 +39,7 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     }
     for (action, rule, facts, runner) in reaps {
         if let Some(error) = early_end(runner) {
-            draft.back_off(&runner.variant, error);
+            draft.back_off(&runner.variant, Cause::Runner, error);
         }
         draft.decided.insert(&runner.id);
         draft.decide(action, rule, facts);

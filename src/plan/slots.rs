@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::HostName;
-use crate::world::{RunnerName, RunnerView, SetAside, Slot, SystemId, Variant, World};
+use crate::world::{
+    JobVolume, RunnerName, RunnerView, SetAside, Slot, SystemId, Variant, VolumeKind, World,
+};
 
 /// The slots that are in use or to be avoided.
 #[derive(Debug)]
@@ -75,7 +77,8 @@ fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
         let jobs = &state.jobs;
         let containers = jobs.containers.iter().map(|container| &container.system_id);
         let networks = jobs.networks.iter().map(|network| &network.system_id);
-        let volumes = jobs.volumes.iter().filter(|volume| !volume.reusable);
+        let temporary = |volume: &&JobVolume| volume.kind == VolumeKind::Temporary;
+        let volumes = jobs.volumes.iter().filter(temporary);
         let all = containers.chain(networks).chain(volumes.map(|volume| &volume.system_id));
         let left: BTreeSet<&SystemId> = all.filter(|id| !held.contains(id)).collect();
         if !left.is_empty() {

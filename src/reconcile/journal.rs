@@ -4,13 +4,13 @@
 
 mod jobs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::plan::{Action, Decision};
 use crate::view::View;
-use crate::world::{Observed, Origin};
+use crate::world::{Observed, Origin, Trouble, Variant, World, phases};
 
 /// What was said already; errors without their numbers.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Journal {
     /// The error of each image that could not be pulled.
     images: BTreeMap<String, String>,
     jobs: jobs::Jobs,
+    /// What the logs of each variant's runners say is wrong.
+    troubles: BTreeSet<(Variant, String)>,
 }
 
 /// `tried again in #`: countdowns, ages and counts are not what a line is about.
@@ -64,6 +66,23 @@ impl Journal {
             tracing::info!(source = found.join(", "), "can be read again");
         }
         self.jobs.say(view);
+        self.say_troubles(&view.world);
+    }
+
+    /// Says what runners' own logs say is wrong, once for all runners of a variant.
+    fn say_troubles(&mut self, world: &World) {
+        let mut troubles = BTreeSet::new();
+        for view in phases(world) {
+            let Some(trouble) = Trouble::of(view.runner, &view.phase) else { continue };
+            let (variant, runner) = (&view.runner.variant, &view.runner.name);
+            let words = trouble.to_string();
+            let trouble = (variant.clone(), without_numbers(&words));
+            if !self.troubles.contains(&trouble) && troubles.insert(trouble.clone()) {
+                tracing::warn!(pool = %variant.pool, %runner, "{words}");
+            }
+            troubles.insert(trouble);
+        }
+        self.troubles = troubles;
     }
 
     /// Says which images could not be pulled, and why.

@@ -45,7 +45,8 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
             memory.draining.insert(id.clone(), now);
             if outcome.decision.rule == Rule::DrainFailed {
                 let error = outcome.decision.facts.to_string().into();
-                back_off(memory, variant, Cause::Runner, error, since);
+                let cause = outcome.decision.facts.cause_of_failure();
+                back_off(memory, variant, cause, error, since);
             }
         }
         (Action::Reap { runner, .. }, Effect::Done) => {

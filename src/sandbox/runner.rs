@@ -1,4 +1,4 @@
-//! A simulated `gitlab-runner run-single` (as 19.4 behaves): polls GitLab, runs one job at a time,
+//! A simulated `gitlab-runner run-single` (as 18.4 to 19.4 behave): polls GitLab, runs one job at a time,
 //! leaves at SIGQUIT. It knows no engine: what it does on its machine goes through [`Machine`].
 //!
 //! SIGQUIT is a flag that is looked at between polls, as in gitlab-runner itself: no sleep and no
@@ -10,12 +10,14 @@ mod footprint;
 mod job;
 mod log;
 mod trace;
+mod version;
 mod work;
 
 pub use footprint::{
     Footprint, JobIdentity, Labels, NewContainer, NewVolume, PREFIX, Surroundings,
 };
 pub use log::LogLine;
+pub use version::Version;
 
 pub(in crate::sandbox) use footprint::digest;
 
@@ -87,6 +89,8 @@ impl Quit {
 /// One start of the process: its arguments, its files and the world around it.
 #[derive(Debug)]
 pub struct Invocation {
+    /// Its version.
+    pub version: Version,
     /// `config.toml`.
     pub config: SecretString,
     /// `.runner_system_id`.
@@ -116,10 +120,13 @@ pub async fn run_single(invocation: Invocation, machine: Arc<dyn Machine>) -> i6
             return 1;
         }
     };
-    let Invocation { max_builds, quit, clock, gitlab, gitlab_url, seed, .. } = invocation;
-    let system_id = config::usable(invocation.system_id, seed);
-    let client = Client::new(gitlab, &gitlab_url, &section, &system_id);
-    let worker = Worker { client, section, system_id, machine, clock, seed };
+    let started = [&invocation.seed.to_string(), &invocation.clock.now().to_string()];
+    let start = ["system id", invocation.runner.as_str(), started[0], started[1]];
+    let system_id = invocation.version.system_id(&invocation.system_id, &start);
+    let Invocation { version, max_builds, quit, clock, gitlab, gitlab_url, seed, .. } = invocation;
+    let client = Client::new(gitlab, &gitlab_url, &section, &system_id, version);
+    let worker = Worker { version, client, section, system_id, machine, clock, seed };
+    worker.machine.log(&LogLine::Platform { version });
 
     let mut jobs = 0;
     let mut last_update = None;
@@ -146,6 +153,7 @@ impl Worker {
             }
             Answer::Nothing(update) => *last_update = update.or_else(|| last_update.take()),
             Answer::Forbidden => {
+                self.machine.log(&LogLine::Forbidden);
                 self.machine.log(&LogLine::Unhealthy);
                 self.clock.sleep(UNHEALTHY).await;
             }

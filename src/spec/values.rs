@@ -4,7 +4,7 @@ mod address;
 mod image;
 
 pub(super) use address::{base_url, endpoint, host_of, is_local, is_private, listen};
-pub(super) use image::runner_version;
+pub(crate) use image::{RUNNER_VERSION_MIN, runner_version};
 
 use std::time::Duration;
 

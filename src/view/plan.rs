@@ -260,7 +260,7 @@ impl View {
             phase: runner.phase.as_str().into(),
             seen: runner.seen,
             reason: held.hold.as_str().into(),
-            why: held.hold.to_string(),
+            why: held.to_string(),
             until: until.map(words::instant),
         }
     }

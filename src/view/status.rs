@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{HeldGroupOutput, SourceOutput, UnplacedOutput, View, words};
 use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
-use crate::world::{Phase, RunnerView, phases};
+use crate::world::{Phase, RunnerView, Trouble, phases};
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -220,11 +220,20 @@ impl View {
         if self.plan.held_jobs.iter().any(|held| at_max(&held.hold)) {
             reasons.push(format!("at its max of {}", pool.max));
         }
+        reasons.extend(self.troubles(name));
         reasons.extend(self.kept(name));
         if self.world.queue.known().is_none() {
             reasons.push("the queue is unknown, so nothing is started for it".to_owned());
         }
         if reasons.is_empty() { "no jobs, so no runners".to_owned() } else { reasons.join("; ") }
+    }
+
+    /// What the logs of its runners say is wrong, each once.
+    fn troubles(&self, pool: &PoolName) -> BTreeSet<String> {
+        let views = phases(&self.world).into_iter();
+        let views = views.filter(|view| view.runner.variant.pool == *pool);
+        let troubles = views.filter_map(|view| Trouble::of(view.runner, &view.phase));
+        troubles.map(|trouble| words::plain(&trouble.to_string()).into_owned()).collect()
     }
 
     /// `2 busy, 1 warm`

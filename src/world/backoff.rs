@@ -13,6 +13,10 @@ const FIRST: Duration = Duration::from_secs(10);
 /// The longest pause; short enough that a repaired cause is noticed within a coffee.
 const LONGEST: Duration = Duration::from_mins(10);
 
+/// How long a variant is left alone whose image is of no use: a new spec ends this, so it is for
+/// those only who put another image under the same name.
+const UNFIT_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 /// What kind of failure it was; each has its own count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -22,6 +26,8 @@ pub enum Cause {
     Start,
     /// Runners end by themselves with an error, or never make contact.
     Runner,
+    /// Runners run and are of no use: another image is wanted, and waiting mends nothing.
+    Unfit,
 }
 
 impl fmt::Display for Cause {
@@ -30,6 +36,7 @@ impl fmt::Display for Cause {
             Self::Record => "its record",
             Self::Start => "starting its runner",
             Self::Runner => "its runner",
+            Self::Unfit => "its image",
         })
     }
 }
@@ -58,7 +65,7 @@ impl Backoff {
     ) -> Self {
         let before = previous.filter(|backoff| backoff.cause == cause);
         let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
-        let pause = pause(failures, variant);
+        let pause = if cause == Cause::Unfit { UNFIT_PAUSE } else { pause(failures, variant) };
         Self { cause, failures, until: now.saturating_add(pause).unwrap_or(Timestamp::MAX), error }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, EngineId, JobId, Observed, ProjectId, RecordId, RunnerName, Slot, SpecHash,
-    SystemId, Variant,
+    ContainerId, EngineId, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog, RunnerName,
+    Slot, SpecHash, SystemId, Variant,
 };
 use crate::spec::{Arch, Pool};
 
@@ -172,27 +172,6 @@ pub enum ContainerState {
     },
 }
 
-/// What a runner's own JSON log told about jobs (gitlab-runner 18.4 to 19.4).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunnerLog {
-    /// The last `Checking for jobs... received`: the job and when.
-    pub received: Option<(JobId, Timestamp)>,
-    /// When the last job ended (`Job succeeded`, `Job failed`, `Failed to process build`).
-    pub ended: Option<Timestamp>,
-    /// Jobs that ended, as far as the log reaches.
-    pub jobs_ended: u32,
-    /// No end is told of the last job that was received. By the order of the lines: their times are
-    /// of no use where the engine's clock was set between them.
-    pub works: bool,
-}
-
-impl RunnerLog {
-    /// The job of whose end nothing is told, and when it was received.
-    pub fn unfinished(&self) -> Option<(JobId, Timestamp)> {
-        self.received.filter(|_| self.works)
-    }
-}
-
 /// What jobs made on a host, by gitlab-runner's labels, whosever runner it was.
 #[derive(Debug, Clone, Default)]
 pub struct JobObjects {
@@ -223,17 +202,6 @@ pub struct JobContainer {
     pub kind: String,
     /// It runs.
     pub running: bool,
-}
-
-/// A volume that a job made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobVolume {
-    /// Its name.
-    pub name: String,
-    /// The runner whose job made it.
-    pub system_id: SystemId,
-    /// A later job of the slot may use it: clone or cache.
-    pub reusable: bool,
 }
 
 /// A network that a job made.

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::accounts::Accounts;
 use super::{
-    Absence, HostState, JobContainer, Leftover, Manager, Origin, Record, RecordId, SystemId, Token,
-    Variant, World,
+    Absence, HostState, JobContainer, JobVolume, Leftover, Manager, Origin, Record, RecordId,
+    SystemId, Token, Variant, VolumeKind, World,
 };
 use crate::spec::{Cache, HostName};
 
@@ -113,7 +113,8 @@ pub(super) fn job_objects(
     let held: BTreeSet<&SystemId> = state.holders().collect();
     let ours = |id: &SystemId| id.as_str().starts_with(&prefix) && !held.contains(id);
     let jobs = &state.jobs;
-    let caches = jobs.volumes.iter().any(|volume| volume.reusable && ours(&volume.system_id));
+    let is_cache = |volume: &JobVolume| volume.kind == VolumeKind::Reusable;
+    let caches = jobs.volumes.iter().any(|volume| is_cache(volume) && ours(&volume.system_id));
     let kept = if caches { kept_slots(world, state) } else { BTreeSet::new() };
     let containers = jobs.containers.iter().map(|container| {
         (&container.system_id, Leftover::JobContainer(name.clone(), container.id.clone()))
@@ -121,7 +122,7 @@ pub(super) fn job_objects(
     let volumes = jobs
         .volumes
         .iter()
-        .filter(|volume| !(volume.reusable && kept.contains(&volume.system_id)))
+        .filter(|volume| volume.kind.goes(kept.contains(&volume.system_id)))
         .map(|volume| (&volume.system_id, Leftover::JobVolume(name.clone(), volume.name.clone())));
     let networks = jobs.networks.iter().map(|network| {
         (&network.system_id, Leftover::JobNetwork(name.clone(), network.id.clone()))

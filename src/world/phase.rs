@@ -29,7 +29,7 @@ const SILENT_AFTER_UNCLAIMED: SignedDuration = SignedDuration::from_mins(6);
 const SILENT_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far a corrected time may be off: GitLab tells its own to the second.
-const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
+pub(super) const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
 
 /// What a runner does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -102,6 +102,8 @@ pub struct Manager {
 /// What a manager says of itself, and where it polls from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
+    /// When it made contact first, by our clock.
+    pub created_at: Option<Timestamp>,
     /// Its address, as GitLab saw it.
     pub address: Option<String>,
     /// gitlab-runner's version.

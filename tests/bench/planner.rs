@@ -21,8 +21,8 @@ use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
     ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects,
     JobVolume, Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, World, leftovers,
-    record_settings, spec_hash,
+    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, World,
+    leftovers, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -184,7 +184,7 @@ fn host(runners: Vec<Runner>) -> Host {
     let volume = |index: usize| JobVolume {
         name: format!("volume-{index}"),
         system_id: SystemId::from_observed(&format!("{prefix}{index:07}")),
-        reusable: false,
+        kind: VolumeKind::Temporary,
     };
     let volumes = (0..runners.len() / 4).map(volume).collect();
     let jobs = JobObjects { volumes, ..JobObjects::default() };

@@ -24,7 +24,7 @@ fn status_names_who_uses_a_registration_and_is_on_no_host() {
     let (address, version) = (Some("10.0.0.7".to_owned()), Some("17.4.2".to_owned()));
     let scene = Scene::new()
         .pool("linux", "docker", |_| {})
-        .stranger("linux", "r_ofanothere1", Some(Caller { address, version }))
+        .stranger("linux", "r_ofanothere1", Some(Caller { address, version, ..Caller::default() }))
         .stranger("linux", "r_ofanothere2", None);
     let view = scene.view();
     insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));

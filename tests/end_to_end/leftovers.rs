@@ -15,13 +15,20 @@ const SLEEP: [&str; 2] = ["sleep", "1000"];
 /// job's alone.
 async fn leave(stage: &Stage, name: &str, system_id: &str) -> String {
     let network = stage.network_by_hand(&format!("{name}-network"), &of_job(system_id, "")).await;
-    let volume = stage.volume_by_hand(&format!("{name}-volume"), &of_job(system_id, "cache")).await;
+    let volume = stage.volume_by_hand(&format!("{name}-volume"), &cache(system_id, "false")).await;
     let place = Place { network: &network, alias: None, volume: Some(&volume) };
     for kind in ["build", "service"] {
         let name = format!("{name}-{kind}");
         stage.run_by_hand(&name, &of_job(system_id, kind), place, &SLEEP).await;
     }
     network
+}
+
+/// The labels of a volume, as gitlab-runner 19.2 and newer give them.
+fn cache<'a>(system_id: &'a str, reusable: &'a str) -> Vec<Label<'a>> {
+    let mut labels = of_job(system_id, "cache");
+    labels.push(("com.gitlab.gitlab-runner.reusable", reusable));
+    labels
 }
 
 /// What others have on the engine: nothing of it has both gitlab-runner's mark and our prefix.
@@ -50,21 +57,18 @@ async fn leftovers_of_our_runners_go_and_those_of_others_stay() {
         let (in_use, retired) = (slot(0), slot(1));
         leave(&stage, "dead", &in_use).await;
         leave(&stage, "retired", &retired).await;
-        let reusable = |system_id| {
-            let mut labels = of_job(system_id, "cache");
-            labels.push(("com.gitlab.gitlab-runner.reusable", "true"));
-            labels
-        };
-        let kept = stage.volume_by_hand("kept-cache", &reusable(&in_use)).await;
-        stage.volume_by_hand("retired-cache", &reusable(&retired)).await;
+        let kept = stage.volume_by_hand("kept-cache", &cache(&in_use, "true")).await;
+        stage.volume_by_hand("retired-cache", &cache(&retired, "true")).await;
+        // Neither a label nor its name tells what it holds.
+        let untold = stage.volume_by_hand("untold", &of_job(&retired, "cache")).await;
         leave_others_things(&stage, &in_use).await;
         let ours = stage.engine.found().await;
         let others = stage.engine.found_by_hand().await.without(&ours);
         assert_eq!((others.jobs.len(), others.volumes.len(), others.networks.len()), (5, 1, 2));
 
         let operator = Operator::start(&stage);
-        let expected = Found { volumes: vec![kept], ..Found::default() };
-        until("what is ours goes, but the cache that is kept", async || {
+        let expected = Found { volumes: vec![kept, untold], ..Found::default() };
+        until("what is ours goes, but what is kept", async || {
             (stage.engine.found().await == expected).then_some(())
         })
         .await;

@@ -46,11 +46,19 @@ pub(crate) struct Stage {
     project: ProjectId,
 }
 
-/// Runs `test` on an instance of its own and removes all of it, also when the test fails.
-pub(crate) async fn on_stage<F: Future<Output = ()>>(test: impl FnOnce(Arc<Stage>) -> F) {
+/// Runs `test` with the oldest runner and with the newest, each time on an instance of its own, and
+/// removes all of it, also when the test fails.
+pub(crate) async fn on_stage<F: Future<Output = ()>>(test: impl Fn(Arc<Stage>) -> F) {
     let Some(images) = image::ensure() else { return };
     let subscriber = tracing_subscriber::fmt().with_test_writer().with_ansi(false);
     let _ = subscriber.try_init();
+    for runner in [&images.oldest, &images.runner] {
+        on_stage_with(Images { runner: runner.clone(), ..images.clone() }, &test).await;
+    }
+}
+
+async fn on_stage_with<F: Future<Output = ()>>(images: Images, test: impl Fn(Arc<Stage>) -> F) {
+    tracing::info!(runner = images.runner, "the stage is set");
     let stage = Arc::new(Stage::new(images).await);
     let outcome = AssertUnwindSafe(test(Arc::clone(&stage))).catch_unwind().await;
     if outcome.is_err() {
@@ -144,7 +152,7 @@ impl Stage {
     /// As [`Stage::save`], with other keys in the section `gitlab`.
     pub(crate) fn save_with(&self, gitlab: &str, pools: &str) {
         let Self { instance, url, images, .. } = self;
-        let Images { runner, job } = images;
+        let Images { runner, job, .. } = images;
         let (gitlab, pools) = (indented(gitlab), indented(pools));
         let text = format!(
             "instance: {instance}

@@ -65,7 +65,7 @@ impl Stage {
 
     /// Starts AutoGit with one pool, of these keys besides its tags.
     pub(crate) fn operator(&self, settings: &DockerSettings, pool: &str) -> Operator {
-        let Self { instance, url, images: Images { runner, job }, .. } = self;
+        let Self { instance, url, images: Images { runner, job, .. }, .. } = self;
         let docker = settings.endpoint.as_deref().unwrap();
         let spec = format!(
             "instance: {instance}

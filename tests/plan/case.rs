@@ -7,8 +7,8 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
-    JobNetworkObject, JobVolume, Manager, Observed, Origin, Owner, ProjectId, RecordId, RunnerLog,
-    RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed, World,
+    JobNetworkObject, JobVolume, Manager, Observed, Origin, Owner, ProjectId, RecordId, Runner,
+    RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed, VolumeKind, World,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ struct Case {
     /// Why GitLab does not know what the scope of a pool is.
     #[serde(default)]
     scopes: BTreeMap<String, String>,
-    /// What jobs left: `volume cache-1 linux/3, reusable`.
+    /// What jobs left: `volume cache-1 linux/3, reusable` (or `temporary`, or neither).
     #[serde(default)]
     objects: Vec<String>,
     /// `backoff linux 40s no such image`
@@ -175,6 +175,13 @@ fn add_runner_words(world: &mut World, text: &str) {
                         let started_at = ago(seconds(since));
                         runner.state = ContainerState::Running { started_at };
                     }
+                    ["said", version] => log_of(runner).version = Some((*version).into()),
+                    ["cannot", "poll:", words @ ..] => {
+                        log_of(runner).poll_failure = Some(words.join(" ").into());
+                    }
+                    ["failed", "a", "job:", words @ ..] => {
+                        log_of(runner).job_failure = Some(words.join(" ").into());
+                    }
                     ["oom"] => {
                         let ContainerState::Exited { oom_killed, .. } = &mut runner.state else {
                             line.unknown(words)
@@ -186,6 +193,10 @@ fn add_runner_words(world: &mut World, text: &str) {
             }
         }
     }
+}
+
+fn log_of(runner: &mut Runner) -> &mut RunnerLog {
+    runner.log.get_or_insert_default()
 }
 
 /// Nothing can be read of the runner's `state`, or of that label.
@@ -263,8 +274,12 @@ fn add_row(world: &mut World, id: RecordId, whose: &str, since: i64, line: &Line
         match words.as_slice() {
             ["busy"] => busy = true,
             [version, "at", address] => {
-                let given = |word: &str| Some(word.to_owned());
-                caller = Some(Caller { version: given(version), address: given(address) });
+                let (version, address) = (Some((*version).into()), Some((*address).into()));
+                caller = Some(Caller { version, address, ..Caller::default() });
+            }
+            ["first", since] => {
+                let created_at = Some(ago(seconds(since)));
+                caller = Some(Caller { created_at, ..caller.unwrap_or_default() });
             }
             other => line.unknown(other),
         }
@@ -332,8 +347,12 @@ fn add_object(world: &mut World, text: &str) {
             jobs.containers.push(job_container(JobId(number(name)), &system_id, !has("stopped")));
         }
         "volume" => {
-            let (name, reusable) = ((*name).to_owned(), has("reusable"));
-            jobs.volumes.push(JobVolume { name, system_id, reusable });
+            let kind = match (has("reusable"), has("temporary")) {
+                (true, _) => VolumeKind::Reusable,
+                (false, true) => VolumeKind::Temporary,
+                (false, false) => VolumeKind::Other,
+            };
+            jobs.volumes.push(JobVolume { name: (*name).to_owned(), system_id, kind });
         }
         "network" => jobs.networks.push(JobNetworkObject { id: (*name).to_owned(), system_id }),
         other => line.unknown(&[other]),

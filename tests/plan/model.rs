@@ -4,7 +4,8 @@
 use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
     ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
-    Phase, RecordId, Runner, SystemId, World, leftovers, note_observed, phases, spec_hash,
+    Phase, RecordId, Runner, SystemId, VolumeKind, World, leftovers, note_observed, phases,
+    spec_hash,
 };
 use jiff::SignedDuration;
 
@@ -101,8 +102,8 @@ impl Model {
                 state.runners.retain(|one| one.id != runner.id);
                 let id = &runner.system_id;
                 state.jobs.containers.retain(|one| one.system_id != *id);
-                let stays = |reusable| reusable && !discard_cache;
-                state.jobs.volumes.retain(|one| one.system_id != *id || stays(one.reusable));
+                let goes = |kind: VolumeKind| kind.goes(!*discard_cache);
+                state.jobs.volumes.retain(|one| one.system_id != *id || !goes(one.kind));
                 state.jobs.networks.retain(|one| one.system_id != *id);
                 drop_row(world, id);
             }

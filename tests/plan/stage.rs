@@ -284,7 +284,13 @@ fn container(doing: Doing) -> (Timestamp, ContainerState, Option<RunnerLog>) {
         let received = received.map(|(job, at)| (JobId(job), ago(at)));
         let works = received.is_some() && ended.is_none();
         let jobs_ended = u32::from(ended.is_some());
-        Some(RunnerLog { received, ended: ended.map(ago), jobs_ended, works })
+        Some(RunnerLog {
+            received,
+            ended: ended.map(ago),
+            jobs_ended,
+            works,
+            ..RunnerLog::default()
+        })
     };
     let ((created_at, state), log) = match doing {
         Doing::Created(since) => ((ago(since), ContainerState::Created), None),

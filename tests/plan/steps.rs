@@ -5,7 +5,7 @@ use std::sync::Arc;
 use autogit::spec::PoolName;
 use autogit::world::{
     Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, Owner, ProjectId,
-    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, World,
+    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, VolumeKind, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -142,8 +142,9 @@ pub(crate) fn objects() -> impl Strategy<Value = Step> {
                 1 => jobs.containers.push(job_container(JobId(number), &system_id, false)),
                 2 => jobs.networks.push(JobNetworkObject { id: name, system_id }),
                 _ => {
-                    let reusable = number % 2 == 0;
-                    jobs.volumes.push(JobVolume { name, system_id, reusable });
+                    let kinds = [VolumeKind::Reusable, VolumeKind::Temporary, VolumeKind::Other];
+                    let kind = kinds[usize::try_from(number % 3).unwrap()];
+                    jobs.volumes.push(JobVolume { name, system_id, kind });
                 }
             }
         })

@@ -6,6 +6,7 @@ use autogit::engine::Engine;
 use autogit::plan::{Action, Plan, plan};
 use autogit::sandbox::engine::{JobLeftovers, Operation};
 use autogit::sandbox::gitlab::{Down, NewRecord, WaitsFor};
+use autogit::sandbox::runner::Version;
 use autogit::spec::{HostName, Scope, Warm};
 use autogit::world::{ContainerState, JobId, Leftover, RecordId, Runner, World};
 
@@ -197,8 +198,14 @@ async fn left_by_a_job() -> (Scene, World, Plan) {
     scene.tick().await;
     let world = scene.look().await;
     let system_id = scene.first_slot(&world);
-    let left =
-        JobLeftovers { system_id, job: JobId(41), project: 3, running: true, reusable: false };
+    let left = JobLeftovers {
+        version: Version::NEWEST,
+        system_id,
+        job: JobId(41),
+        project: 3,
+        running: true,
+        reusable: false,
+    };
     scene.engine().add_job_leftovers(&left).unwrap();
     scene.look().await;
     scene.pass(60).await;

@@ -4,6 +4,7 @@ use autogit::engine::Engine;
 use autogit::plan::{Action, plan};
 use autogit::sandbox::engine::{Hiding, JobLeftovers, Operation};
 use autogit::sandbox::gitlab::WaitsFor;
+use autogit::sandbox::runner::Version;
 use autogit::spec::HostName;
 use autogit::world::{Caller, JobId, Observed, Runner, RunnerLog, Slot, SystemId, Token, World};
 
@@ -65,8 +66,10 @@ async fn a_manager_that_no_host_accounts_for_is_asked_about_once() {
         let Observed::Known { value: rows, .. } = &record(&world).managers else { panic!() };
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
         let address = Some("127.0.0.1".to_owned());
-        let caller = Caller { address, version: Some("17.4.2".to_owned()) };
-        assert_eq!(row.caller, Some(caller));
+        let caller = row.caller.clone().unwrap();
+        assert!(caller.created_at.is_some());
+        let expected = Caller { address, version: Some("17.4.2".to_owned()), ..caller.clone() };
+        assert_eq!(caller, expected);
         scene.pass(120).await;
     }
     let asked = scene.gitlab.requests();
@@ -161,7 +164,14 @@ async fn a_job_that_has_a_container_is_not_pending_though_gitlab_still_lists_it(
     let world = scene.look().await;
     assert_eq!(pending(&world), jobs);
     let system_id = scene.first_slot(&world);
-    let left = JobLeftovers { system_id, job: jobs[0], project: 3, running: true, reusable: false };
+    let left = JobLeftovers {
+        version: Version::NEWEST,
+        system_id,
+        job: jobs[0],
+        project: 3,
+        running: true,
+        reusable: false,
+    };
     scene.engine().add_job_leftovers(&left).unwrap();
     assert_eq!(pending(&scene.look().await), [jobs[1]]);
     assert_eq!(scene.gitlab.pending(), jobs);
@@ -272,6 +282,7 @@ async fn a_container_that_is_set_aside_keeps_all_that_it_has() {
         let world = scene.look().await;
         let other = world.system_id(&host("alpha"), &linux(), Slot(2)).unwrap();
         let left = JobLeftovers {
+            version: Version::NEWEST,
             system_id: other.clone(),
             job: JobId(77),
             project: 3,
@@ -306,6 +317,7 @@ async fn a_job_of_another_gitlab_with_the_same_number_hides_none() {
     let mut scene = Scene::new(COLD);
     let jobs = [(); 2].map(|()| scene.job(WaitsFor::Nobody));
     let left = JobLeftovers {
+        version: Version::NEWEST,
         system_id: SystemId::from_observed("r_ofsomebodys"),
         job: jobs[0],
         project: 3,

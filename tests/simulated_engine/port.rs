@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use autogit::engine::{Engine, EngineError, ImageRequest};
 use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
+use autogit::sandbox::runner::Version;
 use autogit::spec::{Arch, InstanceName, PullPolicy};
 use autogit::world::{ContainerId, ContainerState, JobId, SystemId};
 use jiff::SignedDuration;
@@ -122,8 +123,14 @@ async fn what_a_dead_runner_left_can_be_swept() {
     let stage = Stage::new(1);
     let empty = stage.engine.counts();
     let system_id = SystemId::from_observed("r_abcdefghijkl");
-    let left =
-        JobLeftovers { system_id, job: JobId(41), project: 3, running: true, reusable: false };
+    let left = JobLeftovers {
+        version: Version::NEWEST,
+        system_id,
+        job: JobId(41),
+        project: 3,
+        running: true,
+        reusable: false,
+    };
     stage.engine.add_job_leftovers(&left).unwrap();
     let objects = stage.engine.jobs().await.unwrap();
     assert!(objects.containers.iter().all(|it| it.system_id == left.system_id));

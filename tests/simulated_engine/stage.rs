@@ -38,6 +38,7 @@ pub(crate) struct Stage {
     pub(crate) clock: Clock,
     cache: bool,
     jobs_max: u32,
+    image: String,
 }
 
 impl Stage {
@@ -57,11 +58,17 @@ impl Stage {
         });
         engine.add_image(IMAGE);
         engine.add_foreign_network("autogit", BTreeMap::new());
-        Self { engine, gitlab, clock, cache: true, jobs_max: 0 }
+        Self { engine, gitlab, clock, cache: true, jobs_max: 0, image: IMAGE.to_owned() }
     }
 
     pub(crate) fn without_cache(self) -> Self {
         Self { cache: false, ..self }
+    }
+
+    pub(crate) fn of_version(self, version: &str) -> Self {
+        let image = format!("gitlab/gitlab-runner:alpine-v{version}");
+        self.engine.add_image(&image);
+        Self { image, ..self }
     }
 
     pub(crate) fn with_jobs_max(self, jobs_max: u32) -> Self {
@@ -85,7 +92,7 @@ impl Stage {
             system_id,
             record: RecordId(7),
             spec: SpecHash::of(&["spec"]),
-            image: IMAGE.to_owned(),
+            image: self.image.clone(),
             network: "autogit".to_owned(),
             jobs_max: self.jobs_max,
         }

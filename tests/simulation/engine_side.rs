@@ -238,13 +238,7 @@ impl Engine for EngineSide {
                 reads.logs.insert(id.clone());
             });
         }
-        let log = log?;
-        Ok(RunnerLog {
-            received: log.received.map(|(job, at)| (job, self.ours(at))),
-            ended: log.ended.map(|at| self.ours(at)),
-            jobs_ended: log.jobs_ended,
-            works: log.works,
-        })
+        Ok(log?.by_clock(|at| self.ours(at)))
     }
 
     async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {

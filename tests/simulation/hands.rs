@@ -46,7 +46,9 @@ impl Hands {
     pub(crate) fn mend_all(&mut self, stage: &Stage) {
         self.mend(stage, |_| true);
         for engine in stage.engines().values() {
-            engine.publish_image(crate::stage::IMAGE);
+            for image in crate::stage::IMAGES {
+                engine.publish_image(image);
+            }
         }
     }
 
@@ -202,7 +204,9 @@ fn a_runner(stage: &Stage, kind: Kind) -> Option<(HostName, ContainerView)> {
 fn engine_strikes(stage: &Stage, kind: Kind) {
     let Some((host, engine)) = a_host(stage, kind) else { return };
     if kind == Kind::ImageGone {
-        engine.forget_image(crate::stage::IMAGE);
+        for image in crate::stage::IMAGES {
+            engine.forget_image(image);
+        }
         stage.note(&format!("{host} has no runner image, and no registry has it"));
         return;
     }

@@ -7,7 +7,7 @@ use autogit::sandbox::dice::Dice;
 use jiff::SignedDuration;
 
 use crate::chaos::Kind;
-use crate::stage::IMAGE;
+use crate::stage::IMAGES;
 
 const BOTH: &[&str] = &["alpha", "beta"];
 
@@ -41,6 +41,8 @@ pub(crate) struct Frame {
     pub(crate) budget: u64,
     /// Lost jobs are queued again.
     pub(crate) retry: bool,
+    /// The runners' image.
+    pub(crate) image: &'static str,
 }
 
 /// A pool as it stands in the file.
@@ -199,7 +201,8 @@ fn token_lifetime(seed: u64) -> Option<SignedDuration> {
 
 fn frame(seed: u64) -> Frame {
     let mut dice = Dice::new(seed ^ 0xb0d6);
-    Frame { budget: 2 + dice.below(5), retry: dice.below(3) == 0 }
+    let (budget, retry) = (2 + dice.below(5), dice.below(3) == 0);
+    Frame { budget, retry, image: dice.pick(&IMAGES).unwrap() }
 }
 
 fn pools(dice: &mut Dice) -> Vec<PoolKnobs> {
@@ -236,7 +239,7 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
         "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}\nstarts_per_minute: 4\n\
          hosts: {{alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: {budget}}}}}}}\n",
     );
-    let _ = writeln!(text, "defaults: {{runner_image: \"{IMAGE}\"}}\npools:");
+    let _ = writeln!(text, "defaults: {{runner_image: \"{}\"}}\npools:", frame.image);
     for pool in pools {
         let tags = if pool.untagged {
             format!("tags: [{}], run_untagged: true", pool.tags.join(", "))

@@ -123,6 +123,7 @@ const REMOVING: &[Mutation] = &[
         gitlab: None,
     },
     on_engine("a list is the truth about each runner", 0, EngineBug::ListIsAll),
+    on_engine("a volume without a label is a job's alone", 0, EngineBug::LabelsAlone),
     planned("a runner that is gone at two looks is gone", 0, planning::gone_is_gone_at_once),
     on_engine("volumes are forgotten", 0, EngineBug::ForgetsVolumes),
     on_engine("networks of jobs are forgotten", 0, EngineBug::ForgetsNetworks),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use autogit::sandbox::engine::{ContainerView, JobLeftovers, ObjectView, SimulatedEngine};
 use autogit::sandbox::gitlab::{NewRecord, SimulatedGitlab};
 use autogit::sandbox::invariants::Others;
-use autogit::sandbox::runner::Labels;
-use autogit::spec::{HostName, Scope};
-use autogit::world::{JobId, SystemId};
+use autogit::sandbox::runner::{Labels, PREFIX, Version};
+use autogit::spec::{Arch, HostName, InstanceName, PoolName, Scope};
+use autogit::world::{EngineId, JobId, Slot, SystemId, Variant};
 
 /// A plain gitlab-runner with a job, another instance's runner with a job, volumes and networks of
 /// both, and records of a person, of another instance and of another installation.
@@ -18,6 +18,9 @@ pub(crate) fn plant(
     let mut others = Others::default();
     for (name, engine) in engines {
         plant_on(engine);
+        if let Some(first) = engines.keys().next() {
+            plant_in_our_slot(engine, name, first);
+        }
         others.containers.insert(name.clone(), engine.containers());
         others.volumes.insert(name.clone(), engine.volumes());
         others.networks.insert(name.clone(), engine.networks());
@@ -66,9 +69,21 @@ fn plant_on(engine: &SimulatedEngine) {
             project: job,
             running,
             reusable: job == 2,
+            version: Version::NEWEST,
         };
         engine.add_job_leftovers(&left).unwrap();
     }
+}
+
+/// A volume that a job in a slot of ours made, of which nothing tells what it holds.
+fn plant_in_our_slot(engine: &SimulatedEngine, host: &HostName, first: &HostName) {
+    let id = |host: &HostName| EngineId::from_observed(host.as_str());
+    let variant = Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64);
+    let (instance, installation) = (InstanceName::standard(), id(first).installation());
+    let slot = SystemId::new(&instance, &installation, &id(host), &variant, Slot(0));
+    let label = |name: &str, value: &str| (format!("{PREFIX}{name}"), value.to_owned());
+    let labels = [label("managed", "true"), label("runner.system_id", slot.as_str())];
+    engine.add_foreign_volume("of-a-job-for-what", Labels::from(labels));
 }
 
 /// Whether a container is not one of those.

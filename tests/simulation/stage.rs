@@ -28,7 +28,9 @@ use crate::recorder::Recorder;
 use crate::runner_side::{Hung, RunnerSide};
 
 pub(crate) const URL: &str = "http://gitlab.sim";
-pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:simulated";
+/// The oldest gitlab-runner that AutoGit takes, and the newest.
+pub(crate) const IMAGES: [&str; 2] = [IMAGE, "gitlab/gitlab-runner:alpine-v19.4.0"];
+pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:alpine-v18.4.0";
 
 /// Beside the hosts of the file: as long as it takes only one, all below it takes several.
 fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
@@ -127,7 +129,9 @@ impl Stage {
                 seed: setup.seed,
                 latencies: Latencies::default(),
             });
-            engine.publish_image(IMAGE);
+            for image in IMAGES {
+                engine.publish_image(image);
+            }
             (host.clone(), engine)
         };
         let engines: BTreeMap<_, _> = spec.hosts.keys().map(engine).collect();

@@ -15,8 +15,10 @@ pub(crate) use skipped::note_skipped;
 /// Names under which the engine has the images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Images {
-    /// Answers to gitlab-runner's command line.
+    /// Answers to gitlab-runner's command line, as the newest version does.
     pub(crate) runner: String,
+    /// As the oldest that AutoGit takes.
+    pub(crate) oldest: String,
     /// Has `/bin/sh` and busybox's applets.
     pub(crate) job: String,
 }
@@ -57,5 +59,6 @@ fn build() -> Images {
     assert!(output.status.success(), "the test images cannot be built:\n{said}");
     let names = String::from_utf8(output.stdout).unwrap();
     let mut names = names.lines().map(str::to_owned);
-    Images { runner: names.next().unwrap(), job: names.next().unwrap() }
+    let mut next = || names.next().unwrap();
+    Images { runner: next(), oldest: next(), job: next() }
 }

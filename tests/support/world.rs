@@ -150,7 +150,7 @@ impl Scene {
         let running = |started_at| ContainerState::Running { started_at };
         let log = |received: Option<_>, ended: Option<_>, jobs_ended| {
             let works = received.is_some() && ended.is_none();
-            Some(RunnerLog { received, ended, jobs_ended, works })
+            Some(RunnerLog { received, ended, jobs_ended, works, ..RunnerLog::default() })
         };
         let (created_at, state, log) = match doing {
             Doing::Starting(since) => (ago(since), running(ago(since)), None),

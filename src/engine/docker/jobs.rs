@@ -13,7 +13,7 @@ use super::{lifecycle, raw};
 use crate::engine::{EngineError, runner_config};
 use crate::world::{
     ContainerId, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume, ProjectId,
-    RunnerName, SystemId,
+    RunnerName, SystemId, VolumeKind,
 };
 
 const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
@@ -92,11 +92,14 @@ fn job_container(mut container: Listed) -> Option<JobContainer> {
 }
 
 fn job_volume(volume: &Value) -> Option<JobVolume> {
-    let labels = Marked::of(volume);
+    volume_with(volume.get("Name")?.as_str()?, &Marked::of(volume))
+}
+
+fn volume_with(name: &str, labels: &Marked) -> Option<JobVolume> {
     Some(JobVolume {
         system_id: labels.system_id()?,
-        reusable: labels.get(REUSABLE) == Some("true"),
-        name: volume.get("Name")?.as_str()?.to_owned(),
+        kind: VolumeKind::of(name, labels.get(REUSABLE)),
+        name: name.to_owned(),
     })
 }
 
@@ -154,7 +157,8 @@ pub(super) async fn remove_volume(client: &Client, volume: &JobVolume) -> Result
         Err(failure) if failure.status() == Some(404) => return Ok(()),
         other => other?,
     };
-    if !made_by(Some(shown.labels), &volume.system_id) {
+    let shown = volume_with(&shown.name, &Marked::new(shown.labels));
+    if shown.is_none_or(|shown| shown != *volume || shown.kind == VolumeKind::Other) {
         return Err(not_of_a_job(&format!("volume {name}")));
     }
     let removed = client.call("remove a job's volume", CHANGE_LIMIT, |docker| async move {

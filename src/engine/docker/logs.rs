@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 
-use super::client::{Client, Facts, READ_LIMIT};
-use super::log_line::{Told, job_event, stamped};
+use super::client::{Client, READ_LIMIT};
+use super::log_line::{Told, event, stamped};
 use crate::engine::EngineError;
 use crate::world::{ContainerId, Runner, RunnerLog};
 
@@ -48,7 +48,7 @@ impl Readers {
             Ok(reader)
         });
         let reader = read.await.map_err(|failure| failure.about(|| format!("container {id}")))?;
-        let log = by_our_clock(&reader.told.log, facts);
+        let log = reader.told.log.by_clock(|at| facts.ours(at));
         self.lock().insert(id.clone(), reader);
         Ok(log)
     }
@@ -64,15 +64,6 @@ impl Readers {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, Reader>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn by_our_clock(log: &RunnerLog, facts: Facts) -> RunnerLog {
-    RunnerLog {
-        received: log.received.map(|(job, at)| (job, facts.ours(at))),
-        ended: log.ended.map(|at| facts.ours(at)),
-        jobs_ended: log.jobs_ended,
-        works: log.works,
     }
 }
 
@@ -147,7 +138,7 @@ impl Reader {
         let continues = self.within_line.remove(&source);
         if !piece.ends_with(b"\n") {
             self.within_line.insert(source);
-        } else if !continues && let Some(event) = job_event(line) {
+        } else if !continues && let Some(event) = event(line) {
             self.told.take(at, event);
         }
     }

@@ -26,7 +26,7 @@ fn pool() -> Pool {
         startup_timeout: Duration::from_mins(2),
         maximum_timeout: None,
         priority: 0,
-        runner_image: "gitlab/gitlab-runner:alpine-v18.4.0".to_owned(),
+        runner_image: "gitlab/gitlab-runner:alpine-v19.3.0".to_owned(),
         pull_policy: PullPolicy::IfNotPresent,
         resources: None,
         cache: Cache::Keep,

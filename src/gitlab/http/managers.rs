@@ -55,6 +55,7 @@ struct Node {
 /// A manager as REST tells it (`API::Entities::Ci::RunnerManager`, GitLab 18.6).
 #[derive(Deserialize)]
 struct Told {
+    created_at: Option<Timestamp>,
     system_id: Option<String>,
     ip_address: Option<String>,
     version: Option<String>,
@@ -144,7 +145,11 @@ impl HttpGitlab {
         let rows: Vec<Told> = self.wire.json(&call).await?;
         let callers = rows.into_iter().filter_map(|row| {
             let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-            let caller = Caller { address: given(row.ip_address), version: given(row.version) };
+            let caller = Caller {
+                created_at: row.created_at.map(|at| self.wire.ours(at)),
+                address: given(row.ip_address),
+                version: given(row.version),
+            };
             Some((SystemId::from_observed(&row.system_id?), caller))
         });
         Ok(callers.collect())

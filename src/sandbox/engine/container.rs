@@ -1,6 +1,7 @@
 //! A container on the simulated engine.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -8,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::labels;
 use crate::engine::NewRunner;
-use crate::sandbox::runner::{Labels, LogLine, Quit};
+use crate::sandbox::runner::{Labels, LogLine, Quit, Version};
 use crate::world::{ContainerState, JobId, RunnerLog, RunnerName, SystemId};
 
 /// Log lines kept, as a bounded log driver does.
@@ -56,7 +57,12 @@ pub(super) struct Container {
 
 impl Container {
     /// A runner's container, before it is started; `anonymous` is the volume with its files.
-    pub(super) fn of_runner(runner: &NewRunner, anonymous: &str, created_at: Timestamp) -> Self {
+    pub(super) fn of_runner(
+        runner: &NewRunner,
+        version: Version,
+        anonymous: &str,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             name: runner.name.to_string(),
             image: runner.image.clone(),
@@ -69,6 +75,7 @@ impl Container {
             odd: None,
             task: None,
             process: Some(Process {
+                version,
                 config: runner.config.clone(),
                 runner: runner.name.clone(),
                 system_id: runner.system_id.clone(),
@@ -93,6 +100,7 @@ impl Container {
 /// What a runner's container was given, and what its process did.
 #[derive(Debug)]
 pub(super) struct Process {
+    pub(super) version: Version,
     pub(super) config: SecretString,
     pub(super) runner: RunnerName,
     pub(super) system_id: SystemId,
@@ -115,17 +123,25 @@ impl Process {
                 self.job = Some(*job);
                 self.log.received = Some((*job, at));
                 self.log.works = true;
+                self.log.poll_failure = None;
             }
             LogLine::Succeeded { .. } | LogLine::Failed { .. } => {
                 self.job = None;
+                self.log.job_failure = line.system_failure().map(Arc::from);
                 self.log.ended = Some(at);
                 self.log.works = false;
                 self.log.jobs_ended += 1;
             }
-            LogLine::Unhealthy
-            | LogLine::PollFailed { .. }
-            | LogLine::Exiting { .. }
-            | LogLine::Fatal { .. } => {}
+            LogLine::Platform { version } => {
+                self.log.version = Some(version.to_string().into());
+                self.log.poll_failure = None;
+            }
+            LogLine::Forbidden => self.log.poll_failure = Some("403 Forbidden".into()),
+            LogLine::PollFailed { problem } => {
+                let cause = problem.rsplit_once("\": ").map_or(&**problem, |(_, cause)| cause);
+                self.log.poll_failure = Some(cause.into());
+            }
+            LogLine::Unhealthy | LogLine::Exiting { .. } | LogLine::Fatal { .. } => {}
         }
     }
 }

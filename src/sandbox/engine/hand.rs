@@ -10,7 +10,7 @@ use super::faults::{Fault, Operation};
 use super::view::{self, ContainerView, Counts, EngineView, ObjectView, RunningJob};
 use super::{SimulatedEngine, machine};
 use crate::engine::EngineError;
-use crate::sandbox::runner::{Footprint, JobIdentity, Labels, Surroundings};
+use crate::sandbox::runner::{Footprint, JobIdentity, Labels, Surroundings, Version};
 use crate::world::{ContainerId, ContainerState, JobId, SystemId};
 
 /// What the kernel's SIGKILL makes of a process.
@@ -19,6 +19,8 @@ const KILLED: i64 = 137;
 /// What a dead runner's job left, for [`SimulatedEngine::add_job_leftovers`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobLeftovers {
+    /// Its version.
+    pub version: Version,
     /// The dead runner.
     pub system_id: SystemId,
     /// Its job.
@@ -84,6 +86,12 @@ impl SimulatedEngine {
     /// Puts an image into the registry, from where it can be pulled.
     pub fn publish_image(&self, image: &str) {
         self.state().published.insert(image.to_owned());
+    }
+
+    /// Puts an image with that gitlab-runner into the registry, whatever its name tells.
+    pub fn publish_image_of(&self, image: &str, version: Version) {
+        self.publish_image(image);
+        self.state().versions.insert(image.to_owned(), version);
     }
 
     /// Removes an image from the host and from the registry.
@@ -248,10 +256,12 @@ impl JobLeftovers {
             system_id: self.system_id.clone(),
         };
         let around = Surroundings {
+            version: self.version,
             network_per_job: true,
+            network: None,
             disable_cache: !self.reusable,
+            container_labels: Labels::new(),
             services: 1,
-            ..Surroundings::default()
         };
         Footprint::of(&identity, &around, (Duration::ZERO, 0))
     }

@@ -9,7 +9,7 @@ use crate::sandbox::runner::{Labels, PREFIX};
 use crate::spec::{Arch, InstanceName, PoolName};
 use crate::world::{
     ContainerId, JobContainer, JobId, ProjectId, RecordId, RunnerName, SetAside, Slot, SpecHash,
-    SystemId, Variant,
+    SystemId, Variant, VolumeKind,
 };
 
 const OURS: &str = "io.autogit.";
@@ -98,9 +98,9 @@ pub(super) fn job_system_id(labels: &Labels) -> Option<SystemId> {
     theirs(labels, "runner.system_id").map(SystemId::from_observed)
 }
 
-/// Whether a later job may use the volume.
-pub(super) fn reusable(labels: &Labels) -> bool {
-    theirs(labels, "reusable") == Some("true")
+/// What a job's volume is for.
+pub(super) fn kind(name: &str, labels: &Labels) -> VolumeKind {
+    VolumeKind::of(name, theirs(labels, "reusable"))
 }
 
 /// The container of a job, if these are the labels of one.

@@ -114,7 +114,8 @@ impl Engine for SimulatedEngine {
         self.call(Operation::CreateRunner, runner.name.as_str(), latency, |state| {
             expect_image(state, &runner.image)?;
             let anonymous = state.fresh_id();
-            let container = Container::of_runner(runner, &anonymous, state.now());
+            let version = state.version_in(&runner.image);
+            let container = Container::of_runner(runner, version, &anonymous, state.now());
             let id = state.create(container)?;
             state.add_volume(&anonymous, Labels::new());
             Ok(id)

@@ -42,6 +42,7 @@ fn run_gitlab_runner(
     engine: &Weak<Inner>,
 ) -> Task {
     let invocation = Invocation {
+        version: process.version,
         config: process.config.clone(),
         system_id: process.system_id.clone(),
         runner: process.runner.clone(),

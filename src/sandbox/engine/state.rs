@@ -12,7 +12,7 @@ use super::faults::{Fault, Faults, Operation};
 use super::{labels, view::EngineView};
 use crate::clock::Clock;
 use crate::engine::EngineError;
-use crate::sandbox::runner::Labels;
+use crate::sandbox::runner::{Labels, Version};
 use crate::spec::InstanceName;
 use crate::world::{ContainerId, ContainerState, EngineId};
 
@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) images: BTreeSet<String>,
     /// To be had by pulling.
     pub(super) published: BTreeSet<String>,
+    /// The gitlab-runner in images whose names do not tell it.
+    pub(super) versions: BTreeMap<String, Version>,
     /// How far the engine's clock is ahead of the simulation's.
     pub(super) skew: SignedDuration,
     pub(super) reachable: bool,
@@ -69,6 +71,7 @@ impl State {
             networks: BTreeMap::new(),
             images: BTreeSet::new(),
             published: BTreeSet::new(),
+            versions: BTreeMap::new(),
             skew: SignedDuration::ZERO,
             reachable: true,
             disk_full: false,
@@ -82,6 +85,11 @@ impl State {
             clock: settings.clock.clone(),
             born: settings.clock.now(),
         }
+    }
+
+    /// The gitlab-runner in an image.
+    pub(super) fn version_in(&self, image: &str) -> Version {
+        self.versions.get(image).copied().unwrap_or_else(|| Version::of_image(image))
     }
 
     /// The engine's own time.

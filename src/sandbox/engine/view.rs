@@ -10,7 +10,7 @@ use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
     ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, Runner, RunnerLog, RunnerName, SystemId,
+    NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind,
 };
 
 /// All that is on an engine.
@@ -75,8 +75,8 @@ pub struct ObjectView {
     pub instance: Option<String>,
     /// The runner whose job made it.
     pub system_id: Option<SystemId>,
-    /// A later job of the slot may use it.
-    pub reusable: bool,
+    /// What it is for, if it is a job's volume.
+    pub kind: VolumeKind,
 }
 
 impl ObjectView {
@@ -86,7 +86,7 @@ impl ObjectView {
             labels: labels.clone(),
             instance: labels::instance(labels).map(str::to_owned),
             system_id: labels::job_system_id(labels),
-            reusable: labels::reusable(labels),
+            kind: labels::kind(name, labels),
         }
     }
 }
@@ -213,12 +213,7 @@ fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runn
 pub(super) fn runner_log(state: &State, id: &ContainerId) -> Result<RunnerLog, EngineError> {
     let process = state.container(id)?.process.as_ref();
     let log = process.map(|process| process.log.clone()).unwrap_or_default();
-    Ok(RunnerLog {
-        received: log.received.map(|(job, at)| (job, state.corrected(at))),
-        ended: log.ended.map(|at| state.corrected(at)),
-        jobs_ended: log.jobs_ended,
-        works: log.works,
-    })
+    Ok(log.by_clock(|at| state.corrected(at)))
 }
 
 pub(super) fn jobs(state: &State) -> JobObjects {
@@ -227,7 +222,7 @@ pub(super) fn jobs(state: &State) -> JobObjects {
         Some(JobVolume {
             name: name.clone(),
             system_id: labels::job_system_id(&volume.labels)?,
-            reusable: labels::reusable(&volume.labels),
+            kind: labels::kind(name, &volume.labels),
         })
     };
     let network = |(id, network): (&String, &super::state::Network)| {

@@ -5,7 +5,7 @@ use super::{Ledger, Moment, Scene};
 use crate::sandbox::engine::{ContainerView, ObjectView};
 use crate::sandbox::gitlab::RecordView;
 use crate::spec::{Cache, HostName};
-use crate::world::{ContainerId, ContainerState};
+use crate::world::{ContainerId, ContainerState, VolumeKind};
 
 pub(super) fn nothing_of_others_is_touched(scene: &Scene<'_>) -> Result<(), String> {
     let others = &scene.ledger.others;
@@ -55,19 +55,24 @@ fn same_record(now: &RecordView, then: &RecordView) -> bool {
 }
 
 /// A volume that a later job of its slot may use stays, as long as the spec keeps the cache and may
-/// fill the slot. To be checked right before it is removed.
+/// fill the slot; and one of which nothing tells what it is for always does. To be checked right
+/// before it is removed.
 pub fn kept_cache_stays(
     moment: &Moment,
     ledger: &Ledger,
     host: &HostName,
     volume: &str,
 ) -> Result<(), String> {
-    let there = moment.hosts.get(host).into_iter().flat_map(|host| &host.volumes);
+    let mut there = moment.hosts.get(host).into_iter().flat_map(|host| &host.volumes);
+    let Some(it) = there.find(|it| it.name == volume) else { return Ok(()) };
     let kept = kept_slots(moment, host);
-    let mut used = there.filter(|it| it.reusable && it.name == volume && !ledger.twins);
-    match used.find(|it| it.system_id.as_ref().is_some_and(|id| kept.contains(id))) {
-        Some(_) => Err(format!("the cache {volume} is kept, and goes")),
-        None => Ok(()),
+    let kept = it.system_id.as_ref().is_some_and(|id| kept.contains(id));
+    match it.kind {
+        VolumeKind::Other => Err(format!("nothing tells what {volume} holds, and it goes")),
+        VolumeKind::Reusable if kept && !ledger.twins => {
+            Err(format!("the cache {volume} is kept, and goes"))
+        }
+        VolumeKind::Reusable | VolumeKind::Temporary => Ok(()),
     }
 }
 
@@ -97,7 +102,7 @@ pub fn container_goes_last(
     if jobs.any(|job| job.system_id == *system_id) {
         return Err(format!("{} goes before a container of its job", runner.name));
     }
-    if there.volumes.iter().filter(of_it).any(|volume| !(volume.reusable && kept)) {
+    if there.volumes.iter().filter(of_it).any(|volume| volume.kind.goes(kept)) {
         return Err(format!("{} goes before a volume of its job", runner.name));
     }
     if there.networks.iter().any(|network| of_it(&network)) {

@@ -145,7 +145,7 @@ pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> 
         kept.extend(moment.live_runners().map(|(_, runner)| runner.system_id.clone()));
         let useless = host.volumes.iter().find(|volume| {
             let kept = volume.system_id.as_ref().is_some_and(|id| kept.contains(id));
-            of_jobs(&volume.system_id) && !(volume.reusable && kept)
+            of_jobs(&volume.system_id) && volume.kind.goes(kept)
         });
         if let Some(volume) = useless {
             return Err(format!("volume {} is left on {name}", volume.name));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::config::Section;
 use super::job::Job;
+use super::version::Version;
 use crate::gitlab::Transport;
 use crate::world::SystemId;
 
@@ -55,6 +56,7 @@ pub(super) struct Client {
     reaches: bool,
     token: SecretString,
     system_id: SystemId,
+    version: Version,
 }
 
 impl Client {
@@ -64,11 +66,12 @@ impl Client {
         server: &str,
         section: &Section,
         system_id: &SystemId,
+        version: Version,
     ) -> Self {
         let origin = section.url.trim_end_matches('/').to_owned();
         let reaches = origin == server.trim_end_matches('/');
         let (token, system_id) = (section.token.clone(), system_id.clone());
-        Self { transport, origin, reaches, token, system_id }
+        Self { transport, origin, reaches, token, system_id, version }
     }
 
     /// Asks for a job; held by the server for up to 50 s when `last_update` is current.
@@ -78,7 +81,7 @@ impl Client {
             "system_id": self.system_id.as_str(),
             "last_update": last_update.unwrap_or_default(),
             "info": {
-                "name": "gitlab-runner", "version": "19.4.0", "platform": "linux",
+                "name": "gitlab-runner", "version": self.version.to_string(), "platform": "linux",
                 "executor": "docker", "features": {},
             },
         });
@@ -142,9 +145,9 @@ impl Client {
         body: Bytes,
     ) -> Result<Response<Bytes>, String> {
         if !self.reaches {
-            return Err(format!("{} does not resolve", self.origin));
+            return Err(self.not_sent(path, "dial tcp: lookup: no such host"));
         }
-        let uri = format!("{}/api/v4/{path}", self.origin);
+        let uri = self.uri(path);
         let mut request = Request::builder().method(method).uri(uri);
         if headers.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -153,7 +156,18 @@ impl Client {
             request = request.header(name, *value);
         }
         let request = request.body(body).map_err(|error| error.to_string())?;
-        self.transport.send(request).await.map_err(|error| error.to_string())
+        let sent = self.transport.send(request).await;
+        sent.map_err(|error| self.not_sent(path, &error.to_string()))
+    }
+
+    fn uri(&self, path: &str) -> String {
+        format!("{}/api/v4/{path}", self.origin)
+    }
+
+    /// In Go's words, as gitlab-runner logs them (network/client.go).
+    fn not_sent(&self, path: &str, problem: &str) -> String {
+        let uri = self.uri(path);
+        format!("couldn't execute POST against {uri}: Post \"{uri}\": {problem}")
     }
 }
 

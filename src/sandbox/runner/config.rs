@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::footprint::digest;
-use crate::world::{RunnerName, SystemId};
+use crate::world::RunnerName;
 
 #[derive(Deserialize)]
 struct File {
@@ -69,16 +68,4 @@ pub(super) fn section(config: &SecretString, name: &RunnerName) -> Result<Sectio
         return Err("the docker executor needs an image".to_owned());
     }
     Ok(section)
-}
-
-/// The id in the file, else one of gitlab-runner's own making.
-pub(super) fn usable(id: SystemId, seed: u64) -> SystemId {
-    let rest = id.as_str().strip_prefix("r_").or_else(|| id.as_str().strip_prefix("s_"));
-    if rest.is_some_and(|rest| {
-        rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    }) {
-        return id;
-    }
-    let random: String = digest(&["system id", &seed.to_string()]).chars().take(12).collect();
-    SystemId::from_observed(&format!("r_{random}"))
 }

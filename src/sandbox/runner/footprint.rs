@@ -1,5 +1,5 @@
 //! What a job of the docker executor makes on its engine, with gitlab-runner's labels
-//! (executors/docker/internal/labels/labels.go of 19.4).
+//! (executors/docker/internal/labels/labels.go of 18.4 to 19.4).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::version::Version;
 use crate::world::{JobId, SystemId};
 
 /// What all of gitlab-runner's labels start with.
@@ -42,8 +43,10 @@ pub struct JobIdentity {
 }
 
 /// How the runner is configured, as far as it shows in the objects.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Surroundings {
+    /// The runner's version.
+    pub version: Version,
     /// The job gets a network of its own.
     pub network_per_job: bool,
     /// The network that jobs share otherwise.
@@ -103,11 +106,12 @@ impl Footprint {
         let JobIdentity { runner, project, job: id, .. } = job;
         let stem = format!("runner-{runner}-project-{project}-concurrent-0-{id}");
         let volumes = volumes(job, around);
-        let network = around.network_per_job.then(|| (format!("{stem}-network"), labels(job)));
+        let labels = labels(job, around.version);
+        let network = around.network_per_job.then(|| (format!("{stem}-network"), labels.clone()));
         let on = network.as_ref().map(|(name, _)| name.clone()).or_else(|| around.network.clone());
         let container = |kind: &str, suffix: &str, ends| NewContainer {
             name: format!("{stem}-{suffix}"),
-            labels: container_labels(job, around, kind),
+            labels: container_labels(&labels, around, kind),
             network: on.clone(),
             volumes: volumes.iter().map(|volume| volume.name.clone()).collect(),
             ends,
@@ -124,9 +128,9 @@ impl Footprint {
     }
 }
 
-fn labels(job: &JobIdentity) -> Labels {
+fn labels(job: &JobIdentity, version: Version) -> Labels {
     let label = |name: &str, value: String| (format!("{PREFIX}{name}"), value);
-    Labels::from([
+    let mut labels = Labels::from([
         label("managed", "true".to_owned()),
         label("job.id", job.job.to_string()),
         label("job.url", job.url.clone()),
@@ -137,38 +141,43 @@ fn labels(job: &JobIdentity) -> Labels {
         label("pipeline.id", job.pipeline.to_string()),
         label("runner.id", job.runner.clone()),
         label("runner.local_id", "0".to_owned()),
-        label("runner.system_id", job.system_id.to_string()),
-    ])
+    ]);
+    if version.labels_system_id() {
+        labels.extend([label("runner.system_id", job.system_id.to_string())]);
+    }
+    labels
 }
 
-fn container_labels(job: &JobIdentity, around: &Surroundings, kind: &str) -> Labels {
-    let mut labels = labels(job);
+fn container_labels(labels: &Labels, around: &Surroundings, kind: &str) -> Labels {
+    let mut labels = labels.clone();
     labels.insert(format!("{PREFIX}type"), kind.to_owned());
     labels.extend(around.container_labels.clone());
     labels
 }
 
 /// Reusable volumes are named by token, system id and project, so that the slot's next job of the
-/// project finds them; without a cache they belong to the job.
+/// project finds them; without a cache they belong to the job, and their names say so
+/// (executors/docker/internal/volumes/manager.go; seen with 18.6.2).
 fn volumes(job: &JobIdentity, around: &Surroundings) -> Vec<NewVolume> {
     let reusable = !around.disable_cache;
+    let JobIdentity { runner, system_id, .. } = job;
     let (project, id) = (job.project.to_string(), job.job.to_string());
-    let mut parts = vec![job.runner.as_str(), job.system_id.as_str(), &project];
-    if !reusable {
-        parts.push(&id);
-    }
-    let stem: String = digest(&parts).chars().take(16).collect();
+    let hex = |parts: &[&str], digits| digest(parts).chars().take(digits).collect::<String>();
+    let stem = if reusable {
+        format!("runner-{}", hex(&[runner, system_id.as_str(), &project], 32))
+    } else {
+        let random = hex(&["temporary", system_id.as_str(), &id], 16);
+        format!("runner-{runner}-project-{project}-concurrent-0-{random}")
+    };
     let volume = |destination: &str| {
-        let mut labels = labels(job);
+        let mut labels = labels(job, around.version);
         labels.insert(format!("{PREFIX}type"), "cache".to_owned());
         labels.insert(format!("{PREFIX}destination"), destination.to_owned());
         labels.insert(format!("{PREFIX}protected"), "false".to_owned());
-        labels.insert(format!("{PREFIX}reusable"), reusable.to_string());
-        NewVolume {
-            name: format!("runner-{stem}-cache{}", destination.replace('/', "-")),
-            labels,
-            reusable,
+        if around.version.labels_reusable() {
+            labels.insert(format!("{PREFIX}reusable"), reusable.to_string());
         }
+        NewVolume { name: format!("{stem}-cache-{}", hex(&[destination], 32)), labels, reusable }
     };
     vec![volume("/builds"), volume("/cache")]
 }

@@ -1,15 +1,22 @@
-//! What the process writes, as `--log-format json` writes it.
+//! What the process writes, as `--log-format json` writes it (`helpers/cli/runtime_platform.go`,
+//! `network/gitlab.go` and `common/build.go` of 18.4 to 19.4).
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::version::Version;
 use crate::world::JobId;
 
 /// One line of the process's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogLine {
+    /// The first line: which gitlab-runner this is.
+    Platform {
+        /// Its version.
+        version: Version,
+    },
     /// A job was handed over.
     Received {
         /// The job.
@@ -38,6 +45,8 @@ pub enum LogLine {
         exit_code: Option<i64>,
     },
     /// GitLab refused the token.
+    Forbidden,
+    /// After refusals it leaves GitLab alone for a while.
     Unhealthy,
     /// GitLab was not reached, or made no sense.
     PollFailed {
@@ -78,10 +87,13 @@ impl LogLine {
                 line.insert("failure_reason".to_owned(), json!(reason));
                 line.insert("job".to_owned(), json!(job));
             }
-            Self::Unhealthy
-            | Self::PollFailed { .. }
-            | Self::Exiting { .. }
-            | Self::Fatal { .. } => {}
+            Self::Platform { version } => {
+                line.insert("version".to_owned(), json!(version.to_string()));
+            }
+            Self::PollFailed { problem } => {
+                line.insert("status".to_owned(), json!(problem));
+            }
+            Self::Forbidden | Self::Unhealthy | Self::Exiting { .. } | Self::Fatal { .. } => {}
         }
         line.insert("level".to_owned(), json!(level));
         line.insert("msg".to_owned(), json!(message));
@@ -92,14 +104,24 @@ impl LogLine {
     /// Its message.
     pub fn message(&self) -> String {
         match self {
+            Self::Platform { .. } => "Runtime platform".to_owned(),
             Self::Received { .. } => "Checking for jobs... received".to_owned(),
             Self::Succeeded { .. } => "Job succeeded".to_owned(),
             Self::Failed { problem, .. } => format!("Job failed: {problem}"),
             Self::Unhealthy => "Runner is not healthy!".to_owned(),
-            Self::PollFailed { problem } => format!("Checking for jobs... failed: {problem}"),
+            Self::Forbidden => "Checking for jobs... forbidden".to_owned(),
+            Self::PollFailed { .. } => "Checking for jobs... failed".to_owned(),
             Self::Exiting { why } => format!("{why}, so now exiting"),
             Self::Fatal { problem } => problem.clone(),
         }
+    }
+
+    /// Why a job failed that its script did not fail.
+    pub fn system_failure(&self) -> Option<&str> {
+        let Self::Failed { problem, reason: "runner_system_failure", .. } = self else {
+            return None;
+        };
+        Some(problem)
     }
 
     /// The job it is about.
@@ -108,7 +130,9 @@ impl LogLine {
             Self::Received { job, .. } | Self::Succeeded { job, .. } | Self::Failed { job, .. } => {
                 Some(*job)
             }
-            Self::Unhealthy
+            Self::Platform { .. }
+            | Self::Forbidden
+            | Self::Unhealthy
             | Self::PollFailed { .. }
             | Self::Exiting { .. }
             | Self::Fatal { .. } => None,
@@ -117,9 +141,12 @@ impl LogLine {
 
     fn level(&self) -> &'static str {
         match self {
-            Self::Received { .. } | Self::Succeeded { .. } | Self::Exiting { .. } => "info",
+            Self::Platform { .. }
+            | Self::Received { .. }
+            | Self::Succeeded { .. }
+            | Self::Exiting { .. } => "info",
             Self::Failed { .. } | Self::PollFailed { .. } => "warning",
-            Self::Unhealthy => "error",
+            Self::Forbidden | Self::Unhealthy => "error",
             Self::Fatal { .. } => "fatal",
         }
     }

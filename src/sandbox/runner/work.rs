@@ -9,6 +9,7 @@ use super::footprint::{Footprint, JobIdentity, NewContainer, Surroundings, diges
 use super::job::Job;
 use super::log::LogLine;
 use super::trace::Trace;
+use super::version::Version;
 use super::{BETWEEN_POLLS, ContainerLife, Machine};
 use crate::clock::Clock;
 use crate::world::{ContainerId, SystemId};
@@ -23,6 +24,7 @@ const LONGEST_STEP: Duration = Duration::from_mins(1);
 /// The process, once its files are read.
 #[derive(Debug)]
 pub(super) struct Worker {
+    pub(super) version: Version,
     pub(super) client: Client,
     pub(super) section: Section,
     pub(super) system_id: SystemId,
@@ -58,7 +60,7 @@ impl Worker {
         let began = self.clock.now();
         let mut made = Made::default();
         let mut trace = Trace::default();
-        trace.line("Running with gitlab-runner 19.4.0 (simulated)");
+        trace.line(&format!("Running with gitlab-runner {} (simulated)", self.version));
         let outcome = match self.execute(job, &mut made, &mut trace).await {
             Ok(outcome) => outcome,
             Err(problem) => Outcome::Broken(problem),
@@ -162,6 +164,7 @@ impl Worker {
         };
         let docker = &self.section.docker;
         let around = Surroundings {
+            version: self.version,
             network_per_job: self.section.network_per_build(),
             network: docker.network_mode.clone(),
             disable_cache: docker.disable_cache,

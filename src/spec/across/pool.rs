@@ -6,7 +6,7 @@ use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
-use crate::spec::values::runner_version;
+use crate::spec::values::{RUNNER_VERSION_MIN, runner_version};
 use crate::spec::words::value;
 use crate::spec::{Credential, JobNetwork, Pool, Warm};
 
@@ -16,8 +16,6 @@ const TAGS_MAX: usize = 50;
 const MAXIMUM_TIMEOUT_MIN: Duration = Duration::from_mins(10);
 /// GitLab counts a record's managers only so far.
 const RUNNERS_MAX: u32 = 500;
-/// The first gitlab-runner that labels what jobs create with the runner's system id.
-const RUNNER_VERSION_MIN: (u32, u32) = (18, 4);
 
 pub(super) fn check(pool: &Pool, context: &mut Context<'_>) {
     let path = Path::of("pools").join(pool.name.as_str());

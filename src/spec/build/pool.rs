@@ -16,7 +16,7 @@ use crate::spec::{
 };
 
 /// The runner's image unless the file names one. Pinned, so that an upgrade is a decision.
-pub(super) const RUNNER_IMAGE: &str = "gitlab/gitlab-runner:alpine-v18.6.0";
+pub(super) const RUNNER_IMAGE: &str = "gitlab/gitlab-runner:alpine-v19.3.0";
 
 pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Context<'_>) -> Pool {
     not_supported_yet(&raw, path, context);

@@ -1,8 +1,11 @@
 //! What an image's tag tells of the gitlab-runner in it.
 
+/// The oldest gitlab-runner that AutoGit takes: the first that marks what jobs leave with its runner.
+pub(crate) const RUNNER_VERSION_MIN: (u32, u32) = (18, 4);
+
 /// The version of gitlab-runner that an official image's tag names, as in `alpine-v18.6.0`.
 /// `None` for other images and tags that tell nothing.
-pub(in crate::spec) fn runner_version(image: &str) -> Option<(u32, u32)> {
+pub(crate) fn runner_version(image: &str) -> Option<(u32, u32)> {
     let without_digest = image.split('@').next()?;
     let (repository, tag) = without_digest.rsplit_once(':')?;
     if tag.contains('/') || repository.rsplit('/').next() != Some("gitlab-runner") {

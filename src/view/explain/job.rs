@@ -306,7 +306,7 @@ impl View {
         };
         match found.hold {
             None => "within seconds of a runner asking GitLab for a job".to_owned(),
-            Some(JobHold::Starting { variant }) => {
+            Some(JobHold::Starting { variant, .. }) => {
                 let pool = self.world.spec.pool(&variant.pool);
                 let limit = pool.and_then(|pool| pool.startup_timeout.try_into().ok());
                 let limit = limit.map(|limit: SignedDuration| format!(", within {}", brief(limit)));

@@ -43,7 +43,7 @@ impl View {
 
     /// What is done about each runner and by which rule, or why it stays.
     pub(crate) fn whys(&self) -> BTreeMap<&RunnerName, String> {
-        let held = self.plan.held_runners.iter().map(|held| (&held.runner, held.hold.to_string()));
+        let held = self.plan.held_runners.iter().map(|held| (&held.runner, held.to_string()));
         let mut whys: BTreeMap<&RunnerName, String> = held.collect();
         whys.extend(self.plan.decisions.iter().filter_map(|decision| {
             let (action, rule, facts) = (&decision.action, decision.rule, &decision.facts);

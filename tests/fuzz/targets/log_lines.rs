@@ -10,14 +10,14 @@ mod world {
 #[path = "../../../src/engine/docker/log_line.rs"]
 mod log_line;
 
-use log_line::{Told, job_event, stamped};
+use log_line::{Told, event, stamped};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut told = Told::default();
     for line in data.split_inclusive(|byte| *byte == b'\n') {
-        let _ = job_event(line);
+        let _ = event(line);
         if let Some((at, rest)) = stamped(line)
-            && let Some(event) = job_event(rest)
+            && let Some(event) = event(rest)
         {
             told.take(at, event);
         }

@@ -14,9 +14,11 @@ use crate::container::{self, Build};
 use crate::docker::{Docker, DockerError};
 use crate::labels::{self, Labels};
 use crate::signals::Stop;
+use crate::version::{Version, hex};
 
 /// What all jobs of this process share.
 pub struct Surroundings {
+    pub version: Version,
     pub config: Runner,
     pub system_id: String,
     pub docker: Docker,
@@ -105,17 +107,20 @@ impl ContainerJob {
         if !self.containers.is_empty() {
             return Ok(());
         }
-        let Surroundings { config, docker, .. } = self.shared.as_ref();
+        let Surroundings { version, config, docker, .. } = self.shared.as_ref();
         let project = self.variable("CI_PROJECT_ID");
         for destination in config.docker.volume_destinations() {
             let name = self.volume_name(&project, destination);
             self.volumes.push((name.clone(), destination.to_owned()));
-            let labels = self
+            let mut labels = self
                 .labels
                 .with_type("cache")
                 .and("destination", destination)
-                .and("protected", "false")
-                .and("reusable", if config.docker.disable_cache { "false" } else { "true" });
+                .and("protected", "false");
+            if version.labels_reusable() {
+                let reusable = if config.docker.disable_cache { "false" } else { "true" };
+                labels = labels.and("reusable", reusable);
+            }
             docker.create_volume(&name, &labels.into_json()).await?;
         }
         if config.network_per_build() {
@@ -138,10 +143,15 @@ impl ContainerJob {
     fn volume_name(&self, project: &str, destination: &str) -> String {
         let Surroundings { config, system_id, .. } = self.shared.as_ref();
         let token = config.short_token();
-        let place = destination.replace('/', "-");
-        let own =
-            if config.docker.disable_cache { format!("-{}", self.job.id()) } else { String::new() };
-        format!("runner-{token}-{system_id}-project-{project}-concurrent-0{own}-cache{place}")
+        let place = [hex(&["place", destination]), hex(&[destination])].concat();
+        let stem = if config.docker.disable_cache {
+            let own = hex(&[system_id, &self.job.id().to_string()]);
+            format!("{token}-project-{project}-concurrent-0-{own}")
+        } else {
+            let parts = [token.as_str(), system_id, project];
+            [hex(&parts), hex(&[&parts[..], &["0"]].concat())].concat()
+        };
+        format!("runner-{stem}-cache-{place}")
     }
 
     fn variable(&self, key: &str) -> String {

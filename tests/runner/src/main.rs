@@ -2,7 +2,7 @@
 //!
 //! What GitLab sees comes from the third-party `gitlab-runner` client, so that AutoGit is not
 //! tested against its own idea of a runner. What Docker sees (command line, log lines, labels,
-//! signals, exit codes) follows gitlab-runner 19.4's source. Left out on purpose: pulling images,
+//! signals, exit codes) follows gitlab-runner's source, 18.4 to 19.4. Left out on purpose: pulling images,
 //! cloning, services, artifacts and every executor but docker.
 //!
 //! One difference is meant: the long pause after a 403 ends at SIGQUIT, where gitlab-runner sits
@@ -17,6 +17,7 @@ mod labels;
 mod log;
 mod poll;
 mod signals;
+mod version;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use autogit::engine::EngineError;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
 use autogit::sandbox::invariants::Moment;
+use autogit::sandbox::runner::Version;
 use autogit::world::{ContainerState, JobId, RecordId, Slot};
 
 use super::{Calm, TWO_POOLS};
@@ -213,4 +214,21 @@ impl Calm {
         self.engine().kill_container(&runner, 137).unwrap();
         (done, lost)
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_whose_gitlab_runner_is_too_old_is_tried_once_and_held() {
+    const OWN: &str = "registry.sim/own/runner:1";
+    let pools = |image| format!("\n  linux: {{tags: [docker], runner_image: '{image}'}}\n");
+    let calm = Calm::of(&pools(OWN));
+    // It makes its own system id at each start, and labels no job with it.
+    calm.engine().publish_image_of(OWN, Version::new(17, 4));
+    let job = calm.job(&["docker"], 20 * 60);
+    calm.pass(HALF_AN_HOUR).await;
+    assert_eq!(calm.asked("start container").len(), 1, "{}", calm.told());
+    assert_eq!(calm.status(job), Status::Success, "what it took, it finished\n{}", calm.told());
+    assert!(calm.runners().is_empty(), "{}", calm.told());
+    let next = calm.job(&["docker"], 5);
+    calm.write(&pools(IMAGE));
+    calm.until_succeeds(next, 60).await;
 }

@@ -10,7 +10,7 @@ use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::InstanceName;
 use autogit::world::{
     ContainerId, ContainerState, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, RunnerLog, SpecHash, SystemId,
+    NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +25,7 @@ pub(crate) enum EngineBug {
     TokenInLabel,
     Terminates,
     NoRunnersOnSecondLook,
+    LabelsAlone,
     ForgetsVolumes,
     ForgetsNetworks,
     ForgetsJobContainers,
@@ -83,7 +84,17 @@ impl Engine for MutantEngine {
             self.noted.lock().unwrap().runners = Some(runners);
         }
         self.noted.lock().unwrap().jobs_read = true;
-        self.side.jobs().await
+        let mut jobs = self.side.jobs().await?;
+        if self.is(EngineBug::LabelsAlone) {
+            let labelled = self.engine.volumes();
+            let labelled = |name: &str| {
+                let mut volumes = labelled.iter().filter(|volume| volume.name == name);
+                volumes.any(|volume| volume.labels.keys().any(|label| label.ends_with("reusable")))
+            };
+            let bare = jobs.volumes.iter_mut().filter(|volume| !labelled(&volume.name));
+            bare.for_each(|volume| volume.kind = VolumeKind::Temporary);
+        }
+        Ok(jobs)
     }
 
     async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
