@@ -38,6 +38,34 @@ fn the_published_schema_is_that_of_this_version() {
     assert!(published == schema_json(), "run: autogit schema > schema/autogit.schema.json");
 }
 
+/// All files below `folder`.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_we_tell_people_names_commands_that_there_are() {
+    let command_line = autogit::cli::command_line();
+    let mut told = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    told.extend(["src", "examples"].iter().flat_map(|folder| below(&root().join(folder))));
+    let mut named = 0;
+    for path in told {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for words in text.split("`autogit ").skip(1) {
+            let word = words.split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap();
+            // An option, or the mark of a record's note.
+            if word.is_empty() || word.starts_with('-') || words[word.len()..].starts_with('=') {
+                continue;
+            }
+            named += 1;
+            let known = command_line.find_subcommand(word).is_some();
+            assert!(known, "{}: `autogit {word}`", path.display());
+        }
+    }
+    assert!(named > 20);
+}
+
 #[test]
 fn each_spec_we_publish_passes_and_warns_of_nothing() {
     let examples = ["group.yaml", "homelab.yaml", "registration-token.yaml", "team.yaml"];

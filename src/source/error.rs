@@ -68,7 +68,7 @@ pub struct NamedFileError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LoadError {
     /// There is no spec.
-    #[error("the spec `{}` does not exist\nhint: `autogit init` writes one, `--config` names another", path.display())]
+    #[error("the spec `{}` does not exist\nhint: write one as README shows, or name another by `--config`", path.display())]
     Missing {
         /// Where it was looked for.
         path: PathBuf,

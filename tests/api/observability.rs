@@ -58,19 +58,6 @@ fn what_shall_wake_somebody_has_a_rule() {
 }
 
 #[test]
-fn the_rules_name_commands_that_there_are() {
-    let commands = autogit::cli::command_line();
-    let rules = read("alerts.yml");
-    let named: Vec<&str> = rules.split("`autogit ").skip(1).collect();
-    assert!(named.len() > 3);
-    for words in named {
-        let word = words.split([' ', '`']).next().unwrap();
-        let known = commands.get_subcommands().any(|command| command.get_name() == word);
-        assert!(known, "`autogit {word}`");
-    }
-}
-
-#[test]
 fn the_dashboards_panels_have_a_title_and_a_question_each() {
     let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();

@@ -157,7 +157,7 @@ fn check_unusable(path: &Path, expected: &str) {
 #[test]
 fn a_file_that_is_no_spec_is_refused_in_words() {
     let folder = Folder::new();
-    let missing = "does not exist\nhint: `autogit init` writes one, `--config` names another";
+    let missing = "does not exist\nhint: write one as README shows, or name another by `--config`";
     check_unusable(&folder.path("autogit.yaml"), missing);
     check_unusable(&folder.path(""), "is no regular file");
     let path = folder.path("autogit.yaml");
