@@ -31,6 +31,7 @@ mod webhook;
 pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};
 pub use health::HealthOutput;
+pub use look::SpecOutput;
 pub use openapi::document as openapi_document;
 pub use preview::{CandidateFault, PreviewOutput, ValuelessOutput};
 pub use problem::Problem;

@@ -22,6 +22,7 @@ mod reader;
 mod render;
 mod report;
 mod schema;
+mod shown;
 
 mod validate;
 mod values;
@@ -33,6 +34,7 @@ pub use fault::{Code, Fault, Faults, Severity};
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
 pub use schema::schema_json;
+pub use shown::shown;
 pub(crate) use values::{RUNNER_VERSION_MIN, runner_version};
 pub use variables::Missing;
 

@@ -51,7 +51,7 @@ impl Right {
         match self {
             Self::Act => "set `api.token_file`",
             Self::Preview => "set `api.plan_token_file` or `api.token_file`",
-            Self::Read => "set `api.read_token_file`",
+            Self::Read => "set `api.read_token_file` or `api.token_file`",
         }
     }
 }

@@ -6,10 +6,15 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::Api;
+use super::bearer::Right;
 use super::extract::Checked;
 use super::pages::{Page, Rendered};
 use super::problem::Problem;
+use crate::spec::shown;
 use crate::view::{Subject, UnknownSubject, View};
 use crate::world::JobId;
 
@@ -42,6 +47,28 @@ pub(super) async fn memory(state: State<Api>, headers: HeaderMap) -> Result<Resp
 async fn page(State(api): State<Api>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
     let view = api.view().ok_or_else(Problem::no_view)?;
     Ok(api.pages.of(&view, page).await?.answer(&headers))
+}
+
+/// The spec in force as it is written, its secrets aside.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SpecOutput {
+    /// The file as it was named.
+    pub source: String,
+    /// A short hash of it.
+    pub hash: String,
+    /// Its keys and values, without comments; `***` stands for what may be a secret.
+    pub text: String,
+}
+
+/// The spec in force. Nobody sees it without a token, whatever else is shown.
+pub(super) async fn spec(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    api.admit(&headers, Right::Read)?;
+    let view = api.view().ok_or_else(Problem::no_view)?;
+    let written = api.window.in_force.borrow().written.clone();
+    let text = written.and_then(|written| shown(written.text()));
+    let text = text.ok_or_else(|| Problem::not_found("the spec in force is in no file"))?;
+    let (source, hash) = (view.spec.source.clone(), view.spec.hash.clone());
+    Ok(Rendered::json(&SpecOutput { source, hash, text })?.answer(&headers))
 }
 
 /// A runner with why it is still there.

@@ -32,6 +32,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/queue", get(look::queue))
         .route("/plan", get(look::plan).post(preview::preview))
         .route("/trend", get(look::trend))
+        .route("/spec", get(look::spec))
         .route("/explain/{name}", get(look::explain))
         .route("/explain/jobs/{id}", get(look::job))
         .route("/memory", get(look::memory))

@@ -98,7 +98,11 @@ fn fits(job: &ExplainJobOutput) -> Vec<String> {
 
 fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> {
     let counts = &pool.counts;
-    let tags = if pool.tags.is_empty() { "no tags".to_owned() } else { pool.tags.join(", ") };
+    let tags = if pool.counts.tags.is_empty() {
+        "no tags".to_owned()
+    } else {
+        pool.counts.tags.join(", ")
+    };
     let architectures = match pool.architectures.as_slice() {
         [] => "architectures unknown until a host is".to_owned(),
         known => known.join(", "),

@@ -75,6 +75,18 @@ async fn with_a_read_token_nothing_is_shown_without_one() {
 }
 
 #[tokio::test]
+async fn the_spec_in_force_is_read_with_a_token_and_without_its_secrets() {
+    let stage = Stage::small();
+    stage.get("/spec").await.is_problem(401, "unauthorized");
+    let request = Request::get("/spec").header("authorization", format!("Bearer {TOKEN}"));
+    let answer = stage.send(request.body(Body::empty()).unwrap()).await.json();
+    let text = "gitlab:\n  url: https://gitlab.example.com\n  token: ***\npools:\n  linux:\n    tags: [docker]\n";
+    assert_eq!(answer["text"], text);
+    let open = Stage::of(small());
+    open.get("/spec").await.is_problem(403, "no-token-configured");
+}
+
+#[tokio::test]
 async fn who_is_refused_is_counted_and_seen() {
     let stage = Stage::small();
     stage.post("/reconcile", None, "").await;

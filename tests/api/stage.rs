@@ -1,10 +1,12 @@
 //! The API over a view made by hand, without a loop.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
 use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
+use autogit::source::Written;
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
 use axum::Router;
@@ -18,6 +20,9 @@ use crate::world::{Doing, NOW, Scene};
 
 /// The operator's token of every scene that has one.
 pub(crate) const TOKEN: &str = "s3cret-of-the-operator";
+
+/// How each scene's spec is written, as far as anybody asks.
+const WRITTEN: &str = "gitlab: {url: https://gitlab.example.com, token: hunter2}\npools:\n  linux: {tags: [docker]}\n";
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -108,7 +113,9 @@ impl Stage {
     /// The loop looked again.
     pub(crate) fn show(&self, scene: Scene) {
         let view = scene.view();
-        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written: None });
+        let written = Written::new(WRITTEN.to_owned(), BTreeMap::new(), BTreeMap::new());
+        let written = Some(Arc::new(written));
+        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written });
         self.trend.add(&view);
         self.views.send_replace(Some(Arc::new(view)));
     }

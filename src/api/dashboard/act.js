@@ -36,6 +36,7 @@ function drawActions() {
   for (const id of ["reconcile", "reload", "drain-note"]) show($(id), may);
   show($("forget"), Boolean(token()));
   show($("operate"), !may);
+  show($("spec-read"), Boolean(token()));
   const runner = state.runners.find((one) => one.name === state.selected);
   show($("drain"), may && Boolean(runner) && ["idle", "busy", "starting"].includes(runner.phase));
 }
@@ -123,6 +124,13 @@ $("drain").addEventListener("click", () => {
   const path = `runners/${encodeURIComponent(state.selected)}/drain`;
   press(path, "It finishes what it has and exits.", (text) => say($("drain-said"), text));
 });
+$("spec-read").addEventListener("click", async () => {
+  const spec = await ask("spec").catch(() => ({ detail: "AutoGit does not answer" }));
+  say($("spec-lines"), spec.text ?? spec.detail);
+  $("spec-text").showModal();
+  $("spec-close").focus();
+});
+$("spec-close").addEventListener("click", () => $("spec-text").close());
 $("runner-close").addEventListener("click", () => $("runner").close());
 $("runner").addEventListener("close", () => {
   state.selected = null;

@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator};
 
 use super::{of, text};
-use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput};
+use crate::api::{AcceptedOutput, HealthOutput, PreviewOutput, SpecOutput};
 use crate::view::{
     ExplainJobOutput, ExplainOutput, ExplainRunnerOutput, MemoryOutput, PlanOutput, QueueOutput,
     RunnerOutput, StatusOutput, TrendOutput,
@@ -157,6 +157,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[TAG],
         &[answer(200, "Step by step, oldest first", (JSON, of::<TrendOutput>)), UNCHANGED],
     ),
+    Operation {
+        needs_token: true,
+        ..get(
+            "/spec",
+            "spec",
+            "The spec in force, its secrets aside",
+            &[TAG],
+            &[answer(200, "What is written in it", (JSON, of::<SpecOutput>)), UNCHANGED],
+        )
+    },
     get(
         "/explain/jobs/{id}",
         "explainJob",

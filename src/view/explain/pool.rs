@@ -19,8 +19,6 @@ pub struct ExplainPoolOutput {
     pub pool: String,
     /// It may have runners at all.
     pub enabled: bool,
-    /// Its tags, without the architectures that its variants add.
-    pub tags: Vec<String>,
     /// The architectures in which it is asked for.
     pub architectures: Vec<Cow<'static, str>>,
     /// How long a runner of it may be idle.
@@ -63,7 +61,6 @@ impl View {
         Some(ExplainPoolOutput {
             pool: name.to_string(),
             enabled: pool.enabled,
-            tags: pool.tags.clone(),
             architectures: architectures
                 .into_iter()
                 .map(|arch: Arch| arch.as_str().into())
