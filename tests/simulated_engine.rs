@@ -12,6 +12,8 @@
 
 #[path = "simulated_engine/apply.rs"]
 mod apply;
+#[path = "simulated_engine/log.rs"]
+mod log;
 #[path = "simulated_engine/observe.rs"]
 mod observe;
 #[path = "simulated_engine/port.rs"]

@@ -42,13 +42,24 @@ fn without_numbers(words: &str) -> String {
     kept
 }
 
+/// `GitLab failed with #`: the same, whichever of its endpoints was asked.
+fn cause(error: &str) -> String {
+    const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let is_endpoint = |word: &&str| {
+        let word = word.trim_start_matches(['(', '`']);
+        word.starts_with('/') || METHODS.contains(&word)
+    };
+    let words = error.split_whitespace().filter(|word| !is_endpoint(word));
+    without_numbers(&words.collect::<Vec<_>>().join(" "))
+}
+
 impl Journal {
     /// Says which sources can no longer be read, or can be again, and what became of jobs.
     pub(super) fn say_view(&mut self, view: &View) {
         let errors = errors(view);
         let mut news: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
         for (source, error) in &errors {
-            let words = without_numbers(error);
+            let words = cause(error);
             if self.unknown.get(source) != Some(&words) {
                 let first = || (error.clone(), Vec::new());
                 news.entry(words.clone()).or_insert_with(first).1.push(source.clone());
@@ -215,7 +226,14 @@ fn error_of<T>(observed: &Observed<T>) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::without_numbers;
+    use super::{cause, without_numbers};
+
+    #[test]
+    fn a_server_that_fails_is_one_cause_whatever_it_was_asked() {
+        let one = cause("GitLab failed with 502 on POST /graphql");
+        assert_eq!(one, cause("GitLab failed with 503 on GET /runners/all"));
+        assert_ne!(one, cause("the token may not read the API"));
+    }
 
     #[test]
     fn a_countdown_makes_no_other_line() {

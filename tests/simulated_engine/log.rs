@@ -1,0 +1,102 @@
+//! What the log says: each cause in one line, once, and why a runner never made contact.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use autogit::reconcile::Controller;
+use autogit::sandbox::gitlab::Down;
+use autogit::view::SpecInfo;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::scene::Scene;
+
+/// A log in memory.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Takes this thread's log until the guard is dropped.
+    fn catch(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(self.clone())
+            .without_time()
+            .with_ansi(false)
+            .with_target(false)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn lines_with(&self, words: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn controller(scene: &mut Scene) -> Controller {
+    let info = SpecInfo {
+        source: "autogit.yaml".to_owned(),
+        hash: "3f9c1a".to_owned(),
+        loaded_at: scene.clock.now(),
+        pending_fault: None,
+        spec: scene.look().await.spec,
+    };
+    Controller::new(scene.ports.clone(), scene.clock.clone(), info)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gitlab_that_is_away_is_one_line_and_so_is_its_return() {
+    let mut scene = Scene::new("{linux: {tags: [docker], max: 3}}");
+    let mut controller = controller(&mut scene).await;
+    let log = Log::default();
+    let _caught = log.catch();
+    controller.tick().await;
+    scene.gitlab.set_down(Down::Status(502));
+    for _ in 0..3 {
+        scene.pass(10).await;
+        controller.tick().await;
+    }
+    let lost = log.lines_with("cannot be read");
+    assert_eq!(lost.len(), 1, "{lost:#?}");
+    assert!(lost[0].contains("gitlab queue") && lost[0].contains("gitlab records"), "{lost:#?}");
+    scene.gitlab.set_down(Down::None);
+    for _ in 0..2 {
+        scene.pass(60).await;
+        controller.tick().await;
+    }
+    let found = log.lines_with("can be read again");
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
+    let mut scene = Scene::new("{linux: {tags: [docker], max: 3, warm: 1}}");
+    scene.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
+    let mut controller = controller(&mut scene).await;
+    let log = Log::default();
+    let _caught = log.catch();
+    for _ in 0..30 {
+        scene.pass(10).await;
+        controller.tick().await;
+    }
+    let told = log.lines_with("the runner never made contact with GitLab");
+    assert!(!told.is_empty() && told.iter().all(|line| line.contains("log=")), "{told:#?}");
+}
