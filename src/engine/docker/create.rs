@@ -19,6 +19,9 @@ use crate::world::ContainerId;
 const SOCKET_INSIDE: &str = "/var/run/docker.sock";
 /// What gitlab-runner's image needs to hand its files to its own user; the rest is dropped.
 const CAPABILITIES: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
+/// On an engine that remaps users, the image's own files belong to somebody else than the root that
+/// the runner is, its config's folder among them.
+const READS_OTHERS: &str = "DAC_READ_SEARCH";
 /// Threads of a Go program and its helpers; a few dozen are usual.
 const PIDS_MAX: i64 = 512;
 /// What gitlab-runner writes to: a job's trace, and its home. The trace is what needs room.
@@ -96,7 +99,7 @@ fn host_config(runner: &NewRunner, socket: &Path, facts: Facts) -> HostConfig {
         tmpfs: Some(pairs(&SCRATCH)),
         privileged: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
+        cap_add: Some(capabilities(facts)),
         security_opt: Some(security_options(facts)),
         // Another user id than the host's root could not open the socket.
         userns_mode: facts.user_namespaces.then(|| "host".to_owned()),
@@ -108,6 +111,11 @@ fn host_config(runner: &NewRunner, socket: &Path, facts: Facts) -> HostConfig {
         }),
         ..HostConfig::default()
     }
+}
+
+fn capabilities(facts: Facts) -> Vec<String> {
+    let remapped = facts.user_namespaces.then_some(READS_OTHERS);
+    CAPABILITIES.into_iter().chain(remapped).map(str::to_owned).collect()
 }
 
 fn security_options(facts: Facts) -> Vec<String> {
@@ -148,5 +156,18 @@ fn refusal(failure: Failure, runner: &NewRunner) -> EngineError {
         }
         Some((_, message)) if message.contains("bind source path") => no_socket(message),
         _ => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runner_reads_others_files_only_where_its_own_image_is_anothers() {
+        let plain = capabilities(Facts::default());
+        assert_eq!(plain, CAPABILITIES);
+        let remapped = capabilities(Facts { user_namespaces: true, ..Facts::default() });
+        assert_eq!(remapped, [&CAPABILITIES[..], &[READS_OTHERS]].concat());
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
-use http::header::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::raw::Wire;
 use super::ssh::Destination;
@@ -20,7 +20,8 @@ const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 /// An engine's address.
 #[derive(Debug, Clone)]
 pub(super) enum Endpoint {
-    /// The first of these sockets that exists when a call needs it.
+    /// The first of these sockets that this user may open when a call needs it, else the first that
+    /// exists.
     FirstOf(Vec<PathBuf>),
     /// A socket.
     Unix(PathBuf),
@@ -74,7 +75,7 @@ impl Endpoint {
     pub(super) fn unix_path(&self) -> Option<&Path> {
         match self {
             Self::Unix(path) => Some(path),
-            Self::FirstOf(paths) => first_existing(paths),
+            Self::FirstOf(paths) => usable(paths),
             Self::Http(_) | Self::Tls(..) | Self::Ssh(..) => None,
         }
     }
@@ -91,7 +92,7 @@ impl Endpoint {
     pub(super) fn open(&self) -> Result<(Docker, Wire), Error> {
         let (docker, wire) = match self {
             Self::Unix(path) => open_unix(path)?,
-            Self::FirstOf(paths) => match first_existing(paths) {
+            Self::FirstOf(paths) => match usable(paths) {
                 Some(path) => open_unix(path)?,
                 None => return Err(Error::SocketNotFoundError(self.to_string())),
             },
@@ -102,7 +103,7 @@ impl Endpoint {
                 transport::over("docker", move |_| destination.clone().connect())?
             }
         };
-        Ok((docker.with_request_modifier(with_url_safe_credentials), wire))
+        Ok((docker.with_request_modifier(corrected), wire))
     }
 }
 
@@ -113,7 +114,7 @@ impl fmt::Display for Endpoint {
             Self::Http(address) | Self::Tls(address, _) => write!(f, "tcp://{address}"),
             Self::Ssh(url, _) => f.write_str(url),
             Self::FirstOf(paths) => {
-                if let Some(path) = first_existing(paths) {
+                if let Some(path) = usable(paths) {
                     return write!(f, "unix://{}", path.display());
                 }
                 let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
@@ -134,8 +135,19 @@ fn usual_sockets(settings: &DockerSettings) -> Vec<PathBuf> {
     sockets
 }
 
-fn first_existing(paths: &[PathBuf]) -> Option<&Path> {
-    paths.iter().find(|path| path.exists()).map(PathBuf::as_path)
+/// An engine without root that belongs to this user counts before another's that it may not open.
+fn usable(paths: &[PathBuf]) -> Option<&Path> {
+    let present: Vec<&Path> =
+        paths.iter().map(PathBuf::as_path).filter(|path| path.exists()).collect();
+    first_open(&present, |path| {
+        // A socket cannot be opened as a file, but rights are looked at before that is said.
+        let opened = std::fs::OpenOptions::new().read(true).write(true).open(path);
+        !matches!(opened, Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+    })
+}
+
+fn first_open<'a>(present: &[&'a Path], may_open: impl Fn(&Path) -> bool) -> Option<&'a Path> {
+    present.iter().find(|path| may_open(path)).or(present.first()).copied()
 }
 
 fn open_unix(path: &Path) -> Result<(Docker, Wire), Error> {
@@ -163,9 +175,15 @@ fn with_port(address: &str, port: u16) -> String {
     if after_ipv6.contains(':') { address.to_owned() } else { format!("{address}:{port}") }
 }
 
+fn corrected(mut request: bollard::BollardRequest) -> bollard::BollardRequest {
+    with_url_safe_credentials(&mut request);
+    with_one_content_type(&mut request);
+    request
+}
+
 /// bollard 0.21 writes registry credentials in the plain base64 alphabet, but Docker reads the
 /// URL-safe one, and goes on without credentials where it cannot.
-fn with_url_safe_credentials(mut request: bollard::BollardRequest) -> bollard::BollardRequest {
+fn with_url_safe_credentials(request: &mut bollard::BollardRequest) {
     const HEADER: &str = "x-registry-auth";
     if let Some(value) = request.headers().get(HEADER).and_then(|value| value.to_str().ok())
         && let Ok(mut value) = HeaderValue::from_str(&value.replace('+', "-").replace('/', "_"))
@@ -173,7 +191,16 @@ fn with_url_safe_credentials(mut request: bollard::BollardRequest) -> bollard::B
         value.set_sensitive(true);
         request.headers_mut().insert(HEADER, value);
     }
-    request
+}
+
+/// bollard 0.21 says of an archive that it is a tar and that it is JSON, and a proxy before the
+/// engine may refuse a request with both.
+fn with_one_content_type(request: &mut bollard::BollardRequest) {
+    let types = request.headers().get_all(CONTENT_TYPE);
+    let tar = types.iter().find(|value| value.as_bytes() == b"application/x-tar").cloned();
+    if let Some(tar) = tar {
+        request.headers_mut().insert(CONTENT_TYPE, tar);
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +236,25 @@ mod tests {
             resolved(None, Some("")).unwrap(),
             r#"["/var/run/docker.sock", "/nowhere/docker.sock", "/nowhere/podman/podman.sock", "/run/podman/podman.sock"]"#
         );
+    }
+
+    #[test]
+    fn a_socket_of_ones_own_counts_before_one_that_may_not_be_opened() {
+        let [roots, own] = ["/var/run/docker.sock", "/run/user/7/docker.sock"].map(Path::new);
+        assert_eq!(first_open(&[roots, own], |_| true), Some(roots));
+        assert_eq!(first_open(&[roots, own], |path| path != roots), Some(own));
+        assert_eq!(first_open(&[roots, own], |_| false), Some(roots));
+        assert_eq!(first_open(&[], |_| true), None);
+    }
+
+    #[test]
+    fn an_archive_is_of_one_content_type() {
+        let request = http::Request::put("/containers/a/archive")
+            .header(CONTENT_TYPE, "application/x-tar")
+            .header(CONTENT_TYPE, "application/json");
+        let request = corrected(request.body(bollard::body_full(bytes::Bytes::new())).unwrap());
+        let types: Vec<_> = request.headers().get_all(CONTENT_TYPE).iter().collect();
+        assert_eq!(types, ["application/x-tar"]);
     }
 
     #[test]
