@@ -226,6 +226,13 @@ pub trait Gitlab: Debug + Send + Sync {
         settings: &RecordSettings,
     ) -> Result<(), GitlabError>;
 
+    /// Ends the long polls in which the record's runners wait, so that those that were asked to exit
+    /// until `since` do so within seconds: an update that changes nothing.
+    ///
+    /// Guarantees: at most one in ten seconds for a record, and none where one was sent after
+    /// `since`, whatever came of it.
+    async fn end_polls(&self, record: RecordId, since: Timestamp) -> Result<(), GitlabError>;
+
     /// Deletes a record; one that is gone already is no error.
     async fn delete_record(&self, id: RecordId) -> Result<(), GitlabError>;
 

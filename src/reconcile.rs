@@ -9,6 +9,7 @@ mod history;
 mod images;
 mod journal;
 mod metrics;
+mod polls;
 mod remember;
 mod trend;
 
@@ -233,6 +234,7 @@ impl Controller {
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
         remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
+        polls::end(&self.ports, &view.world, &self.memory).await;
         let measured = Measured {
             took: self.clock.now().duration_since(began),
             requests: self.ports.gitlab.requests_by(),

@@ -31,6 +31,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::clock::Clock;
@@ -178,6 +179,10 @@ impl Gitlab for HttpGitlab {
         settings: &RecordSettings,
     ) -> Result<(), GitlabError> {
         self.update(id, settings).await
+    }
+
+    async fn end_polls(&self, record: RecordId, since: Timestamp) -> Result<(), GitlabError> {
+        self.touch(record, since).await
     }
 
     async fn delete_record(&self, id: RecordId) -> Result<(), GitlabError> {

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::fake::{NOW, home, over, server, settings};
@@ -197,4 +197,33 @@ async fn the_end_of_a_token_that_another_process_made_is_found_out() {
     let records = gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
     let ends: Vec<_> = records.iter().map(|record| record.token_expires_at).collect();
     assert_eq!(ends, [server.record(id).unwrap().token_expires_at]);
+}
+
+/// An update that changes nothing: another setting would undo what a person did.
+#[tokio::test(start_paused = true)]
+async fn polls_are_ended_by_the_description_alone_and_not_again_for_ten_seconds() {
+    let fixture = over(server(true).merge(runners()), settings());
+    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.asked();
+    let now = || fixture.clock.now();
+    let ended = async |since: Timestamp| {
+        let _ = fixture.gitlab.end_polls(RecordId(1), since).await;
+        fixture.asked_with_bodies()
+    };
+    let description = json!({ "description": "autogit/autogit/linux-amd64" });
+    let sent = [("PUT /api/v4/runners/1".to_owned(), description)];
+    let first = now();
+    assert_eq!(ended(first).await, sent);
+    // It failed, and is not repeated for the same runners.
+    fixture.pass(20);
+    assert_eq!(ended(first).await, []);
+    assert_eq!(ended(now()).await, sent);
+    fixture.pass(9);
+    let second = now();
+    assert_eq!(ended(second).await, []);
+    fixture.pass(2);
+    assert_eq!(ended(second).await, sent);
+    // One that was not read has no description to send.
+    let _ = fixture.gitlab.end_polls(RecordId(77), now()).await;
+    assert_eq!(fixture.asked_with_bodies(), []);
 }

@@ -4,6 +4,7 @@
 //! look costs the same however many records there are. What the list lacks is asked for by its id:
 //! a list is not the truth about one thing.
 
+mod polls;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,8 @@ pub(super) struct Known {
     /// Told when a record is made or its token verified, and with its managers, but not by REST's
     /// lists. Whoever may not see it is told null, so a null takes nothing back.
     expiries: BTreeMap<RecordId, Timestamp>,
+    /// When the polls of a record's runners were ended last.
+    polls_ended: BTreeMap<RecordId, Timestamp>,
     /// Records whose tokens this process has handed out.
     pub(super) handed_out: BTreeSet<RecordId>,
     /// Rows of the last list that could not be read: each may be a record of ours.

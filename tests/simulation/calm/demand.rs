@@ -150,3 +150,12 @@ async fn a_job_that_gitlab_would_drop_gets_a_runner_before_a_backlog_of_higher_p
     })
     .await;
 }
+
+/// A runner without a job sits in a poll that GitLab holds for 50 s.
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_cooled_down_is_gone_within_seconds() {
+    let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 15s}\n");
+    let job = calm.job(&["docker"], 5);
+    calm.until_succeeds(job, 60).await;
+    calm.until(45, "no runner", |moment| moment.runners().next().is_none()).await;
+}

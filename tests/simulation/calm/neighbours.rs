@@ -54,5 +54,6 @@ async fn two_under_one_name_by_mistake_lose_no_job_and_double_no_slot() {
         calm.until_succeeds(job, 240).await;
     }
     twin.kill(&calm.stage).await;
-    calm.until_at_rest(240).await;
+    // A runner whose record the other deleted sleeps for five minutes after it was refused.
+    calm.until_at_rest(360).await;
 }

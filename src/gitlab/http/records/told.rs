@@ -145,6 +145,7 @@ impl Known {
     pub(in super::super) fn forget(&mut self, id: RecordId) {
         self.expiries.remove(&id);
         self.handed_out.remove(&id);
+        self.polls_ended.remove(&id);
         self.details.remove(&id);
         self.asked.remove(&id);
     }

@@ -19,7 +19,9 @@ enum Look {
 }
 
 /// Answers a poll. The first of a runner knows no `last_update` and is answered at once; one that
-/// has the last news is held until there is news for its record.
+/// has the last news is held until there is news for its record, any update of it included. Then it
+/// is told so and gets no job with it: the runner asks again (Workhorse answers a held poll itself,
+/// with 204, when it sees the queue's mark change; `internal/builds/register.go`, GitLab 18.6).
 pub(super) async fn request(gitlab: SimulatedGitlab, call: Call) -> Response {
     gitlab.counted("POST /api/v4/jobs/request");
     let met = gitlab.with(|state| super::authenticate(&call, state));
@@ -30,11 +32,14 @@ pub(super) async fn request(gitlab: SimulatedGitlab, call: Call) -> Response {
     let held_for = gitlab.with(|state| state.switches.poll_held_for);
     let timer = gitlab.clock().sleep(held_for);
     tokio::pin!(timer);
+    match gitlab.with(|state| look(&call, state, record, &system_id)) {
+        Look::Answered(answer) => return answer.into_response(),
+        Look::NoNews => {}
+    }
     loop {
         let changed = gitlab.changes().notified();
-        match gitlab.with(|state| look(&call, state, record, &system_id)) {
-            Look::Answered(answer) => return answer.into_response(),
-            Look::NoNews => {}
+        if gitlab.with(|state| has_news(&call, state, record)) {
+            return Answer::no_content().into_response();
         }
         tokio::select! {
             biased;
@@ -44,6 +49,12 @@ pub(super) async fn request(gitlab: SimulatedGitlab, call: Call) -> Response {
             }
         }
     }
+}
+
+/// Its record's mark is another than the one that the runner told, or there is no record any more.
+fn has_news(call: &Call, state: &State, id: RecordId) -> bool {
+    let latest = state.records.get(&id).map(|record| state.last_update(record));
+    latest.is_none() || call.params.text("last_update") != latest
 }
 
 fn look(call: &Call, state: &mut State, id: RecordId, system_id: &str) -> Look {
