@@ -29,7 +29,7 @@ mod warm;
 
 pub use decision::{Action, Decision, LostJob, RecordReason};
 pub use facts::Facts;
-pub use held_job::{HeldJob, JobHold, Lack};
+pub use held_job::{HeldJob, JobHold, Lack, UnmetWarm};
 pub use held_runner::{HeldRunner, RunnerHold};
 pub use rule::Rule;
 
@@ -47,6 +47,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Every pending job that does not get a runner now, in the order of serving.
     pub held_jobs: Vec<HeldJob>,
+    /// The variants that lack warm runners and get none now, in file order.
+    pub unmet_warm: Vec<UnmetWarm>,
     /// Every runner that stays as it is, by host and name.
     pub held_runners: Vec<HeldRunner>,
     /// Pending jobs that an idle runner may take, or that this plan starts a runner for.

@@ -15,6 +15,7 @@ mod status;
 mod trend;
 mod unplaced;
 mod unread;
+mod why;
 pub(crate) mod words;
 
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
@@ -26,7 +27,7 @@ pub use held::{HeldCountOutput, HeldGroupOutput};
 pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, UnclaimedOutput};
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
-    SpecOutput, WaitingOutput,
+    SpecOutput, UnmetWarmOutput, WaitingOutput,
 };
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};

@@ -32,6 +32,17 @@ impl fmt::Display for HeldJob {
     }
 }
 
+/// Warm runners that a variant lacks and does not get now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnmetWarm {
+    /// The variant.
+    pub variant: Variant,
+    /// How many.
+    pub missing: u32,
+    /// Why: what a job would be told.
+    pub hold: Arc<JobHold>,
+}
+
 /// Why a job does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobHold {
@@ -167,6 +178,27 @@ impl JobHold {
         "unclaimed",
         "unseen",
     ];
+
+    /// The pool that it is about by itself, if one.
+    pub fn pool(&self) -> Option<&PoolName> {
+        match self {
+            Self::Protected { pool }
+            | Self::Scope { pool }
+            | Self::ScopeUnresolved { pool, .. }
+            | Self::SwitchedOff { pool }
+            | Self::Disabled { pool }
+            | Self::PoolAtMax { pool, .. } => Some(pool),
+            Self::BackingOff { variant, .. }
+            | Self::Starting { variant, .. }
+            | Self::ForeignRecord { variant } => Some(&variant.pool),
+            Self::NoPoolMatches { .. }
+            | Self::HostBudget { .. }
+            | Self::StartRate { .. }
+            | Self::Unclaimed { .. }
+            | Self::Unseen { .. }
+            | Self::ImagePull { .. } => None,
+        }
+    }
 
     /// The word for it in output.
     pub fn as_str(&self) -> &'static str {

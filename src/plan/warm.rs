@@ -1,7 +1,7 @@
 //! `keep-warm`: a pool has its idle runners beyond the demand.
 
 use super::draft::Draft;
-use super::{Facts, Rule};
+use super::{Facts, Rule, UnmetWarm};
 
 pub(super) fn keep_warm(draft: &mut Draft<'_>) {
     for index in 0..draft.lines.len() {
@@ -13,9 +13,16 @@ pub(super) fn keep_warm(draft: &mut Draft<'_>) {
             warm: u32::try_from(warm).unwrap_or(u32::MAX),
             spare: u32::try_from(spare).unwrap_or(u32::MAX),
         };
-        for _ in spare..warm {
-            let Ok((host, slot)) = draft.take_room(index) else { break };
-            draft.start(index, &host, slot, Rule::KeepWarm, facts.clone());
+        let variant = line.offer.variant.clone();
+        for there in spare..warm {
+            match draft.take_room(index) {
+                Ok((host, slot)) => draft.start(index, &host, slot, Rule::KeepWarm, facts.clone()),
+                Err(hold) => {
+                    let missing = u32::try_from(warm - there).unwrap_or(u32::MAX);
+                    draft.plan.unmet_warm.push(UnmetWarm { variant, missing, hold });
+                    break;
+                }
+            }
         }
     }
 }

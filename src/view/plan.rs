@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SourceOutput, UnplacedOutput, View, words};
-use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold};
+use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
 use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
 /// What would be done now, and why everything else is left as it is.
@@ -26,6 +26,9 @@ pub struct PlanOutput {
     pub held: Vec<HeldOutput>,
     /// The pending jobs in numbers.
     pub waiting: WaitingOutput,
+    /// Warm runners that pools lack and do not get now; left out where none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet_warm: Vec<UnmetWarmOutput>,
     /// Who uses the pools' registrations and is on no host; left out where there is nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<UnplacedOutput>,
@@ -39,6 +42,31 @@ pub struct PlanOutput {
     /// What stands in the way of the work, with a hint each.
     #[serde(default)]
     pub notices: Vec<String>,
+}
+
+/// Warm runners that a pool lacks.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UnmetWarmOutput {
+    /// The pool.
+    pub pool: String,
+    /// The architecture.
+    pub arch: String,
+    /// How many.
+    pub missing: u32,
+    /// Why, as one word of a closed set.
+    pub reason: Cow<'static, str>,
+    /// Why, in words.
+    pub why: String,
+}
+
+fn unmet_warm(unmet: &UnmetWarm) -> UnmetWarmOutput {
+    UnmetWarmOutput {
+        pool: unmet.variant.pool.to_string(),
+        arch: unmet.variant.arch.to_string(),
+        missing: unmet.missing,
+        reason: unmet.hold.as_str().into(),
+        why: unmet.hold.to_string(),
+    }
 }
 
 /// The pending jobs in numbers.
@@ -167,6 +195,7 @@ impl View {
             decisions: decisions.collect(),
             held: held_jobs.chain(held_runners).collect(),
             waiting: self.waiting_output(),
+            unmet_warm: self.plan.unmet_warm.iter().map(unmet_warm).collect(),
             unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),

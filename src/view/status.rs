@@ -1,15 +1,15 @@
 //! How everything stands, as JSON: pools with their counts and reasons, hosts with their budgets.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HeldGroupOutput, SourceOutput, UnplacedOutput, View, words};
-use crate::plan::{Cost, Facts, JobHold, RunnerHold, host_rooms};
+use crate::plan::{Cost, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
-use crate::world::{Phase, RunnerView, Trouble, phases};
+use crate::world::{Phase, RunnerView, phases};
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -186,69 +186,6 @@ impl View {
         };
         let pools = self.world.spec.pools.iter().enumerate();
         pools.map(|(position, pool)| (&pool.name, pool_output(position, pool))).collect()
-    }
-
-    /// Why a pool has its size: what is about to change, what its jobs wait for, what keeps its
-    /// runners.
-    pub(crate) fn why_of(&self, pool: &Pool) -> String {
-        let name = &pool.name;
-        let mut reasons = Vec::new();
-        if !pool.enabled {
-            reasons.push("disabled, so its runners drain".to_owned());
-        }
-        for (variant, backoff) in &self.world.memory.backoffs {
-            if variant.pool == *name && backoff.until > self.world.now {
-                let left = words::since(backoff.until, self.world.now);
-                let error = words::plain(&backoff.error);
-                reasons.push(format!("`{variant}` failed and is tried again in {left}: {error}"));
-            }
-        }
-        let decisions = self.plan.decisions.iter();
-        let about = decisions.filter(|decision| {
-            let variant = decision.action.variant();
-            variant.is_some_and(|variant| variant.pool == *name)
-                && !matches!(decision.facts, Facts::Exited { .. } | Facts::Unstarted)
-        });
-        let mut rules = BTreeSet::new();
-        for decision in about {
-            if rules.insert((decision.rule, decision.action.variant())) {
-                reasons.push(format!("{}: {}", decision.rule, decision.facts));
-            }
-        }
-        let at_max =
-            |hold: &JobHold| matches!(hold, JobHold::PoolAtMax { pool, .. } if pool == name);
-        if self.plan.held_jobs.iter().any(|held| at_max(&held.hold)) {
-            reasons.push(format!("at its max of {}", pool.max));
-        }
-        reasons.extend(self.troubles(name));
-        reasons.extend(self.kept(name));
-        if self.world.queue.known().is_none() {
-            reasons.push("the queue is unknown, so nothing is started for it".to_owned());
-        }
-        if reasons.is_empty() { "no jobs, so no runners".to_owned() } else { reasons.join("; ") }
-    }
-
-    /// What the logs of its runners say is wrong, each once.
-    fn troubles(&self, pool: &PoolName) -> BTreeSet<String> {
-        let views = phases(&self.world).into_iter();
-        let views = views.filter(|view| view.runner.variant.pool == *pool);
-        let troubles = views.filter_map(|view| Trouble::of(view.runner, &view.phase));
-        troubles.map(|trouble| words::plain(&trouble.to_string()).into_owned()).collect()
-    }
-
-    /// `2 busy, 1 warm`
-    fn kept(&self, pool: &PoolName) -> Option<String> {
-        let runners = self.runner_views();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for held in &self.plan.held_runners {
-            let view = runners.get(held.runner.as_str());
-            if view.is_some_and(|view| view.runner.variant.pool == *pool) {
-                *counts.entry(RunnerHold::as_str(&held.hold)).or_default() += 1;
-            }
-        }
-        let words: Vec<String> =
-            counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
-        (!words.is_empty()).then(|| words.join(", "))
     }
 
     /// The declared hosts, by name.

@@ -1,8 +1,10 @@
 use autogit::cli::{RenderOptions, render_explain, render_queue, render_runners, render_status};
-use autogit::world::Caller;
+use autogit::spec::{Pool, Resources, Warm};
+use autogit::world::{Caller, JobId, Unclaimed};
+use jiff::SignedDuration;
 
 use crate::plan::busy_day;
-use crate::world::Scene;
+use crate::world::{NOW, Scene};
 
 #[test]
 fn status_counts_pools_and_hosts() {
@@ -30,6 +32,33 @@ fn status_names_who_uses_a_registration_and_is_on_no_host() {
     insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
     let output = view.explain(&view.subject("linux").unwrap(), None).unwrap();
     insta::assert_snapshot!(render_explain(&output, &[], &[], &RenderOptions::bare()));
+}
+
+#[test]
+fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
+    let costly = |pool: &mut Pool| {
+        pool.resources = Some(Resources { cpus: Some(9.0), memory: None, services: None });
+    };
+    let mut scene = Scene::new()
+        .pool("big", "big", costly)
+        .pool("kept", "kept", |pool| {
+            costly(pool);
+            pool.warm = Warm::Count(1);
+        })
+        .job(1, "team/app", &["big"], 40)
+        .job(2, "team/app", &["big"], 30);
+    let until = NOW + SignedDuration::from_mins(1);
+    scene.memory.unclaimed.insert(JobId(2), Unclaimed { times: 1, until });
+    let pools = scene.view().status_output().pools;
+    assert_eq!(
+        pools["big"].why,
+        "host `local` has no room: 8.0 cpus are free; fitting runners were idle and GitLab did not \
+         give it to them (1×); looked at again in 1m"
+    );
+    assert_eq!(
+        pools["kept"].why,
+        "1 warm runner short: host `local` has no room: 8.0 cpus are free"
+    );
 }
 
 #[test]

@@ -27,6 +27,10 @@ fn worlds_at_random_meet_every_rule_and_every_hold() {
         holds.extend(plan.held_runners.iter().map(|held| held.hold.as_str()));
     }
     assert_eq!(rules, BTreeSet::from(Rule::ALL));
+    let readme = include_str!("../../README.md");
+    let undocumented: Vec<_> =
+        holds.iter().filter(|word| !readme.contains(&format!("| `{word}` |"))).collect();
+    assert!(undocumented.is_empty(), "README.md says nothing of {undocumented:?}");
     let holds: Vec<&str> = holds.into_iter().collect();
     assert_eq!(
         holds.join(" "),

@@ -6,7 +6,7 @@ use super::groups::{Group, groups, slot_ranges};
 use super::waiting;
 use crate::cli::style::{Paint, RenderOptions};
 use crate::cli::{sources, unplaced};
-use crate::view::{DecisionOutput, HeldOutput, PlanOutput, SourceOutput, words};
+use crate::view::{DecisionOutput, HeldOutput, PlanOutput, SourceOutput, UnmetWarmOutput, words};
 
 /// The plan as text: what would be done, what stays, what waits, and what is unknown.
 pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
@@ -27,6 +27,7 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
     lines.push(String::new());
     lines.push(format!("waiting   {}", waiting::summary(plan)));
     lines.extend(waiting::lines(plan, options));
+    lines.extend(headed("warm      ", unmet_warm_lines(plan)));
     lines.extend(headed("unplaced  ", unplaced::lines(&plan.unplaced)));
     let unknown = headed("unknown   ", plan.unknown.clone());
     lines.extend(unknown.iter().map(|line| options.paint.notable(line)));
@@ -139,6 +140,18 @@ fn keep_lines(plan: &PlanOutput, width: usize, options: &RenderOptions) -> Vec<S
     } else {
         vec![format!("{head}   {}", options.paint.faint("(--verbose lists them)"))]
     }
+}
+
+fn unmet_warm_lines(plan: &PlanOutput) -> Vec<String> {
+    let line = |unmet: &UnmetWarmOutput| {
+        let (pool, arch, reason) = (&unmet.pool, &unmet.arch, &unmet.reason);
+        let why = words::plain(&unmet.why);
+        format!(
+            "{pool}/{arch} lacks {}  {reason}: {why}",
+            words::count(unmet.missing as usize, "runner")
+        )
+    };
+    plan.unmet_warm.iter().map(line).collect()
 }
 
 /// The head before the first line, and as much space before the others.
