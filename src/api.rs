@@ -64,6 +64,7 @@ pub struct Api {
     openapi: Arc<OnceCell<pages::Rendered>>,
     /// The place for a preview.
     previews: Arc<Semaphore>,
+    preview_rate: Arc<preview::Rate>,
     /// Places for work that is done for one client alone: explaining and previewing.
     workers: Arc<Semaphore>,
     refusals: refusals::Refusals,
@@ -88,6 +89,7 @@ impl Api {
             pages: Arc::default(),
             openapi: Arc::default(),
             previews: Arc::new(Semaphore::new(1)),
+            preview_rate: Arc::default(),
             workers: Arc::new(Semaphore::new(WORKERS)),
             refusals: refusals::Refusals::default(),
             on_loopback: false,

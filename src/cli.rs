@@ -81,14 +81,8 @@ impl Adapters {
         Ok(Ports {
             gitlab: (self.gitlab)(loaded, shell)?,
             engines: loaded.spec.hosts.iter().map(connect).collect::<Result<_, String>>()?,
-            ca: authority(loaded),
         })
     }
-}
-
-/// The authority that signed GitLab's certificate, for the runners.
-fn authority(loaded: &Loaded) -> Option<String> {
-    loaded.ca.as_deref().map(|pem| String::from_utf8_lossy(pem).into_owned())
 }
 
 /// A port, or in words why it cannot be used.

@@ -5,7 +5,8 @@
 //! and newer.
 
 pub mod docker;
-pub mod runner_config;
+
+pub use crate::world::runner_config;
 
 use std::fmt::Debug;
 use std::path::PathBuf;

@@ -33,8 +33,6 @@ pub struct Ports {
     pub gitlab: Arc<dyn Gitlab>,
     /// The engines, by host.
     pub engines: BTreeMap<HostName, Arc<dyn Engine>>,
-    /// The authority that signed GitLab's certificate, as PEM, for the runners.
-    pub ca: Option<String>,
 }
 
 /// Looks at both ports, again and again, and remembers what was last seen.

@@ -31,6 +31,7 @@ mod words;
 
 pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};
+pub use hash::Digest;
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
 pub use schema::schema_json;
@@ -115,6 +116,8 @@ pub struct GitlabSpec {
     pub clone_url: Option<String>,
     /// A certificate authority to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// What `ca_file` holds, as PEM, once it is read.
+    pub ca: Option<String>,
     /// The webhook's secret.
     pub webhook_secret: Option<Credential>,
 }

@@ -16,6 +16,7 @@ mod place;
 mod questions;
 mod queue;
 mod record;
+pub mod runner_config;
 mod runner_log;
 mod unclaimed;
 mod unfit;
@@ -31,7 +32,8 @@ pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
 pub use memory::{Leftover, Memory, Unclaimed};
 pub use names::{
-    ContainerId, EngineId, GroupId, Installation, JobId, ProjectId, RecordId, RunnerName, Slot,
+    ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
+    Slot,
     SpecHash, SystemId, Variant,
 };
 pub use observation::note_observed;

@@ -130,7 +130,7 @@ fn runner() -> NewRunner {
         slot: Slot(0),
         system_id: SystemId::from_observed("r_abcdefghijkl"),
         record: RecordId(17),
-        spec: SpecHash::of(&["spec"]),
+        spec: SpecHash::from_observed("spec"),
         image: "image".to_owned(),
         network: "network".to_owned(),
         jobs_max: 0,

@@ -117,7 +117,7 @@ type AnswerHeader = (&'static str, &'static str);
 
 const ETAG: AnswerHeader = ("ETag", "What to send as `If-None-Match` the next time");
 const RETRY_AFTER: AnswerHeader =
-    ("Retry-After", "With 503: seconds until another try is worth it");
+    ("Retry-After", "With 429 and 503: seconds until another try is worth it");
 const CHALLENGE: AnswerHeader = ("WWW-Authenticate", "With 401: `Bearer`");
 
 fn headers(all: &[AnswerHeader]) -> Value {

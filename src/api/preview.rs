@@ -9,6 +9,8 @@
 //!   force, and only in fields whose values AutoGit shows anyway ([`places`]). Everywhere else it
 //!   has none, on both sides of the comparison, so that no message, hint, hash or decision depends
 //!   on it;
+//! - what goes into containers is never hashed with a candidate's values: a pool whose hidden part
+//!   is written otherwise is changed, right guess or wrong, and previews are few ([`rate`]);
 //! - secrets are never compared, not even for being equal: whoever may ask as often as they like
 //!   could guess.
 //!
@@ -18,12 +20,14 @@
 mod candidate;
 mod output;
 mod places;
+mod rate;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use jiff::SignedDuration;
 use tokio::sync::AcquireError;
 
 use super::Api;
@@ -32,6 +36,7 @@ use super::extract::Checked;
 use super::pages::aside;
 use super::problem::Problem;
 pub use output::{CandidateFault, PreviewOutput, ValuelessOutput};
+pub(super) use rate::Rate;
 
 /// What a spec may be sent as: YAML under its names, and what curl calls a body by itself.
 const MEDIA_TYPES: &[&str] = &[
@@ -52,6 +57,7 @@ pub(super) async fn preview(
     api.admit(request.headers(), Right::Preview)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
     check_media_type(request.headers())?;
+    api.preview_rate.take(api.clock.now()).map_err(too_often)?;
     // One at a time, its body included: a megabyte each of those that wait would be held. A client
     // that gives up does not end the work, so the places go with it.
     let closed = |error: AcquireError| Problem::ours(error.to_string());
@@ -65,6 +71,12 @@ pub(super) async fn preview(
         output
     });
     output.await.map(Json)
+}
+
+fn too_often(wait: SignedDuration) -> Problem {
+    let detail = "more previews are asked for than are made";
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-previews", detail);
+    problem.retry_after(wait.as_secs().unsigned_abs().max(1))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

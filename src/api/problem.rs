@@ -27,6 +27,9 @@ pub struct Problem {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// Seconds until another try is worth it, for the header of that name.
+    #[serde(skip)]
+    retry_after: Option<u64>,
     /// Boxed, for it is rare.
     #[serde(flatten)]
     refused: Option<Box<RefusedSpec>>,
@@ -51,6 +54,7 @@ impl Problem {
             code,
             detail: detail.into(),
             hint: None,
+            retry_after: None,
             refused: None,
         }
     }
@@ -64,6 +68,12 @@ impl Problem {
     /// The same, with all that is wrong with a spec.
     pub(super) fn with_faults(mut self, faults: Vec<CandidateFault>, text: String) -> Self {
         self.refused = Some(Box::new(RefusedSpec { faults, text }));
+        self
+    }
+
+    /// The same, worth another try after so many seconds.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -104,8 +114,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let soon = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        if let Some(seconds) = self.retry_after.or(soon) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

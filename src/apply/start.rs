@@ -3,11 +3,11 @@
 use secrecy::SecretString;
 
 use super::{ApplyError, Effect, engine};
-use crate::engine::runner_config::{self, RunnerConfig, host_of, job_network};
+use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
 use crate::spec::{HostName, Pool};
-use crate::world::{ContainerId, RecordId, RunnerName, Slot, SystemId, Variant, World, spec_hash};
+use crate::world::{ContainerId, RecordId, RunnerName, Slot, SystemId, Variant, World};
 
 /// The record and token that a new runner gets.
 #[derive(Debug)]
@@ -38,34 +38,25 @@ impl Start<'_> {
             policy: pool.pull_policy,
         };
         engine.ensure_image(&image).await?;
-        let new = self.container(ports, world, engine, pool).await?;
+        let new = self.container(world, engine, pool).await?;
         let id = engine.create_runner(&new).await?;
         start_alone(engine, &new, id).await
     }
 
     async fn container(
         &self,
-        ports: &Ports,
         world: &World,
         engine: &dyn Engine,
         pool: &Pool,
     ) -> Result<NewRunner, ApplyError> {
         let spec = &world.spec;
-        let gitlab = &spec.gitlab;
         let socket = engine.socket().await?;
-        let clone_from = gitlab.clone_url.as_deref().unwrap_or(&gitlab.runner_url);
-        let clone_host = host_of(clone_from).unwrap_or_default();
-        let config = runner_config::render(&RunnerConfig {
-            pool,
-            name: self.runner,
-            runner_url: &gitlab.runner_url,
-            clone_url: gitlab.clone_url.as_deref(),
-            token: &self.registration.token,
-            network: &spec.network,
-            job_network: job_network(pool, &clone_host),
-            socket: &socket,
-            private_ca: ports.ca.is_some(),
-        })?;
+        let token = &self.registration.token;
+        let config =
+            runner_config::render(&RunnerConfig::of(spec, pool, self.runner, token, &socket))?;
+        // Nothing starts on a host that was never seen.
+        let hash = world.spec_hash(self.host, pool);
+        let hash = hash.ok_or_else(|| ApplyError::NoHost(self.host.clone()))?;
         Ok(NewRunner {
             name: self.runner.clone(),
             instance: spec.instance.clone(),
@@ -73,12 +64,12 @@ impl Start<'_> {
             slot: self.slot,
             system_id: self.system_id.clone(),
             record: self.registration.record,
-            spec: spec_hash(spec, pool),
+            spec: hash,
             image: pool.runner_image.clone(),
             network: spec.network.clone(),
             jobs_max: pool.jobs_per_runner,
             config,
-            ca: ports.ca.clone(),
+            ca: spec.gitlab.ca.clone(),
         })
     }
 }

@@ -23,7 +23,7 @@ const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 pub(super) struct Draft<'a> {
     pub(super) world: &'a World,
     pub(super) runners: Vec<RunnerView<'a>>,
-    pub(super) wanted: Wanted<'a>,
+    pub(super) wanted: Wanted,
     /// The enabled variants, in file order, each with its supply.
     pub(super) lines: Vec<Line<'a>>,
     pub(super) room: Room<'a>,

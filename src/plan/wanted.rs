@@ -1,35 +1,43 @@
 //! What a new runner of each variant would be made with, so that a runner made with something else
 //! is told apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::spec::PoolName;
-use crate::world::{RecordId, Runner, RunnerView, SpecHash, Variant, World, spec_hash};
+use crate::spec::{HostName, PoolName};
+use crate::world::{ContainerId, HashForm, Runner, RunnerView, SpecHash, World};
 
-/// What new runners would be made with; looked up once, as each hash reads a whole pool.
-pub(super) struct Wanted<'a> {
-    hashes: BTreeMap<&'a PoolName, SpecHash>,
-    records: BTreeMap<Variant, RecordId>,
+/// The runners that new ones of their variants would differ from; looked up once, as each
+/// comparison reads a whole pool.
+pub(super) struct Wanted {
+    differing: BTreeSet<ContainerId>,
 }
 
-impl<'a> Wanted<'a> {
-    pub(super) fn of(world: &'a World) -> Self {
-        let pools = world.spec.pools.iter();
-        let hashes = pools.map(|pool| (&pool.name, spec_hash(&world.spec, pool))).collect();
-        let records = world.variants().into_iter().filter_map(|(variant, pool)| {
-            let record = world.current_record(&variant, pool)?.id;
-            Some((variant, record))
-        });
-        Self { hashes, records: records.collect() }
+impl Wanted {
+    pub(super) fn of(world: &World) -> Self {
+        let mut hashes: BTreeMap<(&HostName, &PoolName), Option<SpecHash>> = BTreeMap::new();
+        let mut differing = BTreeSet::new();
+        for (host, state) in &world.hosts {
+            for runner in state.state.last().into_iter().flat_map(|state| &state.runners) {
+                let Some(pool) = world.spec.pool(&runner.variant.pool) else { continue };
+                let as_new = match runner.spec.form() {
+                    HashForm::First => world.is_made_as_new(host, runner, pool),
+                    HashForm::Keyed => {
+                        let new = hashes.entry((host, &pool.name));
+                        let new = new.or_insert_with(|| world.spec_hash(host, pool));
+                        new.as_ref().is_none_or(|new| *new == runner.spec)
+                    }
+                };
+                if !as_new || is_superseded(world, runner) {
+                    differing.insert(runner.id.clone());
+                }
+            }
+        }
+        Self { differing }
     }
 
     /// A new runner of its variant would be another one.
     pub(super) fn differs(&self, runner: &Runner) -> bool {
-        let superseded =
-            self.records.get(&runner.variant).is_some_and(|record| *record != runner.record);
-        let changed =
-            self.hashes.get(&runner.variant.pool).is_some_and(|hash| *hash != runner.spec);
-        superseded || changed
+        self.differing.contains(&runner.id)
     }
 }
 
@@ -37,7 +45,12 @@ impl<'a> Wanted<'a> {
 pub(crate) fn is_changed(world: &World, view: &RunnerView<'_>) -> bool {
     let runner = view.runner;
     let Some(pool) = world.spec.pool(&runner.variant.pool) else { return false };
-    let current = world.current_record(&runner.variant, pool);
-    let superseded = current.is_some_and(|record| record.id != runner.record);
-    superseded || spec_hash(&world.spec, pool) != runner.spec
+    !world.is_made_as_new(view.host, runner, pool) || is_superseded(world, runner)
+}
+
+/// Another record has taken over its variant.
+fn is_superseded(world: &World, runner: &Runner) -> bool {
+    let pool = world.spec.pool(&runner.variant.pool);
+    let current = pool.and_then(|pool| world.current_record(&runner.variant, pool));
+    current.is_some_and(|record| record.id != runner.record)
 }

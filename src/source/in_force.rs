@@ -168,11 +168,7 @@ impl SpecSource {
         if loaded.inputs == self.loaded.inputs {
             return if faulty { Reloaded::Recovered } else { Reloaded::Unchanged };
         }
-        let mut diff = spec::diff(&self.loaded.spec, &loaded.spec);
-        let same_file = self.loaded.spec.gitlab.ca_file == loaded.spec.gitlab.ca_file;
-        if same_file && self.loaded.ca != loaded.ca {
-            diff.push("gitlab: ca_file holds something new".to_owned());
-        }
+        let diff = spec::diff(&self.loaded.spec, &loaded.spec);
         self.loaded = Arc::new(loaded);
         Reloaded::Changed { diff, after_restart: self.after_restart() }
     }

@@ -30,7 +30,8 @@ pub struct Loaded {
     pub spec: Arc<Spec>,
     /// The file as the operator named it.
     pub source: String,
-    /// Twelve hex digits that differ when the spec differs, secrets aside.
+    /// Twelve hex digits that differ when the spec differs. Keyed with GitLab's token: they are
+    /// shown to all, and nobody shall be able to prove a guess at what the spec hides by them.
     pub hash: String,
     /// When it was loaded.
     pub loaded_at: Timestamp,
@@ -111,7 +112,9 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
         return Err(LoadError::Named(errors));
     }
     inputs.add("gitlab.ca_file", ca.as_deref().unwrap_or_default());
-    let (spec, hash, loaded_at) = (Arc::new(spec), parsed.hash, now);
+    spec.gitlab.ca = ca.as_deref().map(|pem| String::from_utf8_lossy(pem).into_owned());
+    let hash = parsed.digest.keyed(&spec.gitlab.token);
+    let (spec, loaded_at) = (Arc::new(spec), now);
     Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, inputs })
 }
 

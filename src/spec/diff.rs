@@ -121,6 +121,7 @@ impl Changes {
             runner_url,
             clone_url,
             ca_file,
+            ca,
             webhook_secret,
         } = old;
         "gitlab".clone_into(&mut self.subject);
@@ -136,6 +137,9 @@ impl Changes {
         self.plain("runner_url", runner_url, &new.runner_url);
         self.compare("clone_url", clone_url, &new.clone_url, |url| optional(url.as_ref()));
         self.path("ca_file", ca_file.as_ref(), new.ca_file.as_ref());
+        if *ca_file == new.ca_file && *ca != new.ca {
+            self.whole("ca_file holds something new");
+        }
         self.secret("webhook_secret", webhook_secret.as_ref(), new.webhook_secret.as_ref());
     }
 

@@ -1,34 +1,43 @@
 //! A short name for what a file says.
 
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use std::fmt;
 
-use super::hidden::is_secret_name;
+use ring::hmac;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use sha2::Sha256;
 
-/// Twelve hex digits of `value` without its secrets.
-pub(super) fn of(value: &Value) -> String {
-    let digest = Sha256::digest(without_secrets(value).to_string().as_bytes());
-    digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+use super::Credential;
+
+/// A digest of all that a file says, secrets too: never shown as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub(super) fn of(value: &Value) -> Self {
+        Self(<Sha256 as sha2::Digest>::digest(value.to_string()).into())
+    }
+
+    /// Twelve hex digits, which nobody can compute who does not know the token.
+    pub fn keyed(&self, token: &Credential) -> String {
+        let key = token.value().map_or("", |token| token.expose_secret());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        short(hmac::sign(&key, &self.0).as_ref())
+    }
+
+    /// Twelve hex digits, for whoever wrote the file and has all that went into it.
+    pub fn bare(&self) -> String {
+        short(&self.0)
+    }
 }
 
-fn without_secrets(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let kept = object.iter().map(|(key, value)| {
-                let value = match value {
-                    Value::String(_) if is_secret_name(key) => "***".into(),
-                    Value::Null
-                    | Value::Bool(_)
-                    | Value::Number(_)
-                    | Value::String(_)
-                    | Value::Array(_)
-                    | Value::Object(_) => without_secrets(value),
-                };
-                (key.clone(), value)
-            });
-            Value::Object(kept.collect::<Map<_, _>>())
-        }
-        Value::Array(items) => items.iter().map(without_secrets).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+fn short(bytes: &[u8]) -> String {
+    bytes.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// Not a byte of it.
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Digest").finish_non_exhaustive()
     }
 }

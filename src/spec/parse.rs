@@ -5,12 +5,13 @@ use std::fmt;
 
 use super::context::Context;
 use super::fault::{Code, Fault, Faults};
+use super::hash::Digest;
 use super::node::Kind;
 use super::path::Path;
 use super::raw::RawSpec;
 use super::report::{Finding, Report};
 use super::variables::{Missing, Variables};
-use super::{Spec, across, bounds, build, defaults, hash, json, keys, reader, schema, validate};
+use super::{Spec, across, bounds, build, defaults, json, keys, reader, schema, validate};
 
 /// A file that passed.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub struct Parsed {
     pub spec: Spec,
     /// What somebody should look at.
     pub warnings: Vec<Fault>,
-    /// Twelve hex digits that differ when the spec differs, secrets aside.
-    pub hash: String,
+    /// Differs when what the file says differs.
+    pub digest: Digest,
     /// The values with variables, by their JSON pointer.
     pub variables: BTreeMap<String, Templated>,
 }
@@ -87,14 +88,14 @@ fn parse(
     let mut context = Context::new(defaults::spread(tree), report, empty);
     let mut value = json::coerced(&mut context, &schema);
     validate::validate(&mut value, &schema, &mut context);
-    let hash = hash::of(&value);
+    let digest = Digest::of(&value);
     match serde_json::from_value::<RawSpec>(value) {
         Ok(raw) => {
             let spec = build::build(raw, &mut context);
             across::check(&spec, &mut context);
             if !context.report.failed() {
                 let warnings = context.report.finish();
-                return Ok(Parsed { spec, warnings, hash, variables: used });
+                return Ok(Parsed { spec, warnings, digest, variables: used });
             }
         }
         // The schema comes from the same types, so this is ours, unless it follows from a fault.

@@ -1,10 +1,23 @@
 //! What the spec asks of a variant's record and of its containers.
 
-use super::{Access, Record, RecordSettings, SpecHash, Token, Variant, World};
-use crate::spec::{Arch, Pool, Spec};
+mod first_form;
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::runner_config::{self, RunnerConfig};
+use super::{
+    Access, EngineId, HashForm, Record, RecordSettings, Runner, RunnerName, SpecHash, Token,
+    Variant, World,
+};
+use crate::spec::{Arch, HostName, Pool, Spec};
 
 /// Raised when the container itself is built in another way, so that idle runners are replaced.
 const CONTAINER_REVISION: &str = "1";
+
+/// Stands for what differs between two runners of one pool and is no reason to replace either.
+const ANY: &str = "any";
 
 /// The part of a token's life after which a new record takes over.
 const TOKEN_LIFE_USED_MAX: f64 = 0.75;
@@ -23,17 +36,46 @@ pub fn record_settings(pool: &Pool, arch: Arch, first: bool) -> RecordSettings {
     }
 }
 
-/// The hash of all that needs a new container when it changes. Tags, `max`, `warm`, `cooldown`,
-/// `priority` and the like change in place and are no part of it.
-pub fn spec_hash(spec: &Spec, pool: &Pool) -> SpecHash {
-    let gitlab = &spec.gitlab;
-    let container = format!("{:?}", (&pool.runner_image, pool.jobs_per_runner, &spec.network));
-    let config = format!("{:?}", (&pool.job, &pool.resources, pool.cache, &pool.runner_config));
-    let reach = format!("{:?}", (&gitlab.runner_url, &gitlab.clone_url, &gitlab.ca_file));
-    SpecHash::of(&[CONTAINER_REVISION, &container, &config, &reach])
+/// The hash of all that a runner of `pool` on that host gets, but for what differs between two
+/// runners of one pool: its name, its token, where the socket was found. Made of the files that go
+/// into the container, so what is called how in our code decides nothing. Tags, `max`, `warm`,
+/// `cooldown`, `priority` and the like change in place and are no part of it.
+pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -> SpecHash {
+    let declared = spec.hosts.get(host).and_then(|host| host.socket.as_deref());
+    let (name, token) = (RunnerName::from_observed(ANY), SecretString::default());
+    let socket = declared.unwrap_or(Path::new(ANY));
+    let config = runner_config::render(&RunnerConfig::of(spec, pool, &name, &token, socket));
+    // What cannot be rendered starts no runner, and `check` refuses it.
+    let config =
+        config.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned());
+    let parts = [
+        CONTAINER_REVISION,
+        &pool.runner_image,
+        &pool.jobs_per_runner.to_string(),
+        &spec.network,
+        &socket.to_string_lossy(),
+        &config,
+        spec.gitlab.ca.as_deref().unwrap_or_default(),
+    ];
+    SpecHash::keyed(engine, &parts)
 }
 
 impl World {
+    /// Whether a new runner of `pool` on that host would be made as `runner` was. One of an older
+    /// version is compared in that version's way, so that an upgrade replaces nothing.
+    pub fn is_made_as_new(&self, host: &HostName, runner: &Runner, pool: &Pool) -> bool {
+        match runner.spec.form() {
+            HashForm::First => first_form::hash(&self.spec, pool) == runner.spec,
+            HashForm::Keyed => self.spec_hash(host, pool).is_none_or(|new| new == runner.spec),
+        }
+    }
+
+    /// The hash of a new runner of `pool` on that host, once its engine is known.
+    pub fn spec_hash(&self, host: &HostName, pool: &Pool) -> Option<SpecHash> {
+        let engine = self.hosts.get(host)?.engine()?;
+        Some(spec_hash(&self.spec, pool, host, &engine.id))
+    }
+
     /// The record whose token new runners of the variant get: of the pool's scope, with its token
     /// at hand, the newest; one whose token ends soon only if there is no other.
     pub fn current_record<'a>(&'a self, variant: &Variant, pool: &Pool) -> Option<&'a Record> {
@@ -64,3 +106,6 @@ impl World {
         self.now.duration_since(created_at).as_secs_f64() >= life * TOKEN_LIFE_USED_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;

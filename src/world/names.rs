@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ring::hmac;
 use sha2::{Digest, Sha256};
 
 use crate::spec::{Arch, InstanceName, PoolName};
@@ -107,10 +108,23 @@ word!(
     /// gitlab-runner's name for a manager: `r_` and twelve letters or digits.
     SystemId
 );
-word!(
-    /// The hash of all that needs a new container when it changes.
-    SpecHash
-);
+/// The hash of all that needs a new container when it changes, in the form that the container's
+/// label `schema` tells. Hashes of two forms say nothing about each other.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpecHash {
+    form: HashForm,
+    hash: Arc<str>,
+}
+
+/// What a [`SpecHash`] is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HashForm {
+    /// A bare hash of what Rust printed of the spec: that of the first versions.
+    First,
+    /// Of what the container gets, keyed with its engine's id: whoever may only read labels can
+    /// prove no guess at a secret by it.
+    Keyed,
+}
 word!(
     /// One place where AutoGit runs: a short hash of the first host's Engine ID.
     Installation
@@ -185,9 +199,66 @@ impl SystemId {
 }
 
 impl SpecHash {
-    /// The hash of `parts`, which say all that needs a new container.
-    pub fn of(parts: &[&str]) -> Self {
-        Self(short_hash(parts, 12).into())
+    /// The hash on a container that this version made.
+    pub fn from_observed(word: &str) -> Self {
+        Self { form: HashForm::Keyed, hash: word.into() }
+    }
+
+    /// The hash on a container whose label `schema` says `schema`; `None`: not ours to read.
+    pub fn labelled(schema: &str, word: &str) -> Option<Self> {
+        let form = match schema {
+            "1" => HashForm::First,
+            "2" => HashForm::Keyed,
+            _ => return None,
+        };
+        Some(Self { form, hash: word.into() })
+    }
+
+    /// What the label `schema` has to say beside this hash.
+    pub fn schema(&self) -> &'static str {
+        match self.form {
+            HashForm::First => "1",
+            HashForm::Keyed => "2",
+        }
+    }
+
+    /// The hash of `parts`, which say all that a container on `engine` gets.
+    pub fn keyed(engine: &EngineId, parts: &[&str]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, engine.as_str().as_bytes());
+        let mut signed = hmac::Context::with_key(&key);
+        for part in parts {
+            // The lengths, so that no two lists of parts agree.
+            signed.update(&(part.len() as u64).to_be_bytes());
+            signed.update(part.as_bytes());
+        }
+        Self::from_observed(&in_letters(signed.sign().as_ref(), 20))
+    }
+
+    /// The hash of `parts` as the first versions made it.
+    pub fn first_form(parts: &[&str]) -> Self {
+        Self { form: HashForm::First, hash: short_hash(parts, 12).into() }
+    }
+
+    /// What it is made of.
+    pub fn form(&self) -> HashForm {
+        self.form
+    }
+
+    /// The word itself.
+    pub fn as_str(&self) -> &str {
+        &self.hash
+    }
+}
+
+impl fmt::Display for SpecHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hash)
+    }
+}
+
+impl fmt::Debug for SpecHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.hash, f)
     }
 }
 
@@ -202,14 +273,18 @@ impl EngineId {
 ///
 /// Parts are separated by a byte that none of them can hold, so that no two lists of parts agree.
 fn short_hash(parts: &[&str], length: usize) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    let digest = hasher.finalize();
-    digest
+    in_letters(&hasher.finalize(), length)
+}
+
+/// One lower-case letter or digit for each of the first bytes.
+fn in_letters(bytes: &[u8], length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    bytes
         .iter()
         .filter_map(|byte| ALPHABET.get(usize::from(byte & 31)))
         .take(length)

@@ -42,6 +42,14 @@ impl<T> Observed<T> {
         }
     }
 
+    /// The same, to be changed.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Known { value, .. } => Some(value),
+            Self::Unknown { last, .. } => last.as_mut(),
+        }
+    }
+
     /// The successor of this observation, given what was read at `at`.
     #[must_use]
     pub fn next(self, at: Timestamp, read: Result<T, Arc<str>>) -> Self {

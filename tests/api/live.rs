@@ -104,7 +104,7 @@ fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::reconcile::Con
             hosts.map(|name| (name.clone(), Arc::new(engine.clone()) as Arc<dyn Engine>)).collect();
         let settings = GitlabSettings::of(&loaded.spec);
         let gitlab = HttpGitlab::new(settings, Arc::new(gitlab.transport()), clock.clone());
-        Ok(Ports { gitlab: Arc::new(gitlab), engines, ca: None })
+        Ok(Ports { gitlab: Arc::new(gitlab), engines })
     })
 }
 

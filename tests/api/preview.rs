@@ -8,6 +8,7 @@ use autogit::source::{Environment, Loaded, load};
 use autogit::spec::Spec;
 use axum::body::Body;
 use axum::http::Request;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::folder::Folder;
@@ -55,9 +56,13 @@ pools:
 ";
 
 fn loaded() -> Loaded {
+    loaded_from(IN_FORCE)
+}
+
+fn loaded_from(text: &str) -> Loaded {
     let folder = Folder::new();
     folder.write("plan-token", "plan-only\n");
-    let path = folder.write("autogit.yaml", IN_FORCE);
+    let path = folder.write("autogit.yaml", text);
     let variables = ENVIRONMENT.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     load(&path, &Environment::new(variables.collect(), Vec::new()), NOW).unwrap()
 }
@@ -82,14 +87,18 @@ impl Preview {
     }
 
     fn of(scene: impl FnOnce(&Loaded) -> Scene) -> Self {
-        let loaded = loaded();
-        let stage = Stage::of(scene(&loaded));
+        Self::from(&loaded(), scene)
+    }
+
+    fn from(loaded: &Loaded, scene: impl FnOnce(&Loaded) -> Scene) -> Self {
+        let stage = Stage::of(scene(loaded));
         let spec = Arc::clone(&stage.views.borrow().as_ref().unwrap().world.spec);
         stage.in_force.send_replace(InForce { spec, written: Some(Arc::clone(&loaded.written)) });
         Self(stage)
     }
 
     async fn send(&self, candidate: &str) -> Answer {
+        self.0.clock.jump(SignedDuration::from_secs(3));
         let answer = self.0.post("/plan", Some("plan-only"), candidate).await;
         assert!(!answer.text().contains(SECRET), "{candidate}\n{}", answer.text());
         answer
@@ -309,6 +318,49 @@ async fn a_right_guess_at_a_secret_looks_like_a_wrong_one() {
         };
         assert_eq!(told(right).await, told(&wrong).await, "{place}");
     }
+}
+
+/// All that is hidden is one value, so that nothing but it decides whether a guess is the same.
+#[tokio::test]
+async fn a_guess_at_the_only_hidden_value_is_a_change_right_or_wrong() {
+    let text = changed("    runner_image: registry.example.com/${MIRROR}/runner:1\n", "");
+    let loaded = loaded_from(&text);
+    let was = |guess: &str| text.replace("KEY: ${DEPLOY_KEY}", &format!("KEY: {guess}"));
+    let removed = |scene: Scene| {
+        scene.with(|spec| spec.pools[0].name = autogit::spec::PoolName::new("other").unwrap())
+    };
+    let preview = Preview::from(&loaded, scene);
+    let of_removed = Preview::from(&loaded, |loaded| removed(scene(loaded)));
+    for guess in ["deploy-5ecretOfTheProcess", "deploy-wrong"] {
+        let answer = preview.0.post("/plan", Some("plan-only"), &was(guess)).await;
+        assert_eq!(actions(&Preview::fine(&answer)), ["drain-changed linux"], "{guess}");
+        // The pool is declared again whose runner is still there.
+        let answer = of_removed.0.post("/plan", Some("plan-only"), &was(guess)).await;
+        let actions = actions(&Preview::fine(&answer));
+        assert!(actions.contains(&"drain-changed linux".to_owned()), "{guess}: {actions:?}");
+    }
+    let status = preview.0.get("/status").await.json();
+    let right = preview.0.post("/plan", Some("plan-only"), &was("deploy-5ecretOfTheProcess")).await;
+    assert_ne!(status["spec"]["hash"], right.json()["plan"]["spec"]["hash"]);
+}
+
+#[tokio::test]
+async fn previews_are_few_in_a_minute() {
+    let preview = Preview::new();
+    let mut served = 0;
+    let refused = loop {
+        let answer = preview.0.post("/plan", Some("plan-only"), IN_FORCE).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        served += 1;
+        assert!(served < 1_000, "there is no end of them");
+    };
+    assert!(served >= 20, "{served}");
+    refused.is_problem(429, "too-many-previews");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    preview.0.clock.jump(SignedDuration::from_secs(3));
+    assert_eq!(preview.0.post("/plan", Some("plan-only"), IN_FORCE).await.status, 200);
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ fn jobs_of(count: u32) -> Vec<Job> {
 fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
     let engine = EngineId::from_observed("ENGINE");
     let installation = engine.installation();
+    let host = HostName::new("local").unwrap();
     let runner = |index: u32| {
         let pool = &spec.pools[(index % POOLS) as usize];
         let variant = Variant::new(&pool.name, Arch::Amd64);
@@ -128,7 +129,11 @@ fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
             variant,
             slot,
             record: RecordId((index % POOLS).into()),
-            spec: if older { SpecHash::from_observed("older") } else { spec_hash(spec, pool) },
+            spec: if older {
+                SpecHash::from_observed("older")
+            } else {
+                spec_hash(spec, pool, &host, &engine)
+            },
             created_at: ago(600),
             state: ContainerState::Running { started_at: ago(540) },
             log: None,

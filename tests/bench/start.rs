@@ -99,7 +99,7 @@ impl Bench {
             let engine = DockerEngine::connect(settings).unwrap();
             (name.clone(), Arc::new(engine) as Arc<dyn autogit::engine::Engine>)
         });
-        let ports = Ports { gitlab: Arc::new(gitlab), engines: engines.collect(), ca: None };
+        let ports = Ports { gitlab: Arc::new(gitlab), engines: engines.collect() };
         Controller::new(ports, clock, loaded_info(&loaded))
     }
 

@@ -88,7 +88,7 @@ fn daemon(file: &SpecFile, demo: &Demo, clock: &Clock) -> Daemon {
         let transport = Arc::new(gitlab.transport());
         let settings = GitlabSettings::of(&loaded.spec);
         let gitlab = Arc::new(HttpGitlab::new(settings, transport, for_ports.clone()));
-        Ok(Ports { gitlab, engines, ca: None })
+        Ok(Ports { gitlab, engines })
     };
     Daemon::new(source, watch, Box::new(connect), clock.clone()).unwrap()
 }

@@ -74,5 +74,5 @@ fn connect(loaded: &Loaded) -> Result<Ports, String> {
         let engine = DockerEngine::connect(settings).map_err(|error| error.to_string())?;
         engines.insert(name.clone(), Arc::new(engine));
     }
-    Ok(Ports { gitlab, engines, ca: None })
+    Ok(Ports { gitlab, engines })
 }

@@ -227,5 +227,5 @@ fn connect(loaded: &Loaded, settings: &DockerSettings) -> Result<Ports, String> 
     let engine: Arc<dyn Engine> = Arc::new(engine);
     let engines: BTreeMap<_, _> =
         spec.hosts.keys().map(|name| (name.clone(), Arc::clone(&engine))).collect();
-    Ok(Ports { gitlab: Arc::new(gitlab), engines, ca: None })
+    Ok(Ports { gitlab: Arc::new(gitlab), engines })
 }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use autogit::plan::{Action, Facts, plan};
-use autogit::spec::Arch;
-use autogit::world::{Access, RecordSettings, SpecHash, record_settings, spec_hash};
+use autogit::spec::{Arch, HostName};
+use autogit::world::{Access, EngineId, RecordSettings, SpecHash, record_settings, spec_hash};
 
 use crate::stage::{records_of, spec, world};
 
 fn hash(fields: &str) -> SpecHash {
     let spec = spec(&format!("pools: {{linux: {{tags: [docker], {fields}}}}}"));
-    spec_hash(&spec, &spec.pools[0])
+    let (host, engine) = (HostName::new("local").unwrap(), EngineId::from_observed("engine"));
+    spec_hash(&spec, &spec.pools[0], &host, &engine)
 }
 
 #[test]

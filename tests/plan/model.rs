@@ -5,7 +5,6 @@ use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
     ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
     Phase, RecordId, Runner, SystemId, VolumeKind, World, leftovers, note_observed, phases,
-    spec_hash,
 };
 use jiff::SignedDuration;
 
@@ -215,7 +214,7 @@ fn started(world: &World, action: &Action) -> Runner {
         slot: *slot,
         system_id: system_id.clone(),
         record: record.id,
-        spec: spec_hash(&world.spec, pool),
+        spec: world.spec_hash(host, pool).unwrap(),
         created_at: world.now,
         state: ContainerState::Running { started_at: world.now },
         log: None,

@@ -8,7 +8,7 @@ use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
     JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place,
     ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash,
-    SystemId, Token, Variant, World, leftovers, questions, record_settings, spec_hash,
+    SystemId, Token, Variant, World, leftovers, questions, record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -261,7 +261,7 @@ fn runner(world: &World, spot: &Spot, doing: Doing) -> Runner {
     let record = pool
         .and_then(|pool| world.current_record(variant, pool))
         .or_else(|| of_variant.find(|record| record.variant == *variant));
-    let hash = pool.map(|pool| spec_hash(&world.spec, pool));
+    let hash = pool.and_then(|pool| world.spec_hash(host, pool));
     let (created_at, state, log) = container(doing);
     Runner {
         id: ContainerId::from_observed(&format!("{host}-{name}")),

@@ -208,7 +208,7 @@ impl Scene {
             slot: Slot(0),
             system_id: system_id.clone(),
             record,
-            spec: SpecHash::of(&["another"]),
+            spec: SpecHash::from_observed("another"),
             image: IMAGE.to_owned(),
             network: "bridge".to_owned(),
             jobs_max: 0,
@@ -311,7 +311,7 @@ fn ports(
     let port = |(host, engine): (&HostName, &SimulatedEngine)| {
         (host.clone(), Arc::new(engine.clone()) as Arc<dyn Engine>)
     };
-    Ports { gitlab: Arc::new(gitlab), engines: engines.iter().map(port).collect(), ca: None }
+    Ports { gitlab: Arc::new(gitlab), engines: engines.iter().map(port).collect() }
 }
 
 /// What stands between AutoGit and GitLab.

@@ -91,7 +91,7 @@ impl Stage {
             slot: Slot(slot),
             system_id,
             record: RecordId(7),
-            spec: SpecHash::of(&["spec"]),
+            spec: SpecHash::from_observed("spec"),
             image: self.image.clone(),
             network: "autogit".to_owned(),
             jobs_max: self.jobs_max,

@@ -294,5 +294,5 @@ fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
     let gitlab = HttpGitlab::new(settings, Arc::new(transport), stage.our_clock());
     let side = |host: &HostName| EngineSide::connect(stage, attempt, host);
     let engines = stage.engines().keys().map(|host| (host.clone(), side(host)));
-    Ports { gitlab: Arc::new(gitlab), engines: engines.collect(), ca: None }
+    Ports { gitlab: Arc::new(gitlab), engines: engines.collect() }
 }

@@ -144,7 +144,7 @@ impl Bench {
             slot: Slot(slot),
             system_id: self.system_id(slot),
             record: RecordId(17),
-            spec: SpecHash::of(&["spec"]),
+            spec: SpecHash::from_observed("spec"),
             image: self.image.clone(),
             network: self.network.clone(),
             jobs_max: 0,

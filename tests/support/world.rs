@@ -146,7 +146,8 @@ impl Scene {
         let engine = &self.hosts[&host_name(host)].engine().unwrap().id;
         let installation = self.hosts.values().next().unwrap().engine().unwrap().id.installation();
         let name = RunnerName::new(instance, variant, slot);
-        let spec = self.spec.pool(&variant.pool).map(|pool| spec_hash(&self.spec, pool));
+        let pool = self.spec.pool(&variant.pool);
+        let spec = pool.map(|pool| spec_hash(&self.spec, pool, &host_name(host), engine));
         let running = |started_at| ContainerState::Running { started_at };
         let log = |received: Option<_>, ended: Option<_>, jobs_ended| {
             let works = received.is_some() && ended.is_none();
@@ -331,6 +332,7 @@ fn empty_spec() -> Spec {
         runner_url: url.clone(),
         clone_url: None,
         ca_file: None,
+        ca: None,
         webhook_secret: None,
         url,
     };

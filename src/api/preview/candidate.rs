@@ -1,7 +1,11 @@
 //! The candidate, read and planned. Pure: a view and two texts in, an answer out.
+//!
+//! What goes into containers is never hashed with what a candidate says: a pool whose hidden part
+//! is written otherwise than in force is changed, whatever the values are, and a right guess looks
+//! like a wrong one.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -12,9 +16,9 @@ use super::places::{is_hidden_of, is_shown};
 use crate::api::problem::Problem;
 use crate::plan;
 use crate::source::Written;
-use crate::spec::{Credential, Faults, Missing, Parsed, Pool, Spec, Templated, diff};
+use crate::spec::{Credential, Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff};
 use crate::view::{SpecInfo, View};
-use crate::world::World;
+use crate::world::{SpecHash, World};
 
 /// What messages call the candidate.
 const NAME: &str = "candidate";
@@ -33,18 +37,20 @@ pub(super) fn plan(
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "other-instance", detail);
         return Err(problem.hint("a reload does not take another instance's spec"));
     }
-    let planned = Arc::new(planned(&candidate, own.as_ref(), in_force));
+    let (planned, changed) = planned(&candidate, own.as_ref(), in_force);
+    let planned = Arc::new(planned);
     let lines = own.map_or_else(Vec::new, |own| {
         diff(&without_secrets(own.spec()), &without_secrets(candidate.spec()))
     });
     let (not_planned, changes): (Vec<String>, Vec<String>) =
         lines.into_iter().partition(|line| is_of_a_section_in_force(line));
-    let world = World { spec: Arc::clone(&planned), ..World::clone(&view.world) };
+    let mut world = World { spec: Arc::clone(&planned), ..World::clone(&view.world) };
+    make_others(&mut world, &changed);
     let shown = View {
         plan: Arc::new(plan::plan(&world)),
         spec: SpecInfo {
             source: NAME.to_owned(),
-            hash: candidate.parsed.hash.clone(),
+            hash: candidate.parsed.digest.bare(),
             loaded_at: view.world.now,
             pending_fault: None,
             spec: planned,
@@ -115,26 +121,48 @@ impl Reading {
     }
 }
 
-/// The candidate with all that a preview neither reads nor asks as it is in force.
-fn planned(candidate: &Reading, own: Option<&Reading>, in_force: &Spec) -> Spec {
+/// The runners of the `changed` pools are as if made with something else.
+fn make_others(world: &mut World, changed: &BTreeSet<PoolName>) {
+    for host in world.hosts.values_mut() {
+        let runners = host.state.last_mut().into_iter().flat_map(|state| &mut state.runners);
+        for runner in runners.filter(|runner| changed.contains(&runner.variant.pool)) {
+            runner.spec = SpecHash::from_observed("another");
+        }
+    }
+}
+
+/// The candidate with all that a preview neither reads nor asks as it is in force, and the pools
+/// of which that is not so.
+fn planned(
+    candidate: &Reading,
+    own: Option<&Reading>,
+    in_force: &Spec,
+) -> (Spec, BTreeSet<PoolName>) {
+    let mut changed = BTreeSet::new();
     let mut spec = candidate.spec().clone();
     spec.gitlab = in_force.gitlab.clone();
     spec.hosts = in_force.hosts.clone();
     spec.api = in_force.api.clone();
     for pool in &mut spec.pools {
-        let Some(now) = in_force.pool(&pool.name) else { continue };
         let kept = own.is_some_and(|own| candidate.is_hidden_part_as_in(pool, own));
+        let Some(now) = in_force.pool(&pool.name) else {
+            // Its runners may still be there, made with what it was.
+            changed.insert(pool.name.clone());
+            continue;
+        };
         if kept {
             pool.runner_image.clone_from(&now.runner_image);
             pool.job = now.job.clone();
             pool.runner_config = now.runner_config.clone();
+        } else {
+            changed.insert(pool.name.clone());
         }
         // That there is a token counts, not which.
         if candidate.gives_token(pool) && now.runner_token.is_some() {
             pool.runner_token.clone_from(&now.runner_token);
         }
     }
-    spec
+    (spec, changed)
 }
 
 /// The spec with nothing in place of each secret, so that no comparison tells of one.

@@ -10,8 +10,8 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::super::Adapters;
 use super::super::arguments::Sandbox;
-use super::super::{Adapters, authority};
 use crate::cli::failure::Failure;
 use crate::cli::run;
 use crate::cli::running;
@@ -196,7 +196,7 @@ impl Stage {
                 (name.clone(), Arc::new(engine.clone()) as Arc<dyn Engine>)
             });
             let engines = hosts.collect();
-            Ok(Ports { gitlab: (adapters.gitlab)(loaded, &shell)?, engines, ca: authority(loaded) })
+            Ok(Ports { gitlab: (adapters.gitlab)(loaded, &shell)?, engines })
         })
     }
 

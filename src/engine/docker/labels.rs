@@ -16,9 +16,6 @@ const RECORD: &str = "io.autogit.record";
 const SPEC: &str = "io.autogit.spec";
 const SCHEMA: &str = "io.autogit.schema";
 
-/// How these labels are to be read; a container with another number is not ours to read.
-const SCHEMA_NOW: &str = "1";
-
 /// Labels as the engine lists them.
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -57,7 +54,7 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
         (SYSTEM_ID, runner.system_id.to_string()),
         (RECORD, runner.record.to_string()),
         (SPEC, runner.spec.to_string()),
-        (SCHEMA, SCHEMA_NOW.to_owned()),
+        (SCHEMA, runner.spec.schema().to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
@@ -66,9 +63,8 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
 /// Reads a runner container's labels; the error is the label that cannot be read.
 pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
     let label = |key: &'static str| labels.get(key).map(String::as_str).ok_or(key);
-    if label(SCHEMA)? != SCHEMA_NOW {
-        return Err(SCHEMA);
-    }
+    // A container with another number is not ours to read.
+    let spec = SpecHash::labelled(label(SCHEMA)?, label(SPEC)?).ok_or(SCHEMA)?;
     let part = read_in_part(labels);
     let of_variant =
         if label(POOL).is_ok_and(|pool| PoolName::new(pool).is_ok()) { ARCH } else { POOL };
@@ -77,7 +73,7 @@ pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
         slot: part.slot.ok_or(SLOT)?,
         system_id: part.system_id.ok_or(SYSTEM_ID)?,
         record: part.record.ok_or(RECORD)?,
-        spec: SpecHash::from_observed(label(SPEC)?),
+        spec,
     })
 }
 
@@ -120,7 +116,7 @@ mod tests {
             slot: Slot(3),
             system_id: SystemId::from_observed("r_abcdefghijkl"),
             record: RecordId(17),
-            spec: SpecHash::of(&["x"]),
+            spec: SpecHash::from_observed("x"),
             image: "image".to_owned(),
             network: "network".to_owned(),
             jobs_max: 0,
@@ -146,7 +142,7 @@ mod tests {
             lacking.remove(key);
             assert_eq!(read(&lacking).unwrap_err(), key);
         }
-        let wrong = [(SLOT, "-1"), (RECORD, "x"), (ARCH, "z80"), (POOL, "A"), (SCHEMA, "2")];
+        let wrong = [(SLOT, "-1"), (RECORD, "x"), (ARCH, "z80"), (POOL, "A"), (SCHEMA, "3")];
         for (key, value) in wrong.into_iter().chain([(SYSTEM_ID, "r_short")]) {
             let mut wrong = labels.clone();
             wrong.insert(key.to_owned(), value.to_owned());

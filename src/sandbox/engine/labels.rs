@@ -27,16 +27,13 @@ impl RunnerLabels {
     /// `None`: not a runner of ours, or of a schema that is not ours.
     pub(super) fn read(labels: &Labels) -> Option<Self> {
         let label = |name| ours(labels, name);
-        if label("schema")? != "1" {
-            return None;
-        }
         let pool = PoolName::new(label("pool")?).ok()?;
         Some(Self {
             variant: Variant::new(&pool, Arch::parse(label("arch")?)?),
             slot: Slot(label("slot")?.parse().ok()?),
             system_id: SystemId::from_observed(label("system-id")?),
             record: RecordId(label("record")?.parse().ok()?),
-            spec: SpecHash::from_observed(label("spec")?),
+            spec: SpecHash::labelled(label("schema")?, label("spec")?)?,
         })
     }
 }
@@ -71,7 +68,7 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
     set("system-id", runner.system_id.to_string());
     set("record", runner.record.to_string());
     set("spec", runner.spec.to_string());
-    set("schema", "1".to_owned());
+    set("schema", runner.spec.schema().to_owned());
     labels
 }
 

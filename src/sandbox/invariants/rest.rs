@@ -38,9 +38,10 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
         if !enough {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
-        let hash = spec_hash(&moment.spec, pool);
         let mut its = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name);
-        if let Some((_, old)) = its.find(|(_, runner)| runner.spec != hash) {
+        if let Some((_, old)) = its.find(|(host, runner)| {
+            runner.spec != spec_hash(&moment.spec, pool, host, &engine_id(host))
+        }) {
             return Err(format!("{} is made from an older spec", old.name));
         }
     }

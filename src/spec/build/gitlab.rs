@@ -44,6 +44,7 @@ pub(super) fn build(raw: RawGitlab, context: &mut Context<'_>) -> GitlabSpec {
         runner_url: runner_url.unwrap_or_else(|| url.clone()),
         clone_url,
         ca_file: raw.ca_file.map(Into::into),
+        ca: None,
         webhook_secret: context.credential(
             &section,
             "webhook_secret",

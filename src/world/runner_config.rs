@@ -17,7 +17,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
-use crate::spec::{Cache, Pool, PullPolicy, Resources};
+use crate::spec::{Cache, Pool, PullPolicy, Resources, Spec};
 use crate::world::RunnerName;
 
 /// Where the authority of [`RunnerConfig::private_ca`] lies in the runner's container.
@@ -47,6 +47,32 @@ pub struct RunnerConfig<'a> {
     pub socket: &'a Path,
     /// GitLab's certificate is signed by an authority that is put at [`CA_PATH`].
     pub private_ca: bool,
+}
+
+impl<'a> RunnerConfig<'a> {
+    /// What a runner of `pool` gets by `spec`.
+    pub fn of(
+        spec: &'a Spec,
+        pool: &'a Pool,
+        name: &'a RunnerName,
+        token: &'a SecretString,
+        socket: &'a Path,
+    ) -> Self {
+        let gitlab = &spec.gitlab;
+        let clone_from = gitlab.clone_url.as_deref().unwrap_or(&gitlab.runner_url);
+        let clone_host = host_of(clone_from).unwrap_or_default();
+        Self {
+            pool,
+            name,
+            runner_url: &gitlab.runner_url,
+            clone_url: gitlab.clone_url.as_deref(),
+            token,
+            network: &spec.network,
+            job_network: job_network(pool, &clone_host),
+            socket,
+            private_ca: gitlab.ca.is_some(),
+        }
+    }
 }
 
 /// Why there is no `config.toml` for a pool.
