@@ -136,7 +136,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
     match command {
         Command::Run(arguments) => run::run(arguments, shell, adapters).await,
         Command::Plan(arguments) => look::plan(arguments, shell, adapters).await,
-        Command::Check(arguments) => check::check(&arguments, shell),
+        Command::Check(arguments) => check::check(&arguments, shell, adapters),
         Command::Diff(arguments) => check::diff(&arguments, shell),
         Command::Explain(arguments) => look::explain(arguments, shell, adapters).await,
         Command::Status(arguments) => tables::status(arguments, shell, adapters).await,

@@ -8,6 +8,7 @@
 //! A file is good or not by what it says; whether GitLab and the hosts it names can be reached is
 //! not asked here. What a reload never does: take half of a file, or another instance's.
 
+mod certificates;
 mod credentials;
 mod env_file;
 mod environment;

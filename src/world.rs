@@ -33,8 +33,7 @@ pub use matching::{Misfit, Offer};
 pub use memory::{Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
-    Slot,
-    SpecHash, SystemId, Variant,
+    Slot, SpecHash, SystemId, Variant,
 };
 pub use observation::note_observed;
 pub use observed::Observed;

@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "source/certificates.rs"]
+mod certificates;
 #[path = "source/env_file.rs"]
 mod env_file;
 #[path = "source/folder.rs"]

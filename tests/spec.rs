@@ -69,3 +69,15 @@ fn each_case_file_gets_the_faults_beside_it() {
     }
     assert!(differing.is_empty(), "{differing}");
 }
+
+/// For continuous integration, where no environment is at hand.
+#[test]
+fn an_unknown_key_is_a_fault_without_an_environment_too() {
+    let text = "\
+gitlab: {url: \"http://git:3000\", token: \"${GITLAB_TOKEN}\", tokn: \"${GITLAB_TOKEN}\"}
+pools: {linux: {tags: [docker], wram: \"${WARM}\", cooldwon: }}
+";
+    let faults = Spec::parse("a.yaml", text, &|_| None, Missing::Accept).unwrap_err();
+    let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+    assert_eq!(paths, ["gitlab.tokn", "pools.linux.wram", "pools.linux.cooldwon"]);
+}

@@ -76,7 +76,7 @@ pub(super) async fn preview(
 fn too_often(wait: SignedDuration) -> Problem {
     let detail = "more previews are asked for than are made";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-previews", detail);
-    problem.retry_after(wait.as_secs().unsigned_abs().max(1))
+    problem.retry_after(u8::try_from(wait.as_secs()).unwrap_or(u8::MAX).max(1))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {

@@ -29,7 +29,7 @@ pub struct Problem {
     hint: Option<String>,
     /// Seconds until another try is worth it, for the header of that name.
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u8>,
     /// Boxed, for it is rare.
     #[serde(flatten)]
     refused: Option<Box<RefusedSpec>>,
@@ -72,7 +72,7 @@ impl Problem {
     }
 
     /// The same, worth another try after so many seconds.
-    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+    pub(super) fn retry_after(mut self, seconds: u8) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -116,7 +116,7 @@ impl IntoResponse for Problem {
         }
         let soon = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
         if let Some(seconds) = self.retry_after.or(soon) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
         }
         response
     }

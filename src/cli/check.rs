@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Adapters;
 use super::arguments::{Check, Diff, Format};
 use super::failure::Failure;
 use super::look::json;
@@ -50,14 +51,18 @@ struct Findings {
     output: CheckOutput,
 }
 
-pub(super) fn check(arguments: &Check, shell: &Shell) -> Result<ExitCode, Failure> {
+pub(super) fn check(
+    arguments: &Check,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExitCode, Failure> {
     let path = arguments.spec.path(shell);
     let path = file_named(&path)?;
     let color = shell.colours_talk();
     let findings = if arguments.no_env {
         without_environment(path, color)
     } else {
-        whole(path, arguments, shell)
+        whole(path, arguments, shell, adapters)
     };
     let Findings { text, output } = findings;
     if !text.is_empty() {
@@ -72,11 +77,16 @@ pub(super) fn check(arguments: &Check, shell: &Shell) -> Result<ExitCode, Failur
 }
 
 /// As `autogit run` would read it, files and variables included.
-fn whole(path: &Path, arguments: &Check, shell: &Shell) -> Findings {
+fn whole(path: &Path, arguments: &Check, shell: &Shell, adapters: Adapters) -> Findings {
     let environment = shell.environment(arguments.spec.env_files());
     let file = path.display().to_string();
     match load(path, &environment, shell.clock().now()) {
         Ok(loaded) => {
+            if let Err(problem) = adapters.connect(&loaded, shell) {
+                let faults = vec![bare_output("error", &problem)];
+                let text = format!("error: {problem}");
+                return Findings { text, output: CheckOutput { file, valid: false, faults } };
+            }
             let faults = loaded.warnings.iter().map(warning_output).collect();
             let text = warnings_text(&file, &loaded.warnings, shell.colours_talk());
             Findings { text, output: CheckOutput { file, valid: true, faults } }

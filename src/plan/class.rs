@@ -91,7 +91,7 @@ impl Class {
         let priority = best.map_or(0, |line| line.offer.pool.priority);
         let online = fitting.iter().any(|(_, index)| online.get(*index) == Some(&true));
         let candidates = if fitting.is_empty() {
-            Err(without.hold(job).unwrap_or_else(|| Arc::new(misfit_hold(job, nearest))))
+            Err(without.hold(job).unwrap_or_else(|| Arc::new(misfit_hold(job, nearest, lines))))
         } else {
             Ok(fitting.into_iter().map(|(_, index)| index).collect())
         };
@@ -139,7 +139,7 @@ fn nearer(one: &Misfit, other: &Misfit) -> bool {
     }
 }
 
-fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>) -> JobHold {
+fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>, lines: &[Line<'_>]) -> JobHold {
     match nearest {
         Some((Misfit::Protected, line)) => {
             JobHold::Protected { pool: line.offer.pool.name.clone() }
@@ -149,8 +149,20 @@ fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>) -> JobHold {
         }
         Some((Misfit::Scope, line)) => JobHold::Scope { pool: line.offer.pool.name.clone() },
         Some((Misfit::Switch, line)) => JobHold::SwitchedOff { pool: line.offer.pool.name.clone() },
-        Some((Misfit::Tags(missing), _)) => JobHold::NoPoolMatches { missing },
-        Some((Misfit::Untagged, _)) => JobHold::NoPoolMatches { missing: BTreeSet::new() },
-        None => JobHold::NoPoolMatches { missing: (*job.tags).clone() },
+        Some((Misfit::Tags(missing), _)) => {
+            let meant = in_other_case(&missing, lines);
+            JobHold::NoPoolMatches { missing, meant }
+        }
+        Some((Misfit::Untagged, _)) => {
+            JobHold::NoPoolMatches { missing: BTreeSet::new(), meant: None }
+        }
+        None => JobHold::NoPoolMatches { missing: (*job.tags).clone(), meant: None },
     }
+}
+
+/// A tag of a variant that differs from a missing one in letter case only.
+fn in_other_case(missing: &BTreeSet<String>, lines: &[Line<'_>]) -> Option<String> {
+    let lower: BTreeSet<String> = missing.iter().map(|tag| tag.to_lowercase()).collect();
+    let mut tags = lines.iter().flat_map(|line| &line.offer.tags);
+    tags.find(|tag| !missing.contains(*tag) && lower.contains(&tag.to_lowercase())).cloned()
 }

@@ -269,5 +269,5 @@ impl<'a> Draft<'a> {
 
 /// For an index that no line has; never reached, as indices come from the lines themselves.
 fn nowhere() -> Arc<JobHold> {
-    Arc::new(JobHold::NoPoolMatches { missing: BTreeSet::new() })
+    Arc::new(JobHold::NoPoolMatches { missing: BTreeSet::new(), meant: None })
 }

@@ -50,6 +50,8 @@ pub enum JobHold {
     NoPoolMatches {
         /// The tags that no pool has, or that no single pool has together; empty: the job has none.
         missing: BTreeSet<String>,
+        /// A pool's tag that differs from a missing one in letter case only.
+        meant: Option<String>,
     },
     /// Only pools for protected refs would fit.
     Protected {
@@ -222,7 +224,7 @@ impl JobHold {
 impl fmt::Display for JobHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPoolMatches { missing } => no_pool_matches(f, missing),
+            Self::NoPoolMatches { missing, meant } => no_pool_matches(f, missing, meant.as_deref()),
             Self::Protected { pool } => {
                 write!(
                     f,
@@ -274,7 +276,11 @@ impl fmt::Display for JobHold {
     }
 }
 
-fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fmt::Result {
+fn no_pool_matches(
+    f: &mut fmt::Formatter<'_>,
+    missing: &BTreeSet<String>,
+    meant: Option<&str>,
+) -> fmt::Result {
     if missing.is_empty() {
         return f.write_str(
             "the job has no tags and no pool takes such jobs; hint: set `run_untagged` on a pool",
@@ -282,11 +288,11 @@ fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fm
     }
     let tags: Vec<String> = missing.iter().map(|tag| format!("`{tag}`")).collect();
     let plural = if missing.len() == 1 { "" } else { "s" };
-    write!(
-        f,
-        "no pool has tag{plural} {}; hint: add to a pool, or correct the job's tags",
-        tags.join(", ")
-    )
+    write!(f, "no pool has tag{plural} {}", tags.join(", "))?;
+    match meant {
+        Some(meant) => write!(f, "; hint: GitLab tells letter case apart, a pool has `{meant}`"),
+        None => f.write_str("; hint: add to a pool, or correct the job's tags"),
+    }
 }
 
 impl fmt::Display for Lack {

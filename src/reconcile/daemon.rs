@@ -132,6 +132,7 @@ impl Daemon {
             events: mpsc::channel(1),
         };
         daemon.watch_engines();
+        daemon.watch_files();
         Ok(daemon)
     }
 
@@ -182,7 +183,8 @@ impl Daemon {
                 self.again =
                     AFTER_PUSH.iter().filter_map(|after| now.checked_add(*after).ok()).collect();
             }
-            if asked.reload {
+            // What cannot be read may be refused for a token that was renewed since.
+            if asked.reload || !tick.known {
                 self.reload();
             }
         }
@@ -225,7 +227,13 @@ impl Daemon {
 
     /// Reads the spec again; a file that is not good changes nothing but what is said of it.
     fn reload(&mut self) {
-        match self.source.reload() {
+        let (mut ports, connect) = (None, &self.connect);
+        let reloaded = self.source.reload_if(|loaded| {
+            ports = Some(connect(loaded)?);
+            Ok(())
+        });
+        self.watch_files();
+        match reloaded {
             Reloaded::Unchanged => {}
             Reloaded::Recovered => {
                 tracing::info!("the spec in the file is the one in force again");
@@ -241,12 +249,12 @@ impl Daemon {
                 self.controller.adopt(spec_info(&self.source));
             }
             Reloaded::Changed { diff, after_restart } => {
-                self.take_up(&diff, &after_restart);
+                self.take_up(ports, &diff, &after_restart);
             }
         }
     }
 
-    fn take_up(&mut self, diff: &[String], after_restart: &[&'static str]) {
+    fn take_up(&mut self, ports: Option<Ports>, diff: &[String], after_restart: &[&'static str]) {
         for line in diff {
             tracing::info!("spec: {line}");
         }
@@ -256,17 +264,17 @@ impl Daemon {
         for warning in &self.source.loaded().warnings {
             tracing::warn!("{warning}");
         }
-        match (self.connect)(self.source.loaded()) {
-            Ok(ports) => {
-                self.controller.reconnect(ports);
-                self.watch_engines();
-            }
-            Err(error) => {
-                tracing::error!("the new spec's hosts cannot be used, the old ones stay: {error}");
-            }
+        if let Some(ports) = ports {
+            self.controller.reconnect(ports);
+            self.watch_engines();
         }
         self.controller.adopt(spec_info(&self.source));
         self.controller.note_written(&self.source.loaded().written);
+    }
+
+    /// A change of any file that the spec was made of is seen.
+    fn watch_files(&self) {
+        self.watch.beside(self.source.path(), self.source.files());
     }
 
     /// One watcher per engine; events only wake.

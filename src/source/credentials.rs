@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::error::{NamedFileError, Warning};
 use super::file::{self, FileError, FileProblem};
-use super::load::Inputs;
-use crate::spec::{Credential, Spec};
+use super::load::{Inputs, Noted};
+use crate::spec::{Credential, Spec, secret_in_file};
 
 /// The longest tokens, signed ones, are a few KiB.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
@@ -23,12 +23,14 @@ pub(super) fn read(
     folder: &Path,
     warnings: &mut Vec<Warning>,
     inputs: &mut Inputs,
+    noted: &mut Noted,
 ) -> Vec<NamedFileError> {
     let mut errors = Vec::new();
     for (field, credential) in named(spec) {
         let Credential::File(path) = credential else { continue };
         let path = folder.join(path);
-        match secret(&path) {
+        noted.0.insert(path.clone());
+        match secret(&field, &path) {
             Ok((text, mode)) => {
                 inputs.add(&field, text.as_bytes());
                 *credential = Credential::Value(SecretString::from(text));
@@ -64,21 +66,14 @@ fn named(spec: &mut Spec) -> Vec<(String, &mut Credential)> {
     fixed.chain(pools).collect()
 }
 
-/// The secret in a file, without the line break that editors and `echo` put after it, and the
-/// file's permissions.
-fn secret(path: &Path) -> Result<(String, u32), FileError> {
-    let (mut text, metadata) = file::text(path, SECRET_BYTES_MAX)?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
+/// The secret in the file that `field` names, and the file's permissions.
+fn secret(field: &str, path: &Path) -> Result<(String, u32), FileError> {
+    let (text, metadata) = file::text(path, SECRET_BYTES_MAX)?;
     if text.trim().is_empty() {
         return Err(FileProblem::Empty.of(path));
     }
-    if text.contains(['\n', '\r']) {
-        return Err(FileProblem::ManyLines.of(path));
+    match secret_in_file(field, &text) {
+        Ok(secret) => Ok((secret.to_owned(), metadata.mode() & 0o7777)),
+        Err((is, hint)) => Err(FileProblem::NoSecret { is, hint }.of(path)),
     }
-    Ok((text, metadata.mode() & 0o7777))
 }

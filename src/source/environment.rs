@@ -20,6 +20,11 @@ impl Environment {
         Self { process, files }
     }
 
+    /// The env files.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Reads the env files and lays the process's variables over them.
     ///
     /// The process wins, as with `docker compose --env-file`, and a later file wins over an

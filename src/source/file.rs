@@ -44,9 +44,27 @@ pub enum FileProblem {
     /// Nothing in it but white space.
     #[error("is empty")]
     Empty,
-    /// A secret with a line break inside.
-    #[error("holds more than one line\nhint: the file must hold the secret and nothing else")]
-    ManyLines,
+    /// A secret's file that holds no secret of its kind.
+    #[error("{is}\nhint: {hint}")]
+    NoSecret {
+        /// What is wrong with it.
+        is: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A key's file without one.
+    #[error("holds no key in PEM form\nhint: PEM begins with `-----BEGIN`, as in `PRIVATE KEY`")]
+    NoKey,
+    /// A key that belongs to another certificate.
+    #[error(
+        "is not the key of the certificate\nhint: it has to be the key that `tls.cert` was made with"
+    )]
+    OtherKey,
+    /// An authority's file without a certificate that can be used.
+    #[error(
+        "holds no certificate in PEM form that can be used: {0}\nhint: PEM begins with `-----BEGIN CERTIFICATE-----`; `openssl x509 -inform der` makes it from DER"
+    )]
+    NoCertificate(String),
     /// The path leads to a file that has no name any more: it is mounted as a single file and was
     /// replaced behind the mount, so that what is read here stays the old one for ever.
     #[error(

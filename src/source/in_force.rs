@@ -1,5 +1,6 @@
 //! Which spec is in force, and what is wrong with the one that should be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use super::environment::Environment;
 use super::error::LoadError;
-use super::load::{Loaded, load};
+use super::load::{Loaded, Noted, load_noting};
 use crate::clock::Clock;
 use crate::spec::{self, InstanceName, Spec};
 
@@ -32,6 +33,9 @@ pub enum Refusal {
     /// It does not fit whoever runs with it.
     #[error("{0}")]
     Unfit(String),
+    /// No connection can be made with it.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// What a spec has to fulfil beyond being right; the error is in words, with a hint.
@@ -57,7 +61,7 @@ impl Refusal {
     pub fn in_words(&self) -> String {
         match self {
             Self::Load(error) => error.in_words(),
-            Self::Instance { .. } | Self::Unfit(_) => self.to_string(),
+            Self::Instance { .. } | Self::Unfit(_) | Self::Unusable(_) => self.to_string(),
         }
     }
 }
@@ -103,6 +107,10 @@ pub struct SpecSource {
     environment: Environment,
     clock: Clock,
     loaded: Arc<Loaded>,
+    /// The files of the spec in force.
+    noted: Noted,
+    /// Those of the last one that was read.
+    noted_last: Noted,
     fault: Option<PendingFault>,
     fitness: Fitness,
     /// Where the API listens: what the first spec said.
@@ -112,13 +120,17 @@ pub struct SpecSource {
 impl SpecSource {
     /// Loads the first spec: without one, there is nothing to fall back to.
     pub fn open(path: &Path, environment: Environment, clock: Clock) -> Result<Self, LoadError> {
-        let loaded = Arc::new(load(path, &environment, clock.now())?);
+        let mut noted = Noted::default();
+        let loaded = Arc::new(load_noting(path, &environment, clock.now(), &mut noted)?);
+        let (path, noted_last) = (path.to_owned(), noted.clone());
         let listening = loaded.spec.api.listen;
         Ok(Self {
-            path: path.to_owned(),
+            path,
             environment,
             clock,
             loaded,
+            noted,
+            noted_last,
             fault: None,
             fitness: Fitness(None),
             listening,
@@ -130,6 +142,12 @@ impl SpecSource {
         let fitness = Fitness(Some(condition));
         fitness.check(&self.loaded.spec)?;
         Ok(Self { fitness, ..self })
+    }
+
+    /// Every file whose change may make another spec of the same text: tokens, certificates, env
+    /// files, also of a file that was refused.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        self.noted.0.union(&self.noted_last.0).cloned().collect()
     }
 
     /// The spec in force.
@@ -160,21 +178,35 @@ impl SpecSource {
     ///
     /// Guarantees: a file that is not good changes nothing but the fault.
     pub fn reload(&mut self) -> Reloaded {
+        self.reload_if(|_| Ok(()))
+    }
+
+    /// The same, where a new spec comes into force only if it is `usable`; else with the words why
+    /// it is not.
+    pub fn reload_if(&mut self, usable: impl FnOnce(&Loaded) -> Result<(), String>) -> Reloaded {
         let loaded = match self.candidate() {
             Ok(loaded) => loaded,
             Err(refusal) => return self.refuse(refusal.in_words()),
         };
-        let faulty = self.fault.take().is_some();
         if loaded.inputs == self.loaded.inputs {
+            let faulty = self.fault.take().is_some();
             return if faulty { Reloaded::Recovered } else { Reloaded::Unchanged };
         }
+        if let Err(why) = usable(&loaded) {
+            return self.refuse(Refusal::Unusable(why).in_words());
+        }
+        self.fault = None;
+        self.noted.clone_from(&self.noted_last);
         let diff = spec::diff(&self.loaded.spec, &loaded.spec);
         self.loaded = Arc::new(loaded);
         Reloaded::Changed { diff, after_restart: self.after_restart() }
     }
 
-    fn candidate(&self) -> Result<Loaded, Refusal> {
-        let loaded = load(&self.path, &self.environment, self.clock.now())?;
+    fn candidate(&mut self) -> Result<Loaded, Refusal> {
+        let mut noted = Noted::default();
+        let loaded = load_noting(&self.path, &self.environment, self.clock.now(), &mut noted);
+        self.noted_last = noted;
+        let loaded = loaded?;
         self.fitness.check(&loaded.spec)?;
         let (running, asked) = (&self.loaded.spec.instance, &loaded.spec.instance);
         if running == asked {

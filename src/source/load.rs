@@ -1,17 +1,18 @@
 //! One load: the file and everything it names, read and checked whole, or refused whole.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::certificates;
 use super::credentials;
 use super::environment::Environment;
-use super::error::{LoadError, NamedFileError, Warning};
+use super::error::{LoadError, Warning};
 use super::file::{self, FileError, FileProblem};
 use super::mount;
 use super::written::Written;
@@ -19,9 +20,6 @@ use crate::spec::{Missing, Spec};
 
 /// A spec is written by hand or by a template; a larger one is the wrong file.
 const SPEC_BYTES_MAX: u64 = 4 << 20;
-
-/// The bundle of all public authorities is a quarter of this.
-const CA_BYTES_MAX: u64 = 1 << 20;
 
 /// A spec as it was loaded, with what its files held at that moment.
 #[derive(Clone)]
@@ -79,6 +77,17 @@ pub fn read(path: &Path) -> Result<String, LoadError> {
 /// Paths in the spec are relative to the folder of `path` as it was given: a link to the spec
 /// does not move them.
 pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Loaded, LoadError> {
+    load_noting(path, environment, now, &mut Noted::default())
+}
+
+/// The same; `noted` gets every file that counts beside the spec's own, whatever comes of it.
+pub(super) fn load_noting(
+    path: &Path,
+    environment: &Environment,
+    now: Timestamp,
+    noted: &mut Noted,
+) -> Result<Loaded, LoadError> {
+    noted.0.extend(environment.files().iter().cloned());
     let text = read(path)?;
     let source = path.display().to_string();
     let mut inputs = Inputs::new(&text);
@@ -103,11 +112,12 @@ pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Lo
     let mut spec = parsed.spec;
     let folder = path.parent().unwrap_or(Path::new(""));
     place(&mut spec, folder);
-    let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs);
-    let ca = authority(&spec).unwrap_or_else(|error| {
+    let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
+    let ca = certificates::authority(&spec, noted).unwrap_or_else(|error| {
         errors.push(error);
         None
     });
+    errors.extend(certificates::of_hosts(&spec, noted));
     if !errors.is_empty() {
         return Err(LoadError::Named(errors));
     }
@@ -128,13 +138,19 @@ fn place(spec: &mut Spec, folder: &Path) {
     }
 }
 
-fn authority(spec: &Spec) -> Result<Option<Vec<u8>>, NamedFileError> {
-    let Some(path) = &spec.gitlab.ca_file else { return Ok(None) };
-    let read = file::bytes(path, CA_BYTES_MAX).and_then(|(bytes, _)| match bytes.as_slice() {
-        [] => Err(FileProblem::Empty.of(path)),
-        _ => Ok(bytes),
-    });
-    read.map(Some).map_err(|error| NamedFileError { field: "gitlab.ca_file".into(), error })
+/// The files that a load read, or tried to read, beside the spec's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Noted(pub(super) BTreeSet<PathBuf>);
+
+impl Noted {
+    /// The bytes of such a file.
+    pub(super) fn bytes(&mut self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+        self.0.insert(path.to_owned());
+        match file::bytes(path, limit)?.0 {
+            bytes if bytes.is_empty() => Err(FileProblem::Empty.of(path)),
+            bytes => Ok(bytes),
+        }
+    }
 }
 
 /// A digest of all that went into a load: text, variables, credentials and authority. Two loads

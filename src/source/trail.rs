@@ -64,6 +64,12 @@ impl Trail {
         trail
     }
 
+    /// The names and folders of another way, too.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.folders.extend(other.folders);
+    }
+
     fn add(&mut self, folder: &Path, name: &Path) {
         self.names.insert(name.to_owned());
         if let Ok(found) = std::fs::metadata(folder) {

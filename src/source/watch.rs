@@ -1,4 +1,4 @@
-//! Tells when the spec file may have changed.
+//! Tells when the spec file, or one that it names, may have changed.
 //!
 //! A hint carries no truth: whoever gets one reads the file. Two things make hints. The system's
 //! events on the folders along the path's trail, because editors and `ConfigMap`s replace the file
@@ -6,6 +6,7 @@
 //! file system, from behind a bind mount, or where the limit of watches is reached. A hint waits
 //! until the file was quiet for a moment, so that a half-written one is rarely read.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +65,7 @@ pub enum Seeing {
 pub struct Watch {
     hints: mpsc::Receiver<()>,
     seeing: watch::Receiver<Seeing>,
+    beside: watch::Sender<BTreeSet<PathBuf>>,
     task: JoinHandle<()>,
 }
 
@@ -88,20 +90,33 @@ impl Watch {
         // One hint is as good as many.
         let (hint, hints) = mpsc::channel(1);
         let (say_seeing, seeing) = watch::channel(Seeing::Events);
+        let (beside, files) = watch::channel(BTreeSet::from([path.to_owned()]));
         let events = events.map_err(|why| say_seeing.send_replace(Seeing::Looking { why })).ok();
         let mut lookout = Lookout {
-            path: path.to_owned(),
+            files,
             clock,
             pace,
             wake,
             events,
             trail: Trail::default(),
-            last: Print::of(path),
+            last: Prints::new(),
             hint,
             say_seeing,
         };
         lookout.follow();
-        Self { hints, seeing, task: tokio::spawn(lookout.keep_looking()) }
+        lookout.last = lookout.prints();
+        Self { hints, seeing, beside, task: tokio::spawn(lookout.keep_looking()) }
+    }
+
+    /// From now on watches these files beside the spec's own, and no others. That they are new is
+    /// hinted at: one may have changed since it was read.
+    pub fn beside(&self, path: &Path, mut files: BTreeSet<PathBuf>) {
+        files.insert(path.to_owned());
+        self.beside.send_if_modified(|known| {
+            let news = *known != files;
+            *known = files;
+            news
+        });
     }
 
     /// Waits until the file may have changed. Loses nothing when it is cancelled.
@@ -124,14 +139,17 @@ impl Drop for Watch {
     }
 }
 
+/// What the system says about each file.
+type Prints = BTreeMap<PathBuf, Option<Print>>;
+
 struct Lookout {
-    path: PathBuf,
+    files: watch::Receiver<BTreeSet<PathBuf>>,
     clock: Clock,
     pace: Pace,
     wake: Arc<Notify>,
     events: Option<Events>,
     trail: Trail,
-    last: Option<Print>,
+    last: Prints,
     hint: mpsc::Sender<()>,
     say_seeing: watch::Sender<Seeing>,
 }
@@ -141,13 +159,13 @@ impl Lookout {
         loop {
             let event = self.next_sign().await;
             self.follow();
-            if !event && Print::of(&self.path) == self.last {
+            if !event && self.prints() == self.last {
                 continue;
             }
             self.settle().await;
             // Before the hint: what changes after the reader has read is then an event again.
             self.follow();
-            self.last = Print::of(&self.path);
+            self.last = self.prints();
             if let Err(mpsc::error::TrySendError::Closed(())) = self.hint.try_send(()) {
                 return;
             }
@@ -155,7 +173,7 @@ impl Lookout {
     }
 
     /// Waits for an event (`true`) or until it is time to look.
-    async fn next_sign(&self) -> bool {
+    async fn next_sign(&mut self) -> bool {
         let pause = match self.events {
             Some(_) => self.pace.look_beside_events,
             None => self.pace.look_alone,
@@ -163,24 +181,38 @@ impl Lookout {
         tokio::select! {
             biased;
             () = self.wake.notified() => true,
+            Ok(()) = self.files.changed() => true,
             () = self.clock.sleep(pause) => false,
         }
     }
 
     async fn settle(&self) {
         for _ in 0..SETTLE_ROUNDS_MAX {
-            let before = Print::of(&self.path);
+            let before = self.prints();
             self.clock.sleep(self.pace.settle).await;
             let quiet = self.wake.notified().now_or_never().is_none();
-            if quiet && before == Print::of(&self.path) {
+            if quiet && before == self.prints() {
                 return;
             }
         }
     }
 
+    fn prints(&self) -> Prints {
+        let print = |path: &PathBuf| (path.clone(), Print::of(path));
+        self.files.borrow().iter().map(print).collect()
+    }
+
+    fn trail(&self) -> Trail {
+        let mut whole = Trail::default();
+        for path in self.files.borrow().iter() {
+            whole.extend(Trail::of(path));
+        }
+        whole
+    }
+
     fn follow(&mut self) {
         for _ in 0..FOLLOW_ROUNDS_MAX {
-            let trail = Trail::of(&self.path);
+            let trail = self.trail();
             let Some(events) = &mut self.events else { return };
             if trail == self.trail {
                 return;

@@ -17,6 +17,7 @@ use super::hidden::named;
 use super::path::Path;
 use super::raw::{RawApi, RawSpec};
 use super::report::Finding;
+use super::secret::{SecretKind, secret};
 use super::values::{self, Unreadable};
 use super::{ApiSpec, Credential, InstanceName, Pool, PoolName, Spec};
 
@@ -67,6 +68,13 @@ fn pools(
         match PoolName::new(&word) {
             Err(error) => {
                 let message = format!("`{}` is {error}", named(&word));
+                // What else is wrong with it is told all the same; the name stands in for it.
+                let (name, raw) = (PoolName::new("unnamed"), raw.remove(&word));
+                if let (Ok(name), Some(raw)) = (name, raw) {
+                    let pool = pool::build(name, raw, &path, context);
+                    let subject = format!("pool `{}`", named(&word));
+                    super::across::pool_alone(&pool, &path, &subject, context);
+                }
                 context.add_at_key(&path, Finding::error(Code::BadValue, message));
             }
             Ok(name) => {
@@ -137,6 +145,19 @@ impl Context<'_> {
                 self.add(path, Finding::error(Code::BadValue, message));
             }
         }
+        let value = value.map(|value| {
+            let kind = SecretKind::of(&path.to_string());
+            match secret(kind, &value) {
+                Ok(text) => text.to_owned(),
+                // An empty one is told already.
+                Err(_) if value.trim().is_empty() => value,
+                Err(Unreadable { is, hint }) => {
+                    let finding = Finding::error(Code::BadValue, format!("`{key}` {is}"));
+                    self.add(&path, finding.hint(hint));
+                    value
+                }
+            }
+        });
         match (value, file) {
             (Some(value), _) => Some(Credential::Value(SecretString::from(value))),
             (None, file) => file.map(|file| Credential::File(PathBuf::from(file))),

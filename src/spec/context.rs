@@ -89,6 +89,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether the scalar at `path` is written in quotes.
+    pub(super) fn is_quoted(&self, path: &Path) -> bool {
+        let scalar = self.tree.at(path).and_then(Node::scalar);
+        scalar.is_some_and(|scalar| !scalar.plain && scalar.variables.is_empty())
+    }
+
     /// The same as part of a sentence that names the field.
     pub(super) fn bare(&self, path: &Path) -> String {
         match self.showable(path) {

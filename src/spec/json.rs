@@ -1,11 +1,14 @@
 //! The tree as JSON, each scalar coerced by its field's type: token `0123` stays text where a
 //! string belongs, and `${WARM:-0}` becomes a number where one belongs.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::context::Context;
+use super::fault::Code;
 use super::node::{Kind, Node, Scalar};
 use super::path::Path;
+use super::report::Finding;
+use super::scalar::{self, Plain};
 
 /// The whole tree by the strict schema. Unknown values are noted in the context.
 pub(super) fn coerced(context: &mut Context<'_>, schema: &Value) -> Value {
@@ -30,7 +33,15 @@ pub(super) fn below<'s>(
 
 fn value(node: &Node, schemas: &[&Value], path: &Path, context: &mut Context<'_>) -> Option<Value> {
     match &node.kind {
-        Kind::Scalar(scalar) => Some(scalar_value(scalar, schemas)),
+        Kind::Scalar(scalar) => Some(match scalar_value(scalar, schemas) {
+            Ok(value) => value,
+            Err(hint) => {
+                let message =
+                    format!("`{}`: {} is read in two ways", path.field(), context.shown(path));
+                context.add(path, Finding::error(Code::WrongType, message).hint(hint));
+                scalar.text.as_str().into()
+            }
+        }),
         Kind::Unknown => {
             context.set_unknown(path.clone());
             None
@@ -66,27 +77,27 @@ fn value(node: &Node, schemas: &[&Value], path: &Path, context: &mut Context<'_>
     }
 }
 
-fn scalar_value(scalar: &Scalar, schemas: &[&Value]) -> Value {
+/// The error: what to write instead of what nobody can be sure of.
+fn scalar_value(scalar: &Scalar, schemas: &[&Value]) -> Result<Value, &'static str> {
     let text = scalar.text.as_str();
     if scalar.is_null() {
-        return Value::Null;
+        return Ok(Value::Null);
     }
     let from_variable = !scalar.variables.is_empty();
     if !scalar.plain && !from_variable {
-        return text.into();
+        return Ok(text.into());
     }
     let takes = |name: &str| schemas.iter().any(|schema| takes(schema, name));
     let anything = schemas.is_empty() || schemas.iter().all(|schema| is_anything(schema));
     // Where any type fits, what is written without quotes means what YAML says it means.
     let anything = anything && scalar.plain;
-    if let Some(number) = number(text).filter(|_| anything || takes("number") || takes("integer")) {
-        return Value::Number(number);
-    }
-    match text {
-        "true" if anything || takes("boolean") => true.into(),
-        "false" if anything || takes("boolean") => false.into(),
-        _ => text.into(),
-    }
+    Ok(match scalar::plain(text) {
+        Plain::Number(number) if takes("integer") => Value::Number(scalar::whole(number)),
+        Plain::Number(number) if anything || takes("number") => Value::Number(number),
+        Plain::Bool(flag) if anything || takes("boolean") => flag.into(),
+        Plain::Ambiguous(hint) if anything => return Err(hint),
+        Plain::Number(_) | Plain::Bool(_) | Plain::Ambiguous(_) | Plain::Text => text.into(),
+    })
 }
 
 fn takes(schema: &Value, name: &str) -> bool {
@@ -99,20 +110,4 @@ fn takes(schema: &Value, name: &str) -> bool {
 
 fn is_anything(schema: &Value) -> bool {
     schema.as_bool() == Some(true) || (schema.get("type").is_none() && schema.get("enum").is_none())
-}
-
-/// A decimal number as YAML and JSON both write it. Leading zeros make it text: an octal number
-/// to some readers, and a token to others.
-fn number(text: &str) -> Option<Number> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let zeros = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-    let decimal = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if zeros || !decimal {
-        return None;
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(whole.into());
-    }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
 }

@@ -21,7 +21,7 @@ use serde::Deserialize;
 /// Keeps GitLab Runner containers in agreement with this file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "autogit.yaml")]
+#[schemars(title = "autogit.yaml", extend("patternProperties" = {"^x-": true}))]
 pub(super) struct RawSpec {
     /// Scopes labels and records. Default: autogit.
     #[schemars(pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]

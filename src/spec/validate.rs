@@ -11,6 +11,7 @@ use super::fault::Code;
 use super::nearest::nearest;
 use super::path::Path;
 use super::report::Finding;
+use super::scalar::{self, Plain, has_leading_zeros};
 use super::words::value;
 
 /// Checks `value`, and takes out of it what does not pass, so that the rest can be checked on.
@@ -92,7 +93,10 @@ fn explain(error: &ValidationError<'_>, context: &Context<'_>) -> Vec<Explained>
         }
         ValidationErrorKind::Minimum { limit } => {
             let message = format!("`{field}` is {}, but at least {limit}", context.bare(&path));
-            Explained::value(path, wrong(message))
+            let none = path.last() == Some("max") && path.parent().last() != Some("services");
+            let hint =
+                none.then(|| "a pool that starts no runners has `enabled: false`".to_owned());
+            Explained::value(path, wrong(message).maybe_hint(hint))
         }
         ValidationErrorKind::Maximum { limit } => {
             let message = format!("`{field}` is {}, but at most {limit}", context.bare(&path));
@@ -141,19 +145,22 @@ fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>
     };
     let finding = Finding::error(Code::WrongType, format!("{subject} {wanted}, not {shown}"));
     let number = matches!(kind, TypeKind::Single(JsonType::Integer | JsonType::Number));
+    let boolean = matches!(kind, TypeKind::Single(JsonType::Boolean));
+    let quoted = context.is_quoted(path);
     match (kind, given.as_str()) {
-        (_, Some(text)) if number && text.parse::<f64>().is_ok() => {
+        (_, Some(text)) if number && has_leading_zeros(text) => {
+            finding.hint("write it without leading zeros, or with `0o` if it is octal")
+        }
+        (_, Some(text)) if number && quoted && scalar::number(text).is_some() => {
             finding.hint("remove the quotes")
         }
-        (TypeKind::Single(JsonType::Boolean), Some("yes" | "Yes" | "on" | "On" | "True")) => {
-            finding.hint("write `true`")
-        }
-        (TypeKind::Single(JsonType::Boolean), Some("no" | "No" | "off" | "Off" | "False")) => {
-            finding.hint("write `false`")
-        }
-        (TypeKind::Single(JsonType::Boolean), Some("true" | "false")) => {
-            finding.hint("remove the quotes")
-        }
+        (_, Some("true" | "false")) if boolean && quoted => finding.hint("remove the quotes"),
+        (_, Some(text)) if boolean => match scalar::plain(text) {
+            Plain::Ambiguous(hint) => {
+                finding.hint(hint.split_once(';').map_or(hint, |(first, _)| first))
+            }
+            Plain::Bool(_) | Plain::Number(_) | Plain::Text => finding,
+        },
         (TypeKind::Single(JsonType::Array), Some(_)) => {
             finding.hint(format!("write `[{}]`", shown.trim_matches('`')))
         }

@@ -5,6 +5,7 @@ mod image;
 
 pub(super) use address::{base_url, endpoint, host_of, is_local, is_private, listen};
 pub(crate) use image::{RUNNER_VERSION_MIN, runner_version};
+pub(super) use image::{image, image_of_a_job};
 
 use std::time::Duration;
 

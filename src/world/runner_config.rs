@@ -78,23 +78,15 @@ impl<'a> RunnerConfig<'a> {
 /// Why there is no `config.toml` for a pool.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunnerConfigError {
-    /// `runner_config` names what AutoGit writes itself.
-    #[error("`runner_config.{key}` is written by AutoGit\nhint: {hint}")]
-    Reserved {
+    /// `runner_config` says what it may not.
+    #[error("`runner_config.{key}` {what}\nhint: {hint}")]
+    Refused {
         /// The key, in dotted form.
         key: String,
-        /// Where to say it instead.
-        hint: String,
-    },
-    /// `runner_config` holds what TOML or gitlab-runner has no place for.
-    #[error("`runner_config.{key}` is {what}\nhint: {hint}")]
-    Misfit {
-        /// The key, in dotted form.
-        key: String,
-        /// What it is.
+        /// What is wrong with it.
         what: &'static str,
-        /// What it can be.
-        hint: &'static str,
+        /// What to do about it.
+        hint: String,
     },
     /// The token would be taken for a variable.
     #[error(

@@ -85,7 +85,7 @@ async fn a_job_that_no_pool_fits_is_held_with_the_reason_and_costs_no_runner() {
 }
 
 fn lacks(hold: &JobHold, tags: &[&str]) -> bool {
-    matches!(hold, JobHold::NoPoolMatches { missing } if missing.iter().eq(tags))
+    matches!(hold, JobHold::NoPoolMatches { missing, .. } if missing.iter().eq(tags))
 }
 
 #[tokio::test]

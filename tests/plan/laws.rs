@@ -6,7 +6,7 @@ use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{HostName, Resources, Warm};
 use autogit::world::{
     ContainerId, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, World, leftovers,
-    phases, spec_hash,
+    phases,
 };
 use jiff::SignedDuration;
 
@@ -67,7 +67,8 @@ fn differs(world: &World, view: &RunnerView<'_>) -> bool {
     let Runner { variant, record, spec, .. } = view.runner;
     let pool = world.spec.pool(&variant.pool).unwrap();
     let current = world.current_record(variant, pool).map(|record| record.id);
-    spec_hash(&world.spec, pool) != *spec || current.is_some_and(|current| current != *record)
+    world.spec_hash(view.host, pool).as_ref() != Some(spec)
+        || current.is_some_and(|current| current != *record)
 }
 
 fn drained(plan: &Plan, rule: Rule) -> BTreeSet<&ContainerId> {

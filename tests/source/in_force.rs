@@ -6,6 +6,7 @@ use autogit::clock::Clock;
 use autogit::source::{Environment, Pace, PendingFault, Reloaded, SpecSource, Watch};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::certificates;
 use crate::folder::{Folder, SPEC};
 use crate::watch::hint;
 
@@ -113,12 +114,13 @@ fn a_rotated_secret_and_a_changed_env_file_are_changes() {
 #[test]
 fn a_new_certificate_in_the_same_file_is_a_change() {
     let folder = Folder::new();
-    folder.write("ca.pem", "old");
+    folder.write("ca.pem", &certificates::pair().0);
     let mut source =
         open(&folder.write("autogit.yaml", &SPEC.replace("pools:", "  ca_file: ca.pem\npools:")));
-    folder.write("ca.pem", "new");
+    let (new, _) = certificates::pair();
+    folder.write("ca.pem", &new);
     assert_eq!(diff(source.reload()), ["gitlab: ca_file holds something new"]);
-    assert_eq!(source.loaded().ca.as_deref(), Some(b"new".as_slice()));
+    assert_eq!(source.loaded().ca.as_deref(), Some(new.as_bytes()));
 }
 
 #[test]
@@ -163,4 +165,52 @@ async fn a_half_written_file_comes_into_force_when_it_is_complete() {
     hint(&mut watch).await;
     diff(source.reload());
     assert_eq!((source.loaded().spec.pools.len(), source.fault()), (2, None));
+}
+
+#[test]
+fn a_spec_that_no_connection_can_be_made_with_does_not_come_into_force() {
+    let folder = Folder::new();
+    let mut source = open(&folder.write("autogit.yaml", SPEC));
+    let before = source.loaded().hash.clone();
+    folder.write("autogit.yaml", TWO_POOLS);
+    let refuse = |_: &_| Err("host `local`: it is of no known kind".to_owned());
+    let (refused, _) = fault(source.reload_if(refuse));
+    assert_eq!(refused.text, "host `local`: it is of no known kind");
+    assert_eq!((source.loaded().hash.as_str(), source.fault()), (before.as_str(), Some(&refused)));
+    assert!(diff(source.reload()).contains(&"pool docs: added".to_owned()));
+    assert_eq!(source.fault(), None);
+}
+
+#[tokio::test]
+async fn every_file_that_went_into_a_spec_is_watched() {
+    let folder = Folder::new();
+    let env = folder.write("variables.env", "MAX=2\n");
+    folder.write("token", "glpat-1\n");
+    folder.write("ca.pem", &certificates::pair().0);
+    let text = SPEC.replace("token: glpat-1", "token_file: token\n  ca_file: ca.pem");
+    let path = folder.write("autogit.yaml", &text);
+    let clock = Clock::system();
+    let pace = Pace {
+        settle: Duration::from_millis(5),
+        look_beside_events: Duration::from_millis(20),
+        look_alone: Duration::from_millis(20),
+    };
+    let mut watch = Watch::start(&path, clock.clone(), pace);
+    let environment = Environment::new(BTreeMap::new(), vec![env.clone()]);
+    let mut source = SpecSource::open(&path, environment, clock).unwrap();
+    let files = [env, folder.path("token"), folder.path("ca.pem")];
+    assert_eq!(source.files(), files.iter().cloned().collect());
+    watch.beside(source.path(), source.files());
+    hint(&mut watch).await;
+    folder.write("token", "glpat-2\n");
+    hint(&mut watch).await;
+    assert_eq!(diff(source.reload()), ["gitlab: token *** → ***"]);
+    // What a refused load read is watched as well: there the mistake is mended.
+    folder.write("token", "glpat 2 \n");
+    hint(&mut watch).await;
+    fault(source.reload());
+    watch.beside(source.path(), source.files());
+    folder.write("token", "glpat-3\n");
+    hint(&mut watch).await;
+    diff(source.reload());
 }

@@ -9,6 +9,7 @@ use autogit::spec::Credential;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
+use crate::certificates;
 use crate::folder::{Folder, SPEC};
 
 const CREDENTIALS: &str = "\
@@ -49,17 +50,18 @@ fn with_files(files: [(&str, &str); 4]) -> Folder {
 
 #[test]
 fn credential_files_are_read_beside_the_spec_without_their_last_line_break() {
+    let (ca, _) = certificates::pair();
     let folder = with_files([
         ("token", "glpat-2\n"),
-        ("ca.pem", "pem\n"),
-        ("api", "with space \r\n"),
+        ("ca.pem", &ca),
+        ("api", "with space\r\n"),
         ("runner", "glrt-1"),
     ]);
     let found = loaded(&folder.path("autogit.yaml")).unwrap();
     assert_eq!(secret(&found.spec.gitlab.token), "glpat-2");
-    assert_eq!(secret(found.spec.api.token.as_ref().unwrap()), "with space ");
+    assert_eq!(secret(found.spec.api.token.as_ref().unwrap()), "with space");
     assert_eq!(secret(found.spec.pools[0].runner_token.as_ref().unwrap()), "glrt-1");
-    assert_eq!(found.ca.as_deref(), Some(b"pem\n".as_slice()));
+    assert_eq!(found.ca.as_deref(), Some(ca.as_bytes()));
     assert!(!found.warnings.iter().any(|it| matches!(it, Warning::Exposed { .. })));
     let printed = format!("{found:?}");
     assert!(!printed.contains("glpat-2") && !printed.contains("glrt-1"), "{printed}");
@@ -76,7 +78,7 @@ fn all_files_that_cannot_be_used_are_named_with_their_fields() {
     let expected = format!(
         "gitlab.token_file: `{secrets}/token` is empty\n\
          api.token_file: `{secrets}/api` holds more than one line\n\
-         hint: the file must hold the secret and nothing else\n\
+         hint: it must hold the secret and nothing else\n\
          pools.linux.runner_token_file: `{secrets}/runner` does not exist\n\
          gitlab.ca_file: `{secrets}/ca.pem` is empty"
     );
@@ -85,7 +87,8 @@ fn all_files_that_cannot_be_used_are_named_with_their_fields() {
 
 #[test]
 fn a_secret_that_others_may_read_is_warned_of() {
-    let folder = with_files([("token", "a"), ("ca.pem", "b"), ("api", "c"), ("runner", "d")]);
+    let (ca, _) = certificates::pair();
+    let folder = with_files([("token", "a"), ("ca.pem", &ca), ("api", "c"), ("runner", "glrt-d")]);
     let path = folder.path("secrets/api");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let found = loaded(&folder.path("autogit.yaml")).unwrap();
@@ -109,13 +112,16 @@ fn paths_that_stay_paths_are_beside_the_spec_too() {
 hosts:
   rack:
     docker: tcp://rack:2376
-    tls: {ca: ca.pem, cert: /etc/cert.pem, key: key.pem}
+    tls: {ca: ca.pem, cert: CERT, key: key.pem}
 pools:";
+    let cert = folder.path("cert.pem");
+    let hosts = hosts.replace("CERT", cert.to_str().unwrap());
+    certificates::write(&folder);
     let spec = SPEC.replace("pools:", &format!("  token_cache: cache\n{hosts}"));
     let found = loaded(&folder.write("autogit.yaml", &spec)).unwrap();
     assert_eq!(found.spec.gitlab.token_cache, Some(folder.path("cache")));
     let tls = found.spec.hosts.values().find_map(|host| host.tls.clone()).unwrap();
-    let expected = [folder.path("ca.pem"), "/etc/cert.pem".into(), folder.path("key.pem")];
+    let expected = [folder.path("ca.pem"), cert, folder.path("key.pem")];
     assert_eq!([tls.ca, tls.cert, tls.key], expected);
 }
 
@@ -131,7 +137,8 @@ fn a_warning_about_the_spec_says_where_and_what_to_do() {
 
 #[test]
 fn a_linked_spec_finds_its_files_beside_the_link() {
-    let folder = with_files([("token", "a"), ("ca.pem", "b"), ("api", "c"), ("runner", "d")]);
+    let (ca, _) = certificates::pair();
+    let folder = with_files([("token", "a"), ("ca.pem", &ca), ("api", "c"), ("runner", "glrt-d")]);
     std::fs::create_dir(folder.path("..data")).unwrap();
     std::fs::rename(folder.path("autogit.yaml"), folder.path("..data/autogit.yaml")).unwrap();
     symlink("..data/autogit.yaml", folder.path("autogit.yaml")).unwrap();
@@ -179,4 +186,64 @@ fn a_file_replaced_behind_its_mount_is_refused() {
     let expected = "was replaced behind its mount, and only the old one is seen\n\
         hint: mount the folder instead";
     check_unusable(Path::new(&path), expected);
+}
+
+#[test]
+fn a_secret_that_nobody_can_mean_is_refused_wherever_it_comes_from() {
+    let written = |token: &str| {
+        let folder = Folder::new();
+        folder.write("token", token);
+        let file = SPEC.replace("token: glpat-1", "token_file: token");
+        let by_file = loaded(&folder.write("autogit.yaml", &file)).map(|_| ());
+        let by_variable = folder.write("autogit.yaml", &SPEC.replace("glpat-1", "${TOKEN}"));
+        let variables = BTreeMap::from([("TOKEN".to_owned(), token.to_owned())]);
+        let environment = Environment::new(variables, Vec::new());
+        let by_variable = load(&by_variable, &environment, Timestamp::UNIX_EPOCH).map(|_| ());
+        [by_file, by_variable].map(|result| result.err().map(|error| error.to_string()))
+    };
+    assert_eq!(written("glpat-1\n"), [None, None]);
+    for (token, why) in [
+        ("glpat-1 ", "has a blank at its edge"),
+        ("glpat-1\nglpat-2\n", "holds more than one line"),
+        ("\u{feff}glpat-1", "begins with a byte order mark"),
+        ("'glpat-1'", "is in quotes"),
+        ("glrt-1", "is a runner's token"),
+    ] {
+        for told in written(token) {
+            let told = told.unwrap_or_else(|| panic!("{token:?} passes"));
+            assert!(told.contains(why) && !told.contains("glpat-"), "{token:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn certificates_that_no_connection_can_use_are_named() {
+    let folder = Folder::new();
+    certificates::write(&folder);
+    let hosts = "  ca_file: authority.pem
+hosts:
+  rack:
+    docker: tcp://rack:2376
+    tls: {ca: ca.pem, cert: cert.pem, key: key.pem}
+pools:";
+    let spec = folder.write("autogit.yaml", &SPEC.replace("pools:", hosts));
+    let told = || loaded(&spec).map(|_| ()).unwrap_err().to_string();
+    // As `openssl x509 -outform der` writes it.
+    folder.write("authority.pem", "0\u{3}\u{1}\u{1}");
+    assert!(told().starts_with("gitlab.ca_file: "), "{}", told());
+    assert!(told().contains("holds no certificate in PEM form"), "{}", told());
+    let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    folder.write("authority.pem", nonsense);
+    assert!(told().contains("holds no certificate in PEM form"), "{}", told());
+    folder.write("authority.pem", &certificates::pair().0);
+    assert!(loaded(&spec).is_ok());
+    folder.write("key.pem", &certificates::pair().1);
+    assert!(told().starts_with("hosts.rack.tls.key: "), "{}", told());
+    folder.write("key.pem", "");
+    folder.write("ca.pem", nonsense);
+    let told = told();
+    assert!(
+        told.contains("hosts.rack.tls.ca: ") && told.contains("hosts.rack.tls.key: "),
+        "{told}"
+    );
 }

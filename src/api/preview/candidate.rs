@@ -37,15 +37,15 @@ pub(super) fn plan(
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "other-instance", detail);
         return Err(problem.hint("a reload does not take another instance's spec"));
     }
-    let (planned, changed) = planned(&candidate, own.as_ref(), in_force);
-    let planned = Arc::new(planned);
+    let (spec, others) = planned(&candidate, own.as_ref(), in_force);
+    let spec = Arc::new(spec);
     let lines = own.map_or_else(Vec::new, |own| {
         diff(&without_secrets(own.spec()), &without_secrets(candidate.spec()))
     });
     let (not_planned, changes): (Vec<String>, Vec<String>) =
         lines.into_iter().partition(|line| is_of_a_section_in_force(line));
-    let mut world = World { spec: Arc::clone(&planned), ..World::clone(&view.world) };
-    make_others(&mut world, &changed);
+    let mut world = World { spec: Arc::clone(&spec), ..World::clone(&view.world) };
+    make_others(&mut world, &others);
     let shown = View {
         plan: Arc::new(plan::plan(&world)),
         spec: SpecInfo {
@@ -53,7 +53,7 @@ pub(super) fn plan(
             hash: candidate.parsed.digest.bare(),
             loaded_at: view.world.now,
             pending_fault: None,
-            spec: planned,
+            spec,
         },
         world: Arc::new(world),
         requests: 0,

@@ -22,12 +22,10 @@ impl Rate {
         let most = EACH * AT_ONCE;
         // A clock that was set back must not lock anybody out.
         let owed = paid.map_or(SignedDuration::ZERO, |paid| paid.duration_since(now));
-        let owed = owed.clamp(SignedDuration::ZERO, most) + EACH;
-        if owed > most {
-            return Err(owed - most);
-        }
-        *paid = now.checked_add(owed).ok();
-        Ok(())
+        let owed = owed.clamp(SignedDuration::ZERO, most);
+        let more = owed + EACH;
+        *paid = now.checked_add(if more > most { owed } else { more }).ok();
+        if more > most { Err(more - most) } else { Ok(()) }
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) fn build(
                 hosts.insert(name, host(raw, &path, context));
             }
             Err(error) => {
+                host(raw, &path, context);
                 let message = format!("`{}` is {error}", named(&word));
                 context.add_at_key(&path, Finding::error(Code::BadValue, message));
             }

@@ -6,6 +6,7 @@ use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::raw::{RawJob, RawJobNetwork, RawPullPolicy};
 use crate::spec::report::Finding;
+use crate::spec::values;
 use crate::spec::{JobNetwork, JobSpec, PullPolicy};
 
 /// What ordinary jobs do without, and what attacks begin with. Dropping all of them would break
@@ -29,7 +30,9 @@ pub(super) fn build(raw: RawJob, path: &Path, context: &mut Context<'_>) -> JobS
     let capabilities = raw.capabilities.unwrap_or_default();
     let standard = || CAP_DROP.iter().map(|&name| name.to_owned()).collect();
     JobSpec {
-        image: raw.image.unwrap_or_else(|| "alpine:3".to_owned()),
+        image: context
+            .read(&path.join("image"), raw.image, values::image_of_a_job)
+            .unwrap_or_else(|| "alpine:3".to_owned()),
         network: match raw.network.unwrap_or(RawJobNetwork::Auto) {
             RawJobNetwork::Auto => JobNetwork::Auto,
             RawJobNetwork::PerJob => JobNetwork::PerJob,

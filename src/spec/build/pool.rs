@@ -39,7 +39,9 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         startup_timeout,
         maximum_timeout: context.duration(&path.join("maximum_timeout"), raw.maximum_timeout),
         priority: raw.priority.unwrap_or(0),
-        runner_image: raw.runner_image.unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
+        runner_image: context
+            .read(&path.join("runner_image"), raw.runner_image, values::image)
+            .unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
         pull_policy: raw.pull_policy.map_or(PullPolicy::IfNotPresent, super::job::pull_policy),
         resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
         cache: match raw.cache {

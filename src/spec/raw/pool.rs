@@ -24,7 +24,7 @@ pub(in crate::spec) struct RawPool {
     /// Whose jobs it takes: instance, {group: path} or {project: path}. Default: instance.
     pub(in crate::spec) scope: Option<RawScope>,
     /// Live runners at most, over architectures and hosts. Default: 4.
-    #[schemars(range(min = 0, max = 100_000))]
+    #[schemars(range(min = 1, max = 100_000))]
     pub(in crate::spec) max: Option<u32>,
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
     /// architecture, or by schedule. They give way to a job that lacks their room. Default: 0.

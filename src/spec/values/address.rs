@@ -23,7 +23,26 @@ pub(in crate::spec) fn base_url(word: &str) -> Result<String, Unreadable> {
         let hint = "leave out what stands before the `@`; the token has a field of its own";
         return Err(Unreadable { is: "a URL with credentials", hint });
     }
+    if !has_real_port(&uri) {
+        let hint = "a port is a number from 1 to 65535; leave out the `:` for the usual one";
+        return Err(Unreadable { is: "a URL without a real port", hint });
+    }
+    let path = uri.path().trim_end_matches('/');
+    if path.contains("/api/v") || path.ends_with("/api") || path.ends_with("/graphql") {
+        let hint = "write GitLab's own address: leave out `/api` and what follows";
+        return Err(Unreadable { is: "an address of the API", hint });
+    }
     Ok(word.trim_end_matches('/').to_owned())
+}
+
+/// No port is the scheme's own one.
+fn has_real_port(uri: &Uri) -> bool {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let after = authority.rsplit(']').next().unwrap_or_default();
+    match after.split_once(':') {
+        None => true,
+        Some((_, port)) => port.parse::<u16>().is_ok_and(|port| port > 0),
+    }
 }
 
 /// The host that a URL or endpoint names.
@@ -64,7 +83,9 @@ pub(in crate::spec) fn endpoint(word: &str) -> Result<String, Unreadable> {
         Some(("unix", path)) => path.starts_with('/') && path.len() > 1,
         Some(("tcp", rest)) => {
             let uri = format!("http://{rest}").parse::<Uri>();
-            uri.is_ok_and(|uri| uri.port_u16().is_some() && uri.path() == "/")
+            uri.is_ok_and(|uri| {
+                uri.port_u16().is_some() && has_real_port(&uri) && uri.path() == "/"
+            })
         }
         Some(("ssh", rest)) => {
             let uri = format!("http://{rest}").parse::<Uri>();
@@ -97,6 +118,17 @@ mod tests {
             assert!(base_url(word).is_err(), "{word}");
         }
         assert!(base_url("https://me:pw@git.example").is_err());
+        for word in ["http://x:", "http://x:0", "http://x:70000", "http://[::1]:", "http://x:a"] {
+            assert!(base_url(word).is_err(), "{word}");
+        }
+        for word in
+            ["http://x/api/v4", "http://x/gitlab/api/v4/", "https://x/api", "http://x/api/graphql"]
+        {
+            assert_eq!(base_url(word).unwrap_err().is, "an address of the API", "{word}");
+        }
+        for word in ["http://x:8080", "http://[::1]:3000", "https://x/apis", "https://api.x"] {
+            assert!(base_url(word).is_ok(), "{word}");
+        }
     }
 
     #[test]
@@ -120,6 +152,7 @@ mod tests {
             "/var/run/docker.sock",
             "unix://",
             "tcp://rack",
+            "tcp://rack:0",
             "http://rack:2375",
             "rack",
             "ssh://ci:secret@rack",

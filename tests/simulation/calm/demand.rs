@@ -71,7 +71,7 @@ async fn a_job_that_no_pool_matches_is_held_with_the_missing_tag() {
     let job = calm.job(&["docker", "windows"], 5);
     calm.pass(120).await;
     assert_eq!(calm.status(job), Status::Pending);
-    let Some(JobHold::NoPoolMatches { missing }) = calm.hold(job) else {
+    let Some(JobHold::NoPoolMatches { missing, .. }) = calm.hold(job) else {
         panic!("{:?}", calm.hold(job));
     };
     assert_eq!(missing.into_iter().collect::<Vec<_>>(), ["windows"]);
