@@ -144,6 +144,13 @@ pub trait Engine: Debug + Send + Sync {
         instance: &InstanceName,
     ) -> Result<Option<NetworkState>, EngineError>;
 
+    /// The networks with our label that have another name: it was changed in the spec.
+    async fn old_networks(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Vec<NetworkState>, EngineError>;
+
     /// Makes the network with our label; one that exists is no error.
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError>;
 

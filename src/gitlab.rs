@@ -169,6 +169,24 @@ pub struct JobDetail {
     pub runner: Option<RecordId>,
 }
 
+/// A job whose runner died.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadJob {
+    /// GitLab's id.
+    pub id: JobId,
+    /// Its project, where a container of its tells.
+    pub project: Option<ProjectId>,
+    /// When its runner died. Nobody but AutoGit cancels what has no runner: a cancellation after that
+    /// is one that a process of ours left half-done.
+    pub lost_at: Option<Timestamp>,
+}
+
+impl From<JobId> for DeadJob {
+    fn from(id: JobId) -> Self {
+        Self { id, project: None, lost_at: None }
+    }
+}
+
 /// GitLab, as the rest of AutoGit sees it.
 ///
 /// All methods: answer within their own time limit; obey 429 and `Retry-After`; never log or
@@ -265,7 +283,7 @@ pub trait Gitlab: Debug + Send + Sync {
     /// it ended already, or a person saw to it.
     ///
     /// Guarantees: repeated after a lost answer, it queues the job once.
-    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError>;
+    async fn retry_lost_job(&self, job: DeadJob) -> Result<Option<JobId>, GitlabError>;
 
     /// Requests sent so far.
     fn requests(&self) -> u64;

@@ -103,7 +103,7 @@ impl Observer {
         let records = self.gitlab.records(ports, &world, tokens, memory).await;
         self.records = self.records.clone().next(self.clock.now(), records);
         world.records = self.records.clone();
-        self.remembered.complete(&ports.engines, &mut world, &before).await;
+        self.remembered.complete(&ports.engines, &mut world, &before, memory).await;
         self.hosts = world.hosts.clone();
         self.asked.note_over(ports.gitlab.as_ref(), &world, memory).await;
         let queue = self.gitlab.queue(ports).await;

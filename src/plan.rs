@@ -24,6 +24,7 @@ mod rule;
 mod slots;
 mod surplus;
 mod sweep;
+mod vanished;
 mod wanted;
 mod warm;
 
@@ -76,6 +77,7 @@ type Pass = fn(&mut Draft<'_>);
 const PASSES: &[Pass] = &[
     records::keep_records,
     reap::reap_exited,
+    vanished::reap_vanished,
     orphan::drain_orphans,
     failed::drain_failed,
     demand::serve_demand,

@@ -28,9 +28,10 @@ pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
     JobObjects, NetworkState, Runner, SetAside,
 };
+pub(crate) use leftovers::GONE_FOR;
 pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
-pub use memory::{Leftover, Memory, Unclaimed};
+pub use memory::{AtWork, Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
     Slot, SpecHash, SystemId, Variant,

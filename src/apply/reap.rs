@@ -5,7 +5,7 @@
 use super::sweep::is_there;
 use super::{ApplyError, Effect};
 use crate::engine::{Engine, EngineError, runner_config};
-use crate::gitlab::{ErrorKind, GitlabError};
+use crate::gitlab::{DeadJob, ErrorKind, GitlabError};
 use crate::observe::Ports;
 use crate::plan::LostJob;
 use crate::world::{ContainerState, JobObjects, Runner, RunnerName, SystemId, World};
@@ -42,6 +42,10 @@ impl Reap<'_> {
             let instance = &world.spec.instance;
             let name = RunnerName::new(instance, &self.runner.variant, self.runner.slot);
             let held = !holders.is_empty() || is_there(engine, world, &name, system_id).await?;
+            let vanished = matches!(self.runner.state, ContainerState::Running { .. });
+            if held && vanished {
+                self.report(ports, engine).await?;
+            }
             if !held {
                 self.report(ports, engine).await?;
                 remove_job_objects(engine, left, system_id, self.discard_cache).await?;
@@ -78,11 +82,12 @@ impl Reap<'_> {
     async fn report_lost(&self, ports: &Ports, lost: &LostJob) -> Result<(), ApplyError> {
         let (runner, job) = (&self.runner.name, lost.id);
         let url = lost.url.as_deref().unwrap_or("unknown");
+        let dead = DeadJob { id: job, project: lost.project, lost_at: lost.lost_at };
         if !lost.retry {
             tracing::warn!(%runner, %job, url, "the runner ended while it had this job; GitLab shows it as running for up to an hour\nhint: retry the job in GitLab, or set `lost_jobs: retry`");
             return Ok(());
         }
-        match ports.gitlab.retry_lost_job(job).await {
+        match ports.gitlab.retry_lost_job(dead).await {
             Ok(Some(again)) => {
                 tracing::warn!(%runner, %job, url, %again, "the runner ended while it had this job; it is queued again");
             }

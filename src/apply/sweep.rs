@@ -120,9 +120,11 @@ async fn remove_network(
     id: &str,
 ) -> Result<Effect, ApplyError> {
     let engine = engine(ports, host)?;
-    let network = engine.network(&world.spec.network, &world.spec.instance).await?;
-    match network {
-        Some(network) if network.id == id && network.ours && network.containers == 0 => {
+    let (name, instance) = (&world.spec.network, &world.spec.instance);
+    let mut networks = engine.old_networks(name, instance).await?;
+    networks.extend(engine.network(name, instance).await?);
+    match networks.into_iter().find(|network| network.id == id) {
+        Some(network) if network.ours && network.containers == 0 => {
             engine.remove_network(id).await?;
             Ok(Effect::Done)
         }

@@ -176,6 +176,14 @@ impl Engine for DockerEngine {
         networks::find(&self.client, name, instance).await
     }
 
+    async fn old_networks(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Vec<NetworkState>, EngineError> {
+        networks::old(&self.client, name, instance).await
+    }
+
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         networks::create(&self.client, name, instance).await
     }

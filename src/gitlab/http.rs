@@ -36,7 +36,7 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{
-    CreatedRecord, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport, Verified,
+    CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport, Verified,
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
@@ -213,8 +213,8 @@ impl Gitlab for HttpGitlab {
         self.job_is_over(id, project).await
     }
 
-    async fn retry_lost_job(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
-        self.queue_again(id).await
+    async fn retry_lost_job(&self, job: DeadJob) -> Result<Option<JobId>, GitlabError> {
+        self.queue_again(job).await
     }
 
     fn requests(&self) -> u64 {

@@ -23,7 +23,16 @@ pub(super) async fn look(
     runners.sort_by(|one, other| one.name.cmp(&other.name));
     read_logs(engine, &mut runners, last).await;
     let network = engine.network(&spec.network, &spec.instance).await?;
-    Ok(HostState { engine: info, jobs, runners, aside, missing: BTreeMap::new(), network })
+    let old_networks = engine.old_networks(&spec.network, &spec.instance).await?;
+    Ok(HostState {
+        engine: info,
+        jobs,
+        runners,
+        aside,
+        missing: BTreeMap::new(),
+        network,
+        old_networks,
+    })
 }
 
 /// Adds each runner's log; one that cannot be read keeps what it told last.

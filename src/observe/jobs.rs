@@ -1,4 +1,4 @@
-//! What GitLab says of jobs whose containers run on without a runner.
+//! What GitLab says of jobs whose containers run on without a runner, or whose runner is gone.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -22,9 +22,12 @@ impl Asked {
         world: &World,
         memory: &mut Memory,
     ) {
-        let jobs = lingering(world).into_iter();
-        let jobs: BTreeMap<JobId, Option<ProjectId>> = jobs
-            .filter_map(|(_, container, _)| Some((container.job?, container.project)))
+        let lingering = lingering(world).into_iter();
+        let lingering =
+            lingering.filter_map(|(_, container, _)| Some((container.job?, container.project)));
+        let lost = memory.at_work.values().filter(|work| work.gone_since.is_some());
+        let jobs: BTreeMap<JobId, Option<ProjectId>> = lingering
+            .chain(lost.map(|work| (work.job, work.project)))
             .filter(|(job, _)| !memory.over.contains(job))
             .collect();
         let after = self.0.map_or(Bound::Unbounded, Bound::Excluded);

@@ -11,7 +11,7 @@ use super::{Host, Observed};
 use crate::engine::{Engine, EngineError, RunnerList, Sighting};
 use crate::spec::{HostName, InstanceName};
 use crate::world::{
-    Absence, ContainerId, HostState, Question, RunnerName, SystemId, World, questions,
+    Absence, ContainerId, HostState, Memory, Question, RunnerName, SystemId, World, questions,
 };
 
 /// Runners that one host is asked for in one look; the rest counts as not told. Far more than die
@@ -45,6 +45,7 @@ impl Remembered {
         engines: &BTreeMap<HostName, std::sync::Arc<dyn Engine>>,
         world: &mut World,
         before: &BTreeMap<HostName, Host>,
+        memory: &Memory,
     ) {
         let mut questions = questions(world);
         let wanted: BTreeSet<(HostName, SystemId)> = questions
@@ -64,7 +65,10 @@ impl Remembered {
         join_all(asking).await;
         for (name, host) in &world.hosts {
             if let Some(state) = host.state.known() {
-                self.remember(name, state, |id| wanted.contains(&(name.clone(), id.clone())));
+                let is_wanted = |id: &SystemId| wanted.contains(&(name.clone(), id.clone()));
+                self.remember(name, state, |id, its| {
+                    memory.at_work.contains_key(id) || is_wanted(its)
+                });
             }
         }
     }
@@ -98,13 +102,12 @@ impl Remembered {
         &mut self,
         host: &HostName,
         state: &HostState,
-        is_wanted: impl Fn(&SystemId) -> bool,
+        is_wanted: impl Fn(&ContainerId, &SystemId) -> bool,
     ) {
         let remembered = self.0.entry(host.clone()).or_default();
-        remembered.retain(|_, (system_id, _)| match state.missing.get(system_id) {
+        remembered.retain(|id, (system_id, _)| match state.missing.get(system_id) {
             Some(Absence::Unsaid(_)) => true,
-            Some(Absence::Gone { .. } | Absence::Nameless) => is_wanted(system_id),
-            None => false,
+            Some(Absence::Gone { .. } | Absence::Nameless) | None => is_wanted(id, system_id),
         });
         for runner in &state.runners {
             let known = (runner.system_id.clone(), runner.name.clone());

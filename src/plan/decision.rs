@@ -1,10 +1,12 @@
 //! What a plan says is to be done.
 
+use jiff::Timestamp;
+
 use super::{Facts, Rule};
 use crate::spec::HostName;
 use crate::world::{
-    ContainerId, JobId, Leftover, RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId,
-    Variant,
+    ContainerId, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName, Slot,
+    SystemId, Variant,
 };
 
 /// One thing to do, with the rule and the numbers behind it.
@@ -96,6 +98,10 @@ pub struct LostJob {
     pub id: JobId,
     /// Its page, where it is known.
     pub url: Option<String>,
+    /// Its project, where that is known.
+    pub project: Option<ProjectId>,
+    /// When its runner ended.
+    pub lost_at: Option<Timestamp>,
     /// It is cancelled and queued again.
     pub retry: bool,
 }

@@ -36,6 +36,11 @@ pub enum Facts {
     },
     /// A container that never ran.
     Unstarted,
+    /// A runner whose container was removed while it had a job.
+    Vanished {
+        /// How long ago.
+        ago: SignedDuration,
+    },
     /// Why a runner is not asked for.
     Orphan {
         /// In words.
@@ -161,6 +166,9 @@ impl fmt::Display for Facts {
                 if *oom_killed { f.write_str(", out of memory") } else { Ok(()) }
             }
             Self::Unstarted => f.write_str("created and never started"),
+            Self::Vanished { ago } => {
+                write!(f, "its container was removed {} ago, with its job", brief(*ago))
+            }
             Self::Orphan { reason, busy } => write!(f, "{reason}{}", its_job_first(*busy)),
             Self::Unfit { unfit } => unfit.fmt(f),
             Self::NoContact { running, startup_timeout, trouble } => {

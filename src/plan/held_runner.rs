@@ -72,6 +72,11 @@ pub enum RunnerHold {
     },
     /// A call about its slot got no answer.
     InDoubt,
+    /// Its container was made just now, and is not started yet.
+    Unstarted {
+        /// How long ago.
+        ago: SignedDuration,
+    },
 }
 
 impl RunnerHold {
@@ -87,7 +92,7 @@ impl RunnerHold {
             Self::InTurn => "in-turn",
             Self::Ending => "ending",
             Self::Unseen { .. } => "unseen",
-            Self::InDoubt => "in-doubt",
+            Self::InDoubt | Self::Unstarted { .. } => "in-doubt",
         }
     }
 }
@@ -114,6 +119,9 @@ impl fmt::Display for RunnerHold {
             Self::Ending => f.write_str("had its last job and exits by itself"),
             Self::Unseen { error } => f.write_str(error),
             Self::InDoubt => f.write_str("a call about it got no answer"),
+            Self::Unstarted { ago } => {
+                write!(f, "made {} ago and not started yet", brief(*ago))
+            }
         }
     }
 }

@@ -73,6 +73,9 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         Phase::Idle { .. } if draft.wanted.differs(runner) => RunnerHold::InTurn,
         Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
         Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
+        Phase::Created if runner.is_new(world.now) => {
+            RunnerHold::Unstarted { ago: world.now.duration_since(runner.created_at) }
+        }
         // Both are decided on wherever their host is seen.
         Phase::Created | Phase::Exited { .. } => RunnerHold::InDoubt,
     }

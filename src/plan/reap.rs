@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::draft::Draft;
 use super::{Action, Facts, LostJob, Rule};
 use crate::spec::{Cache, LostJobs};
@@ -15,18 +17,18 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     let mut reaps = Vec::new();
     for (_, view) in draft.undecided() {
         let (rule, facts, lost_job) = match view.phase {
+            Phase::Created if view.runner.is_new(world.now) => continue,
             Phase::Created => (Rule::RemoveUnstarted, Facts::Unstarted, None),
             Phase::Exited { code, at } => {
                 let oom_killed =
                     matches!(view.runner.state, ContainerState::Exited { oom_killed: true, .. });
                 let ago = world.now.duration_since(at);
-                let pool = world.spec.pool(&view.runner.variant.pool);
-                let retry = pool.is_some_and(|pool| pool.lost_jobs == LostJobs::Retry);
+                let retry = retries(world, view.runner);
                 let left = jobs.get(&view.runner.system_id).map(Vec::as_slice).unwrap_or_default();
                 (
                     Rule::ReapExited,
                     Facts::Exited { code, ago, oom_killed },
-                    lost_job(view.runner, code, left, retry),
+                    lost_job(view.runner, (code, at), left, retry),
                 )
             }
             Phase::Starting { .. }
@@ -47,15 +49,24 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
 }
 
 fn reap(world: &World, view: &RunnerView<'_>, lost_job: Option<LostJob>) -> Action {
-    let pool = world.spec.pool(&view.runner.variant.pool);
-    // A slot at or above the maximum is not filled again, so its cache is of no use.
-    let kept = pool.is_some_and(|pool| pool.cache == Cache::Keep && view.runner.slot.0 < pool.max);
     Action::Reap {
         host: view.host.clone(),
         runner: Box::new(view.runner.clone()),
-        discard_cache: !kept,
+        discard_cache: !keeps_cache(world, view.runner),
         lost_job,
     }
+}
+
+/// A slot at or above the maximum is not filled again, so its cache is of no use.
+pub(super) fn keeps_cache(world: &World, runner: &Runner) -> bool {
+    let pool = world.spec.pool(&runner.variant.pool);
+    pool.is_some_and(|pool| pool.cache == Cache::Keep && runner.slot.0 < pool.max)
+}
+
+/// Jobs that the runner loses are queued again.
+pub(super) fn retries(world: &World, runner: &Runner) -> bool {
+    let pool = world.spec.pool(&runner.variant.pool);
+    pool.is_some_and(|pool| pool.lost_jobs == LostJobs::Retry)
 }
 
 fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
@@ -69,16 +80,28 @@ fn jobs_by_runner(world: &World) -> BTreeMap<&SystemId, Vec<&JobContainer>> {
 
 /// The job that a runner left unfinished: its containers tell, else its log, where it did not
 /// end by itself (some ways for a job to end leave no line).
-fn lost_job(runner: &Runner, code: i64, left: &[&JobContainer], retry: bool) -> Option<LostJob> {
+fn lost_job(
+    runner: &Runner,
+    (code, at): (i64, Timestamp),
+    left: &[&JobContainer],
+    retry: bool,
+) -> Option<LostJob> {
     // Containers come in no order; of several jobs the youngest is the one that was running.
     let youngest = left.iter().filter_map(|container| Some((container.job?, container)));
-    let by_container = youngest
-        .max_by_key(|(id, container)| (*id, &container.id))
-        .map(|(id, container)| LostJob { id, url: container.job_url.clone(), retry });
+    let by_container =
+        youngest.max_by_key(|(id, container)| (*id, &container.id)).map(|(id, container)| {
+            LostJob {
+                id,
+                url: container.job_url.clone(),
+                project: container.project,
+                lost_at: Some(at),
+                retry,
+            }
+        });
     let by_log = || {
         let log = runner.log.as_ref().filter(|_| code != 0)?;
         let (id, _) = log.unfinished()?;
-        Some(LostJob { id, url: None, retry })
+        Some(LostJob { id, url: None, project: None, lost_at: Some(at), retry })
     };
     by_container.or_else(by_log)
 }

@@ -295,7 +295,9 @@ fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
 /// Starts that the minute before now leaves.
 fn starts_left(world: &World) -> u32 {
     let minute = SignedDuration::from_mins(1);
-    let recent = world.memory.starts.iter().filter(|at| world.now.duration_since(**at) < minute);
+    let memory = &world.memory;
+    let all = memory.starts.iter().chain(memory.made.values());
+    let recent = all.filter(|at| world.now.duration_since(**at) < minute);
     let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
     world.spec.starts_per_minute.saturating_sub(recent)
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
-use crate::world::{Leftover, Record, RecordId, SystemId, leftovers};
+use crate::spec::HostName;
+use crate::world::{Leftover, Record, RecordId, SystemId, World, leftovers};
 
 pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -17,7 +18,7 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         world.records.known().into_iter().flatten().map(|record| (record.id, record)).collect();
     for leftover in leftovers(world) {
         let in_use = match &leftover {
-            Leftover::Network(host, _) => started.contains(host),
+            Leftover::Network(host, id) => started.contains(host) && is_current(world, host, id),
             Leftover::Manager(_, system_id) => rows.contains(system_id),
             Leftover::JobContainer(..)
             | Leftover::JobVolume(..)
@@ -44,6 +45,13 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         };
         draft.decide(action, Rule::SweepLeftover, facts);
     }
+}
+
+/// The network that new runners join.
+fn is_current(world: &World, host: &HostName, id: &str) -> bool {
+    let state = world.hosts.get(host).and_then(|host| host.state.known());
+    let network = state.and_then(|state| state.network.as_ref());
+    network.is_some_and(|network| network.id == id)
 }
 
 /// The rows that runners which this plan starts will have.

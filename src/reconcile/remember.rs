@@ -36,8 +36,8 @@ struct Since {
 fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) {
     let now = since.now;
     match (&outcome.decision.action, effect) {
-        (Action::Start { host, runner, .. }, Effect::Started(_)) => {
-            memory.starts.push(now);
+        (Action::Start { host, runner, .. }, Effect::Started(id)) => {
+            memory.made.insert(id.clone(), now);
             // It counts also where its host is not seen again soon.
             memory.in_doubt.insert(runner.clone(), (host.clone(), now));
         }
@@ -50,6 +50,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
             }
         }
         (Action::Reap { runner, .. }, Effect::Done) => {
+            memory.at_work.remove(&runner.id);
             if let Some(error) = early_end(runner) {
                 back_off(memory, &runner.variant, Cause::Runner, error, since);
             }

@@ -50,7 +50,10 @@ impl View {
         let about = decisions.filter(|decision| {
             let variant = decision.action.variant();
             variant.is_some_and(|variant| variant.pool == *pool)
-                && !matches!(decision.facts, Facts::Exited { .. } | Facts::Unstarted)
+                && !matches!(
+                    decision.facts,
+                    Facts::Exited { .. } | Facts::Unstarted | Facts::Vanished { .. }
+                )
         });
         let mut rules = BTreeSet::new();
         let first = about.filter(|it| rules.insert((it.rule, it.action.variant())));

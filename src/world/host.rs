@@ -40,6 +40,8 @@ pub struct HostState {
     pub missing: BTreeMap<SystemId, Absence>,
     /// The runners' network, if it exists.
     pub network: Option<NetworkState>,
+    /// Networks that we made under another name.
+    pub old_networks: Vec<NetworkState>,
 }
 
 impl HostState {
@@ -118,6 +120,10 @@ pub struct NetworkState {
     pub containers: usize,
 }
 
+/// For how long a container that was made and not started may be started yet: as long as a call
+/// that changes something may take.
+const NEW_FOR: SignedDuration = SignedDuration::from_mins(1);
+
 /// A runner container of our instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
@@ -144,6 +150,11 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// Its container was made so lately that whoever made it may be about to start it.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at).abs() < NEW_FOR
+    }
+
     /// It had as many jobs as a runner of `pool` may have.
     pub fn is_used_up(&self, pool: &Pool) -> bool {
         let ended = self.log.as_ref().map_or(0, |log| log.jobs_ended);

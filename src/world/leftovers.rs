@@ -17,7 +17,7 @@ const SILENT_MANAGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long an engine must have said that a runner is gone, before what its job still runs is
 /// stopped: longer than an engine takes to start, or a proxy in front of it to come to itself.
-const GONE_FOR: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const GONE_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// Everything that this look finds left over.
 pub fn leftovers(world: &World) -> BTreeSet<Leftover> {
@@ -142,13 +142,18 @@ fn kept_slots(world: &World, state: &HostState) -> BTreeSet<SystemId> {
     kept.flat_map(|(variant, pool)| world.slot_ids(&state.engine, &variant, pool.max)).collect()
 }
 
-/// The network, if we made it, nothing is on it, and no runner of ours is there.
+/// The network, if we made it, nothing is on it, and no runner of ours is there; those of former
+/// names, as soon as nothing is on them.
 fn network_leftover(
     world: &World,
     name: &HostName,
     state: &HostState,
     found: &mut BTreeSet<Leftover>,
 ) {
+    if world.all_hosts_known() {
+        let empty = state.old_networks.iter().filter(|network| network.containers == 0);
+        found.extend(empty.map(|network| Leftover::Network(name.clone(), network.id.clone())));
+    }
     let Some(network) = &state.network else { return };
     if network.ours
         && network.containers == 0

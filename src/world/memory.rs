@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Backoff, ContainerId, JobId, RecordId, RunnerName, SystemId, Variant};
+use super::{
+    Backoff, ContainerId, JobId, ProjectId, RecordId, Runner, RunnerName, SystemId, Variant,
+};
 use crate::spec::HostName;
 
 /// What one process remembers between two ticks.
@@ -14,8 +16,10 @@ pub struct Memory {
     pub draining: BTreeMap<ContainerId, Timestamp>,
     /// Variants that failed.
     pub backoffs: BTreeMap<Variant, Backoff>,
-    /// When runners were started, within the last minute.
+    /// When a start failed, within the last minute.
     pub starts: Vec<Timestamp>,
+    /// Containers of runners that were made within the last minute, by whomever, and when.
+    pub made: BTreeMap<ContainerId, Timestamp>,
     /// Jobs that no fitting idle runner took.
     pub unclaimed: BTreeMap<JobId, Unclaimed>,
     /// What the observation before this one found left over; a sweep needs two in a row.
@@ -38,7 +42,9 @@ pub struct Memory {
     pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Runners that were seen to have ended, while anything of them is there.
     pub ended: BTreeSet<(HostName, SystemId)>,
-    /// Jobs with a container that still runs, which GitLab says are over.
+    /// Runners as they were last seen with a job, by their containers.
+    pub at_work: BTreeMap<ContainerId, AtWork>,
+    /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over.
     pub over: BTreeSet<JobId>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
@@ -64,6 +70,7 @@ impl Memory {
             &mut self.silent,
             &mut self.idle,
             &mut self.unheard,
+            &mut self.made,
         ];
         let times = since.into_iter().flat_map(BTreeMap::values_mut);
         let times = times
@@ -72,9 +79,27 @@ impl Memory {
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|(_, at)| at))
             .chain(self.taken.values_mut())
-            .chain(self.gone.values_mut());
+            .chain(self.gone.values_mut())
+            .chain(self.at_work.values_mut().filter_map(|it| it.gone_since.as_mut()));
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }
+}
+
+/// A runner as it was last seen with a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtWork {
+    /// Where.
+    pub host: HostName,
+    /// The runner.
+    pub runner: Runner,
+    /// Its job.
+    pub job: JobId,
+    /// The job's page.
+    pub url: Option<String>,
+    /// The job's project.
+    pub project: Option<ProjectId>,
+    /// Since when its container is not there any more.
+    pub gone_since: Option<Timestamp>,
 }
 
 /// A job that no fitting idle runner took: GitLab knows something that we do not.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Absence, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase, Runner,
-    RunnerView, SystemId, World, busy_alone, idle, leftovers, note_unclaimed, phases, silent,
-    unheard,
+    Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase,
+    Runner, RunnerView, SystemId, World, busy_alone, idle, leftovers, note_unclaimed, phases,
+    silent, unheard,
 };
 use crate::spec::HostName;
 
@@ -30,6 +30,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     keep_since(&mut updated.unheard, unheard(&views), world.now);
     keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
     keep_since(&mut updated.silent, silent(world), world.now);
+    note_made(world, &mut updated);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
     updated.taken.retain(|_, until| *until > world.now);
     updated.in_doubt.retain(|_, (host, at)| {
@@ -44,7 +45,9 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
             note_ends(name, state, world.now, &mut updated);
         }
     }
-    updated.over.retain(|job| has_container(world, *job));
+    note_work(&views, world, &mut updated);
+    let lost: BTreeSet<JobId> = updated.at_work.values().map(|it| it.job).collect();
+    updated.over.retain(|job| lost.contains(job) || has_container(world, *job));
     world.memory = updated.clone();
     // What this look finds counts at the next one.
     updated.leftovers = leftovers(world);
@@ -79,6 +82,16 @@ fn note_contacts(views: &[RunnerView<'_>], memory: &mut Memory) {
     }
 }
 
+/// Remembers what was made lately, also by a process that crashed and though it is removed soon.
+fn note_made(world: &World, memory: &mut Memory) {
+    let lately = |at: Timestamp| world.now.duration_since(at).abs() < MINUTE;
+    let states = world.hosts.values().filter_map(|host| host.state.known());
+    for runner in states.flat_map(|state| &state.runners).filter(|it| lately(it.created_at)) {
+        memory.made.entry(runner.id.clone()).or_insert(runner.created_at);
+    }
+    memory.made.retain(|_, at| lately(*at));
+}
+
 /// Remembers which runners ended, and since when those that are missing are gone.
 fn note_ends(host: &HostName, state: &HostState, now: Timestamp, memory: &mut Memory) {
     let of_others = |on: &HostName| on != host;
@@ -101,6 +114,59 @@ fn note_ends(host: &HostName, state: &HostState, now: Timestamp, memory: &mut Me
             memory.gone.entry((host.clone(), id.clone())).or_insert(now);
         }
     }
+}
+
+/// Remembers who has which job, and of those whose container is gone, since when.
+fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
+    let now = world.now;
+    for view in views.iter().filter(|view| view.seen) {
+        match work(world, view) {
+            Some(work) => drop(memory.at_work.insert(view.runner.id.clone(), work)),
+            None => drop(memory.at_work.remove(&view.runner.id)),
+        }
+    }
+    let over = &memory.over;
+    memory.at_work.retain(|_, work| work.gone_since.is_none() || !over.contains(&work.job));
+    for (id, work) in &mut memory.at_work {
+        let Some(host) = world.hosts.get(&work.host) else { continue };
+        let Some(state) = host.state.known() else { continue };
+        let there = state.runners.iter().any(|runner| runner.id == *id)
+            || state.aside.iter().any(|aside| aside.id == *id);
+        let unsaid = matches!(state.missing.get(&work.runner.system_id), Some(Absence::Unsaid(_)));
+        let gone = !there && !unsaid;
+        work.gone_since = work.gone_since.or(Some(now)).filter(|_| gone);
+    }
+}
+
+/// The runner's job, where it has one and something tells which.
+fn work(world: &World, view: &RunnerView<'_>) -> Option<AtWork> {
+    let told = match view.phase {
+        Phase::Busy { job } => job,
+        Phase::Draining { busy: true, .. } => None,
+        Phase::Created
+        | Phase::Starting { .. }
+        | Phase::Idle { .. }
+        | Phase::Draining { busy: false, .. }
+        | Phase::Exited { .. }
+        | Phase::Failed { .. } => return None,
+    };
+    let runner = view.runner;
+    let state = world.hosts.get(view.host)?.state.known()?;
+    let its = state.jobs.containers.iter().filter(|container| {
+        container.running && container.system_id == runner.system_id && container.job.is_some()
+    });
+    let its = its.filter(|container| told.is_none() || container.job == told);
+    let container = its.max_by_key(|container| container.job);
+    let by_log = || Some(runner.log.as_ref()?.unfinished()?.0);
+    let job = told.or_else(|| container.and_then(|container| container.job)).or_else(by_log)?;
+    Some(AtWork {
+        host: view.host.clone(),
+        runner: runner.clone(),
+        job,
+        url: container.and_then(|container| container.job_url.clone()),
+        project: container.and_then(|container| container.project),
+        gone_since: None,
+    })
 }
 
 /// A container of that job is on some host, now or as last seen.

@@ -203,6 +203,7 @@ fn host(runners: Vec<Runner>) -> Host {
                 aside: Vec::new(),
                 missing: BTreeMap::new(),
                 network,
+                old_networks: Vec::new(),
             },
         },
     }

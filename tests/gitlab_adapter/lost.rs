@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
-use autogit::gitlab::{Gitlab, Transport, TransportError};
+use autogit::gitlab::{DeadJob, Gitlab, Transport, TransportError};
 use autogit::sandbox::gitlab::{
     AccessLevel, NewJob, NewRecord, RouterTransport, SimulatedGitlab, Status,
 };
@@ -106,10 +106,10 @@ async fn take(server: &SimulatedGitlab, token: &SecretString, graceful: bool) {
 async fn a_lost_job_is_cancelled_and_queued_once() {
     for graceful in [false, true] {
         let Taken { server, gitlab, job, .. } = taken(graceful).await;
-        let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+        let again = gitlab.retry_lost_job(job.into()).await.unwrap().unwrap();
         assert_eq!(server.job(job).unwrap().status, Status::Canceled);
         assert_eq!(server.pending(), [again]);
-        assert_eq!(gitlab.retry_lost_job(job).await.unwrap(), None);
+        assert_eq!(gitlab.retry_lost_job(job.into()).await.unwrap(), None);
         assert_eq!(server.pending(), [again]);
     }
 }
@@ -121,9 +121,9 @@ async fn a_cancellation_that_was_left_half_done_is_done_to_its_end() {
         for lost in lost {
             let Taken { server, gitlab, line, job } = taken(graceful).await;
             *line.loses.lock().unwrap() = Some(lost);
-            gitlab.retry_lost_job(job).await.unwrap_err();
+            gitlab.retry_lost_job(job.into()).await.unwrap_err();
             assert!(server.pending().is_empty(), "{lost:?}");
-            let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+            let again = gitlab.retry_lost_job(job.into()).await.unwrap().unwrap();
             assert_eq!(server.pending(), [again], "{lost:?}");
             assert_eq!(server.job(job).unwrap().status, Status::Canceled, "{lost:?}");
         }
@@ -134,9 +134,9 @@ async fn a_cancellation_that_was_left_half_done_is_done_to_its_end() {
 async fn a_job_whose_new_try_was_not_told_is_not_tried_twice() {
     let Taken { server, gitlab, line, job } = taken(true).await;
     *line.loses.lock().unwrap() = Some(Lost::Answer("/retry"));
-    gitlab.retry_lost_job(job).await.unwrap_err();
+    gitlab.retry_lost_job(job.into()).await.unwrap_err();
     assert_eq!(server.pending().len(), 1);
-    let error = gitlab.retry_lost_job(job).await.unwrap_err();
+    let error = gitlab.retry_lost_job(job.into()).await.unwrap_err();
     assert!(error.to_string().contains("retried already"), "{error}");
     assert_eq!(server.pending().len(), 1);
 }
@@ -163,7 +163,7 @@ async fn a_job_is_not_cancelled_by_who_cannot_retry_it() {
         (AccessLevel::Maintainer, "api", "17.5.2", "17.5.2"),
     ] {
         let Taken { server, gitlab, job, .. } = taken_by(true, member(level, scope, version)).await;
-        let error = gitlab.retry_lost_job(job).await.unwrap_err().to_string();
+        let error = gitlab.retry_lost_job(job.into()).await.unwrap_err().to_string();
         assert!(error.contains(why), "{why}: {error}");
         assert_eq!(server.job(job).unwrap().status, Status::Running, "{why}");
         assert!(server.pending().is_empty(), "{why}");
@@ -172,7 +172,7 @@ async fn a_job_is_not_cancelled_by_who_cannot_retry_it() {
         [(AccessLevel::Developer, "16.11.0"), (AccessLevel::Maintainer, "17.11.0")]
     {
         let Taken { server, gitlab, job, .. } = taken_by(true, member(level, "api", version)).await;
-        let again = gitlab.retry_lost_job(job).await.unwrap().unwrap();
+        let again = gitlab.retry_lost_job(job.into()).await.unwrap().unwrap();
         assert_eq!(server.pending(), [again], "{version}");
     }
 }
@@ -183,6 +183,38 @@ async fn a_job_that_a_person_cancelled_is_not_queued_again() {
     gitlab.job(job).await.unwrap();
     server.cancel_job(job);
     assert_eq!(server.job(job).unwrap().status, Status::Canceling);
-    assert_eq!(gitlab.retry_lost_job(job).await.unwrap(), None);
+    assert_eq!(gitlab.retry_lost_job(job.into()).await.unwrap(), None);
+    assert!(server.pending().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_a_process_before_cancelled_is_queued_again_by_the_next_one() {
+    let Taken { server, gitlab, line, job } = taken(false).await;
+    let lost_at = Some(NOW);
+    server.clock().sleep(Duration::from_mins(1)).await;
+    *line.loses.lock().unwrap() = Some(Lost::Request("/retry"));
+    gitlab.retry_lost_job(job.into()).await.unwrap_err();
+    assert_eq!(server.job(job).unwrap().status, Status::Canceled);
+    // It may look for no job, and knows none; a container of the job names the project.
+    let ann = server.add_user("ann");
+    server.add_member(ann, "team/app", AccessLevel::Maintainer);
+    let settings = GitlabSettings { token: server.new_token(ann, &["api"], None), ..settings() };
+    let clock = server.clock().clone();
+    let next = HttpGitlab::new(settings, Arc::clone(&line) as _, clock);
+    let project = Some(server.job(job).unwrap().project);
+    let again = next.retry_lost_job(DeadJob { id: job, project, lost_at }).await.unwrap();
+    assert_eq!(server.pending(), [again.unwrap()]);
+    let twice = next.retry_lost_job(DeadJob { id: job, project, lost_at }).await.unwrap();
+    assert_eq!(twice, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_cancelled_before_its_runner_died_is_not_queued_again() {
+    let Taken { server, gitlab, job, .. } = taken(false).await;
+    server.cancel_job(job);
+    let lost_at = Some(NOW + jiff::SignedDuration::from_secs(60));
+    let project = Some(server.job(job).unwrap().project);
+    let dead = DeadJob { id: job, project, lost_at };
+    assert_eq!(gitlab.retry_lost_job(dead).await.unwrap(), None);
     assert!(server.pending().is_empty());
 }

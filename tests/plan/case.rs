@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
+    AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
     JobNetworkObject, JobVolume, Manager, Observed, Origin, Owner, ProjectId, RecordId, Runner,
     RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed, VolumeKind, World,
 };
@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::stage::{
-    NOW, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known, look_before,
-    lose, queue, record, records_of, spec, state_of, system_id, world,
+    Doing, NOW, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known,
+    look_before, lose, queue, record, records_of, spec, state_of, system_id, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -368,6 +368,28 @@ fn remember(world: &mut World, text: &str) {
         ["started", count, since] => {
             let starts = std::iter::repeat_n(ago(seconds(since)), number(count));
             world.memory.starts.extend(starts);
+        }
+        ["made", place, since] => {
+            let id = ContainerId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
+            world.memory.made.insert(id, ago(seconds(since)));
+        }
+        ["gone", "with", job, place, since] => {
+            // As it was last seen.
+            let spot = spot(place);
+            let id = add_runner(world, &spot, Doing::Busy(number(job), 300));
+            let state = state_of(world, &spot.host);
+            let index = state.runners.iter().position(|runner| runner.id == id).unwrap();
+            let runner = state.runners.remove(index);
+            state.jobs.containers.retain(|container| container.system_id != runner.system_id);
+            let work = AtWork {
+                host: spot.host,
+                runner,
+                job: JobId(number(job)),
+                url: None,
+                project: None,
+                gone_since: Some(ago(seconds(since))),
+            };
+            world.memory.at_work.insert(id, work);
         }
         ["backoff", of, left, error @ ..] => {
             let (of, until, error) = (variant(of), later(left), error.join(" ").into());

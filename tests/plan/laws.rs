@@ -256,7 +256,9 @@ fn starts(plan: &Plan) -> Vec<(&HostName, &Variant, Slot)> {
 fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let starts = starts(plan);
     let live = || views.iter().filter(|view| view.is_live());
-    let recent = world.memory.starts.iter().filter(|at| (world.now - **at).as_secs() < 60);
+    let memory = &world.memory;
+    let all = memory.starts.iter().chain(memory.made.values());
+    let recent = all.filter(|at| (world.now - **at).as_secs() < 60);
     let most = (world.spec.starts_per_minute as usize).saturating_sub(recent.count());
     assert!(starts.len() <= most, "{} starts, at most {most}", starts.len());
     let elsewhere = world.unaccounted_managers();

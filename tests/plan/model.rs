@@ -93,7 +93,6 @@ impl Model {
                 let state = state(world, host);
                 state.runners.push(runner);
                 state.runners.sort_by(|one, other| one.name.cmp(&other.name));
-                self.memory.starts.push(world.now);
             }
             Action::Drain { id, .. } => drop(self.memory.draining.insert(id.clone(), world.now)),
             Action::Reap { host, runner, discard_cache, .. } => {
@@ -105,6 +104,7 @@ impl Model {
                 state.jobs.volumes.retain(|one| one.system_id != *id || !goes(one.kind));
                 state.jobs.networks.retain(|one| one.system_id != *id);
                 drop_row(world, id);
+                self.memory.at_work.remove(&runner.id);
             }
             Action::Sweep { leftover } => sweep(world, leftover),
         }

@@ -132,6 +132,7 @@ fn host(name: &HostName, arch: Arch) -> Host {
         aside: Vec::new(),
         missing: BTreeMap::new(),
         network,
+        old_networks: Vec::new(),
     };
     Host { state: Observed::Known { at: ago(0), value } }
 }

@@ -3,7 +3,7 @@
 use autogit::engine::Engine;
 use autogit::plan::{Action, plan};
 use autogit::sandbox::engine::{Hiding, JobLeftovers, Operation};
-use autogit::sandbox::gitlab::WaitsFor;
+use autogit::sandbox::gitlab::{Status, WaitsFor};
 use autogit::sandbox::runner::Version;
 use autogit::spec::HostName;
 use autogit::world::{Caller, JobId, Observed, Runner, RunnerLog, Slot, SystemId, Token, World};
@@ -326,4 +326,41 @@ async fn a_job_of_another_gitlab_with_the_same_number_hides_none() {
     };
     scene.engine().add_job_leftovers(&left).unwrap();
     assert_eq!(pending(&scene.look().await), jobs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_runners_container_a_person_removed_is_queued_again() {
+    let mut scene = Scene::new("{linux: {tags: [docker], max: 3, lost_jobs: retry}}");
+    let job = scene.job(WaitsFor::Runner);
+    scene.tick().await;
+    scene.pass(10).await;
+    let runner = scene.runner().await;
+    scene.look().await;
+    scene.engine().remove_by_hand(&runner.id).unwrap();
+    for _ in 0..9 {
+        scene.tick().await;
+        scene.pass(10).await;
+    }
+    assert_eq!(scene.gitlab.job(job).unwrap().status, Status::Canceled);
+    let again = scene.gitlab.jobs().into_iter().find(|other| other.id > job).unwrap();
+    assert!(matches!(again.status, Status::Pending | Status::Running), "{again:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_whose_name_was_changed_goes_with_the_last_runner_on_it() {
+    let mut scene = Scene::new(WARM);
+    scene.tick().await;
+    let names = |scene: &Scene| -> Vec<String> {
+        scene.engine().networks().into_iter().map(|network| network.name).collect()
+    };
+    let old = names(&scene);
+    scene.change_spec(|spec| "another".clone_into(&mut spec.network));
+    let mut both = false;
+    for _ in 0..60 {
+        scene.tick().await;
+        scene.pass(10).await;
+        both |= names(&scene).len() == 2;
+    }
+    assert!(both && old.len() == 1, "{old:?}");
+    assert_eq!(names(&scene), ["another"]);
 }

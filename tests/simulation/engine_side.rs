@@ -24,6 +24,9 @@ use crate::stage::Stage;
 /// The adapter's own limit for an answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// For how long a container is left to its maker, less what clocks that tell seconds may be off.
+const NEW_FOR: SignedDuration = SignedDuration::from_secs(55);
+
 #[derive(Debug)]
 pub(crate) struct EngineSide {
     stage: Stage,
@@ -253,6 +256,14 @@ impl Engine for EngineSide {
         self.call(Operation::Network, name, self.engine.network(name, instance)).await
     }
 
+    async fn old_networks(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Vec<NetworkState>, EngineError> {
+        self.call(Operation::Network, name, self.engine.old_networks(name, instance)).await
+    }
+
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         self.call(Operation::CreateNetwork, name, self.engine.create_network(name, instance)).await
     }
@@ -263,7 +274,13 @@ impl Engine for EngineSide {
     }
 
     async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
-        let create = self.engine.create_runner(runner);
+        let create = async {
+            let created = self.engine.create_runner(runner).await;
+            if let Ok(id) = &created {
+                self.attempt.note_made(id);
+            }
+            created
+        };
         self.call(Operation::CreateRunner, runner.name.as_str(), create).await
     }
 
@@ -292,6 +309,7 @@ impl Engine for EngineSide {
 
     async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
         self.untouched_if_unseen("remove a container");
+        self.left_to_its_maker(id);
         let act = async {
             let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
             if let Err(how) = container_goes_last(&moment, &ledger, &self.host, id) {
@@ -363,6 +381,20 @@ impl EngineSide {
             let how = format!("{} is asked again", short(id));
             let sentence = "a runner that was asked to leave is known to leave";
             self.stage.break_promise("drains_are_remembered", sentence, how);
+        }
+    }
+
+    /// Whoever made a container within the last minute may be about to start it.
+    fn left_to_its_maker(&self, id: &ContainerId) {
+        let moment = self.stage.moment();
+        let mut runners = moment.runners().map(|(_, runner)| runner);
+        let Some(runner) = runners.find(|runner| runner.id == *id) else { return };
+        let age = moment.at.duration_since(runner.created_at);
+        let new = runner.state == ContainerState::Created && age < NEW_FOR;
+        if new && !self.attempt.has_made(id) && self.stage.jumps() == 0 {
+            let how = format!("{} was made {age:#} ago", runner.name);
+            let sentence = "a container that was made just now is left to whoever made it";
+            self.stage.break_promise("new_containers_are_their_makers", sentence, how);
         }
     }
 

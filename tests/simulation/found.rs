@@ -33,5 +33,6 @@ found! {
     a_hosts_clock_is_set_back_after_a_start: 1_002_170,
     a_log_alone_tells_of_a_job_while_gitlab_cannot_be_asked: 2_005_359,
     a_renamed_runner_ended_and_another_has_its_slot: 4_005_973,
+    a_new_process_starts_beside_what_a_crash_left: 42_002_946,
     neither_list_of_a_host_tells_of_a_runner_while_a_record_is_made: 6_053_339,
 }

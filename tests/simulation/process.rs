@@ -49,6 +49,7 @@ struct State {
     reads: FailedReads,
     jobs_read: BTreeSet<HostName>,
     drained: BTreeSet<ContainerId>,
+    made: BTreeSet<ContainerId>,
     crashed: bool,
 }
 
@@ -93,6 +94,15 @@ impl Attempt {
 
     pub(crate) fn has_drained(&self, id: &ContainerId) -> bool {
         self.state.lock().unwrap().drained.contains(id)
+    }
+
+    /// It made that container.
+    pub(crate) fn note_made(&self, id: &ContainerId) {
+        self.state.lock().unwrap().made.insert(id.clone());
+    }
+
+    pub(crate) fn has_made(&self, id: &ContainerId) -> bool {
+        self.state.lock().unwrap().made.contains(id)
     }
 
     fn begin_tick(&self) {

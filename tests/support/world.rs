@@ -90,6 +90,7 @@ impl Scene {
             aside: Vec::new(),
             missing: BTreeMap::new(),
             network: Some(network),
+            old_networks: Vec::new(),
         };
         let state = Observed::Known { at: NOW - SignedDuration::from_millis(100), value: state };
         self.hosts.insert(host_name(name), Host { state });

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use bollard::models::{IpamConfig, Network, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{InspectNetworkOptions, ListNetworksOptions};
 
+use serde_json::Value;
+
 use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
 use super::failure::{Failure, gone_is_done};
 use super::{jobs, labels, listed, raw};
@@ -26,6 +28,30 @@ pub(super) async fn find(
     let query = raw::filtered("network", &[id.clone(), name.to_owned()]);
     let containers = listed::containers(client, &query).await?.len();
     Ok(Some(NetworkState { id, ours, containers }))
+}
+
+/// Networks that AutoGit made for `instance` under another name.
+pub(super) async fn old(
+    client: &Client,
+    name: &str,
+    instance: &InstanceName,
+) -> Result<Vec<NetworkState>, EngineError> {
+    let query = raw::labelled(&[labels::of_instance(instance)]);
+    let told = client.get("list networks", READ_LIMIT, &format!("/networks?{query}")).await?;
+    let id_and_name = |item: &Value| {
+        let word = |key: &str| Some(item.get(key)?.as_str()?.to_owned());
+        Some((word("Id")?, word("Name")?))
+    };
+    let mut networks = Vec::new();
+    for (id, other) in listed::items("list networks", &told, id_and_name)? {
+        if other != name {
+            let query = raw::filtered("network", &[id.clone(), other]);
+            let containers = listed::containers(client, &query).await?.len();
+            networks.push(NetworkState { id, ours: true, containers });
+        }
+    }
+    networks.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(networks)
 }
 
 /// Makes the network; one that exists is as wanted, whosever it is.

@@ -4,17 +4,20 @@
 use std::collections::BTreeSet;
 
 use ::http::Method;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::HttpGitlab;
 use super::call::Call;
-use crate::gitlab::GitlabError;
-use crate::world::{FullPath, JobId, ProjectId};
+use crate::gitlab::{DeadJob, GitlabError};
+use crate::world::{JobId, ProjectId};
 
 /// GitLab's access levels: who may retry a job, and who may end a cancellation that waits.
 const DEVELOPER: u64 = 30;
 const MAINTAINER: u64 = 40;
+/// How far times of two machines may be off, once they are corrected.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
 const SCOPE_HINT: &str = "`lost_jobs: retry` needs a token with the scope `api`";
 
 /// Jobs that this process asked GitLab to cancel: whose cancellation an unanswered request left
@@ -26,6 +29,7 @@ pub(super) struct Cancelled(BTreeSet<JobId>);
 struct Row {
     id: u64,
     status: String,
+    finished_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -46,10 +50,17 @@ struct Access {
 
 impl HttpGitlab {
     /// Cancels the job and queues it anew, unless it ended or a person saw to it.
-    pub(super) async fn queue_again(&self, id: JobId) -> Result<Option<JobId>, GitlabError> {
-        let (project, path) = self.place_of(id).await?;
+    pub(super) async fn queue_again(&self, job: DeadJob) -> Result<Option<JobId>, GitlabError> {
+        let id = job.id;
+        let (project, path) = if let Some(project) = job.project {
+            (project, format!("project {project}"))
+        } else {
+            let (project, path) = self.place_of(id).await?;
+            (project, path.to_string())
+        };
         let row: Row = self.wire.json(&read(project, id)).await?;
         let ours = self.cancelled.with(|cancelled| cancelled.0.contains(&id));
+        let left_half_done = row.status == "canceled" && self.ended_after_runner(&row, job);
         let mut status = match row.status.as_str() {
             "running" => {
                 self.may_queue_again(project, &path, id).await?;
@@ -57,7 +68,7 @@ impl HttpGitlab {
                 let row: Row = self.wire.json(&cancel(project, id, false)).await?;
                 row.status
             }
-            "canceling" | "canceled" if ours => row.status,
+            "canceling" | "canceled" if ours || left_half_done => row.status,
             _ => return Ok(None),
         };
         // Since 17.0 a job waits in `canceling` for its runner to end it, and this one is dead.
@@ -72,9 +83,22 @@ impl HttpGitlab {
                     .to_owned(),
             });
         }
-        let again: Row = self.wire.json(&retry(project, id)).await.map_err(retried_already)?;
+        let again = self.wire.json::<Row>(&retry(project, id)).await.map_err(retried_already);
+        let again = match again {
+            // Whoever left it half-done may have come to the end all the same.
+            Err(error) if left_half_done && !ours && is_retried_already(&error) => return Ok(None),
+            again => again?,
+        };
         self.cancelled.with(|cancelled| cancelled.0.remove(&id));
         Ok(Some(JobId(again.id)))
+    }
+
+    /// The job ended after its runner did.
+    fn ended_after_runner(&self, row: &Row, job: DeadJob) -> bool {
+        let ended_at = row.finished_at.map(|at| self.wire.ours(at));
+        ended_at
+            .zip(job.lost_at)
+            .is_some_and(|(ended, lost)| ended.duration_since(lost) > CLOCK_ERROR)
     }
 
     /// Makes sure, before anything is done, that it can be done to its end: a job that is left
@@ -82,7 +106,7 @@ impl HttpGitlab {
     async fn may_queue_again(
         &self,
         project: ProjectId,
-        path: &FullPath,
+        path: &str,
         id: JobId,
     ) -> Result<(), GitlabError> {
         let server = self.proof().await?.server;
@@ -126,6 +150,10 @@ impl HttpGitlab {
         let told = [permissions.project_access, permissions.group_access];
         Ok(told.into_iter().flatten().map(|access| access.access_level).max().unwrap_or(0))
     }
+}
+
+fn is_retried_already(error: &GitlabError) -> bool {
+    matches!(error, GitlabError::Forbidden { attempt, .. } if attempt.contains("not retryable"))
 }
 
 /// Where the answer to a first request was lost, the second one is refused.

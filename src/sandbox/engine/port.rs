@@ -86,6 +86,17 @@ impl Engine for SimulatedEngine {
         .await
     }
 
+    async fn old_networks(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Vec<NetworkState>, EngineError> {
+        self.call(Operation::Network, name, NO_TIME, |state| {
+            Ok(view::old_networks(state, name, instance))
+        })
+        .await
+    }
+
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         self.call(Operation::CreateNetwork, name, NO_TIME, |state| {
             state.add_network(name, labels::of_instance(instance));

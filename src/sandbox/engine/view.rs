@@ -247,3 +247,15 @@ pub(super) fn network(state: &State, name: &str, instance: &InstanceName) -> Opt
         containers: on_it.count(),
     })
 }
+
+/// Networks of `instance` under another name.
+pub(super) fn old_networks(
+    state: &State,
+    name: &str,
+    instance: &InstanceName,
+) -> Vec<NetworkState> {
+    let names = state.networks.values().map(|network| network.name.as_str());
+    let others = names.filter(|other| *other != name);
+    let networks = others.filter_map(|other| network(state, other, instance));
+    networks.filter(|network| network.ours).collect()
+}

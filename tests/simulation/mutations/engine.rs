@@ -152,6 +152,14 @@ impl Engine for MutantEngine {
         self.side.network(name, instance).await
     }
 
+    async fn old_networks(
+        &self,
+        name: &str,
+        instance: &InstanceName,
+    ) -> Result<Vec<NetworkState>, EngineError> {
+        self.side.old_networks(name, instance).await
+    }
+
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         self.side.create_network(name, instance).await
     }

@@ -87,6 +87,7 @@ pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
                     aside: Vec::new(),
                     missing: std::collections::BTreeMap::new(),
                     network: None,
+                    old_networks: Vec::new(),
                 };
                 host.state = Observed::Known { at: world.now, value };
             }
@@ -172,7 +173,10 @@ pub(super) fn no_budget(world: &World) -> Plan {
 }
 
 pub(super) fn no_start_rate(world: &World) -> Plan {
-    seeing(world, |world| world.memory.starts.clear())
+    seeing(world, |world| {
+        world.memory.starts.clear();
+        world.memory.made.clear();
+    })
 }
 
 pub(super) fn nothing_is_unclaimed(world: &World) -> Plan {
