@@ -12,6 +12,7 @@ mod limit;
 mod lost;
 mod managers;
 mod mark;
+mod paging;
 mod probe;
 mod queue;
 mod records;

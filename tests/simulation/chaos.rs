@@ -36,6 +36,9 @@ kinds! {
     GitlabRedirects "gitlab-redirects",
     GitlabStale "gitlab-stale",
     PageShifts "page-shifts",
+    PagingDropped "paging-dropped",
+    ListLags "list-lags",
+    GitlabNormalises "gitlab-normalises",
     // Of a call to an engine.
     EngineUnreachable "engine-unreachable",
     EngineRefuses "engine-refuses",
@@ -69,6 +72,8 @@ kinds! {
     RunnerRenamed "runner-renamed",
     JobCancelled "job-cancelled",
     JobContainerRemoved "job-container-removed",
+    PlaceMoved "place-moved",
+    RecordLent "record-lent",
     RecordDeleted "record-deleted",
     RecordPaused "record-paused",
     RecordRetagged "record-retagged",

@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autogit::gitlab::{Transport, TransportError};
 use bytes::Bytes;
-use http::header::DATE;
+use http::header::{DATE, LINK};
 use http::{Method, Request, Response, Uri};
 
 use crate::chaos::Kind;
 use crate::process::Attempt;
 use crate::stage::Stage;
 
+const LISTS_RECORDS: &str = "/api/v4/runners/all";
 pub(crate) const MAKES_A_RECORD: &str = "/api/v4/user/runners";
 
 /// So that all jobs of a history fit on as many pages as a look reads.
@@ -148,10 +149,12 @@ impl GitlabSide {
             });
         }
         let asked = reads(&request).then(|| question(&request));
+        let of_records = request.uri().path() == LISTS_RECORDS;
+        let request = self.normalised(request);
         let lost = chaos.strikes(Kind::GitlabAnswerLost);
         let mut result = self.pass(request).await;
         if let (Some(asked), Ok(answer)) = (asked, &mut result) {
-            self.lag_behind(asked, answer);
+            self.distort(asked, of_records, answer);
         }
         if lost {
             self.stage.clock().sleep(LIMIT).await;
@@ -160,18 +163,37 @@ impl GitlabSide {
         result
     }
 
+    /// GitLab may keep another spelling of a tag than it was sent.
+    fn normalised(&self, request: Request<Bytes>) -> Request<Bytes> {
+        let text = String::from_utf8_lossy(request.body()).into_owned();
+        let sets_tags = !reads(&request) && text.contains("tag_list");
+        if !sets_tags || !self.stage.chaos().strikes(Kind::GitlabNormalises) {
+            return request;
+        }
+        self.stage.note("GitLab keeps its tags in other letters");
+        request.map(|_| {
+            text.replace("\"docker\"", "\"Docker\"").replace("\"docs\"", "\"Docs\"").into()
+        })
+    }
+
+    /// What is told may lack links, or be from a while ago.
+    fn distort(&self, asked: String, of_records: bool, answer: &mut Response<Bytes>) {
+        if self.stage.chaos().strikes(Kind::PagingDropped) {
+            // A proxy that rewrites links may lose them; GitLab's own headers stay.
+            answer.headers_mut().remove(LINK);
+        }
+        if of_records && let Some(before) = self.stage.lagging(&asked, answer) {
+            replace(answer, before);
+        }
+        self.lag_behind(asked, answer);
+    }
+
     /// GitLab may read from a replica of its database that lags behind.
     fn lag_behind(&self, asked: String, answer: &mut Response<Bytes>) {
         let before = self.stage.answered_before(&asked);
         let stale = before.filter(|_| self.stage.chaos().strikes(Kind::GitlabStale));
         match stale.filter(|stale| stale.status() == answer.status()) {
-            Some(mut stale) => {
-                let now = answer.headers_mut().remove(DATE);
-                if let Some(now) = now {
-                    stale.headers_mut().insert(DATE, now);
-                }
-                *answer = stale;
-            }
+            Some(stale) => replace(answer, stale),
             None => self.stage.note_answer(asked, answer),
         }
     }
@@ -194,6 +216,14 @@ impl GitlabSide {
         }
         self.stage.gitlab_transport().send(Request::from_parts(parts, text.into())).await
     }
+}
+
+/// Tells what was told before, at the time that it is now.
+fn replace(answer: &mut Response<Bytes>, mut before: Response<Bytes>) {
+    if let Some(now) = answer.headers_mut().remove(DATE) {
+        before.headers_mut().insert(DATE, now);
+    }
+    *answer = before;
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {

@@ -111,7 +111,9 @@ impl Hands {
             Kind::RunnerUnlisted => self.hide(stage, second),
             Kind::RunnerOdd => self.spoil(stage, second),
             Kind::JobCancelled => cancel_a_job(stage, kind),
-            Kind::RecordDeleted
+            Kind::PlaceMoved => move_a_place(stage, kind),
+            Kind::RecordLent
+            | Kind::RecordDeleted
             | Kind::RecordPaused
             | Kind::RecordRetagged
             | Kind::RecordTokenReset => record_strikes(stage, kind),
@@ -167,6 +169,8 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::RunnerUnlisted
             | Kind::RunnerOdd
             | Kind::JobCancelled
+            | Kind::PlaceMoved
+            | Kind::RecordLent
             | Kind::RecordDeleted
             | Kind::RecordPaused
             | Kind::RecordRetagged
@@ -237,6 +241,24 @@ fn cancel_a_job(stage: &Stage, kind: Kind) {
     stage.note(&format!("a person cancels job {job}"));
 }
 
+/// A project moves, which its old path tells for ever; of a group only the letters change, for its
+/// old path nobody knows.
+fn move_a_place(stage: &Stage, kind: Kind) {
+    let gitlab = stage.gitlab();
+    let number = stage.chaos().below(kind, 1_000_000);
+    if number.is_multiple_of(3) {
+        let path = stage.chaos().pick(kind, &["Team", "team", "TEAM"]).unwrap();
+        gitlab.move_group(gitlab.add_group("team"), path);
+        stage.note(&format!("the group team is {path} now"));
+        return;
+    }
+    let project = stage.chaos().pick(kind, stage.projects()).unwrap();
+    let group = stage.chaos().pick(kind, &["team", "infra"]).unwrap();
+    let group = gitlab.group_path(gitlab.add_group(group));
+    gitlab.move_project(project, &format!("{group}/moved-{number}"));
+    stage.note(&format!("project {project} moves to {group}/moved-{number}"));
+}
+
 fn record_strikes(stage: &Stage, kind: Kind) {
     let planted = stage.ledger().others.records;
     let ours = |record: &RecordView| {
@@ -253,6 +275,10 @@ fn record_strikes(stage: &Stage, kind: Kind) {
             gitlab.delete_record_by_hand(record);
         }
         Kind::RecordPaused => gitlab.pause_record(record, true),
+        Kind::RecordLent => {
+            let project = stage.chaos().pick(kind, stage.projects()).unwrap();
+            gitlab.lend_record(record, project);
+        }
         Kind::RecordTokenReset => {
             gitlab.reset_record_token(record);
             stage.recorder().ledger.tokens_reset.insert(record);

@@ -57,6 +57,8 @@ pub(crate) struct PoolKnobs {
     pub(crate) jobs_per_runner: u64,
     pub(crate) discard: bool,
     pub(crate) enabled: bool,
+    /// Whose jobs, as it stands in the file; none: everyone's.
+    pub(crate) scope: Option<&'static str>,
     pub(crate) image: &'static str,
 }
 
@@ -71,6 +73,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::GitlabEmptyBody
         | Kind::GitlabRedirects
         | Kind::GitlabStale
+        | Kind::ListLags
         | Kind::EngineUnreachable
         | Kind::EngineRefuses
         | Kind::EngineTimesOut
@@ -78,7 +81,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::ListPartial
         | Kind::RunnerCutOff => 60,
         Kind::GitlabSlow | Kind::EngineSlow | Kind::RunnerNeverConnects => 100,
-        Kind::PageShifts | Kind::WokenEarly => 300,
+        Kind::PageShifts | Kind::WokenEarly | Kind::PagingDropped | Kind::GitlabNormalises => 300,
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
         Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,
         Kind::GitlabLimits
@@ -91,6 +94,8 @@ fn most(kind: Kind) -> u64 {
         | Kind::RunnerOdd
         | Kind::SpecBroken => 10,
         Kind::RunnerRemoved
+        | Kind::PlaceMoved
+        | Kind::RecordLent
         | Kind::RecordDeleted
         | Kind::RecordPaused
         | Kind::RecordRetagged
@@ -138,14 +143,14 @@ impl Knobs {
             hosts: dice.pick(&[&BOTH[..1], BOTH]).unwrap(),
             token_lifetime: token_lifetime(seed),
             frame: frame(seed),
-            pools: pools(&mut dice),
+            pools: with_scopes(seed, pools(&mut dice)),
         }
     }
 
     /// What can be left out, in words.
     pub(crate) fn words(&self) -> Vec<&'static str> {
         let kinds = self.rates.keys().map(|kind| kind.as_str());
-        ["twins", "more-hosts", "small-pages", "skews", "jobs", "token-lifetime"]
+        ["twins", "more-hosts", "small-pages", "skews", "jobs", "token-lifetime", "scopes"]
             .into_iter()
             .chain(kinds)
             .collect()
@@ -167,6 +172,9 @@ impl Knobs {
         }
         if left_out.contains("jobs") {
             knobs.jobs = 0;
+        }
+        if left_out.contains("scopes") {
+            knobs.pools.iter_mut().for_each(|pool| pool.scope = None);
         }
         if left_out.contains("token-lifetime") {
             knobs.token_lifetime = None;
@@ -215,6 +223,27 @@ fn pools(dice: &mut Dice) -> Vec<PoolKnobs> {
     pools
 }
 
+/// The same groups and projects, as people write them.
+const SCOPES: &[&str] = &[
+    "{group: team}",
+    "{group: Team}",
+    "{group: INFRA}",
+    "{group: \"11\"}",
+    "{project: Team/App}",
+    "{project: team/site}",
+    "{project: \"103\"}",
+];
+
+/// One pool in four takes the jobs of some projects only.
+fn with_scopes(seed: u64, mut pools: Vec<PoolKnobs>) -> Vec<PoolKnobs> {
+    let mut dice = Dice::new(seed ^ 0x5c09e);
+    for pool in &mut pools {
+        let scoped = dice.below(4) == 0;
+        pool.scope = dice.pick(SCOPES).copied().filter(|_| scoped);
+    }
+    pools
+}
+
 /// A pool of any kind.
 pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>) -> PoolKnobs {
     let max = 1 + dice.below(4);
@@ -228,6 +257,7 @@ pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>
         jobs_per_runner: *dice.pick(&[0, 0, 0, 1]).unwrap(),
         discard: dice.below(3) == 0,
         enabled: true,
+        scope: None,
         image: "alpine:3",
     }
 }
@@ -249,7 +279,7 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
         let _ = writeln!(
             text,
             "  {}: {{{tags}, max: {}, warm: {}, cooldown: {}s, jobs_per_runner: {}, cache: {}, \
-             lost_jobs: {lost}, enabled: {}, job: {{image: \"{}\"}}}}",
+             lost_jobs: {lost}, enabled: {}, scope: {}, job: {{image: \"{}\"}}}}",
             pool.name,
             pool.max,
             pool.warm,
@@ -257,6 +287,7 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
             pool.jobs_per_runner,
             if pool.discard { "discard" } else { "keep" },
             pool.enabled,
+            pool.scope.unwrap_or("instance"),
             pool.image,
         );
     }

@@ -67,6 +67,8 @@ struct Inner {
     page_size: Option<u64>,
     /// What GitLab answered last to each question, while it may be stale.
     answers: Mutex<BTreeMap<String, Response<Bytes>>>,
+    /// What each list of records told when it began to lag, and until when it does.
+    lags: Mutex<BTreeMap<String, Lag>>,
     mutation: Option<&'static Mutation>,
     /// GitLab lets nobody make a record.
     refuses_records: AtomicBool,
@@ -77,6 +79,12 @@ struct Inner {
     edits: Notify,
     crashes: Notify,
     recorder: Mutex<Recorder>,
+}
+
+/// A list that GitLab reads from a replica of its database.
+struct Lag {
+    told: Response<Bytes>,
+    until: Timestamp,
 }
 
 /// What a history begins with.
@@ -151,6 +159,7 @@ impl Stage {
             chaos,
             page_size: setup.page_size,
             answers: Mutex::default(),
+            lags: Mutex::default(),
             mutation: setup.mutation,
             refuses_records: AtomicBool::new(false),
             lacked: Mutex::default(),
@@ -213,6 +222,10 @@ impl Stage {
         &self.inner.engines
     }
 
+    pub(crate) fn projects(&self) -> &[ProjectId] {
+        &self.inner.projects
+    }
+
     pub(crate) fn hung(&self) -> &Hung {
         &self.inner.hung
     }
@@ -234,6 +247,28 @@ impl Stage {
         if self.inner.chaos.may_strike(Kind::GitlabStale) {
             self.inner.answers.lock().unwrap().insert(asked, answer.clone());
         }
+    }
+
+    /// What a list that lags tells in place of that answer.
+    pub(crate) fn lagging(&self, asked: &str, answer: &Response<Bytes>) -> Option<Response<Bytes>> {
+        let chaos = &self.inner.chaos;
+        if !chaos.may_strike(Kind::ListLags) {
+            return None;
+        }
+        let (now, mut lags) = (self.inner.clock.now(), self.inner.lags.lock().unwrap());
+        let fresh = || Lag { told: answer.clone(), until: Timestamp::MIN };
+        let lag = lags.entry(asked.to_owned()).or_insert_with(fresh);
+        if lag.until <= now {
+            if chaos.strikes(Kind::ListLags) {
+                let seconds = 5 + i64::try_from(chaos.below(Kind::ListLags, 25)).unwrap();
+                lag.until = now + SignedDuration::from_secs(seconds);
+                self.note(&format!("the list of records lags for {seconds} s"));
+            } else {
+                *lag = fresh();
+                return None;
+            }
+        }
+        Some(lag.told.clone())
     }
 
     pub(crate) fn refuse_records(&self, refuses: bool) {

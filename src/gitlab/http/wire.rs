@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::limit::{self, Gate};
+use super::paging;
 use super::refusal;
 use super::shared::Shared;
 use super::skew::Skew;
@@ -130,9 +131,9 @@ impl Wire {
 
     /// A list that comes in pages, at most `pages_max` of them.
     ///
-    /// Only the query of `Link: rel="next"` is used, on our own address and path: GitLab writes its
-    /// configured host there, which may not be the one it is reached by, and the token must never
-    /// go to an address that an answer names.
+    /// Only the query of the next page is taken from an answer, on our own address and path: GitLab
+    /// writes its configured host into links, which may not be the one it is reached by, and the
+    /// token must never go to an address that an answer names.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         mut call: Call,
@@ -146,9 +147,10 @@ impl Wire {
             if items.is_empty() && odd > 0 {
                 return Err(refusal::not_gitlab(&call, "its items have another shape"));
             }
+            let told = items.len() + odd;
             pages.items.extend(items);
             pages.odd += odd;
-            let Some(query) = next_query(answer.headers()) else {
+            let Some(query) = paging::next(&call.query, answer.headers(), told) else {
                 pages.more = false;
                 break;
             };
@@ -266,33 +268,4 @@ pub(super) fn readable<T: DeserializeOwned>(items: Vec<Value>) -> (Vec<T>, usize
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The query of the next page, by `Link`.
-fn next_query(headers: &HeaderMap) -> Option<String> {
-    let links = headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
-    let next = links.flat_map(|value| value.split('<')).find_map(|link| {
-        let (address, parameters) = link.split_once('>')?;
-        let rel = parameters.split([';', ',']).map(str::trim);
-        rel.into_iter().any(|part| part == "rel=\"next\"" || part == "rel=next").then_some(address)
-    });
-    next.and_then(|address| address.split_once('?')).map(|(_, query)| query.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_page_is_found_among_links_with_commas() {
-        let value = "<https://g.test/a?scope=a,b&page=1>; rel=\"first\", \
-                     <https://g.test/a?scope=a,b&page=3>; rel=\"next\"";
-        let headers = HeaderMap::from_iter([(header::LINK, value.parse().unwrap())]);
-        assert_eq!(next_query(&headers).as_deref(), Some("scope=a,b&page=3"));
-        let last = HeaderMap::from_iter([(
-            header::LINK,
-            "<https://g.test/a?page=1>; rel=\"first\"".parse().unwrap(),
-        )]);
-        assert_eq!(next_query(&last), None);
-    }
 }

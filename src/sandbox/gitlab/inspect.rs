@@ -1,5 +1,6 @@
 //! Looking into the simulated world, by our clock and without any token.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ pub struct JobView {
     pub project: ProjectId,
     /// Its project's full path.
     pub project_path: String,
+    /// The scopes that hold it, each as it may be written, in lower case.
+    pub holders: BTreeSet<Scope>,
     /// Its name.
     pub name: String,
     /// Its tags, sorted.
@@ -153,6 +156,7 @@ impl State {
             id: job.id,
             project: job.project,
             project_path: project.map(|project| project.path.clone()).unwrap_or_default(),
+            holders: project.map(|project| self.holders(project)).unwrap_or_default(),
             name: job.asked.name.clone(),
             tags: job.tags.iter().cloned().collect(),
             status: job.status,

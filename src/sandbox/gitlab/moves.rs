@@ -1,5 +1,7 @@
 //! What people rename, move and lend: paths change, ids never do.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 
 use super::SimulatedGitlab;
@@ -7,6 +9,7 @@ use super::access::lies_under;
 use super::answer::Answer;
 use super::call::Call;
 use super::state::{GroupId, Project, State};
+use crate::spec::Scope;
 use crate::world::{ProjectId, RecordId};
 
 impl SimulatedGitlab {
@@ -19,6 +22,13 @@ impl SimulatedGitlab {
     /// now on, while those of the projects in it redirect.
     pub fn move_group(&self, group: GroupId, path: &str) {
         self.with(|state| state.move_group(group, path));
+    }
+
+    /// A group's full path.
+    pub fn group_path(&self, group: GroupId) -> String {
+        self.with(|state| {
+            state.groups.get(&group).map(|group| group.path.clone()).unwrap_or_default()
+        })
     }
 
     /// Assigns a project's record to another project too, as a maintainer of both may.
@@ -67,6 +77,16 @@ impl State {
         for (project, path) in inside {
             self.move_project(project, &path);
         }
+    }
+
+    /// All ways to name the project, and each group that it lies in.
+    pub(crate) fn holders(&self, project: &Project) -> BTreeSet<Scope> {
+        let old = self.redirects.iter().filter(|(_, id)| **id == project.id);
+        let names = old.map(|(path, _)| path.clone());
+        let names = names.chain([project.path.to_lowercase(), project.id.to_string()]);
+        let groups = self.groups.values().filter(|group| lies_under(&project.path, &group.path));
+        let groups = groups.flat_map(|group| [group.path.to_lowercase(), group.id.0.to_string()]);
+        names.map(Scope::Project).chain(groups.map(Scope::Group)).collect()
     }
 
     /// The project that once had that path and has another now.

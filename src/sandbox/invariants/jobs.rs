@@ -2,7 +2,7 @@
 
 use super::{Moment, Scene};
 use crate::sandbox::gitlab::{JobView, Status};
-use crate::spec::{Pool, Spec};
+use crate::spec::{Pool, Scope, Spec};
 use crate::world::JobId;
 
 pub(super) fn no_running_job_loses_its_runner(scene: &Scene<'_>) -> Result<(), String> {
@@ -40,7 +40,7 @@ fn fits(job: &JobView) -> bool {
 }
 
 /// Whether an enabled pool of `spec` may take `job`. Of the simulated histories: all projects take
-/// instance runners, and no pool has another scope.
+/// runners of each kind.
 pub fn is_takeable(spec: &Spec, job: &JobView) -> bool {
     !job.withheld && spec.pools.iter().any(|pool| pool.enabled && may_be_served(pool, job))
 }
@@ -48,7 +48,12 @@ pub fn is_takeable(spec: &Spec, job: &JobView) -> bool {
 /// Whether `pool` may take `job`.
 pub fn may_be_served(pool: &Pool, job: &JobView) -> bool {
     let offered = |tag: &String| pool.tags.contains(tag) || tag == "amd64";
-    job.tags.iter().all(offered) && (pool.run_untagged || !job.tags.is_empty())
+    let held = match &pool.scope {
+        Scope::Instance => true,
+        Scope::Group(name) => job.holders.contains(&Scope::Group(name.to_lowercase())),
+        Scope::Project(name) => job.holders.contains(&Scope::Project(name.to_lowercase())),
+    };
+    held && job.tags.iter().all(offered) && (pool.run_untagged || !job.tags.is_empty())
 }
 
 /// Jobs that a pool may take and that have not ended.
