@@ -10,11 +10,13 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Registry(Arc<Mutex<Rows>>);
+pub(crate) struct Registry(Arc<Mutex<Stored>>);
 
 #[derive(Debug, Default)]
-struct Rows {
+struct Stored {
     made: u64,
+    /// Nothing is shown, as by a copy of the database that lags behind.
+    lags: bool,
     rows: Vec<Runner>,
 }
 
@@ -32,6 +34,15 @@ impl Registry {
 
     pub(crate) fn ids(&self) -> Vec<u64> {
         self.runners().iter().map(|runner| runner.id).collect()
+    }
+
+    /// From now on no runner is shown, or each is.
+    pub(crate) fn lag(&self, lags: bool) {
+        self.0.lock().unwrap().lags = lags;
+    }
+
+    fn shown(&self) -> Vec<Runner> {
+        if self.0.lock().unwrap().lags { Vec::new() } else { self.runners() }
     }
 
     /// A runner of that record made contact.
@@ -65,11 +76,16 @@ async fn make(
 }
 
 async fn list(State(registry): State<Registry>) -> Json<Vec<Value>> {
-    Json(registry.runners().into_iter().map(|runner| runner.body).collect())
+    Json(registry.shown().into_iter().map(|runner| runner.body).collect())
 }
 
-async fn show(State(registry): State<Registry>, Path(id): Path<u64>) -> Json<Value> {
-    Json(registry.runners().into_iter().find(|runner| runner.id == id).unwrap().body)
+async fn show(
+    State(registry): State<Registry>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    let found = registry.shown().into_iter().find(|runner| runner.id == id);
+    let unknown = || (StatusCode::NOT_FOUND, Json(json!({ "message": "404 Not found" })));
+    found.map(|runner| Json(runner.body)).ok_or_else(unknown)
 }
 
 async fn change(

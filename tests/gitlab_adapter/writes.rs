@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use autogit::gitlab::{Gitlab, GitlabError, NewRecord, TransportError};
 use autogit::spec::{Arch, PoolName};
 use autogit::world::{
-    Access, GroupId, Installation, Place, RecordId, RecordSettings, SystemId, Variant,
+    Access, GroupId, Installation, Origin, Place, RecordId, RecordSettings, SystemId, Variant,
 };
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
@@ -208,4 +208,28 @@ async fn a_row_whose_token_gitlab_does_not_take_is_not_called_deleted() {
     let error = error.unwrap_err();
     assert!(matches!(error, GitlabError::Forbidden { .. }), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("very-secret"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_process_made_and_gitlab_does_not_show_is_in_doubt_and_not_gone() {
+    let registry = Registry::default();
+    let fixture = process(&registry);
+    let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
+    let look = async || {
+        fixture.pass(12);
+        fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap()
+    };
+    registry.lag(true);
+    for _ in 0..9 {
+        let records = look().await;
+        assert_eq!((records[0].id, &records[0].origin), (id, &Origin::Ours));
+        assert_eq!(records[0].settings, record_settings());
+        assert!(records[0].unseen.is_some());
+    }
+    registry.lag(false);
+    assert!(look().await[0].unseen.is_none());
+    // By now it is too old to be on its way.
+    registry.lag(true);
+    assert!(look().await[0].unseen.is_some());
+    assert!(look().await.is_empty());
 }

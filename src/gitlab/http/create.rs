@@ -34,8 +34,10 @@ impl HttpGitlab {
         let created = self.make(record, body).await?;
         let id = RecordId(created.id);
         let token_expires_at = created.token_expires_at.map(|at| self.wire.ours(at));
+        let description = mark::description(&self.settings.instance, &record.variant);
+        let now = self.wire.now();
         self.records.with(|known| {
-            known.handed_out.insert(id);
+            known.made(id, record, description, now);
             known.token_expires(id, token_expires_at);
         });
         Ok(CreatedRecord { id, token: created.token, token_expires_at })
@@ -74,7 +76,7 @@ impl HttpGitlab {
         let own = self.read_records(&record.installation, &BTreeMap::new()).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());
-        let used = |id: &RecordId| handed_out.contains(id) || in_use.contains(id);
+        let used = |id: &RecordId| handed_out.contains_key(id) || in_use.contains(id);
         let own: Vec<RecordId> = own.into_iter().filter(|id| !used(id)).collect();
         if own.is_empty() {
             return Ok(());

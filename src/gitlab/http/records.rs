@@ -43,8 +43,8 @@ pub(super) struct Known {
     expiries: BTreeMap<RecordId, Timestamp>,
     /// When the polls of a record's runners were ended last.
     polls_ended: BTreeMap<RecordId, Timestamp>,
-    /// Records whose tokens this process has handed out.
-    pub(super) handed_out: BTreeSet<RecordId>,
+    /// Records that this process made, so that it has handed out their tokens, and when.
+    pub(super) handed_out: BTreeMap<RecordId, Timestamp>,
     /// Rows of the last list that could not be read: each may be a record of ours.
     pub(super) odd_rows: usize,
 }

@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::super::probe::older;
 use super::{DETAILS_AGE_MAX, Details, Known, Listed, REFRESHED_MAX};
+use crate::gitlab::NewRecord;
 use crate::world::{
     Access, Installation, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
 };
 
 /// Records that are asked for one by one at a look, beside those that are new on the list.
 const ASKED_MAX: usize = 10;
+
+/// How long GitLab may not know what it just made: it may answer from a copy of its database that
+/// lags behind.
+const LAGS_FOR: Duration = Duration::from_mins(2);
+const JUST_MADE: &str = "this process made it a moment ago, and GitLab does not show it yet";
 
 /// What became of the last question for a record that is not simply listed and read.
 pub(super) struct Asked {
@@ -49,7 +56,7 @@ impl Known {
         installation: &'a Installation,
     ) -> Look<'a> {
         let on_list: BTreeSet<RecordId> = listed.iter().map(|(_, row)| RecordId(row.id)).collect();
-        let known = self.details.keys().chain(named.keys()).chain(&self.handed_out);
+        let known = self.details.keys().chain(named.keys()).chain(self.handed_out.keys());
         let absent = known.filter(|id| id.is_told() && !on_list.contains(id)).copied().collect();
         Look { listed, absent, named, installation }
     }
@@ -116,8 +123,35 @@ impl Known {
         self.asked.insert(id, Asked { at, found: Found::Unread(why) });
     }
 
-    /// GitLab does not know it. The second time it is gone.
+    /// This process made it. What was asked for is what is known of it until GitLab shows it.
+    pub(in super::super) fn made(
+        &mut self,
+        id: RecordId,
+        record: &NewRecord,
+        description: String,
+        at: Timestamp,
+    ) {
+        self.handed_out.insert(id, at);
+        let details = Details {
+            // To be read as soon as it is shown.
+            read_at: Timestamp::MIN,
+            variant: Some(record.variant.clone()),
+            description,
+            installation: Some(record.installation.clone()),
+            settings: record.settings.clone(),
+            owner: Some(record.place.owner()),
+            created_at: Some(at),
+            token_expires_at: None,
+        };
+        self.details.insert(id, details);
+    }
+
+    /// GitLab does not know it. The second time it is gone, unless this process just made it.
     pub(super) fn missing(&mut self, id: RecordId, at: Timestamp) {
+        let made = self.handed_out.get(&id);
+        if made.is_some_and(|made| !older(at, *made, LAGS_FOR)) {
+            return self.unread(id, at, JUST_MADE.into());
+        }
         let found = match self.asked.get(&id) {
             Some(Asked { found: Found::Gone, .. }) => Found::Gone,
             Some(Asked { at: before, found: Found::Missing }) if *before != at => Found::Gone,
@@ -207,7 +241,9 @@ impl Known {
         let ours = match &details.installation {
             Some(installation) => installation == look.installation,
             // A person cleared the note, or it is not shown to this token.
-            None => self.handed_out.contains(&id) || named.is_some() && details.variant.is_some(),
+            None => {
+                self.handed_out.contains_key(&id) || named.is_some() && details.variant.is_some()
+            }
         };
         record.origin = match &details.variant {
             _ if ours => Origin::Ours,
