@@ -5,6 +5,7 @@
 
 mod daemon;
 mod drains;
+mod efforts;
 mod history;
 mod images;
 mod journal;
@@ -227,6 +228,7 @@ impl Controller {
         self.memory.draining.clone_from(&world.memory.draining);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
+        efforts::note(&mut self.memory, &view.plan, view.world.now);
         self.journal.say_view(&view);
         self.publish(&view);
         let plan = Plan::clone(&view.plan);

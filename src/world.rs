@@ -3,6 +3,7 @@
 
 mod accounts;
 mod backoff;
+mod brake;
 mod desired;
 mod host;
 mod leftovers;
@@ -23,6 +24,7 @@ mod unfit;
 mod volume;
 
 pub use backoff::{Backoff, Cause, early_end};
+pub use brake::{Deed, Efforts, RECORDS_PER_HOUR_MAX};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,

@@ -13,7 +13,7 @@ pub(super) fn keep_records(draft: &mut Draft<'_>) {
     let world = draft.world;
     for index in 0..draft.lines.len() {
         let Some(offer) = draft.lines.get(index).map(|line| line.offer.clone()) else { continue };
-        let decision = match verdict(world, &offer) {
+        let decision = match braked(world, &offer, verdict(world, &offer)) {
             Verdict::Fine => None,
             Verdict::Correct(record, settings, differing) => {
                 let action = Action::UpdateRecord {
@@ -38,6 +38,25 @@ pub(super) fn keep_records(draft: &mut Draft<'_>) {
             draft.decide(action, rule, facts);
         }
     }
+}
+
+/// What was done again and again of late waits; where nothing starts meanwhile, it says so.
+fn braked<'a>(world: &World, offer: &Offer<'_>, verdict: Verdict<'a>) -> Verdict<'a> {
+    let waits = match &verdict {
+        Verdict::Create(_) => world.making_waits_until(&offer.variant),
+        Verdict::Correct(record, settings, _) => world.changing_waits_until(record.id, settings),
+        Verdict::Fine | Verdict::Blocked(_) => None,
+    };
+    let Some(until) = waits else { return verdict };
+    if world.current_record(&offer.variant, offer.pool).is_some() {
+        return Verdict::Fine;
+    }
+    Verdict::Blocked(JobHold::BackingOff {
+        variant: offer.variant.clone(),
+        until,
+        left: until.duration_since(world.now),
+        error: "registrations were made for it again and again, and none stayed".into(),
+    })
 }
 
 enum Verdict<'a> {

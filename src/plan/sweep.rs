@@ -25,7 +25,8 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
             | Leftover::JobNetwork(..)
             | Leftover::Record(_) => false,
         };
-        if in_use || !world.memory.leftovers.contains(&leftover) {
+        let waits = world.removing_waits(&leftover);
+        if in_use || waits || !world.memory.leftovers.contains(&leftover) {
             continue;
         }
         let facts = Facts::Leftover { what: words(&leftover) };

@@ -12,6 +12,7 @@ mod looks;
 mod moment;
 mod objects;
 mod plans;
+mod records;
 mod rest;
 mod secrets;
 mod slots;
@@ -82,6 +83,7 @@ pub const SAFETY: &[Promise<OfScene>] = promises![
     bounds::no_pool_starts_beyond_its_max: "a runner is started only while its pool has less than `max`",
     bounds::no_host_starts_beyond_its_budget: "a runner is started only while its host has room for it",
     bounds::no_storm_of_starts: "no more runners are made in a minute than `starts_per_minute`",
+    records::no_variant_gets_records_without_end: "one variant never gets more records within an hour than the brake lets pass",
     slots::no_slot_has_two_living_containers: "no two running containers share a system id",
     slots::no_runner_is_killed: "a runner that ends and was not killed by the simulation ends by itself",
     slots::no_living_runner_loses_its_record: "a record that a container uses is never deleted by us",

@@ -48,6 +48,8 @@ pub struct Memory {
     pub over: BTreeSet<JobId>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
+    /// What was done to each object within the hour, whatever came of it.
+    pub efforts: BTreeMap<super::Deed, super::Efforts>,
     /// The newest time that was noted.
     pub noted_at: Option<Timestamp>,
 }
@@ -59,6 +61,7 @@ impl Memory {
         let before = self.noted_at.replace(now);
         let by = before.map_or(SignedDuration::ZERO, |before| before.duration_since(now));
         if by.is_positive() {
+            super::brake::set_back(&mut self.efforts, by);
             self.set_back(by);
         }
     }

@@ -32,6 +32,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     keep_since(&mut updated.silent, silent(world), world.now);
     note_made(world, &mut updated);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
+    updated.efforts = super::brake::recent(&updated.efforts, world.now);
     updated.taken.retain(|_, until| *until > world.now);
     updated.in_doubt.retain(|_, (host, at)| {
         let seen_since = world.hosts.get(host).is_some_and(

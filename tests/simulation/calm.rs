@@ -1,5 +1,6 @@
 //! Histories in which nothing fails but what each of them names.
 
+mod brakes;
 mod changes;
 mod demand;
 mod failures;
@@ -151,7 +152,13 @@ impl Calm {
         let unrest = || {
             let moment = self.stage.moment();
             let ledger = self.stage.ledger();
-            let scene = Scene { moment: &moment, ledger: &ledger, fresh: &[], made_lately: 0 };
+            let scene = Scene {
+                moment: &moment,
+                ledger: &ledger,
+                fresh: &[],
+                made_lately: 0,
+                records_made: 0,
+            };
             first_broken(REST, |check| check(&scene))
         };
         for _ in 0..seconds {

@@ -232,7 +232,8 @@ impl<'a> History<'a> {
             let sentence = "the plan is empty once all is as the spec asks";
             return Some(Broken { promise: "the_plan_is_empty", sentence, how });
         }
-        let scene = Scene { moment, ledger: &recorder.ledger, fresh: &[], made_lately: 0 };
+        let scene =
+            Scene { moment, ledger: &recorder.ledger, fresh: &[], made_lately: 0, records_made: 0 };
         first_broken(REST, |check| check(&scene))
     }
 

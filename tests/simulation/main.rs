@@ -19,6 +19,7 @@ mod gitlab_side;
 mod hands;
 mod history;
 mod knobs;
+mod lags;
 mod mutations;
 mod others;
 mod process;

@@ -89,6 +89,7 @@ const STARTING: &[Mutation] = &[
     planned("warm is overlooked", 0, planning::no_warm),
     planned("no idle runner makes room for a job", 14, planning::no_room_is_made),
     planned("a record is made anew at each look", 0, planning::tokens_are_lost),
+    planned("the brake on records is overlooked", 0, planning::no_brake),
     planned("a record's settings are never set right", 14, planning::nothing_is_corrected),
     planned("a slot is filled twice", 0, planning::slot_zero),
     planned("a job that nobody takes is served for ever", 4, planning::nothing_is_unclaimed),

@@ -22,6 +22,7 @@ use tokio::sync::futures::Notified;
 
 use crate::chaos::{Chaos, Kind};
 use crate::engine_side::lead;
+use crate::lags::Lags;
 use crate::mutations::Mutation;
 use crate::others;
 use crate::recorder::Recorder;
@@ -67,8 +68,7 @@ struct Inner {
     page_size: Option<u64>,
     /// What GitLab answered last to each question, while it may be stale.
     answers: Mutex<BTreeMap<String, Response<Bytes>>>,
-    /// What each list of records told when it began to lag, and until when it does.
-    lags: Mutex<BTreeMap<String, Lag>>,
+    lags: Lags,
     mutation: Option<&'static Mutation>,
     /// GitLab lets nobody make a record.
     refuses_records: AtomicBool,
@@ -79,12 +79,6 @@ struct Inner {
     edits: Notify,
     crashes: Notify,
     recorder: Mutex<Recorder>,
-}
-
-/// A list that GitLab reads from a replica of its database.
-struct Lag {
-    told: Response<Bytes>,
-    until: Timestamp,
 }
 
 /// What a history begins with.
@@ -110,8 +104,7 @@ impl Stage {
     pub(crate) fn new(setup: Setup) -> Self {
         let began = Timestamp::constant(1_767_323_045, 0);
         let (clock, ours) = (Clock::simulated(began, 1.0), Clock::simulated(began, 1.0));
-        let spec = parse(&setup.text).expect("the first spec is valid");
-        let spec = with_hosts(spec, setup.hosts);
+        let spec = with_hosts(parse(&setup.text).expect("it is valid"), setup.hosts);
         let gitlab = SimulatedGitlab::new(clock.clone(), setup.seed);
         let root = gitlab.add_administrator("root");
         let api = gitlab.new_token(root, &["api"], None);
@@ -159,7 +152,7 @@ impl Stage {
             chaos,
             page_size: setup.page_size,
             answers: Mutex::default(),
-            lags: Mutex::default(),
+            lags: Lags::default(),
             mutation: setup.mutation,
             refuses_records: AtomicBool::new(false),
             lacked: Mutex::default(),
@@ -251,24 +244,7 @@ impl Stage {
 
     /// What a list that lags tells in place of that answer.
     pub(crate) fn lagging(&self, asked: &str, answer: &Response<Bytes>) -> Option<Response<Bytes>> {
-        let chaos = &self.inner.chaos;
-        if !chaos.may_strike(Kind::ListLags) {
-            return None;
-        }
-        let (now, mut lags) = (self.inner.clock.now(), self.inner.lags.lock().unwrap());
-        let fresh = || Lag { told: answer.clone(), until: Timestamp::MIN };
-        let lag = lags.entry(asked.to_owned()).or_insert_with(fresh);
-        if lag.until <= now {
-            if chaos.strikes(Kind::ListLags) {
-                let seconds = 5 + i64::try_from(chaos.below(Kind::ListLags, 25)).unwrap();
-                lag.until = now + SignedDuration::from_secs(seconds);
-                self.note(&format!("the list of records lags for {seconds} s"));
-            } else {
-                *lag = fresh();
-                return None;
-            }
-        }
-        Some(lag.told.clone())
+        self.inner.lags.told(&self.inner.chaos, self.inner.clock.now(), asked, answer)
     }
 
     pub(crate) fn refuse_records(&self, refuses: bool) {
@@ -425,8 +401,9 @@ impl Stage {
         let newest = moment.records.iter().map(|record| record.id.0).max().unwrap_or(0);
         recorder.newest_record = recorder.newest_record.max(newest);
         let (fresh, made_lately) = recorder.watch.fresh(&moment);
+        let records_made = recorder.watch.records_made(&moment);
         let ledger = &recorder.ledger;
-        let scene = Scene { moment: &moment, ledger, fresh: &fresh, made_lately };
+        let scene = Scene { moment: &moment, ledger, fresh: &fresh, made_lately, records_made };
         let broken = first_broken(SAFETY, |check| check(&scene));
         recorder.broke(moment.at, broken);
         drop(recorder);

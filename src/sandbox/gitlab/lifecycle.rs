@@ -259,7 +259,7 @@ impl State {
             token_expires_at: lifetime.and_then(|it| self.now.saturating_add(it).ok()),
             owner,
             lent: BTreeSet::new(),
-            form,
+            form: self.kept(form),
             created_at: self.now,
             created_by,
             contacted_at: None,
@@ -280,6 +280,14 @@ impl State {
                 return token;
             }
         }
+    }
+
+    /// What is kept of what was sent.
+    pub(crate) fn kept(&self, mut form: RecordForm) -> RecordForm {
+        if self.switches.folds_tags {
+            form.tags.iter_mut().for_each(|tag| *tag = tag.to_lowercase());
+        }
+        form
     }
 
     pub(crate) fn edit_record(&mut self, id: RecordId, edit: impl FnOnce(&mut RecordForm)) {

@@ -62,6 +62,7 @@ pub(crate) struct Switches {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) registration: Registration,
     pub(crate) admin_mode: bool,
+    pub(crate) folds_tags: bool,
     pub(crate) skew: SignedDuration,
     pub(crate) external_url: Option<String>,
     pub(crate) version: String,
@@ -79,6 +80,7 @@ impl Default for Switches {
             throttle: None,
             registration: Registration::Refused,
             admin_mode: false,
+            folds_tags: false,
             skew: SignedDuration::ZERO,
             external_url: None,
             version: "18.6.0".to_owned(),
@@ -106,6 +108,12 @@ impl SimulatedGitlab {
     /// `runner_token_expiration_interval`); `None`: for ever.
     pub fn set_runner_token_lifetime(&self, lifetime: Option<SignedDuration>) {
         self.switch(|state| state.switches.runner_token_lifetime = lifetime);
+    }
+
+    /// Keeps tags in lower case, however they are sent: no GitLab does so by itself, but what is sent
+    /// is not always what is kept (a number that is rounded, a plugin that renames).
+    pub fn fold_tags(&self, folds: bool) {
+        self.switch(|state| state.switches.folds_tags = folds);
     }
 
     /// Takes GitLab down, in that way, or up again.

@@ -9,7 +9,7 @@ use super::Ledger;
 use crate::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
 use crate::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
 use crate::spec::{HostName, Spec};
-use crate::world::{ContainerId, ContainerState, Runner};
+use crate::world::{ContainerId, ContainerState, RecordId, Runner};
 
 /// The simulated world at one moment.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Scene<'a> {
     pub fresh: &'a [(HostName, Runner)],
     /// Our runners that were made within the last minute of the running AutoGit's life.
     pub made_lately: usize,
+    /// The most records that one variant got within the last hour of it.
+    pub records_made: usize,
 }
 
 impl Moment {
@@ -78,6 +80,9 @@ impl Moment {
 pub struct Watch {
     seen: BTreeSet<ContainerId>,
     made: VecDeque<Timestamp>,
+    newest_record: Option<RecordId>,
+    /// Records of ours, by what they are for.
+    records: BTreeMap<String, Vec<Timestamp>>,
 }
 
 impl Watch {
@@ -94,8 +99,28 @@ impl Watch {
         (fresh, self.made.len())
     }
 
-    /// A new AutoGit does not know what the one before it started.
+    /// The most records that one variant got within the last hour.
+    pub fn records_made(&mut self, moment: &Moment) -> usize {
+        let prefix = format!("autogit/{}/", moment.spec.instance);
+        let before = self.newest_record;
+        // Ids are given once, and ever higher.
+        let new = moment.records.iter().filter(|record| Some(record.id) > before);
+        for record in new {
+            self.newest_record = self.newest_record.max(Some(record.id));
+            if record.description.starts_with(&prefix) {
+                self.records.entry(record.description.clone()).or_default().push(moment.at);
+            }
+        }
+        let hour = SignedDuration::from_hours(1);
+        for made in self.records.values_mut() {
+            made.retain(|at| moment.at.duration_since(*at) < hour);
+        }
+        self.records.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// A new AutoGit does not know what the one before it started, nor which records it made.
     pub fn forget_starts(&mut self) {
         self.made.clear();
+        self.records.clear();
     }
 }

@@ -132,7 +132,7 @@ pub(super) fn jobs(call: &Call, state: &mut State) -> Outcome {
 pub(super) fn update(call: &Call, state: &mut State) -> Outcome {
     let (id, caller) = manageable(call, state)?;
     let record = state.records.get(&id).ok_or_else(|| Answer::not_found(""))?;
-    let form = with_changes(call, record.form.clone())?;
+    let form = state.kept(with_changes(call, record.form.clone())?);
     let faults = faults(&form);
     if !faults.is_empty() {
         return Err(refuse(&faults));
