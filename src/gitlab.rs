@@ -204,6 +204,9 @@ pub trait Gitlab: Debug + Send + Sync {
     /// Assumes: [`Gitlab::probe`] succeeded, else probes first.
     async fn queue(&self) -> Result<Queue, GitlabError>;
 
+    /// What is known of these projects may be out of date: the next look asks again.
+    fn doubt(&self, projects: &BTreeSet<ProjectId>);
+
     /// What these scopes are at GitLab.
     ///
     /// Guarantees: one that was told is not forgotten while GitLab cannot be asked; each is asked
@@ -382,6 +385,18 @@ impl GitlabError {
             Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::NotGitlab { .. } => {
                 ErrorKind::Yours
             }
+        }
+    }
+
+    /// It may be about this one question: what else is asked may well be answered.
+    pub(crate) fn is_odd(&self) -> bool {
+        match self {
+            Self::ServerFailed { .. } | Self::NotGitlab { .. } | Self::Rejected { .. } => true,
+            Self::Unreachable { source, .. } => matches!(source, TransportError::TooLong(_)),
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::Limited { .. } => false,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::gitlab::{Gitlab, Server};
 use crate::spec::{HostName, Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Host, JobId, Memory, Observed, Place, Queue, Record, SystemId, World, note_observed,
+    Host, JobId, Memory, Observed, Place, Queue, Record, SystemId, Unclaimed, World, note_observed,
     system_id_prefix,
 };
 
@@ -111,7 +111,9 @@ impl Observer {
         world.queue = self.queue.clone();
         drop_taken_jobs(&mut world);
         world.now = self.clock.now();
+        let before = memory.unclaimed.clone();
         note_observed(&mut world, memory);
+        doubt_projects(ports, &world, &before, &memory.unclaimed);
         world
     }
 
@@ -130,6 +132,22 @@ impl Observer {
             let read = read.map_err(|error| Arc::from(error.to_string()));
             self.hosts.insert(name, Host { state: state.next(now, read) });
         }
+    }
+}
+
+/// A job that was just left alone shows that its project may have changed: it is asked again.
+fn doubt_projects(
+    ports: &Ports,
+    world: &World,
+    before: &BTreeMap<JobId, Unclaimed>,
+    now: &BTreeMap<JobId, Unclaimed>,
+) {
+    let times = |of: &BTreeMap<JobId, Unclaimed>, job| of.get(&job).map_or(0, |job| job.times);
+    let jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
+    let left_alone = jobs.filter(|job| times(now, job.id) > times(before, job.id));
+    let projects: BTreeSet<_> = left_alone.map(|job| job.project).collect();
+    if !projects.is_empty() {
+        ports.gitlab.doubt(&projects);
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::spec::InstanceName;
-use crate::world::RecordId;
+use crate::spec::{Arch, InstanceName, PoolName};
+use crate::world::{RecordId, Variant};
 
 /// The tokens at hand, by record.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct Tokens {
     known: BTreeMap<RecordId, SecretString>,
     /// Those that GitLab does not take any more.
     refused: BTreeMap<RecordId, SecretString>,
+    /// The variants that records serve, so that one is known again though a person renamed it.
+    serving: BTreeMap<RecordId, Variant>,
     cache: Option<PathBuf>,
     elsewhere: bool,
     /// Those that this process does not see and takes for being somewhere; `None`: it acts, so what
@@ -27,7 +29,8 @@ impl Tokens {
     /// No tokens yet; `cache` is the folder that keeps them over restarts.
     pub fn new(instance: &InstanceName, cache: Option<&Path>) -> Self {
         let cache = cache.map(|folder| folder.join(instance.as_str()));
-        Self { cache, ..Self::default() }
+        let serving = cache.as_deref().map(cached_variants).unwrap_or_default();
+        Self { serving, cache, ..Self::default() }
     }
 
     /// Another process has the tokens: [`Tokens::has`] says so of each from now on.
@@ -63,6 +66,9 @@ impl Tokens {
     pub fn move_cache(&mut self, instance: &InstanceName, cache: Option<&Path>) {
         let before = std::mem::replace(self, Self::new(instance, cache));
         self.refused = before.refused;
+        for (record, variant) in before.serving {
+            self.serves(record, &variant);
+        }
         for (record, token) in before.known {
             self.keep(record, token);
         }
@@ -91,12 +97,30 @@ impl Tokens {
             return;
         }
         if let Some(path) = self.path(record)
-            && let Err(error) = write_private(&path, &token)
+            && let Err(error) = write_private(&path, token.expose_secret())
         {
             let path = path.display();
             tracing::warn!(%path, %error, "the token cache cannot be written\nhint: make `gitlab.token_cache` a folder that this user may write");
         }
         self.known.insert(record, token);
+    }
+
+    /// Keeps which variant a record serves, as long as its token is kept.
+    pub fn serves(&mut self, record: RecordId, variant: &Variant) {
+        if self.serving.get(&record) == Some(variant) {
+            return;
+        }
+        self.serving.insert(record, variant.clone());
+        if let Some(path) = self.variant_path(record) {
+            let text = format!("{}\n{}\n", variant.pool, variant.arch);
+            // Losing it costs a new record where a person renames this one, no more.
+            let _ = write_private(&path, &text);
+        }
+    }
+
+    /// The records whose variants are kept.
+    pub fn serving(&self) -> &BTreeMap<RecordId, Variant> {
+        &self.serving
     }
 
     /// Never again takes the token at hand for the record's, wherever it is found: a person reset
@@ -111,7 +135,8 @@ impl Tokens {
     /// Forgets the token of a record that is gone.
     pub fn forget(&mut self, record: RecordId) {
         self.known.remove(&record);
-        if let Some(path) = self.path(record) {
+        self.serving.remove(&record);
+        for path in self.path(record).into_iter().chain(self.variant_path(record)) {
             // A file that stays is of no use to anyone: its record is gone.
             let _ = std::fs::remove_file(path);
         }
@@ -123,12 +148,38 @@ impl Tokens {
     }
 
     fn path(&self, record: RecordId) -> Option<PathBuf> {
-        Some(self.cache.as_ref()?.join(format!("record-{record}")))
+        Some(self.own_cache()?.join(format!("record-{record}")))
+    }
+
+    fn variant_path(&self, record: RecordId) -> Option<PathBuf> {
+        Some(self.own_cache()?.join(format!("{VARIANT_OF}{record}")))
+    }
+
+    /// The cache, unless it is that of the process that acts.
+    fn own_cache(&self) -> Option<&PathBuf> {
+        self.cache.as_ref().filter(|_| !self.elsewhere)
     }
 }
 
+/// What the name of a file begins with that says which variant a record serves.
+const VARIANT_OF: &str = "variant-of-";
+
+/// The variants by record that a cache holds.
+fn cached_variants(folder: &Path) -> BTreeMap<RecordId, Variant> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let read = entries.filter_map(|entry| {
+        let name = entry.file_name();
+        let id = name.to_str()?.strip_prefix(VARIANT_OF)?.parse().ok()?;
+        let text = std::fs::read_to_string(entry.path()).ok()?;
+        let mut lines = text.lines();
+        let (pool, arch) = (PoolName::new(lines.next()?).ok()?, Arch::parse(lines.next()?)?);
+        Some((RecordId(id), Variant::new(&pool, arch)))
+    });
+    read.collect()
+}
+
 /// Writes beside the file and renames, so that a crash leaves the old file or the new one.
-fn write_private(path: &Path, token: &SecretString) -> std::io::Result<()> {
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     if let Some(folder) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -137,7 +188,7 @@ fn write_private(path: &Path, token: &SecretString) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(&beside)?;
-    file.write_all(token.expose_secret().as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(beside, path)
 }

@@ -40,8 +40,14 @@ pub fn render_queue(queue: &QueueOutput, options: &RenderOptions) -> String {
         let jobs = words::count(more, "more job");
         lines.push(format!("and {jobs}   (--verbose lists them; `autogit plan` groups them)"));
     }
+    let set_aside = queue.set_aside.iter();
+    lines.extend(set_aside.map(|said| format!("set aside: {}", words::plain_lines(said))));
+    if let Some(round) = &queue.round {
+        lines
+            .push(format!("the queue is longer than a look reads: each job is seen every {round}"));
+    }
     if queue.more {
-        lines.push("GitLab has more jobs than these: reading stopped at its bound".to_owned());
+        lines.push("GitLab may have more jobs than these".to_owned());
     }
     lines.join("\n") + "\n"
 }

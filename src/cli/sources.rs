@@ -12,6 +12,7 @@ pub(crate) fn lines(
 ) -> Vec<String> {
     let mut sources: Vec<_> = sources.iter().collect();
     sources.sort_by_key(|(name, _)| *name != "gitlab");
+    let all = sources.clone();
     let (known, unknown): (Vec<_>, Vec<_>) =
         sources.into_iter().partition(|(_, source)| source.is_known());
     let known: Vec<String> = known.iter().map(|(name, source)| one(name, source)).collect();
@@ -20,6 +21,9 @@ pub(crate) fn lines(
         lines.push(known.join(" · "));
     }
     let hint_indent = format!("\n{INDENT}");
+    let set_aside =
+        sources_set_aside(&all).into_iter().map(|said| said.replace('\n', &hint_indent));
+    lines.extend(set_aside.map(|said| options.paint.notable(&said)));
     for (name, source) in &unknown {
         let line = one(name, source).replace('\n', &hint_indent);
         lines.push(options.paint.bad(&line));
@@ -33,6 +37,15 @@ pub(crate) fn notes(notices: &[String], options: &RenderOptions) -> Vec<String> 
     let indent = format!("\n{INDENT}");
     let lines = notices.iter().map(|notice| words::plain_lines(notice).replace('\n', &indent));
     lines.map(|line| options.paint.bad(&format!("note     {line}"))).collect()
+}
+
+/// What could not be read of sources that are known.
+fn sources_set_aside(sources: &[(&String, &SourceOutput)]) -> Vec<String> {
+    let known = sources.iter().filter_map(|(_, source)| match source {
+        SourceOutput::Known { set_aside, .. } => Some(set_aside),
+        SourceOutput::Unknown { .. } => None,
+    });
+    known.flatten().map(|said| format!("set aside: {}", words::plain_lines(said))).collect()
 }
 
 const INDENT: &str = "         ";

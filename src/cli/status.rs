@@ -91,6 +91,8 @@ fn summary(status: &StatusOutput) -> String {
         Some(pending) => format!("{} pending", words::count(pending, "job")),
         None => "the queue is unknown".to_owned(),
     };
+    let round = status.queue_round.as_ref().map(|round| format!(", each seen every {round}"));
+    let pending = format!("{pending}{}", round.unwrap_or_default());
     let runners = words::count(status.total_runners, "runner");
     format!("{pending}; {runners}: {} busy, {} idle", status.busy_runners, status.idle_runners)
 }

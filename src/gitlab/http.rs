@@ -22,6 +22,7 @@ mod runner_side;
 mod scope;
 mod shared;
 mod skew;
+mod tls;
 mod transport;
 mod wire;
 
@@ -101,6 +102,8 @@ pub struct HttpGitlab {
     settings: GitlabSettings,
     wire: Wire,
     proof: Shared<Option<probe::Proof>>,
+    walk: Shared<queue::Walk>,
+    rows: Shared<managers::Rows>,
     projects: Shared<queue::Projects>,
     refs: Shared<refs::Facts>,
     jobs: Shared<job::Whereabouts>,
@@ -118,6 +121,8 @@ impl HttpGitlab {
             settings,
             wire,
             proof: Shared::default(),
+            walk: Shared::default(),
+            rows: Shared::default(),
             projects: Shared::default(),
             refs: Shared::default(),
             jobs: Shared::default(),
@@ -144,6 +149,11 @@ impl Gitlab for HttpGitlab {
         self.read_queue().await
     }
 
+    fn doubt(&self, projects: &BTreeSet<ProjectId>) {
+        let now = self.wire.now();
+        self.refs.with(|facts| facts.doubt(projects, now));
+    }
+
     async fn places(
         &self,
         scopes: &BTreeSet<Scope>,
@@ -163,6 +173,7 @@ impl Gitlab for HttpGitlab {
         &self,
         records: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError> {
+        self.records.with(|known| known.served = records.iter().copied().collect());
         self.read_managers(records).await
     }
 

@@ -84,13 +84,23 @@ impl GitlabSide {
             );
         };
         self.probe(ports).await.map_err(|error| words(&error))?;
-        let records = ports.gitlab.records(&installation, &self.named(world)).await;
+        let named = self.named(world, tokens);
+        let records = ports.gitlab.records(&installation, &named).await;
         self.note(&records);
         let mut records = records.map_err(|error| words(&error))?;
+        // What was asked for by its id and is not told is gone.
+        let told: BTreeSet<RecordId> = records.iter().map(|record| record.id).collect();
+        let kept: Vec<RecordId> = tokens.serving().keys().copied().collect();
+        for id in kept.into_iter().filter(|id| named.contains_key(id) && !told.contains(id)) {
+            tokens.forget(id);
+        }
         records.extend(self.given(ports, world, tokens, memory).await);
         for record in &mut records {
             if record.origin == Origin::Ours {
                 record.token = find_token(ports, world, record, tokens).await;
+                if record.token == Token::AtHand {
+                    tokens.serves(record.id, &record.variant);
+                }
             }
         }
         self.fill_managers(ports, world.now, &mut records).await;
@@ -102,8 +112,14 @@ impl GitlabSide {
         if !self.probed {
             let server = ports.gitlab.probe().await?;
             let (version, user) = (&server.version, &server.user);
-            let queue = if server.administrator { "instance" } else { "projects" };
+            let instance = server.administrator && !server.is_fine_grained();
+            let queue = if instance { "instance" } else { "projects" };
             tracing::info!(%version, %user, queue, "GitLab answers");
+            if server.is_fine_grained() {
+                tracing::warn!(
+                    "the token is a fine-grained one: the queue is read project by project, and a job that was not seen waiting cannot be found by its id\nhint: a token with the scope `api`, or `read_api`, `create_runner` and `manage_runner`, can do both"
+                );
+            }
             self.token_ends = server.token_expires_at;
             self.server = Some(server);
             self.probed = true;
@@ -123,14 +139,16 @@ impl GitlabSide {
         }
     }
 
-    /// The records of which a container has the token, but for those of an operator's own tokens:
-    /// whether these are good is asked by the token.
-    fn named(&self, world: &World) -> BTreeMap<RecordId, Variant> {
+    /// The records of which a container or the cache has the token, but for those of an operator's
+    /// own tokens: whether these are good is asked by the token.
+    fn named(&self, world: &World, tokens: &Tokens) -> BTreeMap<RecordId, Variant> {
         let states = world.hosts.values().filter_map(|host| host.state.last());
         let runners = states.flat_map(|state| &state.runners);
         let given = |id: RecordId| self.given.iter().any(|given| given.id == id);
         let named = runners.filter(|runner| !given(runner.record));
-        named.map(|runner| (runner.record, runner.variant.clone())).collect()
+        let named = named.map(|runner| (runner.record, runner.variant.clone()));
+        let kept = tokens.serving().iter().map(|(id, variant)| (*id, variant.clone()));
+        kept.chain(named).collect()
     }
 
     /// One record per variant of each pool that brings its own token.

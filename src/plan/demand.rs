@@ -73,7 +73,8 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::Starting { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
-        | JobHold::ForeignRecord { .. } => false,
+        | JobHold::ForeignRecord { .. }
+        | JobHold::Paused { .. } => false,
     }
 }
 

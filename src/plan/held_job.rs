@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
 use crate::spec::{HostName, PoolName};
-use crate::world::{JobId, Trouble, Variant};
+use crate::world::{JobId, RecordId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +143,13 @@ pub enum JobHold {
         /// The variant.
         variant: Variant,
     },
+    /// A person paused the variant's record.
+    Paused {
+        /// The variant.
+        variant: Variant,
+        /// Its record.
+        record: RecordId,
+    },
 }
 
 /// What a host lacks for one more runner.
@@ -192,7 +199,8 @@ impl JobHold {
             | Self::PoolAtMax { pool, .. } => Some(pool),
             Self::BackingOff { variant, .. }
             | Self::Starting { variant, .. }
-            | Self::ForeignRecord { variant } => Some(&variant.pool),
+            | Self::ForeignRecord { variant }
+            | Self::Paused { variant, .. } => Some(&variant.pool),
             Self::NoPoolMatches { .. }
             | Self::HostBudget { .. }
             | Self::StartRate { .. }
@@ -217,6 +225,7 @@ impl JobHold {
             Self::Unseen { .. } => "unseen",
             Self::ImagePull { .. } => "image-pull",
             Self::ForeignRecord { .. } => "foreign-record",
+            Self::Paused { .. } => "paused",
         }
     }
 }
@@ -268,6 +277,10 @@ impl fmt::Display for JobHold {
             }
             Self::Unseen { what } => f.write_str(what),
             Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
+            Self::Paused { variant, record } => write!(
+                f,
+                "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
+            ),
             Self::ForeignRecord { variant } => write!(
                 f,
                 "another installation registered `{variant}` under this name; hint: set `instance:` to a name of your own"

@@ -108,6 +108,9 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
     }
     match current {
         Some(record) if record.origin == Origin::Given => Verdict::Fine,
+        Some(record) if record.settings.paused => {
+            Verdict::Blocked(JobHold::Paused { variant: offer.variant.clone(), record: record.id })
+        }
         Some(record) if world.token_ends_soon(record) => {
             Verdict::Create(RecordReason::TokenEndsSoon)
         }
@@ -124,7 +127,6 @@ fn correction<'a>(record: &'a Record, offer: &Offer<'_>) -> Verdict<'a> {
         (is.run_untagged != wanted.run_untagged, "run_untagged"),
         (is.access != wanted.access, "protected"),
         (is.maximum_timeout != wanted.maximum_timeout, "maximum_timeout"),
-        (is.paused, "paused"),
     ];
     let differing: Vec<&'static str> =
         differing.into_iter().filter_map(|(differs, name)| differs.then_some(name)).collect();

@@ -21,6 +21,12 @@ pub struct QueueOutput {
     pub error: Option<String>,
     /// Reading stopped at its bound: there are more jobs than these.
     pub more: bool,
+    /// What could not be read and so is not among the jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
+    /// How long it takes to see each job once; none: each look sees all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<String>,
     /// The jobs, oldest first.
     pub jobs: Vec<QueueJobOutput>,
 }
@@ -71,7 +77,12 @@ impl View {
             Observed::Known { value, .. } => ("known".into(), None, value.more),
             Observed::Unknown { error, .. } => ("unknown".into(), Some(error.to_string()), false),
         };
-        QueueOutput { at: words::instant(self.world.now), state, error, more, jobs }
+        let queue = self.world.queue.known();
+        let set_aside = queue.into_iter().flat_map(|queue| &queue.set_aside);
+        let set_aside = set_aside.map(ToString::to_string).collect();
+        let round = queue.and_then(|queue| queue.round).map(words::age);
+        let at = words::instant(self.world.now);
+        QueueOutput { at, state, error, more, set_aside, round, jobs }
     }
 
     /// The pending jobs, oldest first, each with what it waits for.

@@ -25,6 +25,9 @@ pub enum SourceOutput {
         /// Requests that this look sent to it; counted for GitLab only.
         #[serde(skip_serializing_if = "Option::is_none")]
         requests: Option<u64>,
+        /// What of it could not be read, while the rest is known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        set_aside: Vec<String>,
     },
     /// It could not be read.
     Unknown {
@@ -57,8 +60,10 @@ impl View {
     /// All sources by name. A host that is called `gitlab` stands as `host gitlab`.
     pub fn sources(&self) -> BTreeMap<String, SourceOutput> {
         let outputs = self.readings().map(|(name, reading)| {
-            let requests = (name == GITLAB).then_some(self.requests);
-            (name, self.output(reading, requests))
+            let gitlab = name == GITLAB;
+            let requests = gitlab.then_some(self.requests);
+            let set_aside = if gitlab { self.set_aside() } else { Vec::new() };
+            (name, self.output(reading, requests, set_aside))
         });
         outputs.collect()
     }
@@ -102,11 +107,26 @@ impl View {
         Ok(oldest)
     }
 
-    fn output(&self, reading: Reading, requests: Option<u64>) -> SourceOutput {
+    /// What of the queue and of the records could not be read, in words.
+    fn set_aside(&self) -> Vec<String> {
+        let queue = self.world.queue.known().into_iter().flat_map(|queue| &queue.set_aside);
+        let records = self.world.records.known().into_iter().flatten().filter_map(|record| {
+            Some(format!("registration {}: {}", record.id, record.unseen.as_ref()?))
+        });
+        queue.map(ToString::to_string).chain(records).collect()
+    }
+
+    fn output(
+        &self,
+        reading: Reading,
+        requests: Option<u64>,
+        set_aside: Vec<String>,
+    ) -> SourceOutput {
         let age = |at: Timestamp| -> SignedDuration { self.world.now.duration_since(at) };
         match reading {
             Ok(at) => {
-                SourceOutput::Known { age: words::age(age(at)), at: words::instant(at), requests }
+                let age = words::age(age(at));
+                SourceOutput::Known { age, at: words::instant(at), requests, set_aside }
             }
             Err((since, error)) => SourceOutput::Unknown {
                 age: words::age(age(since)),

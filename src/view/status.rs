@@ -49,6 +49,9 @@ pub struct StatusOutput {
     pub busy_runners: usize,
     /// Pending jobs; none where the queue is unknown.
     pub queue_pending: Option<usize>,
+    /// How long it takes to see each pending job once, where the queue is too long for a look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_round: Option<String>,
 }
 
 /// The spec in force, and what is wrong with the one that is not.
@@ -151,6 +154,7 @@ impl View {
             total_runners: runners.iter().filter(|view| view.is_live()).count(),
             idle_runners: idle.count(),
             busy_runners: runners.iter().filter(|view| has_job(view)).count(),
+            queue_round: self.world.queue.known().and_then(|queue| queue.round).map(words::age),
             queue_pending: self.world.queue.known().map(|queue| queue.jobs.len()),
         }
     }

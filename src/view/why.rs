@@ -145,6 +145,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::Unclaimed { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
-        | JobHold::ForeignRecord { .. } => Some(words::plain_lines(&hold.to_string())),
+        | JobHold::ForeignRecord { .. }
+        | JobHold::Paused { .. } => Some(words::plain_lines(&hold.to_string())),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{FullPath, JobId, ProjectId};
 
@@ -14,6 +14,10 @@ pub struct Queue {
     pub jobs: Vec<Job>,
     /// Reading stopped at its bound: there are more jobs than these.
     pub more: bool,
+    /// What could not be read and so is not among the jobs, in words.
+    pub set_aside: Vec<Arc<str>>,
+    /// How long it takes to see each job once, where one look does not see all.
+    pub round: Option<SignedDuration>,
 }
 
 /// A pending job.

@@ -68,7 +68,10 @@ fn world(jobs: u32, runners: u32) -> World {
     let records = (0..POOLS).map(|pool| record(&spec, pool, &runners)).collect();
     let mut world = World {
         now: NOW,
-        queue: Observed::Known { at: NOW, value: Queue { jobs: jobs_of(jobs), more: false } },
+        queue: Observed::Known {
+            at: NOW,
+            value: Queue { jobs: jobs_of(jobs), ..Queue::default() },
+        },
         records: Observed::Known { at: NOW, value: records },
         scopes: BTreeMap::new(),
         hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(runners))]),

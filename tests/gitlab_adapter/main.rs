@@ -11,11 +11,13 @@
 mod fake;
 mod limits;
 mod lost;
+mod odd;
 mod projects;
 mod queue;
 mod records;
 mod refusals;
 mod registry;
 mod scopes;
+mod tls;
 mod unseen;
 mod writes;

@@ -1,10 +1,15 @@
+use autogit::clock::Clock;
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::gitlab::{Gitlab, GitlabError};
+use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
 use autogit::spec::QueueSource;
+use autogit::world::{Place, Queue};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::fake::{over, server, settings};
+use crate::fake::{NOW, over, server, settings};
+use crate::writes::wanted;
 
 fn node(id: u64) -> Value {
     json!({ "id": format!("gid://gitlab/Ci::Build/{id}"), "name": "build", "tags": ["docker"],
@@ -53,6 +58,69 @@ async fn reading_stops_after_ten_pages_and_says_so() {
     assert!(queue.more);
     assert_eq!(queue.jobs.len(), 1000);
     assert_eq!(queue.jobs[0].id.0, 1);
+}
+
+/// A job that fitting runners leave alone shows that its project may have changed.
+#[tokio::test(start_paused = true)]
+async fn a_projects_switches_are_asked_for_again_where_they_are_doubted() {
+    let fixture = over(server(true).merge(queue_of(1)), settings());
+    let projects = std::collections::BTreeSet::from([autogit::world::ProjectId(7)]);
+    let mut asked = Vec::new();
+    for doubted in [false, false, true, true] {
+        if doubted {
+            fixture.gitlab.doubt(&projects);
+        }
+        fixture.gitlab.queue().await.unwrap();
+        let again = fixture.asked().iter().any(|asked| asked.ends_with("/projects/7"));
+        asked.push(again);
+        fixture.pass(if asked.len() == 2 { 61 } else { 10 });
+    }
+    assert_eq!(asked, [true, false, true, false]);
+}
+
+/// GitLab may not tell what a record may take; then the looks go on where the last one stopped.
+#[tokio::test(start_paused = true)]
+async fn five_thousand_older_jobs_are_passed_within_a_minute() {
+    let fixture = over(server(true).merge(queue_of(5_001)), settings());
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..=6 {
+        let queue = fixture.gitlab.queue().await.unwrap();
+        assert!(queue.jobs.iter().any(|job| job.id.0 == 1));
+        seen.extend(queue.jobs.iter().map(|job| job.id.0));
+        let asked = fixture.asked();
+        assert!(asked.iter().filter(|asked| asked.contains("graphql")).count() <= 10, "{asked:?}");
+        fixture.pass(10);
+    }
+    assert_eq!(seen.len(), 5_001);
+    let queue = fixture.gitlab.queue().await.unwrap();
+    assert!(queue.more && queue.jobs.len() == 5_001);
+    assert!(queue.round.unwrap() <= jiff::SignedDuration::from_mins(1), "{:?}", queue.round);
+}
+
+/// What our records may take is asked for by itself, though a flood of other jobs is older.
+#[tokio::test(start_paused = true)]
+async fn a_flood_hides_nothing_that_a_record_may_take() {
+    let clock = Clock::simulated(NOW, 1e-9);
+    let server = SimulatedGitlab::new(clock.clone(), 1);
+    let root = server.add_administrator("root");
+    let token = server.new_token(root, &["api"], None);
+    let project = server.add_project("team/app");
+    for number in 0..9_000 {
+        let tags = vec![if number == 8_999 { "docker" } else { "of-others" }.to_owned()];
+        server.add_job(NewJob { tags, ..NewJob::new(project) });
+    }
+    let settings = GitlabSettings { token, ..settings() };
+    let gitlab = HttpGitlab::new(settings, std::sync::Arc::new(server.transport()), clock);
+    let id = gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
+    gitlab.managers(&[id]).await.unwrap();
+    let fits = |queue: &Queue| queue.jobs.iter().any(|job| job.tags.contains("docker"));
+    assert!(!fits(&gitlab.queue().await.unwrap()));
+    let queue = gitlab.queue().await.unwrap();
+    assert!(queue.more && fits(&queue));
+    for job in server.pending().into_iter().rev().take(1) {
+        server.cancel_job(job);
+    }
+    assert!(!fits(&gitlab.queue().await.unwrap()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,7 +68,7 @@ async fn ours_are_told_from_foreign_ones_by_the_installation() {
         [
             (1, "linux/amd64".to_owned(), Origin::Ours),
             (2, "docs/arm64".to_owned(), Origin::Foreign),
-            (3, "mac/armv7".to_owned(), Origin::Foreign),
+            (3, "mac/armv7".to_owned(), Origin::Untold),
         ]
     );
     assert_eq!(records[0].owner, Owner::Instance);

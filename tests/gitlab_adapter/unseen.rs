@@ -209,6 +209,53 @@ async fn a_renamed_record_and_one_without_its_note_are_known_by_their_container(
     );
 }
 
+/// A note that a person cleared is not another installation's.
+#[tokio::test(start_paused = true)]
+async fn a_record_without_its_note_that_nobody_knows_is_held_and_not_foreign() {
+    let cleared = || details(2, "autogit/autogit/linux-amd64", None);
+    let (fixture, answering) = listing(vec![cleared()]);
+    answer(&answering, move |_| Json(cleared()).into_response());
+    let records = look(&fixture, &named([])).await;
+    assert_eq!(records[0].origin, Origin::Untold);
+    let why = records[0].unseen.as_ref().unwrap();
+    assert!(why.contains("hint: write `autogit installation=home`"), "{why}");
+}
+
+/// GraphQL leaves things out for a fine-grained token, and says nothing.
+#[tokio::test(start_paused = true)]
+async fn a_fine_grained_token_reads_managers_by_rest_in_turn() {
+    let rows = |Path(id): Path<u64>| async move {
+        Json(json!([{ "system_id": format!("r_{id}"), "contacted_at": null,
+            "job_execution_status": if id == 2 { "active" } else { "idle" } }]))
+    };
+    let router = Router::new()
+        .route(
+            "/api/v4/personal_access_tokens/self",
+            get(|| async { Json(json!({ "scopes": ["granular"] })) }),
+        )
+        .route(
+            "/api/v4/user",
+            get(|| async { Json(json!({ "username": "ann", "is_admin": true })) }),
+        )
+        .route("/api/v4/metadata", get(|| async { Json(json!({ "version": "18.10.0" })) }))
+        .route(
+            "/api/v4/projects",
+            get(|| async { Json(json!([{ "id": 1, "path_with_namespace": "a/b" }])) }),
+        )
+        .route("/api/v4/runners/{id}/managers", get(rows));
+    let fixture = over(router, settings());
+    fixture.gitlab.probe().await.unwrap();
+    let ids: Vec<RecordId> = (1..=12).map(RecordId).collect();
+    assert_eq!(fixture.gitlab.managers(&ids).await.unwrap().len(), 10);
+    fixture.asked();
+    fixture.pass(10);
+    let managers = fixture.gitlab.managers(&ids).await.unwrap();
+    assert_eq!(managers.len(), 12);
+    assert!(managers[&RecordId(2)][0].busy && !managers[&RecordId(1)][0].busy);
+    let asked = fixture.asked();
+    assert!(asked.len() <= 10 && !asked.iter().any(|asked| asked.contains("graphql")), "{asked:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_list_is_not_replaced_where_instance_runners_count() {
     let refuse = || async { refused(StatusCode::FORBIDDEN, "403 Forbidden") };

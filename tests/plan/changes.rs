@@ -94,7 +94,6 @@ fn each_setting_of_a_record_that_differs_is_corrected() {
         ("run_untagged", RecordSettings { run_untagged: true, ..plain() }),
         ("protected", RecordSettings { access: Access::RefProtected, ..plain() }),
         ("maximum_timeout", RecordSettings { maximum_timeout: hour, ..plain() }),
-        ("paused", RecordSettings { paused: true, ..plain() }),
     ] {
         let mut world = world(spec("pools: {linux: {tags: [docker]}}"), |_| Arch::Amd64);
         records_of(&mut world)[0].settings = drifted;

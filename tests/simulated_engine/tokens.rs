@@ -9,10 +9,10 @@ use autogit::gitlab::GitlabError;
 use autogit::plan::{Action, Rule, plan};
 use autogit::reconcile::Controller;
 use autogit::sandbox::gitlab::{Down, WaitsFor};
-use autogit::spec::{InstanceName, Warm};
+use autogit::spec::{Arch, InstanceName, PoolName, Warm};
 use autogit::tokens::Tokens;
 use autogit::view::SpecInfo;
-use autogit::world::{Leftover, RecordId, Token, World};
+use autogit::world::{Leftover, RecordId, Token, Variant, World};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::scene::{Scene, linux, planned, record, token};
@@ -278,4 +278,17 @@ async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it
     assert!(view.notices.iter().any(|notice| notice.starts_with(&unseen)), "{:?}", view.notices);
     assert_eq!(view.plan_output().notices, view.notices);
     assert_eq!(view.status_output().notices, view.notices);
+}
+
+#[test]
+fn the_cache_keeps_which_variant_a_record_serves_as_long_as_its_token() {
+    let (folder, _) = cache("serving");
+    let again = || Tokens::new(&InstanceName::standard(), Some(&folder));
+    let linux = Variant::new(&PoolName::new("linux").unwrap(), Arch::Arm64);
+    let mut tokens = again();
+    tokens.keep(RECORD, "glrt-1".to_owned().into());
+    tokens.serves(RECORD, &linux);
+    assert_eq!(again().serving().get(&RECORD), Some(&linux));
+    again().forget(RECORD);
+    assert!(again().serving().is_empty());
 }

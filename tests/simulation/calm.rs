@@ -4,6 +4,7 @@ mod brakes;
 mod changes;
 mod demand;
 mod failures;
+mod flood;
 mod identity;
 mod lives;
 mod neighbours;

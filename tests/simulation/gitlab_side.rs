@@ -69,6 +69,11 @@ impl Transport for GitlabSide {
             let sentence = "a job is cancelled or queued again only where the operator chose so";
             self.stage.break_promise("jobs_are_left_alone", sentence, told.clone());
         }
+        let body = String::from_utf8_lossy(request.body());
+        if request.method() == Method::PUT && body.contains("\"paused\"") {
+            let sentence = "what a person paused stays paused";
+            self.stage.break_promise("a_pause_stays", sentence, told.clone());
+        }
         let result = self.meet(request).await;
         if writes {
             let words = match &result {

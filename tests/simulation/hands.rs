@@ -5,7 +5,7 @@
 use autogit::sandbox::engine::{ContainerView, Hiding, SimulatedEngine};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
 use autogit::spec::HostName;
-use autogit::world::{ContainerId, ContainerState};
+use autogit::world::{ContainerId, ContainerState, RecordId};
 use jiff::SignedDuration;
 
 use crate::chaos::Kind;
@@ -21,6 +21,7 @@ pub(crate) struct Hands {
 #[derive(Debug, Clone)]
 enum Mend {
     Gitlab,
+    Pause(RecordId),
     Host(HostName),
     Token,
     Odd(HostName, ContainerId),
@@ -61,6 +62,7 @@ impl Hands {
             match &mend {
                 Mend::Gitlab => stage.gitlab().set_down(Down::None),
                 Mend::Host(host) => stage.engines()[host].set_reachable(true),
+                Mend::Pause(record) => stage.gitlab().pause_record(*record, false),
                 Mend::Token => stage.gitlab().restore_token(&stage.api_token()),
                 // Either may be gone by now.
                 Mend::Odd(host, id) => drop(stage.engines()[host].say_of_state(id, None)),
@@ -116,7 +118,14 @@ impl Hands {
             | Kind::RecordDeleted
             | Kind::RecordPaused
             | Kind::RecordRetagged
-            | Kind::RecordTokenReset => record_strikes(stage, kind),
+            | Kind::RecordTokenReset => {
+                let struck = record_strikes(stage, kind);
+                // AutoGit lets it stand, so a person has to take it back.
+                if let Some(record) = struck.filter(|_| kind == Kind::RecordPaused) {
+                    let until = second + 5 + stage.chaos().below(kind, 180);
+                    self.mends.push((until, Mend::Pause(record)));
+                }
+            }
             _ => container_strikes(stage, kind),
         }
     }
@@ -259,7 +268,7 @@ fn move_a_place(stage: &Stage, kind: Kind) {
     stage.note(&format!("project {project} moves to {group}/moved-{number}"));
 }
 
-fn record_strikes(stage: &Stage, kind: Kind) {
+fn record_strikes(stage: &Stage, kind: Kind) -> Option<RecordId> {
     let planted = stage.ledger().others.records;
     let ours = |record: &RecordView| {
         record.description.starts_with("autogit/autogit/")
@@ -267,7 +276,7 @@ fn record_strikes(stage: &Stage, kind: Kind) {
     };
     let records: Vec<_> =
         stage.gitlab().records().into_iter().filter(ours).map(|record| record.id).collect();
-    let Some(record) = stage.chaos().pick(kind, &records) else { return };
+    let record = stage.chaos().pick(kind, &records)?;
     let gitlab = stage.gitlab();
     match kind {
         Kind::RecordDeleted => {
@@ -287,6 +296,7 @@ fn record_strikes(stage: &Stage, kind: Kind) {
         _ => gitlab.retag_record(record, &["somebodys", "tags"]),
     }
     stage.note(&format!("{kind}: {record}"));
+    Some(record)
 }
 
 fn container_strikes(stage: &Stage, kind: Kind) {

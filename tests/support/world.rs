@@ -228,7 +228,7 @@ impl Scene {
         self.jobs.sort_by_key(|job| (job.queued_at, job.id));
         let records = self.records();
         let at = NOW - SignedDuration::from_millis(400);
-        let queue = Observed::Known { at, value: Queue { jobs: self.jobs, more: false } };
+        let queue = Observed::Known { at, value: Queue { jobs: self.jobs, ..Queue::default() } };
         let scopes = self.spec.pools.iter().map(|pool| pool.scope.clone());
         let scopes = scopes.map(|scope| (scope.clone(), Ok(place_of(&scope)))).collect();
         World {

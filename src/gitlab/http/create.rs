@@ -205,6 +205,7 @@ impl HttpGitlab {
     }
 }
 
+/// What is set on a record. A pause is a person's: it is neither set nor taken back.
 fn settings(settings: &RecordSettings) -> Map<String, Value> {
     let access = match settings.access {
         Access::NotProtected => "not_protected",
@@ -215,7 +216,6 @@ fn settings(settings: &RecordSettings) -> Map<String, Value> {
         ("run_untagged", json!(settings.run_untagged)),
         ("access_level", json!(access)),
         ("maximum_timeout", json!(settings.maximum_timeout.map(|limit| limit.as_secs()))),
-        ("paused", json!(settings.paused)),
     ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

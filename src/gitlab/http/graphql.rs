@@ -34,8 +34,20 @@ impl Fault {
         self.path.first()?.as_str()
     }
 
+    /// The place in the list of that field that this error is about, if it is about one item.
+    pub(super) fn node_of(&self, field: &str) -> Option<usize> {
+        let [first, nodes, index, ..] = self.path.as_slice() else { return None };
+        let of_list = first.as_str() == Some(field) && nodes.as_str() == Some("nodes");
+        index.as_u64().filter(|_| of_list).and_then(|index| usize::try_from(index).ok())
+    }
+
+    /// GitLab's words.
+    pub(super) fn words(&self) -> String {
+        refusal::without_secrets(&self.message, [].into_iter())
+    }
+
     pub(super) fn error(&self, attempt: &str) -> GitlabError {
-        let message = refusal::without_secrets(&self.message, [].into_iter());
+        let message = self.words();
         if self.message.contains(UNSEEN) {
             return GitlabError::Forbidden { attempt: format!("{attempt}: {message}"), hint: None };
         }

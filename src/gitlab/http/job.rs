@@ -132,7 +132,9 @@ impl HttpGitlab {
         let unknown = || GitlabError::NotFound {
             object: format!("job {id} among the waiting and running jobs that the token may see"),
         };
-        if !self.proof().await?.server.administrator {
+        let server = self.proof().await?.server;
+        // GraphQL leaves out what a fine-grained token may not see, and says nothing.
+        if !server.administrator || server.is_fine_grained() {
             return Err(unknown());
         }
         let mut after = None;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,14 +11,19 @@ use serde_json::{Value, json};
 use super::HttpGitlab;
 use super::call::Call;
 use super::graphql::{Reply, whole};
+use super::probe::{Proof, older};
 use super::wire::readable;
-use crate::gitlab::GitlabError;
+use crate::gitlab::{ErrorKind, GitlabError};
 use crate::world::{Caller, Manager, RecordId, SystemId};
 
 /// Records asked for in one request: each costs about 18 of GitLab's 250 points of complexity.
 const RECORDS_PER_REQUEST: usize = 12;
 /// Pages of one record's managers: 1000 runners. A record with more is left out.
 const PAGES_MAX: usize = 10;
+/// Records whose managers are read by REST at one look.
+const REST_RECORDS_MAX: usize = 10;
+/// How long rows that were read by REST are good, where there are more records than that.
+const ROWS_AGE_MAX: Duration = Duration::from_mins(1);
 const ATTEMPT: &str = "read the managers of runners";
 /// A manager that runs no job; all else is busy, whatever a newer server calls it.
 const IDLE: &str = "IDLE";
@@ -59,7 +65,13 @@ struct Told {
     system_id: Option<String>,
     ip_address: Option<String>,
     version: Option<String>,
+    contacted_at: Option<Timestamp>,
+    job_execution_status: Option<String>,
 }
+
+/// Managers as REST told them last, by record.
+#[derive(Default)]
+pub(super) struct Rows(BTreeMap<RecordId, (Timestamp, Vec<Manager>)>);
 
 /// A record of which a page is still to be read.
 struct Wanted {
@@ -74,6 +86,10 @@ impl HttpGitlab {
         &self,
         records: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError> {
+        let fine_grained = |proof: &Proof| proof.server.is_fine_grained();
+        if self.proof.with(|proof| proof.as_ref().is_some_and(fine_grained)) {
+            return self.read_managers_by_rest(records).await;
+        }
         let mut found = BTreeMap::new();
         let mut wanted: Vec<Wanted> =
             records.iter().map(|&id| Wanted { id, after: None, pages: 0 }).collect();
@@ -138,12 +154,7 @@ impl HttpGitlab {
         &self,
         record: RecordId,
     ) -> Result<BTreeMap<SystemId, Caller>, GitlabError> {
-        let path = format!("/runners/{record}/managers");
-        let call = Call::get("GET /runners/:id/managers", path)
-            .attempt(format!("see the managers of runner {record}"))
-            .object(format!("runner {record}"));
-        let rows: Vec<Told> = self.wire.json(&call).await?;
-        let callers = rows.into_iter().filter_map(|row| {
+        let callers = self.rows_of(record).await?.into_iter().filter_map(|row| {
             let given = |text: Option<String>| text.filter(|text| !text.is_empty());
             let caller = Caller {
                 created_at: row.created_at.map(|at| self.wire.ours(at)),
@@ -153,6 +164,61 @@ impl HttpGitlab {
             Some((SystemId::from_observed(&row.system_id?), caller))
         });
         Ok(callers.collect())
+    }
+
+    /// The managers by REST, a few records at a look and in turn: for a fine-grained token GraphQL
+    /// leaves things out and says nothing.
+    async fn read_managers_by_rest(
+        &self,
+        records: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<Manager>>, GitlabError> {
+        let mut turn: Vec<(Option<Timestamp>, RecordId)> = self.rows.with(|rows| {
+            records.iter().map(|id| (rows.0.get(id).map(|(at, _)| *at), *id)).collect()
+        });
+        turn.sort_unstable();
+        for (_, id) in turn.into_iter().take(REST_RECORDS_MAX) {
+            let rows = match self.rows_of(id).await {
+                Ok(rows) => rows,
+                Err(error) if error.kind() == ErrorKind::Unreachable => return Err(error),
+                Err(error @ GitlabError::Unauthorized { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(record = %id, %error, "managers not read");
+                    self.rows.with(|rows| rows.0.remove(&id));
+                    continue;
+                }
+            };
+            let managers: Option<Vec<Manager>> =
+                rows.into_iter().map(|row| self.manager_of(row)).collect();
+            let now = self.wire.now();
+            self.rows.with(|rows| match managers {
+                Some(managers) => drop(rows.0.insert(id, (now, managers))),
+                // Rows that cannot be read are not absent: none of them are told.
+                None => drop(rows.0.remove(&id)),
+            });
+        }
+        let now = self.wire.now();
+        Ok(self.rows.with(|rows| {
+            rows.0.retain(|id, (at, _)| records.contains(id) && !older(now, *at, ROWS_AGE_MAX));
+            rows.0.iter().map(|(id, (_, managers))| (*id, managers.clone())).collect()
+        }))
+    }
+
+    async fn rows_of(&self, record: RecordId) -> Result<Vec<Told>, GitlabError> {
+        let path = format!("/runners/{record}/managers");
+        let call = Call::get("GET /runners/:id/managers", path)
+            .attempt(format!("see the managers of runner {record}"))
+            .object(format!("runner {record}"));
+        self.wire.json(&call).await
+    }
+
+    fn manager_of(&self, row: Told) -> Option<Manager> {
+        Some(Manager {
+            system_id: SystemId::from_observed(&row.system_id?),
+            contacted_at: row.contacted_at.map(|at| self.wire.ours(at)),
+            busy: row.job_execution_status.is_some_and(|it| !it.eq_ignore_ascii_case(IDLE)),
+            job: None,
+            caller: None,
+        })
     }
 
     fn manager(&self, node: Node) -> Manager {

@@ -27,6 +27,8 @@ pub(super) struct Proof {
     pub(super) server: Server,
     /// The queue is read from the whole instance.
     pub(super) instance_queue: bool,
+    /// GitLab tells what a runner may take (since 18.1, an experiment).
+    pub(super) compatible: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +73,10 @@ impl HttpGitlab {
             let limits = self.limits().await?;
             self.refresh_projects(&server, limits.as_ref()).await?;
         }
-        let proof = Proof { at: self.wire.now(), server: server.clone(), instance_queue };
+        let compatible = server.is_at_least(18, 1);
+        let server_told = server.clone();
+        let at = self.wire.now();
+        let proof = Proof { at, server: server_told, instance_queue, compatible };
         self.proof.with(|known| *known = Some(proof));
         Ok(server)
     }

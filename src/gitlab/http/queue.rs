@@ -2,14 +2,17 @@
 
 mod instance;
 mod projects;
+mod seen;
 mod turn;
+mod walk;
 
-pub(super) use projects::Projects;
+pub(super) use seen::Projects;
+pub(super) use walk::Walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::HttpGitlab;
 use crate::gitlab::GitlabError;
@@ -32,17 +35,23 @@ pub(super) struct Pending {
     pub(super) of_tag: bool,
 }
 
-/// The jobs that a source told, and whether it has more.
+/// What a source told.
 pub(super) struct Read {
     pub(super) jobs: BTreeMap<JobId, Pending>,
+    /// It has more.
     pub(super) more: bool,
+    /// What of it could not be read, in words.
+    pub(super) set_aside: Vec<Arc<str>>,
+    /// How long it takes to see each job once, where a look does not see all.
+    pub(super) round: Option<SignedDuration>,
 }
 
 impl HttpGitlab {
     pub(super) async fn read_queue(&self) -> Result<Queue, GitlabError> {
         let proof = self.proof().await?;
         let limits = self.limits().await?;
-        let Read { mut jobs, mut more } = if proof.instance_queue {
+        let before = self.wire.requests();
+        let Read { mut jobs, mut more, set_aside, round } = if proof.instance_queue {
             self.read_instance(&proof).await?
         } else {
             self.read_projects(&proof.server, limits.as_ref()).await?
@@ -55,10 +64,21 @@ impl HttpGitlab {
         let mut jobs: Vec<Pending> = jobs.into_values().collect();
         jobs.sort_by_key(|job| (job.queued_at, job.id));
         self.jobs.with(|known| known.remember(&jobs));
-        self.refresh_refs(&jobs).await;
+        let used = self.wire.requests().saturating_sub(before);
+        self.refresh_refs(&jobs, usize::try_from(used).unwrap_or(usize::MAX)).await;
         let jobs = self.refs.with(|facts| jobs.into_iter().map(|job| facts.judge(job)).collect());
-        Ok(Queue { jobs, more })
+        more |= !set_aside.is_empty();
+        Ok(Queue { jobs, more, set_aside, round })
     }
+}
+
+fn first_line(error: &GitlabError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// `1 pending job`, `2 pending jobs`
+fn numbered(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Pending {

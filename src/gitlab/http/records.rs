@@ -45,6 +45,8 @@ pub(super) struct Known {
     polls_ended: BTreeMap<RecordId, Timestamp>,
     /// Records that this process made, so that it has handed out their tokens, and when.
     pub(super) handed_out: BTreeMap<RecordId, Timestamp>,
+    /// Those whose runners take jobs.
+    pub(super) served: BTreeSet<RecordId>,
     /// Rows of the last list that could not be read: each may be a record of ours.
     pub(super) odd_rows: usize,
 }

@@ -20,8 +20,14 @@ use crate::world::{Job, ProjectId};
 
 /// How long facts are good: people change them rarely.
 const AGE_MAX: Duration = Duration::from_mins(10);
+/// How old facts are at least that are asked again because a job is left alone.
+const DOUBTED_AGE_MIN: Duration = Duration::from_mins(1);
 /// Requests for facts that one look may make.
 const REQUESTS_MAX: usize = 12;
+/// Requests that one look may make in all, for jobs and for facts.
+const LOOK_REQUESTS_MAX: usize = 32;
+/// Requests for facts that a look may make even where the jobs took many.
+const REQUESTS_MIN: usize = 2;
 /// Projects whose facts are kept.
 const PROJECTS_MAX: usize = 1000;
 /// Pages of protected branches or tags that are read: 300 rules.
@@ -55,9 +61,10 @@ struct Rule {
 
 impl HttpGitlab {
     /// Reads what is missing or too old for these jobs. A failure leaves it unknown.
-    pub(super) async fn refresh_refs(&self, jobs: &[Pending]) {
+    /// `used`: how many requests the look made before.
+    pub(super) async fn refresh_refs(&self, jobs: &[Pending], used: usize) {
         let mut asked = BTreeSet::new();
-        let mut left = REQUESTS_MAX;
+        let mut left = LOOK_REQUESTS_MAX.saturating_sub(used).clamp(REQUESTS_MIN, REQUESTS_MAX);
         let now = self.wire.now();
         for job in jobs.iter().filter(|job| asked.insert(job.project)) {
             if left == 0 || !self.refs.with(|facts| facts.lacks(job.project, now)) {
@@ -131,6 +138,14 @@ fn told<T>(read: Result<T, GitlabError>) -> Result<Option<T>, GitlabError> {
 impl Facts {
     fn lacks(&self, project: ProjectId, now: Timestamp) -> bool {
         self.0.get(&project).is_none_or(|fact| older(now, fact.at, AGE_MAX))
+    }
+
+    /// Has what is known of these projects asked again, unless it was just read.
+    pub(super) fn doubt(&mut self, projects: &BTreeSet<ProjectId>, now: Timestamp) {
+        let doubted = self.0.iter_mut().filter(|(project, _)| projects.contains(project));
+        for (_, fact) in doubted.filter(|(_, fact)| older(now, fact.at, DOUBTED_AGE_MIN)) {
+            fact.at = Timestamp::MIN;
+        }
     }
 
     fn keep(&mut self, project: ProjectId, fact: Fact) {

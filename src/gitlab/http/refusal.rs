@@ -19,6 +19,14 @@ pub(super) fn is_web_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
+/// What nginx and Go's servers say to a plain request at a port of TLS.
+fn speaks_tls_only(body: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(body.get(..1000).unwrap_or(body));
+    ["plain HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
 /// The error that `status` and `body` stand for.
 pub(super) fn meaning<'a>(
     call: &Call,
@@ -29,6 +37,9 @@ pub(super) fn meaning<'a>(
     let endpoint = call.endpoint;
     if status >= 500 {
         return GitlabError::ServerFailed { status, endpoint };
+    }
+    if speaks_tls_only(body) {
+        return not_gitlab(call, "that port speaks TLS only; use `https://` in `gitlab.url`");
     }
     if is_web_page(body) {
         return not_gitlab(call, format!("{status} with a web page"));

@@ -3,13 +3,16 @@
 //! It follows no redirect (the adapter decides, and only within one origin), bounds each answer in
 //! time and size, and keeps connections for reuse.
 
-use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
 
+use super::tls;
 use crate::gitlab::{Transport, TransportError};
 
 /// How long making a connection may take.
@@ -25,6 +28,12 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: Client,
+    /// Trusts the certificates in `ca_file` as themselves, where the usual check refuses them.
+    pinned: Option<Client>,
+    /// The last connection came about that way.
+    prefers_pinned: Arc<AtomicBool>,
+    /// The proxy that is used, as the environment names it.
+    proxy: Option<String>,
     timeout: Duration,
     answer_bytes_max: usize,
 }
@@ -38,11 +47,20 @@ impl HttpTransport {
             None => Vec::new(),
         };
         // Plain http needs no authorities, and a minimal image may have none to load.
-        if url.starts_with("http://") {
-            Self::built(builder().tls_certs_only(authorities), REQUEST_TIMEOUT)
+        let mut transport = if url.starts_with("http://") {
+            Self::built(builder().tls_certs_only(authorities), REQUEST_TIMEOUT)?
         } else {
-            Self::built(builder().tls_certs_merge(authorities), REQUEST_TIMEOUT)
+            Self::built(builder().tls_certs_merge(authorities), REQUEST_TIMEOUT)?
+        };
+        if let Some(config) = ca_pem.and_then(tls::pinned) {
+            let pinned = builder().tls_backend_preconfigured(config);
+            transport.pinned = Some(Self::built(pinned, REQUEST_TIMEOUT)?.client);
         }
+        transport.proxy = proxy_to(url);
+        if let Some(proxy) = &transport.proxy {
+            tracing::info!(%proxy, "GitLab is asked through the proxy that the environment names");
+        }
+        Ok(transport)
     }
 
     /// A transport to servers of this machine, by plain http and through no proxy.
@@ -53,15 +71,80 @@ impl HttpTransport {
     fn built(builder: ClientBuilder, timeout: Duration) -> Result<Self, TransportError> {
         let client = builder.timeout(timeout).build();
         let client = client.map_err(|error| TransportError::Unreachable(said(&error)))?;
-        Ok(Self { client, timeout, answer_bytes_max: ANSWER_BYTES_MAX })
+        Ok(Self {
+            client,
+            pinned: None,
+            prefers_pinned: Arc::default(),
+            proxy: None,
+            timeout,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        })
     }
 
     fn failure(&self, error: reqwest::Error) -> TransportError {
         if error.is_timeout() && !error.is_connect() {
             return TransportError::TimedOut(self.timeout);
         }
-        TransportError::Unreachable(said(&error.without_url()))
+        let said = said(&error.without_url());
+        TransportError::Unreachable(match &self.proxy {
+            Some(proxy) => through(proxy, &said),
+            None => said,
+        })
     }
+
+    /// Sends by the way that worked last. A handshake that one of them refuses sent nothing yet, so
+    /// the other one is tried.
+    async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+        let Some(pinned) = &self.pinned else { return self.client.execute(request).await };
+        let prefers_pinned = self.prefers_pinned.load(Ordering::Relaxed);
+        let (first, second) =
+            if prefers_pinned { (pinned, &self.client) } else { (&self.client, pinned) };
+        let Some(again) = request.try_clone() else { return first.execute(request).await };
+        let refused = match first.execute(request).await {
+            Err(error) if tls_error(&error).is_some_and(tls::may_be_pinned) => error,
+            answer => return answer,
+        };
+        let answer = second.execute(again).await;
+        match &answer {
+            // The usual check knows best why it refuses.
+            Err(error) if !prefers_pinned && is_unknown(error) => Err(refused),
+            Err(_) => answer,
+            Ok(_) => {
+                self.prefers_pinned.store(!prefers_pinned, Ordering::Relaxed);
+                answer
+            }
+        }
+    }
+}
+
+/// The proxy on the way to `url`, without its credentials.
+fn proxy_to(url: &str) -> Option<String> {
+    let proxy = Matcher::from_system().intercept(&url.parse().ok()?)?;
+    let (uri, host) = (proxy.uri(), proxy.uri().host()?);
+    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}://{host}{port}", uri.scheme_str().unwrap_or("http")))
+}
+
+/// The words of a failure, with the proxy named before the hint.
+fn through(proxy: &str, said: &str) -> String {
+    let (said, hint) = said.split_once('\n').map_or((said, ""), |(said, hint)| (said, hint));
+    let hint = if hint.is_empty() {
+        "hint: the proxy is the one of `HTTPS_PROXY` or `HTTP_PROXY`; name GitLab in `NO_PROXY` to \
+         go without"
+    } else {
+        hint
+    };
+    format!("{said} (through the proxy {proxy})\n{hint}")
+}
+
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    tls::causes(error).into_iter().find_map(|cause| cause.downcast_ref::<rustls::Error>())
+}
+
+/// The certificate is none of those in `ca_file`.
+fn is_unknown(error: &reqwest::Error) -> bool {
+    let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    tls_error(error).is_some_and(|error| *error == unknown)
 }
 
 /// What all clients have in common.
@@ -81,8 +164,7 @@ impl Transport for HttpTransport {
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(|error| self.failure(error))?;
-        let mut response =
-            self.client.execute(request).await.map_err(|error| self.failure(error))?;
+        let mut response = self.execute(request).await.map_err(|error| self.failure(error))?;
         let mut body = BytesMut::new();
         while let Some(part) = response.chunk().await.map_err(|error| self.failure(error))? {
             if body.len().saturating_add(part.len()) > self.answer_bytes_max {
@@ -110,11 +192,17 @@ fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, TransportError> {
 
 /// The innermost cause, which names what went wrong; reqwest's own words only say where.
 fn said(error: &reqwest::Error) -> String {
-    let mut cause = error.to_string();
-    let mut next = error.source();
-    while let Some(inner) = next {
-        cause = inner.to_string();
-        next = inner.source();
+    if let Some(error) = tls_error(error) {
+        return tls::explained(error);
+    }
+    let causes = tls::causes(error);
+    let cause = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+    // A server of TLS answers a plain request with an alert.
+    if cause.contains("invalid HTTP version") {
+        return format!(
+            "its answer is no HTTP ({cause})\nhint: where that port speaks TLS, use `https://` in \
+             `gitlab.url`"
+        );
     }
     cause
 }

@@ -28,11 +28,18 @@ const REDIRECTS_MAX: usize = 2;
 /// An answer.
 pub(super) type Answer = Response<Bytes>;
 
+/// One page of a list.
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    /// Items that could not be read; they are none of `items`.
+    pub(super) odd: usize,
+    /// The query of the next page.
+    pub(super) next: Option<String>,
+}
+
 /// The items of a paged list.
 pub(super) struct Pages<T> {
     pub(super) items: Vec<T>,
-    /// Requests it took.
-    pub(super) requests: usize,
     /// Reading stopped at its bound.
     pub(super) more: bool,
     /// Items that could not be read; they are none of `items`.
@@ -139,24 +146,32 @@ impl Wire {
         mut call: Call,
         pages_max: usize,
     ) -> Result<Pages<T>, GitlabError> {
-        let mut pages = Pages { items: Vec::new(), requests: 0, more: true, odd: 0 };
-        while pages.requests < pages_max {
-            let answer = self.answer(&call).await?;
-            pages.requests += 1;
-            let (items, odd) = readable(parse(&call, &answer)?);
-            if items.is_empty() && odd > 0 {
-                return Err(refusal::not_gitlab(&call, "its items have another shape"));
-            }
-            let told = items.len() + odd;
+        let mut pages = Pages { items: Vec::new(), more: true, odd: 0 };
+        for _ in 0..pages_max {
+            let Page { items, odd, next } = self.page(&call).await?;
             pages.items.extend(items);
             pages.odd += odd;
-            let Some(query) = paging::next(&call.query, answer.headers(), told) else {
+            let Some(query) = next else {
                 pages.more = false;
                 break;
             };
             call.query = query;
         }
         Ok(pages)
+    }
+
+    /// One page of a list. An item that cannot be read is counted and does not hide the others.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<Page<T>, GitlabError> {
+        let answer = self.answer(call).await?;
+        let (items, odd) = readable(parse(call, &answer)?);
+        if items.is_empty() && odd > 0 {
+            return Err(refusal::not_gitlab(call, "its items have another shape"));
+        }
+        let next = paging::next(&call.query, answer.headers(), items.len() + odd);
+        Ok(Page { items, odd, next })
     }
 
     async fn send(&self, call: &Call, target: &str) -> Result<Answer, GitlabError> {

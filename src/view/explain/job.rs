@@ -328,6 +328,7 @@ impl View {
             Some(JobHold::BackingOff { left, .. } | JobHold::Unclaimed { left, .. }) => {
                 format!("looked at again in {}", brief(*left))
             }
+            Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
             Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),
             Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
                 "when that can be read again".to_owned()

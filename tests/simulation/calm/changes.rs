@@ -1,5 +1,6 @@
 //! The spec or a record changes under way.
 
+use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
 use autogit::world::Runner;
 
@@ -120,7 +121,7 @@ async fn a_record_that_a_person_deleted_is_made_anew_and_its_job_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_a_person_paused_or_retagged_is_set_right() {
+async fn a_record_that_a_person_retagged_is_set_right_and_a_pause_stays() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 10s}\n");
     calm.pass(20).await;
     let planted = calm.stage.ledger().others.records.len();
@@ -129,5 +130,10 @@ async fn a_record_that_a_person_paused_or_retagged_is_set_right() {
     calm.until_at_rest(120).await;
     calm.stage.gitlab().pause_record(record, true);
     let job = calm.job(&["docker"], 5);
+    let paused = |calm: &Calm| matches!(calm.hold(job), Some(JobHold::Paused { .. }));
+    calm.until(30, "the job is held", |_| paused(&calm)).await;
+    calm.pass(120).await;
+    assert!(paused(&calm) && calm.runners().is_empty(), "{}", calm.told());
+    calm.stage.gitlab().pause_record(record, false);
     calm.until_succeeds(job, 60).await;
 }

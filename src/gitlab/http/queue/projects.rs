@@ -1,68 +1,38 @@
 //! The queue project by project, for a token without an administrator's rights.
 //!
-//! Each look reads some projects within a budget and keeps the jobs of the others as last seen.
+//! Each look reads some projects within a budget and keeps the jobs of the others as last seen. A
+//! project that cannot be read is set aside and named: it does not hide the rest.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::super::HttpGitlab;
 use super::super::call::Call;
 use super::super::probe::older;
 use super::super::scope::Limits;
-use super::super::wire::Pages;
-use super::turn::{Candidate, allowance, turn};
-use super::{PAGES_MAX, Pending, Read};
+use super::super::wire::{Page, Pages};
+use super::seen::Row;
+use super::{Read, first_line, numbered};
 use crate::gitlab::{GitlabError, Server};
-use crate::world::{FullPath, JobId, Place, ProjectId};
+use crate::world::{Place, ProjectId};
 
 /// How long a list of projects is good: new projects are rare, and the list is long.
-const LIST_AGE_MAX: Duration = Duration::from_mins(10);
+pub(super) const LIST_AGE_MAX: Duration = Duration::from_mins(10);
 /// Pages of a list of projects that are read: 5000 projects, the most active first.
 const LIST_PAGES_MAX: usize = 50;
+/// Answers that did not come in time for which a look waits: each takes half a minute.
+const LATE_MAX: usize = 2;
 const LIST_QUERY: &str =
     "archived=false&simple=true&order_by=last_activity_at&sort=desc&per_page=100";
 
-/// The projects whose queues are read.
-#[derive(Default)]
-pub(in super::super) struct Projects {
-    listed_at: Option<Timestamp>,
-    /// There are more than the list's bound.
-    more: bool,
-    looked_at: Option<Timestamp>,
-    known: BTreeMap<ProjectId, Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    path: Option<FullPath>,
-    active_at: Option<Timestamp>,
-    read_at: Option<Timestamp>,
-    /// Its jobs may be read; known after the first time.
-    readable: bool,
-    jobs: BTreeMap<JobId, Pending>,
-    more: bool,
-}
-
 #[derive(Deserialize)]
-struct Listed {
-    id: u64,
-    path_with_namespace: String,
-    last_activity_at: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    id: u64,
-    name: String,
-    #[serde(rename = "ref")]
-    ref_name: Option<String>,
-    tag: Option<bool>,
-    tag_list: Vec<String>,
-    created_at: Timestamp,
-    queued_duration: Option<f64>,
+pub(super) struct Listed {
+    pub(super) id: u64,
+    pub(super) path_with_namespace: String,
+    pub(super) last_activity_at: Option<Timestamp>,
 }
 
 impl HttpGitlab {
@@ -77,11 +47,19 @@ impl HttpGitlab {
         if listed_at.is_some_and(|at| !older(now, at, LIST_AGE_MAX)) {
             return Ok(());
         }
-        let Pages { items, more, .. } = self.list_projects(server, limits).await?;
-        if items.is_empty() {
+        let listed = match self.list_projects(server, limits).await {
+            Ok(listed) => listed,
+            Err(error) if listed_at.is_some() && error.is_odd() => {
+                let odd = format!("the list of projects: {}", first_line(&error)).into();
+                self.projects.with(|projects| projects.list_again(now, odd));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if listed.items.is_empty() {
             return Err(no_project(server));
         }
-        self.projects.with(|projects| projects.list(now, items, more));
+        self.projects.with(|projects| projects.list(now, listed));
         Ok(())
     }
 
@@ -89,15 +67,16 @@ impl HttpGitlab {
         &self,
         server: &Server,
         limits: Option<&Limits>,
-    ) -> Result<Pages<Listed>, GitlabError> {
-        let mut all = Pages { items: Vec::new(), requests: 0, more: false, odd: 0 };
+    ) -> Result<Listing, GitlabError> {
+        let mut all = Listing::default();
         let Some(limits) = limits else {
             // An administrator sees all projects and need not be a member.
             let membership = if server.administrator { "" } else { "membership=true&" };
             let call = Call::get("GET /projects", "/projects")
                 .query(format!("{membership}{LIST_QUERY}"))
                 .attempt("list projects");
-            return self.wire.pages(call, LIST_PAGES_MAX).await;
+            all.take(self.wire.pages(call, LIST_PAGES_MAX).await?);
+            return Ok(all);
         };
         for place in &limits.places {
             match place {
@@ -108,19 +87,26 @@ impl HttpGitlab {
                             .query(format!("include_subgroups=true&{LIST_QUERY}"))
                             .attempt(format!("list the projects of group `{path}`"))
                             .object(format!("group `{path}`, or the token's user may not see it"));
-                    let pages = self.wire.pages(call, LIST_PAGES_MAX).await?;
-                    all.items.extend(pages.items);
-                    all.more |= pages.more;
+                    match self.wire.pages(call, LIST_PAGES_MAX).await {
+                        Ok(pages) => all.take(pages),
+                        Err(error) => all.set_aside(error)?,
+                    }
                 }
                 Place::Project { id, path } => {
                     let call = Call::get("GET /projects/:id", format!("/projects/{id}"))
                         .attempt(format!("see project `{path}`"))
                         .object(format!("project `{path}`, or the token's user may not see it"));
-                    all.items.push(self.wire.json(&call).await?);
+                    match self.wire.json(&call).await {
+                        Ok(project) => all.items.push(project),
+                        Err(error) => all.set_aside(error)?,
+                    }
                 }
             }
         }
-        Ok(all)
+        match all.failure {
+            Some(error) if all.items.is_empty() => Err(error),
+            failure => Ok(Listing { failure, ..all }),
+        }
     }
 
     pub(super) async fn read_projects(
@@ -131,151 +117,158 @@ impl HttpGitlab {
         self.refresh_projects(server, limits).await?;
         let now = self.wire.now();
         let (turn, mut left) = self.projects.with(|projects| projects.turn(now));
-        let (mut failure, mut any_read) = (None, false);
+        let mut effort = Effort::default();
+        let mut again = turn.clone();
         for project in turn {
-            if left == 0 {
+            if left == 0 || effort.late >= LATE_MAX {
                 break;
             }
-            match self.read_project(project, left.min(PAGES_MAX)).await {
-                Ok(requests) => {
-                    any_read = true;
-                    left = left.saturating_sub(requests);
-                    continue;
-                }
-                Err(GitlabError::NotFound { .. }) => {
-                    self.projects.with(|projects| projects.known.remove(&project));
-                }
-                Err(GitlabError::Forbidden { .. }) => self.set_aside(project, true),
-                // One project that the server fails on must not hide the others for ever.
-                Err(error @ GitlabError::ServerFailed { .. }) => {
-                    self.set_aside(project, false);
-                    failure = Some(error);
-                }
-                Err(error) => return Err(error),
-            }
             left -= 1;
+            self.read_newest(project, &mut effort).await?;
+            if left > 0 && self.projects.with(|projects| projects.rest(project).is_some()) {
+                left -= 1;
+                self.read_on(project, &mut effort).await?;
+            }
         }
-        match failure {
-            Some(error) if !any_read => Err(error),
-            _ => self.projects.with(|projects| projects.told(server)),
+        // What is left of the budget goes to what has more than a page.
+        while left > 0 && !again.is_empty() && effort.late < LATE_MAX {
+            again.retain(|project| self.projects.with(|it| it.rest(*project).is_some()));
+            for project in &again {
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
+                self.read_on(*project, &mut effort).await?;
+            }
+        }
+        match effort.failure {
+            Some(error) if !effort.any_read => Err(error),
+            _ => self.projects.with(|projects| projects.told(server, now)),
         }
     }
 
-    /// Reads one project's pending jobs; tells how many requests it took.
-    async fn read_project(
+    /// Reads a project's newest pending jobs.
+    async fn read_newest(
         &self,
         project: ProjectId,
-        pages_max: usize,
-    ) -> Result<usize, GitlabError> {
-        let call = Call::get("GET /projects/:id/jobs", format!("/projects/{project}/jobs"))
-            .query("scope%5B%5D=pending&per_page=100")
-            .attempt(format!("read the jobs of project {project}"));
-        let pages: Pages<Row> = self.wire.pages(call, pages_max).await?;
-        let now = self.wire.now();
-        self.projects.with(|projects| {
-            let Some(seen) = projects.known.get_mut(&project) else { return };
-            let jobs = pages.items.into_iter().map(|row| {
-                let since = queued_at(&row, now, self.wire.ours(row.created_at));
-                seen.pending(project, row, since)
-            });
-            let jobs: BTreeMap<_, _> = jobs.map(|job| (job.id, job)).collect();
-            seen.take(jobs, pages.more, now);
-        });
-        Ok(pages.requests)
+        effort: &mut Effort,
+    ) -> Result<(), GitlabError> {
+        let per_page = self.projects.with(|projects| projects.per_page(project));
+        let query = format!("scope%5B%5D=pending&per_page={per_page}");
+        let read = self.wire.page(&jobs_of(project, query)).await;
+        self.took(project, read, true, effort).await
     }
 
-    /// Has a project that could not be read wait for its next turn.
-    fn set_aside(&self, project: ProjectId, unreadable: bool) {
+    /// Reads a project's jobs on from where the last page ended.
+    async fn read_on(&self, project: ProjectId, effort: &mut Effort) -> Result<(), GitlabError> {
+        let Some(rest) = self.projects.with(|projects| projects.rest(project)) else {
+            return Ok(());
+        };
+        let read = self.wire.page(&jobs_of(project, rest)).await;
+        self.took(project, read, false, effort).await
+    }
+
+    /// Takes a page, or sets the project aside.
+    ///
+    /// Errors: what is true of all projects.
+    async fn took(
+        &self,
+        project: ProjectId,
+        read: Result<Page<Row>, GitlabError>,
+        newest: bool,
+        effort: &mut Effort,
+    ) -> Result<(), GitlabError> {
         let now = self.wire.now();
-        self.projects.with(|projects| {
-            if let Some(seen) = projects.known.get_mut(&project) {
-                seen.read_at = Some(now);
-                if unreadable {
-                    seen.readable = false;
-                    seen.jobs.clear();
-                }
+        let error = match read {
+            Ok(page) => {
+                effort.any_read = true;
+                self.projects.with(|projects| {
+                    let Some(seen) = projects.known.get_mut(&project) else { return };
+                    seen.take(project, page, newest, now, |at| self.wire.ours(at));
+                });
+                return Ok(());
             }
-        });
+            Err(error) => error,
+        };
+        match &error {
+            GitlabError::Unauthorized { .. } | GitlabError::Limited { .. } => return Err(error),
+            GitlabError::NotFound { .. } => {
+                self.projects.with(|projects| projects.known.remove(&project));
+                return Ok(());
+            }
+            GitlabError::Unreachable { .. } if !error.is_odd() && !effort.confirmed => {
+                // One project's answer was dropped, or all are: then nothing is known.
+                if self.version().await.is_err() {
+                    return Err(error);
+                }
+                effort.confirmed = true;
+            }
+            GitlabError::Unreachable { .. }
+            | GitlabError::Forbidden { .. }
+            | GitlabError::Rejected { .. }
+            | GitlabError::ServerFailed { .. }
+            | GitlabError::NotGitlab { .. } => {}
+        }
+        effort.late += usize::from(error.is_late());
+        self.projects.with(|projects| projects.set_aside(project, now, &error));
+        if !matches!(error, GitlabError::Forbidden { .. }) {
+            effort.failure = Some(error);
+        }
+        Ok(())
     }
 }
 
-impl Projects {
-    /// Takes a new list; what is known of projects that are still on it stays.
-    fn list(&mut self, now: Timestamp, items: Vec<Listed>, more: bool) {
-        let mut before = std::mem::take(&mut self.known);
-        for Listed { id, path_with_namespace, last_activity_at } in items {
-            let mut seen = before.remove(&ProjectId(id)).unwrap_or_default();
-            seen.path = Some(path_with_namespace.into());
-            seen.active_at = seen.active_at.max(last_activity_at);
-            self.known.insert(ProjectId(id), seen);
+/// What a look met so far.
+#[derive(Default)]
+struct Effort {
+    any_read: bool,
+    /// GitLab answers, though not for one project.
+    confirmed: bool,
+    late: usize,
+    failure: Option<GitlabError>,
+}
+
+/// The projects that are listed, and what of them could not be read.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) items: Vec<Listed>,
+    pub(super) more: bool,
+    pub(super) odd: Vec<Arc<str>>,
+    failure: Option<GitlabError>,
+}
+
+impl Listing {
+    fn take(&mut self, pages: Pages<Listed>) {
+        self.items.extend(pages.items);
+        self.more |= pages.more;
+        if pages.odd > 0 {
+            self.odd.push(format!("{} of the list", numbered(pages.odd, "project")).into());
         }
-        self.listed_at = Some(now);
-        self.more = more;
     }
 
-    /// The projects that are read now, and how many requests may be made.
-    fn turn(&mut self, now: Timestamp) -> (Vec<ProjectId>, usize) {
-        let since_last = self.looked_at.map(|at| {
-            let passed = now.duration_since(at).max(SignedDuration::ZERO);
-            passed.unsigned_abs()
-        });
-        self.looked_at = Some(now);
-        let requests = allowance(since_last);
-        let all = self.known.iter().map(|(&project, seen)| Candidate {
-            project,
-            pending: !seen.jobs.is_empty(),
-            active_at: seen.active_at,
-            read_at: seen.read_at,
-        });
-        (turn(all.collect(), now, requests), requests)
-    }
-
-    /// All that is known to wait. Projects that were never read may have more.
-    fn told(&self, server: &Server) -> Result<Read, GitlabError> {
-        if !self.known.values().any(|seen| seen.readable) {
-            return Err(no_project(server));
+    /// A group or project of the spec that cannot be read does not hide the others.
+    fn set_aside(&mut self, error: GitlabError) -> Result<(), GitlabError> {
+        if matches!(
+            error,
+            GitlabError::Unauthorized { .. }
+                | GitlabError::Limited { .. }
+                | GitlabError::Unreachable { .. }
+        ) {
+            return Err(error);
         }
-        let unread = self.known.values().any(|seen| seen.read_at.is_none() || seen.more);
-        let jobs = self.known.values().flat_map(|seen| seen.jobs.clone());
-        Ok(Read { jobs: jobs.collect(), more: self.more || unread })
+        self.odd.push(first_line(&error).into());
+        self.failure = Some(error);
+        Ok(())
     }
 }
 
-impl Seen {
-    fn pending(&self, project: ProjectId, row: Row, queued_at: Timestamp) -> Pending {
-        let id = JobId(row.id);
-        // The queue's order must not change from look to look by what rounding does.
-        let before = self.jobs.get(&id).map(|job| job.queued_at);
-        Pending {
-            id,
-            name: row.name,
-            project,
-            project_path: self.path.clone().unwrap_or_else(|| "".into()),
-            tags: row.tag_list,
-            queued_at: before.unwrap_or(queued_at),
-            ref_name: row.ref_name.unwrap_or_default(),
-            of_tag: row.tag.unwrap_or(false),
-        }
-    }
-
-    fn take(&mut self, jobs: BTreeMap<JobId, Pending>, more: bool, now: Timestamp) {
-        if !jobs.is_empty() {
-            self.active_at = Some(now);
-        }
-        self.jobs = jobs;
-        self.more = more;
-        self.readable = true;
-        self.read_at = Some(now);
-    }
+fn jobs_of(project: ProjectId, query: String) -> Call {
+    Call::get("GET /projects/:id/jobs", format!("/projects/{project}/jobs"))
+        .query(query)
+        .attempt(format!("read the jobs of project {project}"))
 }
 
-/// Since when a job waits. REST tells no `queued_at`, but for how long.
-fn queued_at(row: &Row, now: Timestamp, created_at: Timestamp) -> Timestamp {
-    let waited = row.queued_duration.and_then(|secs| Duration::try_from_secs_f64(secs).ok());
-    waited.and_then(|waited| now.checked_sub(waited).ok()).unwrap_or(created_at)
-}
-
-fn no_project(server: &Server) -> GitlabError {
+pub(super) fn no_project(server: &Server) -> GitlabError {
     GitlabError::Forbidden {
         attempt: format!("read the jobs of any project, as `{}`", server.user),
         hint: Some(

@@ -7,9 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::world::ProjectId;
 
-/// Requests for jobs that one look may make; with less than a request every half second GitLab's
-/// limit on this list, 600 a minute, is far away.
-pub(super) const REQUESTS_MAX: usize = 20;
+/// Requests for jobs that one look may make: two hundred projects with pending jobs are read within
+/// a minute of looks every ten seconds. GitLab's limit on this list, 600 a minute, is far away.
+const REQUESTS_MAX: usize = 30;
+/// Requests that go to projects without pending jobs: these may be thousands.
+const IDLE_MAX: usize = 20;
+/// Looks within which all projects with pending jobs are read, as long as that can be.
+const LOOKS_MAX: usize = 6;
 /// Requests that even the quickest looks may make.
 const REQUESTS_MIN: usize = 5;
 const REQUESTS_PER_SECOND: u64 = 4;
@@ -39,7 +43,8 @@ pub(super) fn allowance(since_last: Option<Duration>) -> usize {
 }
 
 /// The projects to be read now, `requests` at most: those with pending jobs or recent activity,
-/// then the others in turn; within each the one read longest ago.
+/// then the others in turn; within each the one read longest ago. The others have a part of them,
+/// but for one request less where those with pending jobs need them all.
 pub(super) fn turn(mut all: Vec<Candidate>, now: Timestamp, requests: usize) -> Vec<ProjectId> {
     all.sort_by_key(|candidate| (candidate.read_at, candidate.project));
     let warm = |candidate: &Candidate| {
@@ -47,9 +52,14 @@ pub(super) fn turn(mut all: Vec<Candidate>, now: Timestamp, requests: usize) -> 
     };
     let (mut first, others): (Vec<_>, Vec<_>) = all.into_iter().partition(warm);
     first.sort_by_key(|candidate| !candidate.pending);
-    let kept = others.len().min(requests / OTHERS_SHARE);
-    first.truncate(requests.saturating_sub(kept));
-    first.into_iter().chain(others).take(requests).map(|candidate| candidate.project).collect()
+    let pending = first.iter().filter(|candidate| candidate.pending).count();
+    let share = requests / OTHERS_SHARE;
+    let crowded = pending > requests.saturating_sub(share).saturating_mul(LOOKS_MAX);
+    let kept = others.len().min(if crowded { 1 } else { share });
+    first.truncate(requests.saturating_sub(kept).min(pending.max(IDLE_MAX)));
+    let idle = IDLE_MAX.saturating_sub(first.len()).max(kept);
+    let turn = first.into_iter().chain(others.into_iter().take(idle)).take(requests);
+    turn.map(|candidate| candidate.project).collect()
 }
 
 #[cfg(test)]
@@ -81,10 +91,27 @@ mod tests {
     }
 
     #[test]
+    fn two_hundred_projects_with_jobs_are_read_within_a_minute() {
+        let mut all: Vec<_> =
+            (0..1000).map(|id| Candidate { pending: id < 200, ..idle(id, 100) }).collect();
+        let mut read = std::collections::BTreeSet::new();
+        for look in 0..=6 {
+            let now = NOW + SignedDuration::from_secs(look * 10);
+            let turn = turn(all.clone(), now, allowance(Some(Duration::from_secs(10))));
+            assert!(turn.len() <= 30 && turn.iter().any(|project| project.0 >= 200));
+            for project in turn {
+                all[usize::try_from(project.0).unwrap()].read_at = Some(now);
+                read.insert(project.0);
+            }
+        }
+        assert!((0..200).all(|id| read.contains(&id)), "{}", read.len());
+    }
+
+    #[test]
     fn quick_looks_ask_less() {
-        assert_eq!(allowance(None), 20);
+        assert_eq!(allowance(None), 30);
         assert_eq!(allowance(Some(Duration::from_secs(1))), 5);
         assert_eq!(allowance(Some(Duration::from_secs(3))), 12);
-        assert_eq!(allowance(Some(Duration::from_secs(10))), 20);
+        assert_eq!(allowance(Some(Duration::from_secs(10))), 30);
     }
 }

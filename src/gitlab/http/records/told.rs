@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::super::mark;
 use super::super::probe::older;
 use super::{DETAILS_AGE_MAX, Details, Known, Listed, REFRESHED_MAX};
 use crate::gitlab::NewRecord;
@@ -247,6 +248,11 @@ impl Known {
         };
         record.origin = match &details.variant {
             _ if ours => Origin::Ours,
+            // Whose it is cannot be told, so it is not touched, and none is made beside it.
+            Some(_) if details.installation.is_none() => {
+                record.unseen.get_or_insert_with(|| unmarked(look.installation));
+                Origin::Untold
+            }
             Some(_) => Origin::Foreign,
             // Our containers have its token, and it was never ours: an operator's.
             None => Origin::Given,
@@ -259,6 +265,15 @@ impl Known {
         }
         Some(record)
     }
+}
+
+fn unmarked(installation: &Installation) -> Arc<str> {
+    let note = mark::note(installation);
+    format!(
+        "its maintenance note, which would say whose it is, is empty or not shown to this token\n\
+         hint: write `{note}` into it if this AutoGit made it, else delete it or set `instance:`"
+    )
+    .into()
 }
 
 const HIDDEN_OWNER: &str = "the token may not see its group or project\nhint: make its user an Owner \

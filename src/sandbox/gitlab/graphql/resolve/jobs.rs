@@ -22,6 +22,11 @@ impl Execution<'_> {
     ) -> Result<Out, Error> {
         let statuses = statuses(arguments)?;
         let runner = gid(arguments, "compatibleRunnerId", "Ci::Runner")?;
+        // An argument since 18.1.
+        if runner.is_some() && !self.state.switches.version_is_at_least(18, 1) {
+            let text = "Field 'jobs' doesn't accept argument 'compatibleRunnerId'";
+            return Err(Error::new(text));
+        }
         let runner = runner.map(|id| self.state.records.get(&RecordId(id)));
         let fits = |job: &&Job| {
             let asked = statuses.as_ref();
