@@ -61,7 +61,7 @@ pub(crate) fn hosts() -> impl Strategy<Value = Step> {
 }
 
 pub(crate) fn records() -> impl Strategy<Value = Step> {
-    (0..6_usize, 0..8, 0..30_u32).prop_map(|(index, what, hours)| {
+    (0..6_usize, 0..9, 0..30_u32).prop_map(|(index, what, hours)| {
         step(format!("record {index}: {what} {hours}h"), move |world| {
             if records_of(world).is_empty() {
                 return;
@@ -84,6 +84,7 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
                     caller: None,
                 }),
                 6 => drop(records_of(world).remove(index)),
+                7 => record.settings.tags = vec!["somebodys".to_owned()],
                 _ => {
                     extra.token = Token::Lost;
                     records_of(world).retain(|record| record.id != extra.id);
