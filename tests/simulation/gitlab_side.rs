@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autogit::gitlab::{Transport, TransportError};
+use autogit::world::RecordId;
 use bytes::Bytes;
 use http::header::{DATE, LINK};
 use http::{Method, Request, Response, Uri};
@@ -42,6 +43,8 @@ fn question(request: &Request<Bytes>) -> String {
 enum About {
     Queue,
     Records,
+    /// One record, asked for by its id.
+    Record(RecordId),
     Managers,
     Other,
 }
@@ -53,9 +56,16 @@ fn about(request: &Request<Bytes>) -> About {
         "/api/graphql" => About::Managers,
         // Who they are: nothing is decided by it.
         path if path.ends_with("/managers") => About::Other,
-        path if path.starts_with("/api/v4/runners") => About::Records,
+        path if path.starts_with("/api/v4/runners") => {
+            let one = one_record(path).filter(|_| request.method() == Method::GET);
+            one.map_or(About::Records, About::Record)
+        }
         _ => About::Other,
     }
+}
+
+fn one_record(path: &str) -> Option<RecordId> {
+    path.strip_prefix("/api/v4/runners/")?.parse().ok().map(RecordId)
 }
 
 #[async_trait]
@@ -91,9 +101,13 @@ impl Transport for GitlabSide {
                 || is_no_api(answer)
         });
         if failed {
+            let limited = result.as_ref().is_ok_and(|answer| answer.status() == 429);
             self.attempt.failed(|reads| match about {
                 About::Queue => reads.queue = true,
                 About::Records => reads.records = true,
+                // That is true of all of them.
+                About::Record(_) if limited => reads.records = true,
+                About::Record(id) => drop(reads.unread.insert(id)),
                 About::Managers => reads.managers = true,
                 About::Other => {}
             });

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Moment;
 use crate::spec::HostName;
 use crate::view::View;
-use crate::world::{ContainerId, Leftover, SystemId};
+use crate::world::{ContainerId, Leftover, RecordId, SystemId};
 
 /// What AutoGit asked for and did not get, while it looked.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +18,10 @@ pub struct FailedReads {
     pub unlisted: BTreeSet<ContainerId>,
     /// Runners of whose job the list lacked a container.
     pub unlisted_jobs: BTreeSet<SystemId>,
-    /// Records.
+    /// The list of records, or what is true of each of them.
     pub records: bool,
+    /// Records that were asked for by their id.
+    pub unread: BTreeSet<RecordId>,
     /// Managers of some records.
     pub managers: bool,
     /// The queue.

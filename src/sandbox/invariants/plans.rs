@@ -52,11 +52,12 @@ pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
             Action::DeleteRecord { .. }
                 | Action::Sweep { leftover: Leftover::Manager(..) | Leftover::Record(_) }
         );
-        let makes = matches!(action, Action::CreateRecord { .. });
+        let changes = matches!(action, Action::CreateRecord { .. } | Action::UpdateRecord { .. });
         let by_queue = matches!(rule, Rule::ServeDemand | Rule::DrainSurplus);
         let unread = [
             (at_gitlab && !failed.hosts.is_empty(), "a host"),
-            (failed.records && (at_gitlab || makes), "records"),
+            (failed.records && (at_gitlab || changes), "records"),
+            (touches_unread_record(look, action), "a record of the variant"),
             (failed.managers && at_gitlab, "managers"),
             (failed.queue && by_queue, "the queue"),
         ];
@@ -66,6 +67,33 @@ pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
     wrong.map_or(Ok(()), |(decision, what)| {
         Err(format!("{what} could not be read, and yet: {} {}", decision.rule, decision.facts))
     })
+}
+
+/// Beside a record that was asked for by its id and not read, none of its variant is made, changed
+/// or deleted. Which variant that is goes by what AutoGit knows of it, and by its true name.
+fn touches_unread_record(look: &Look<'_>, action: &Action) -> bool {
+    let unread = &look.failed.unread;
+    let mut seen = look.view.world.records.last().into_iter().flatten();
+    let (id, variant) = match action {
+        Action::CreateRecord { variant } => (None, Some(variant)),
+        Action::UpdateRecord { variant, record, .. } | Action::DeleteRecord { variant, record } => {
+            (Some(*record), Some(variant))
+        }
+        Action::Sweep { leftover: Leftover::Record(id) } => {
+            (Some(*id), seen.clone().find(|one| one.id == *id).map(|one| &one.variant))
+        }
+        Action::CreateNetwork { .. }
+        | Action::Start { .. }
+        | Action::Drain { .. }
+        | Action::Reap { .. }
+        | Action::Sweep { .. } => return false,
+    };
+    let instance = &look.view.world.spec.instance;
+    let name = variant.map(|Variant { pool, arch }| format!("autogit/{instance}/{pool}-{arch}"));
+    let mut there = look.before.records.iter().chain(&look.after.records);
+    id.is_some_and(|id| unread.contains(&id))
+        || seen.any(|one| Some(&one.variant) == variant && unread.contains(&one.id))
+        || there.any(|one| Some(&one.description) == name.as_ref() && unread.contains(&one.id))
 }
 
 pub(super) fn sweeps_need_two_looks(look: &Look<'_>) -> Result<(), String> {
