@@ -114,7 +114,7 @@ async fn a_sandbox_is_followed_from_the_first_job_to_zero_runners() {
         browser.says("#activity", "serve-demand").await;
         browser.says("#running", "slot 0").await;
         file.write(&SPEC.replace("max: 3", "max: many"));
-        browser.says("#fault", "max: many").await;
+        browser.says("#fault", "takes a whole number").await;
         browser.says("#fault", "^").await;
         file.write(SPEC);
         browser.until("document.querySelector('#fault').hidden").await;
