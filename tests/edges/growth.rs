@@ -38,7 +38,8 @@ fn a_long_text_behind_many_aliases_is_refused() {
 
 #[test]
 fn a_long_text_in_the_defaults_of_many_pools_is_refused() {
-    let mut text = format!("defaults: {{job: {{environment: {{A: '{}'}}}}}}\npools:\n", "x".repeat(100_000));
+    let mut text =
+        format!("defaults: {{job: {{environment: {{A: '{}'}}}}}}\npools:\n", "x".repeat(100_000));
     for pool in 0..1000 {
         writeln!(text, "  p{pool}: {{}}").unwrap();
     }
