@@ -42,6 +42,8 @@ fn question(request: &Request<Bytes>) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum About {
     Queue,
+    /// A page of it behind the first.
+    QueuePage,
     Records,
     /// One record, asked for by its id.
     Record(RecordId),
@@ -52,6 +54,11 @@ enum About {
 fn about(request: &Request<Bytes>) -> About {
     let body = String::from_utf8_lossy(request.body());
     match request.uri().path() {
+        // It tells sooner what the pages tell anyway.
+        "/api/graphql" if body.contains("compatibleRunnerId") => About::Other,
+        "/api/graphql" if body.contains("jobs(") && body.contains("\"before\":\"") => {
+            About::QueuePage
+        }
         "/api/graphql" if body.contains("jobs(") => About::Queue,
         "/api/graphql" => About::Managers,
         // Who they are: nothing is decided by it.
@@ -103,7 +110,9 @@ impl Transport for GitlabSide {
         if failed {
             let limited = result.as_ref().is_ok_and(|answer| answer.status() == 429);
             self.attempt.failed(|reads| match about {
-                About::Queue => reads.queue = true,
+                // What fails otherwise may well fail for this one question alone.
+                About::QueuePage if result.is_ok() && !limited => reads.queue_page = true,
+                About::Queue | About::QueuePage => reads.queue = true,
                 About::Records => reads.records = true,
                 // That is true of all of them.
                 About::Record(_) if limited => reads.records = true,

@@ -9,6 +9,7 @@ use crate::world::{ContainerId, Leftover, RecordId, SystemId};
 
 /// What AutoGit asked for and did not get, while it looked.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a read of its own")]
 pub struct FailedReads {
     /// Hosts of which something could not be read.
     pub hosts: BTreeSet<HostName>,
@@ -26,6 +27,8 @@ pub struct FailedReads {
     pub managers: bool,
     /// The queue.
     pub queue: bool,
+    /// A page of the queue behind the first, for a reason that may be its own: it is set aside.
+    pub queue_page: bool,
 }
 
 /// One look of AutoGit's, beside the truth.

@@ -64,6 +64,10 @@ pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
         let what = unread.into_iter().find_map(|(wrong, what)| wrong.then_some(what))?;
         Some((decision, what.to_owned()))
     });
+    let queue = look.view.world.queue.known();
+    if failed.queue_page && queue.is_some_and(|queue| queue.set_aside.is_empty()) {
+        return Err("a page of the queue could not be read, and nothing says so".to_owned());
+    }
     wrong.map_or(Ok(()), |(decision, what)| {
         Err(format!("{what} could not be read, and yet: {} {}", decision.rule, decision.facts))
     })
