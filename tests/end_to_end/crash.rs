@@ -31,7 +31,8 @@ impl Stir {
     fn pools_before(self) -> String {
         // A network per job costs the engine more than the job; only its removal needs one.
         let network = if self == Self::LostRunner { "per-job" } else { "shared" };
-        let linux = format!("linux: {{tags: [docker], max: 2, job: {{network: {network}}}}}");
+        // A container that was made and not started keeps its slot for a minute, whoever made it.
+        let linux = format!("linux: {{tags: [docker], max: 8, job: {{network: {network}}}}}");
         linux + "\nspare: {tags: [spare]}"
     }
 
