@@ -2,9 +2,9 @@
 //! job → job containers → volumes and networks → the manager's row → the container, last, because
 //! it holds the slot and says what is still to be done.
 
-use super::sweep::is_there;
+use super::sweep::has;
 use super::{ApplyError, Effect};
-use crate::engine::{Engine, EngineError, runner_config};
+use crate::engine::{Engine, EngineError, Sighting, runner_config};
 use crate::gitlab::{DeadJob, ErrorKind, GitlabError};
 use crate::observe::Ports;
 use crate::plan::LostJob;
@@ -41,7 +41,11 @@ impl Reap<'_> {
             // where the list lacks that one.
             let instance = &world.spec.instance;
             let name = RunnerName::new(instance, &self.runner.variant, self.runner.slot);
-            let held = !holders.is_empty() || is_there(engine, world, &name, system_id).await?;
+            let found = engine.find(instance, name.as_str()).await?;
+            if matches!(&found, Some(Sighting::Aside(aside)) if aside.id == *id) {
+                return Ok(Effect::Skipped("what its container says cannot be read just now"));
+            }
+            let held = !holders.is_empty() || found.is_some_and(|found| has(&found, system_id));
             let vanished = matches!(self.runner.state, ContainerState::Running { .. });
             if held && vanished {
                 self.report(ports, engine).await?;

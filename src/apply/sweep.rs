@@ -105,12 +105,17 @@ pub(super) async fn is_there(
     system_id: &SystemId,
 ) -> Result<bool, ApplyError> {
     let found = engine.find(&world.spec.instance, name.as_str()).await?;
-    Ok(found.is_some_and(|found| match found {
+    Ok(found.is_some_and(|found| has(&found, system_id)))
+}
+
+/// Whether what was found may be living under that system id.
+pub(super) fn has(found: &Sighting, system_id: &SystemId) -> bool {
+    match found {
         Sighting::Runner(runner) => {
             runner.system_id == *system_id && !matches!(runner.state, ContainerState::Exited { .. })
         }
-        Sighting::Aside(aside) => aside.system_id.is_none_or(|its| its == *system_id),
-    }))
+        Sighting::Aside(aside) => aside.system_id.as_ref().is_none_or(|its| its == system_id),
+    }
 }
 
 async fn remove_network(

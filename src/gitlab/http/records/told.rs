@@ -147,10 +147,12 @@ impl Known {
         self.details.insert(id, details);
     }
 
-    /// GitLab does not know it. The second time it is gone, unless this process just made it.
+    /// GitLab does not know it. The second time it is gone, unless this process just made it and it
+    /// was not shown since: what GitLab showed once and shows no more, somebody deleted.
     pub(super) fn missing(&mut self, id: RecordId, at: Timestamp) {
         let made = self.handed_out.get(&id);
-        if made.is_some_and(|made| !older(at, *made, LAGS_FOR)) {
+        let shown = self.details.get(&id).is_some_and(|it| it.read_at != Timestamp::MIN);
+        if !shown && made.is_some_and(|made| !older(at, *made, LAGS_FOR)) {
             return self.unread(id, at, JUST_MADE.into());
         }
         let found = match self.asked.get(&id) {
