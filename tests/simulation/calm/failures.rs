@@ -126,8 +126,8 @@ async fn a_record_that_cannot_be_made_is_asked_for_ever_more_rarely_until_it_is_
     are_ever_rarer(&calm.refused_records(), &calm.told());
     calm.stage.refuse_records(false);
     calm.until(11 * 60, "the record is made", |moment| record(moment).is_some()).await;
-    // What GitLab never showed is in doubt for two minutes.
-    calm.pass(30).await;
+    // The brake on a variant's records looks back for an hour, whatever became of them.
+    calm.pass(3_600).await;
     // The next failure is a first one again.
     let before = calm.refused_records().len();
     calm.stage.refuse_records(true);
