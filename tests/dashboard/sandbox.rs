@@ -115,7 +115,7 @@ async fn a_sandbox_is_followed_from_the_first_job_to_zero_runners() {
         browser.says("#running", "slot 0").await;
         file.write(&SPEC.replace("max: 3", "max: many"));
         browser.says("#fault", "takes a whole number").await;
-        browser.says("#fault", "^").await;
+        browser.says("#fault", "pools.linux.max").await;
         file.write(SPEC);
         browser.until("document.querySelector('#fault').hidden").await;
         browser.says("#headline", "Everything runs as asked").await;
