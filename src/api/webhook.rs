@@ -17,8 +17,8 @@ use super::Api;
 use super::bearer::is_same;
 use super::problem::Problem;
 use crate::reconcile::{Wake, WebhookEvent, WebhookRefusal};
-use crate::spec::Credential;
-use signature::{KEY_PREFIX, Signed};
+use crate::spec::{Credential, signing_key};
+use signature::Signed;
 
 /// Where GitLab sends them.
 pub(super) const PATH: &str = "/webhook/gitlab";
@@ -65,7 +65,7 @@ async fn authenticate(
     body: &mut BodyDataStream,
     secret: &SecretString,
 ) -> Result<(), WebhookRefusal> {
-    if !secret.expose_secret().starts_with(KEY_PREFIX) {
+    if signing_key(secret.expose_secret()).is_none() {
         let token = headers.get("x-gitlab-token").ok_or(WebhookRefusal::Unsigned)?;
         let same = is_same(token.as_bytes(), secret);
         return if same { Ok(()) } else { Err(WebhookRefusal::Forged) };

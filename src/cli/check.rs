@@ -101,7 +101,7 @@ fn warnings_text(file: &str, warnings: &[Warning], color: bool) -> String {
     for warning in warnings {
         match warning {
             Warning::Spec { fault, .. } => faults.push(fault.clone()),
-            Warning::Exposed { .. } | Warning::MountedAlone { .. } => {
+            Warning::Exposed { .. } | Warning::Weak { .. } | Warning::MountedAlone { .. } => {
                 others.push(format!("warning: {warning}\n"));
             }
         }
@@ -166,7 +166,7 @@ fn fault_output(fault: &Fault) -> FaultOutput {
 fn warning_output(warning: &Warning) -> FaultOutput {
     match warning {
         Warning::Spec { fault, .. } => fault_output(fault),
-        Warning::Exposed { .. } | Warning::MountedAlone { .. } => {
+        Warning::Exposed { .. } | Warning::Weak { .. } | Warning::MountedAlone { .. } => {
             bare_output("warning", &warning.to_string())
         }
     }

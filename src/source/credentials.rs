@@ -1,14 +1,15 @@
 //! Puts the content of a credential's file in the place of its path.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::{NamedFileError, Warning};
 use super::file::{self, FileError, FileProblem};
 use super::load::{Inputs, Noted};
-use crate::spec::{Credential, Spec, secret_in_file};
+use crate::spec::{Credential, Spec, secret_in_file, weak_secret_in_file};
 
 /// The longest tokens, signed ones, are a few KiB.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
@@ -26,6 +27,7 @@ pub(super) fn read(
     noted: &mut Noted,
 ) -> Vec<NamedFileError> {
     let mut errors = Vec::new();
+    let mut from_files = BTreeMap::new();
     for (field, credential) in named(spec) {
         let Credential::File(path) = credential else { continue };
         let path = folder.join(path);
@@ -33,13 +35,51 @@ pub(super) fn read(
         match secret(&field, &path) {
             Ok((text, mode)) => {
                 inputs.add(&field, text.as_bytes());
+                if let Some(is) = weak_secret_in_file(&field, &text) {
+                    let (field, path) = (field.clone(), path.clone());
+                    warnings.push(Warning::Weak { field, path, is });
+                }
                 *credential = Credential::Value(SecretString::from(text));
+                from_files.insert(field.clone(), path.clone());
                 if mode & OTHERS_READ != 0 {
                     warnings.push(Warning::Exposed { field, path, mode });
                 }
             }
             Err(error) => errors.push(NamedFileError { field, error }),
         }
+    }
+    errors.extend(same_tokens(spec, &from_files));
+    errors
+}
+
+/// The API's tokens tell what their holders may do, so no two may be the same. Those that stand in
+/// the spec itself are compared by its own check.
+fn same_tokens(spec: &Spec, from_files: &BTreeMap<String, PathBuf>) -> Vec<NamedFileError> {
+    let api = &spec.api;
+    let tokens = [
+        ("api.token", &api.token),
+        ("api.read_token", &api.read_token),
+        ("api.plan_token", &api.plan_token),
+    ];
+    let tokens: Vec<(&str, &str)> = tokens
+        .into_iter()
+        .filter_map(|(field, token)| Some((field, token.as_ref()?.value()?.expose_secret())))
+        .collect();
+    let mut errors = Vec::new();
+    for (index, (field, token)) in tokens.iter().enumerate() {
+        let above = tokens.iter().take(index).find(|(_, above)| above == token);
+        let Some((above, _)) = above else { continue };
+        let named = |field: &str| format!("{field}_file");
+        let pairs = [(field, above), (above, field)];
+        let in_file = pairs.into_iter().find_map(|(field, other)| {
+            let path = from_files.get(&named(field))?;
+            Some((named(field), path, other))
+        });
+        let Some((field, path, other)) = in_file else { continue };
+        let other =
+            if from_files.contains_key(&named(other)) { named(other) } else { (*other).to_owned() };
+        let error = FileProblem::SameToken { other }.of(path);
+        errors.push(NamedFileError { field, error });
     }
     errors
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::env_file::EnvFileError;
 use super::file::FileError;
-use crate::spec::{Fault, Faults};
+use crate::spec::{Fault, Faults, STRONGER};
 
 /// What is worth a word when a spec is loaded.
 #[derive(Debug, Clone)]
@@ -26,6 +26,15 @@ pub enum Warning {
         /// Its permissions.
         mode: u32,
     },
+    /// A secret in a file that may be guessed.
+    Weak {
+        /// The field that names it.
+        field: String,
+        /// The file.
+        path: PathBuf,
+        /// What makes it so.
+        is: &'static str,
+    },
     /// The spec is mounted into a container without its folder.
     MountedAlone {
         /// The spec's file.
@@ -44,6 +53,10 @@ impl fmt::Display for Warning {
                 let path = path.display();
                 write!(f, "{field}: `{path}` may be read by others (mode {mode:04o})")?;
                 write!(f, "\nhint: chmod 600 {path}")
+            }
+            Self::Weak { field, path, is } => {
+                let path = path.display();
+                write!(f, "{field}: what `{path}` holds {is}\nhint: {STRONGER}")
             }
             Self::MountedAlone { path } => {
                 let path = path.display();

@@ -52,6 +52,14 @@ pub enum FileProblem {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A secret's file that holds the secret of another field, too.
+    #[error(
+        "holds the same token as `{other}`\nhint: give each a value of its own: they tell what their holders may do"
+    )]
+    SameToken {
+        /// The other field.
+        other: String,
+    },
     /// A key's file without one.
     #[error("holds no key in PEM form\nhint: PEM begins with `-----BEGIN`, as in `PRIVATE KEY`")]
     NoKey,

@@ -17,7 +17,7 @@ use super::hidden::named;
 use super::path::Path;
 use super::raw::{RawApi, RawSpec};
 use super::report::Finding;
-use super::secret::{SecretKind, secret};
+use super::secret::{STRONGER, SecretKind, secret, weakness};
 use super::values::{self, Unreadable};
 use super::{ApiSpec, Credential, InstanceName, Pool, PoolName, Spec};
 
@@ -148,7 +148,13 @@ impl Context<'_> {
         let value = value.map(|value| {
             let kind = SecretKind::of(&path.to_string());
             match secret(kind, &value) {
-                Ok(text) => text.to_owned(),
+                Ok(text) => {
+                    if let Some(is) = weakness(kind, text) {
+                        let finding = Finding::warning(Code::Unsafe, format!("`{key}` {is}"));
+                        self.add(&path, finding.hint(STRONGER));
+                    }
+                    text.to_owned()
+                }
                 // An empty one is told already.
                 Err(_) if value.trim().is_empty() => value,
                 Err(Unreadable { is, hint }) => {

@@ -1,7 +1,18 @@
 //! What a secret may be, wherever it comes from: the file itself, a variable, or a file of its own.
 //! Nothing here is ever part of a message.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::values::Unreadable;
+
+/// What a key that signs webhooks begins with (Standard Webhooks; GitLab 19); the rest is base64.
+const SIGNING_KEY: &str = "whsec_";
+
+/// Fewer characters can be tried one after the other, or are a word.
+const CHARS_MIN: usize = 16;
+/// Fewer different ones are a finger on a key, not a secret.
+const DIFFERENT_MIN: usize = 6;
 
 /// What a secret is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +21,10 @@ pub(super) enum SecretKind {
     Api,
     /// A runner.
     Runner,
+    /// GitLab's webhook.
+    Webhook,
+    /// Our own API.
+    Bearer,
     /// Anything else.
     Other,
 }
@@ -20,6 +35,8 @@ impl SecretKind {
         let path = path.strip_suffix("_file").unwrap_or(path);
         match path {
             "gitlab.token" => Self::Api,
+            "gitlab.webhook_secret" => Self::Webhook,
+            "api.token" | "api.read_token" | "api.plan_token" => Self::Bearer,
             _ if path.ends_with(".runner_token") => Self::Runner,
             _ => Self::Other,
         }
@@ -54,6 +71,10 @@ pub(super) fn secret(kind: SecretKind, text: &str) -> Result<&str, Unreadable> {
     } else if kind == SecretKind::Runner && !line.contains("glrt-") {
         let hint = "it begins with `glrt-`; GitLab shows it when a runner is created";
         fault("is no runner token", hint)
+    } else if kind == SecretKind::Webhook && signing_key(line).is_some_and(|key| key.is_err()) {
+        let hint = "after `whsec_` comes base64, as GitLab shows it once; a plain secret begins \
+                    with something else";
+        fault("begins with `whsec_` and is no signing key", hint)
     } else {
         Ok(line)
     }
@@ -66,6 +87,42 @@ pub fn secret_in_file<'t>(
     text: &'t str,
 ) -> Result<&'t str, (&'static str, &'static str)> {
     secret(SecretKind::of(path), text).map_err(|Unreadable { is, hint }| (is, hint))
+}
+
+/// The key in a webhook's secret that is one to sign with; `None`: it is a plain secret, which the
+/// hook shows.
+pub(crate) fn signing_key(secret: &str) -> Option<Result<Vec<u8>, NoKey>> {
+    let key = secret.strip_prefix(SIGNING_KEY)?;
+    let key = STANDARD.decode(key).map_err(|_| NoKey);
+    Some(key.and_then(|key| if key.is_empty() { Err(NoKey) } else { Ok(key) }))
+}
+
+/// A secret that begins as a signing key and is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoKey;
+
+/// What makes a secret easy to guess that an operator made up, read on from the field's name. What
+/// GitLab made is not judged.
+pub(super) fn weakness(kind: SecretKind, secret: &str) -> Option<&'static str> {
+    if !matches!(kind, SecretKind::Webhook | SecretKind::Bearer) || secret.trim().is_empty() {
+        return None;
+    }
+    let different: std::collections::BTreeSet<char> = secret.chars().collect();
+    if secret.chars().count() < CHARS_MIN {
+        Some("is shorter than 16 characters, and so may be guessed")
+    } else if different.len() < DIFFERENT_MIN {
+        Some("has fewer than 6 different characters, and so may be guessed")
+    } else {
+        None
+    }
+}
+
+/// What to do about [`weakness`].
+pub(crate) const STRONGER: &str = "make one up by `openssl rand -hex 32`";
+
+/// [`weakness`], for whoever read the secret from the file that the field at `path` names.
+pub fn weak_secret_in_file(path: &str, secret: &str) -> Option<&'static str> {
+    weakness(SecretKind::of(path), secret)
 }
 
 #[cfg(test)]
@@ -86,6 +143,29 @@ mod tests {
         assert!(secret(SecretKind::Runner, "glpat-x").is_err());
         assert_eq!(SecretKind::of("pools.a.runner_token_file"), SecretKind::Runner);
         assert_eq!(SecretKind::of("gitlab.token_file"), SecretKind::Api);
-        assert_eq!(SecretKind::of("api.token_file"), SecretKind::Other);
+        assert_eq!(SecretKind::of("api.token_file"), SecretKind::Bearer);
+        assert_eq!(SecretKind::of("gitlab.registration_token"), SecretKind::Other);
+    }
+
+    #[test]
+    fn a_secret_that_begins_as_a_signing_key_is_one() {
+        assert_eq!(secret(SecretKind::Webhook, "whsec_a2V5"), Ok("whsec_a2V5"));
+        for bad in ["whsec_", "whsec_%%%", "whsec_a2V5=", "whsec_a-_b"] {
+            assert!(secret(SecretKind::Webhook, bad).is_err(), "{bad}");
+            assert!(secret(SecretKind::Bearer, bad).is_ok(), "{bad}");
+        }
+        assert_eq!(signing_key("plain"), None);
+    }
+
+    #[test]
+    fn what_an_operator_made_up_may_be_weak() {
+        let strong = "0123456789abcdef";
+        assert_eq!(weakness(SecretKind::Bearer, strong), None);
+        for weak in ["changeme", "0123456789abcde", "aaaaaaaaaaaaaaaaaaaaaaaa", "1212121212121212"]
+        {
+            assert!(weakness(SecretKind::Bearer, weak).is_some(), "{weak}");
+            assert!(weakness(SecretKind::Webhook, weak).is_some(), "{weak}");
+            assert_eq!(weakness(SecretKind::Api, weak), None);
+        }
     }
 }

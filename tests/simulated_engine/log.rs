@@ -4,8 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use autogit::reconcile::Controller;
-use autogit::sandbox::gitlab::Down;
+use autogit::sandbox::gitlab::{Down, NewRecord};
+use autogit::spec::{Credential, Scope};
 use autogit::view::SpecInfo;
+use jiff::SignedDuration;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::scene::Scene;
@@ -99,4 +101,35 @@ async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
     }
     let told = log.lines_with("the runner never made contact with GitLab");
     assert!(!told.is_empty() && told.iter().all(|line| line.contains("log=")), "{told:#?}");
+}
+
+/// Nobody but the operator can make another one.
+#[tokio::test(start_paused = true)]
+async fn an_operators_token_is_warned_of_once_when_three_quarters_of_its_life_are_over() {
+    let mut scene = Scene::new("{linux: {tags: [docker], max: 1}}");
+    let (id, token) = scene.gitlab.add_record_by_hand(NewRecord {
+        scope: Scope::Instance,
+        description: "made by a person".to_owned(),
+        tags: vec!["docker".to_owned()],
+        run_untagged: false,
+        protected: false,
+    });
+    let ends = scene.clock.now() + SignedDuration::from_secs(4000);
+    scene.gitlab.expire_record_token(id, Some(ends));
+    scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
+    let mut controller = controller(&mut scene).await;
+    let log = Log::default();
+    let _caught = log.catch();
+    let warnings = || log.lines_with("the pool's `runner_token` ends soon");
+    controller.tick().await;
+    scene.pass(2900).await;
+    controller.tick().await;
+    assert!(warnings().is_empty(), "{:#?}", warnings());
+    for _ in 0..3 {
+        scene.pass(110).await;
+        controller.tick().await;
+    }
+    assert_eq!(warnings().len(), 1, "{:#?}", warnings());
+    let of_what = format!("pool=linux at={ends}");
+    assert_eq!(log.lines_with(&of_what).len(), 1, "{of_what}");
 }

@@ -247,3 +247,63 @@ pools:";
         "{told}"
     );
 }
+
+/// What a load says of the API's tokens, from files and from the spec itself.
+fn said_of_tokens(api: &str, files: &[(&str, &str)]) -> (Option<String>, Vec<String>) {
+    let folder = Folder::new();
+    for (name, text) in files {
+        let path = folder.write(name, text);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let path = folder.write("autogit.yaml", &format!("{SPEC}api:\n{api}"));
+    let shown = |text: String| text.replace(&folder.path("").display().to_string(), "");
+    match loaded(&path) {
+        Ok(found) => {
+            let warnings = found.warnings.iter().map(|warning| shown(warning.to_string()));
+            (None, warnings.collect())
+        }
+        Err(error) => (Some(shown(error.to_string())), Vec::new()),
+    }
+}
+
+#[test]
+fn two_tokens_of_the_api_are_never_the_same_wherever_they_come_from() {
+    let (one, other) = ("0123456789-of-one\n", "0123456789-of-another\n");
+    let files = "  token_file: act\n  read_token_file: read\n  plan_token_file: plan\n";
+    let three = |read, plan| said_of_tokens(files, &[("act", one), ("read", read), ("plan", plan)]);
+    assert_eq!(three(other, "0123456789-of-a-third"), (None, vec![]));
+    let hint = "hint: give each a value of its own: they tell what their holders may do";
+    let said = |field, file, other| {
+        format!("api.{field}_file: `{file}` holds the same token as `api.{other}`\n{hint}")
+    };
+    let read = said("read_token", "read", "token_file");
+    let plan = said("plan_token", "plan", "token_file");
+    assert_eq!(three(one, other).0, Some(read.clone()));
+    assert_eq!(three("0123456789-of-one", one).0, Some(format!("{read}\n{plan}")));
+    assert_eq!(three(other, other).0, Some(said("plan_token", "plan", "read_token_file")));
+    let mixed = |api| said_of_tokens(api, &[("act", one)]).0;
+    assert_eq!(
+        mixed("  token_file: act\n  read_token: 0123456789-of-one\n"),
+        Some(said("token", "act", "read_token"))
+    );
+}
+
+#[test]
+fn a_token_in_a_file_that_may_be_guessed_is_warned_of() {
+    let (error, warnings) = said_of_tokens("  token_file: act\n", &[("act", "changeme")]);
+    let expected = "api.token_file: what `act` holds is shorter than 16 characters, and so may be \
+                    guessed\nhint: make one up by `openssl rand -hex 32`";
+    assert_eq!((error, warnings), (None, vec![expected.to_owned()]));
+}
+
+#[test]
+fn a_signing_key_in_a_file_is_one() {
+    let folder = Folder::new();
+    let spec = SPEC.replace("pools:", "  webhook_secret_file: hook\npools:");
+    let path = folder.write("autogit.yaml", &spec);
+    folder.write("hook", "whsec_MDEyMzQ1Njc4OWFiY2RlZg==");
+    assert!(loaded(&path).is_ok());
+    folder.write("hook", "whsec_not-base64");
+    let error = loaded(&path).unwrap_err().to_string();
+    assert!(error.contains("begins with `whsec_` and is no signing key"), "{error}");
+}

@@ -8,9 +8,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::reconcile::WebhookRefusal;
-
-/// What a signing key begins with; the rest is base64.
-pub(super) const KEY_PREFIX: &str = "whsec_";
+use crate::spec::signing_key;
 
 /// How far the time of signing may be from now, as the standard recommends: longer makes a
 /// captured request good for longer, shorter refuses clocks that merely drift.
@@ -43,12 +41,9 @@ impl Signed {
         if age.abs() > WINDOW {
             return Err(WebhookRefusal::Expired);
         }
-        let key = secret.expose_secret().strip_prefix(KEY_PREFIX).unwrap_or_default();
-        // A key that is no base64 signs nothing: whatever comes is not right.
-        let key = STANDARD.decode(key).map_err(|_| WebhookRefusal::Forged)?;
-        if key.is_empty() {
-            return Err(WebhookRefusal::Forged);
-        }
+        // What is no key signs nothing: whatever comes is not right.
+        let key = signing_key(secret.expose_secret());
+        let key = key.and_then(Result::ok).ok_or(WebhookRefusal::Forged)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
         let given = signatures.split_ascii_whitespace().filter_map(|one| one.strip_prefix("v1,"));
         let given = given.filter_map(|one| STANDARD.decode(one).ok()).take(SIGNATURES_MAX);
