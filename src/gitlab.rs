@@ -156,7 +156,7 @@ pub struct JobDetail {
     /// Its name.
     pub name: String,
     /// Its project's full path, where it could be had.
-    pub project_path: String,
+    pub project_path: Option<String>,
     /// `pending`, `running`, `success`, …
     pub status: String,
     /// Its page.
@@ -167,6 +167,8 @@ pub struct JobDetail {
     pub ref_name: String,
     /// The runner that has it.
     pub runner: Option<RecordId>,
+    /// Since when it runs or ran, by our clock.
+    pub started_at: Option<Timestamp>,
 }
 
 /// A job whose runner died.
@@ -273,8 +275,8 @@ pub trait Gitlab: Debug + Send + Sync {
         system_id: &SystemId,
     ) -> Result<Verified, GitlabError>;
 
-    /// One job, by its id; for explaining and for reporting lost jobs.
-    async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError>;
+    /// One job, by its id, for showing it; `project` is where it is, if that is known.
+    async fn job(&self, id: JobId, project: Option<ProjectId>) -> Result<JobDetail, GitlabError>;
 
     /// Whether a job ended in any way, so that no runner can have it; `project` is where it is, if
     /// that is known.

@@ -46,6 +46,7 @@ pub struct Observer {
     gitlab: gitlab::GitlabSide,
     remembered: missing::Remembered,
     asked: jobs::Asked,
+    names: jobs::Names,
 }
 
 impl Observer {
@@ -62,6 +63,7 @@ impl Observer {
             gitlab: gitlab::GitlabSide::default(),
             remembered: missing::Remembered::default(),
             asked: jobs::Asked::default(),
+            names: jobs::Names::default(),
         }
     }
 
@@ -109,11 +111,13 @@ impl Observer {
         let queue = self.gitlab.queue(ports).await;
         self.queue = self.queue.clone().next(self.clock.now(), queue);
         world.queue = self.queue.clone();
+        self.names.note_queue(&world.queue);
         drop_taken_jobs(&mut world);
         world.now = self.clock.now();
         let before = memory.unclaimed.clone();
         note_observed(&mut world, memory);
         doubt_projects(ports, &world, &before, &memory.unclaimed);
+        self.names.tell(ports.gitlab.as_ref(), &mut world, memory).await;
         world
     }
 

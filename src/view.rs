@@ -37,7 +37,6 @@ pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;
 
 pub(crate) use plan::decision as decision_output;
-pub(crate) use runners::since;
 
 use std::sync::Arc;
 

@@ -14,6 +14,8 @@
 mod apply;
 #[path = "simulated_engine/log.rs"]
 mod log;
+#[path = "simulated_engine/names.rs"]
+mod names;
 #[path = "simulated_engine/observe.rs"]
 mod observe;
 #[path = "simulated_engine/port.rs"]

@@ -164,9 +164,12 @@ fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec
     };
     let job = runner.job.as_ref().map(|job| {
         let id = job.id.map_or_else(|| "one that is not known".to_owned(), |id| id.to_string());
+        let name = job.name.as_ref().map(|name| format!(" `{}`", words::plain(name)));
         let project = job.project.as_ref().map(|project| format!(" of {}", words::plain(project)));
         let url = job.url.as_ref().map(|url| format!("  {}", words::plain(url)));
-        format!("{id}{}{}", project.unwrap_or_default(), url.unwrap_or_default())
+        let long = job.lasting.as_ref().map(|lasting| format!(", for {lasting}"));
+        let words = [name, project, long, url];
+        words.into_iter().flatten().fold(id, |said, word| said + &word)
     });
     let stays = if explained.action.is_some() { "now" } else { "stays because" };
     let spec = if runner.up_to_date { "up to date" } else { "made from an older spec" };

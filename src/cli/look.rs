@@ -197,7 +197,7 @@ async fn explained_here(view: &View, word: &str, ports: &Ports) -> Result<Explai
     let subject = view.subject(word).map_err(|error| Failure::Failed(error.to_string()))?;
     let detail = match &subject {
         Subject::Job(id) if !is_pending(view, *id) => {
-            let told = ports.gitlab.job(*id).await;
+            let told = ports.gitlab.job(*id, None).await;
             Some(told.map_err(|error| Failure::Failed(error.to_string()))?)
         }
         Subject::Job(_) | Subject::Pool(_) | Subject::Runner(_) => None,
@@ -220,7 +220,7 @@ async fn explained_there(
     let gitlab = theirs.loaded.as_ref().filter(|_| !job.is_pending());
     let gitlab = gitlab.and_then(|loaded| (adapters.gitlab)(loaded, shell).ok());
     let Some(gitlab) = gitlab else { return Ok(ExplainOutput::Job(job)) };
-    let told = Gitlab::job(gitlab.as_ref(), job.id).await;
+    let told = Gitlab::job(gitlab.as_ref(), job.id, None).await;
     let told = told.map_err(|error| Failure::Failed(error.to_string()))?;
     Ok(ExplainOutput::Job(job.told_by_gitlab(&told)))
 }

@@ -13,8 +13,8 @@ pub fn render_runners(runners: &[RunnerOutput], options: &RenderOptions) -> Stri
     for runner in runners {
         let job = runner.job.as_ref().map(|job| {
             let id = job.id.map_or_else(|| "?".to_owned(), |id| format!("#{id}"));
-            let project = job.project.as_ref();
-            project.map_or(id.clone(), |project| format!("{id} {}", words::plain(project)))
+            let words = [job.name.as_ref(), job.project.as_ref()].into_iter().flatten();
+            words.fold(id, |said, word| format!("{said} {}", words::plain(word)))
         });
         table.row([
             runner.name.clone(),

@@ -217,8 +217,8 @@ impl Gitlab for HttpGitlab {
         self.verify_token(token, system_id).await
     }
 
-    async fn job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
-        self.find_job(id).await
+    async fn job(&self, id: JobId, project: Option<ProjectId>) -> Result<JobDetail, GitlabError> {
+        self.find_job(id, project).await
     }
 
     async fn is_over(&self, id: JobId, project: Option<ProjectId>) -> Result<bool, GitlabError> {

@@ -1,10 +1,14 @@
-//! What GitLab says of jobs whose containers run on without a runner, or whose runner is gone.
+//! What GitLab says of jobs that are in no queue: whether one is over whose containers run on
+//! without a runner, or whose runner is gone, and what those are called that runners have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use crate::gitlab::Gitlab;
-use crate::world::{JobId, Memory, ProjectId, World, lingering};
+use futures_util::future::join_all;
+
+use crate::gitlab::{Gitlab, GitlabError};
+use crate::world::{AtWork, JobFacts, JobId, Memory, Observed, ProjectId, Queue, World, lingering};
 
 /// Jobs that GitLab is asked about in one look, the others in turn: such jobs are few, and a look
 /// has a bound of requests.
@@ -39,4 +43,88 @@ impl Asked {
             }
         }
     }
+}
+
+/// Jobs of the queue that are remembered, to be told by their names when a runner has one: those of
+/// several days on most instances.
+const REMEMBERED_MAX: usize = 20_000;
+/// Jobs that were in no queue as it was read, and that GitLab is asked about in one look: after a
+/// restart there may be hundreds, and a name is worth no wait.
+const NAMED_MAX: usize = 5;
+
+/// What the jobs are called that runners have. The queue tells while they wait in it; the others are
+/// asked for, each once.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    seen: BTreeMap<JobId, JobFacts>,
+    asked: BTreeSet<JobId>,
+}
+
+impl Names {
+    /// Remembers the jobs of the queue; the oldest are forgotten first.
+    pub(super) fn note_queue(&mut self, queue: &Observed<Queue>) {
+        for job in queue.known().into_iter().flat_map(|queue| &queue.jobs) {
+            self.seen.entry(job.id).or_insert_with(|| JobFacts {
+                name: Arc::clone(&job.name),
+                project: Some(job.project_path.clone()),
+                tags: Arc::clone(&job.tags),
+                ref_name: Arc::clone(&job.ref_name),
+                started_at: None,
+            });
+        }
+        while self.seen.len() > REMEMBERED_MAX {
+            self.seen.pop_first();
+        }
+    }
+
+    /// Tells what is known of the jobs that runners have.
+    pub(super) async fn tell(
+        &mut self,
+        gitlab: &dyn Gitlab,
+        world: &mut World,
+        memory: &mut Memory,
+    ) {
+        let at_work: Vec<&AtWork> = memory.at_work.values().collect();
+        for work in &at_work {
+            if let Some(facts) = self.seen.get(&work.job) {
+                memory.job_facts.entry(work.job).or_insert_with(|| facts.clone());
+            }
+        }
+        self.asked.retain(|job| at_work.iter().any(|work| work.job == *job));
+        // A GitLab that did not tell its queue just now has other things to do.
+        if world.queue.known().is_some() {
+            let unknown = at_work.iter().filter(|work| !self.asked.contains(&work.job));
+            let unknown = unknown.filter(|work| lacks_facts(work, &memory.job_facts));
+            // Without its project, GitLab finds a job by searching only.
+            let unknown = unknown.filter_map(|work| Some((work.job, work.project?)));
+            let asking = unknown
+                .take(NAMED_MAX)
+                .map(|(job, project)| async move { (job, gitlab.job(job, Some(project)).await) });
+            for (job, told) in join_all(asking).await {
+                match told {
+                    Err(GitlabError::Unreachable { .. } | GitlabError::Limited { .. }) => continue,
+                    Err(error) => tracing::debug!(%job, %error, "the job's name is not to be had"),
+                    Ok(detail) => {
+                        let facts = JobFacts {
+                            name: detail.name.into(),
+                            project: detail.project_path.map(Into::into),
+                            tags: Arc::new(detail.tags.into_iter().collect()),
+                            ref_name: detail.ref_name.into(),
+                            started_at: detail.started_at,
+                        };
+                        memory.job_facts.insert(job, facts);
+                    }
+                }
+                self.asked.insert(job);
+            }
+        }
+        world.memory.job_facts.clone_from(&memory.job_facts);
+    }
+}
+
+/// Its name is not known, or nothing tells since when it runs.
+fn lacks_facts(work: &AtWork, known: &BTreeMap<JobId, JobFacts>) -> bool {
+    let received = work.runner.log.as_ref().and_then(|log| log.received);
+    let is_timed = received.is_some_and(|(job, _)| job == work.job);
+    known.get(&work.job).is_none_or(|facts| facts.started_at.is_none() && !is_timed)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{View, words};
 use crate::plan::is_changed;
-use crate::world::{JobId, Phase, Runner, RunnerName, RunnerView, Slot, phases};
+use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, Slot, job_of, phases};
 
 /// One runner.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -51,10 +51,19 @@ pub struct RunnerOutput {
 pub struct RunnerJobOutput {
     /// GitLab's id, where it is known.
     pub id: Option<JobId>,
+    /// Its name in the pipeline, where it is known.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Its project's full path, where it is known.
     pub project: Option<String>,
     /// Its page, where it is known.
     pub url: Option<String>,
+    /// Since when the runner has it, in UTC, where that is known.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// How long the runner has it.
+    #[serde(default)]
+    pub lasting: Option<String>,
 }
 
 impl View {
@@ -79,8 +88,8 @@ impl View {
             host: view.host.to_string(),
             slot: runner.slot,
             phase: view.phase.as_str().into(),
-            since: since(view).map(words::instant),
-            lasting: since(view).map(|at| words::since(self.world.now, at)),
+            since: self.since(view).map(words::instant),
+            lasting: self.since(view).map(|at| words::since(self.world.now, at)),
             why: whys.get(&runner.name).cloned().unwrap_or_default(),
             job: self.job_of(view),
             system_id: runner.system_id.to_string(),
@@ -91,29 +100,45 @@ impl View {
         }
     }
 
-    /// The job of a busy runner, with what its containers tell about it.
+    /// The job of a busy runner, with what its containers and GitLab tell about it.
     pub(crate) fn job_of(&self, view: &RunnerView<'_>) -> Option<RunnerJobOutput> {
-        let id = match view.phase {
-            Phase::Busy { job } => job,
-            Phase::Draining { busy: true, .. } => None,
-            Phase::Created
-            | Phase::Starting { .. }
-            | Phase::Idle { .. }
-            | Phase::Draining { busy: false, .. }
-            | Phase::Exited { .. }
-            | Phase::Failed { .. } => return None,
-        };
-        let state = self.world.hosts.get(view.host).and_then(|host| host.state.last());
-        let mut containers = state.into_iter().flat_map(|state| &state.jobs.containers);
-        let container = containers.find(|container| {
-            container.running
-                && container.system_id == view.runner.system_id
-                && (id.is_none() || container.job == id)
-        });
-        let id = id.or_else(|| container.and_then(|container| container.job));
+        let RunnerJob { id, container } = job_of(&self.world, view)?;
+        let facts = id.and_then(|id| self.world.memory.job_facts.get(&id));
         let url = container.and_then(|container| container.job_url.clone());
-        let project = url.as_deref().and_then(|url| self.project_of(url)).map(str::to_owned);
-        Some(RunnerJobOutput { id, project, url })
+        let by_url = || url.as_deref().and_then(|url| self.project_of(url)).map(str::to_owned);
+        let project = facts.and_then(|facts| Some(facts.project.as_ref()?.to_string()));
+        let project = project.or_else(by_url);
+        let page = || Some(self.job_url(project.as_deref()?, id?));
+        let url = url.clone().or_else(page);
+        let since = id.and_then(|id| self.job_since(view, id));
+        Some(RunnerJobOutput {
+            id,
+            name: facts.map(|facts| facts.name.to_string()),
+            project,
+            url,
+            since: since.map(words::instant),
+            lasting: since.map(|at| words::since(self.world.now, at)),
+        })
+    }
+
+    /// Since when the runner has that job, by its log, else by GitLab.
+    fn job_since(&self, view: &RunnerView<'_>, job: JobId) -> Option<Timestamp> {
+        let by_gitlab = || self.world.memory.job_facts.get(&job)?.started_at;
+        received(view.runner, Some(job)).or_else(by_gitlab)
+    }
+
+    /// Since when the runner does what it does; for a busy one, since it has its job.
+    pub(crate) fn since(&self, view: &RunnerView<'_>) -> Option<Timestamp> {
+        match view.phase {
+            Phase::Created => Some(view.runner.created_at),
+            Phase::Starting { since, .. }
+            | Phase::Idle { since }
+            | Phase::Draining { since, .. }
+            | Phase::Failed { since } => Some(since),
+            Phase::Busy { job: Some(job) } => self.job_since(view, job),
+            Phase::Busy { job: None } => received(view.runner, None),
+            Phase::Exited { at, .. } => Some(at),
+        }
     }
 
     /// `https://gitlab.example/team/app/-/jobs/41` is a page of `team/app`.
@@ -126,19 +151,6 @@ impl View {
     pub(crate) fn runner_views(&self) -> BTreeMap<&str, RunnerView<'_>> {
         let views = phases(&self.world).into_iter();
         views.map(|view| (view.runner.name.as_str(), view)).collect()
-    }
-}
-
-/// Since when the runner does what it does; for a busy one, since its log says so.
-pub(crate) fn since(view: &RunnerView<'_>) -> Option<Timestamp> {
-    match view.phase {
-        Phase::Created => Some(view.runner.created_at),
-        Phase::Starting { since, .. }
-        | Phase::Idle { since }
-        | Phase::Draining { since, .. }
-        | Phase::Failed { since } => Some(since),
-        Phase::Busy { job } => received(view.runner, job),
-        Phase::Exited { at, .. } => Some(at),
     }
 }
 

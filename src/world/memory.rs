@@ -46,6 +46,8 @@ pub struct Memory {
     pub at_work: BTreeMap<ContainerId, AtWork>,
     /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over.
     pub over: BTreeSet<JobId>,
+    /// What GitLab told of the jobs that runners have.
+    pub job_facts: BTreeMap<JobId, super::JobFacts>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
     /// What was done to each object within the hour, whatever came of it.

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase,
-    Runner, RunnerView, SystemId, World, busy_alone, idle, leftovers, note_unclaimed, phases,
-    silent, unheard,
+    Runner, RunnerJob, RunnerView, SystemId, World, busy_alone, idle, job_of, leftovers,
+    note_unclaimed, phases, silent, unheard,
 };
 use crate::spec::HostName;
 
@@ -49,6 +49,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     note_work(&views, world, &mut updated);
     let lost: BTreeSet<JobId> = updated.at_work.values().map(|it| it.job).collect();
     updated.over.retain(|job| lost.contains(job) || has_container(world, *job));
+    updated.job_facts.retain(|job, _| lost.contains(job));
     world.memory = updated.clone();
     // What this look finds counts at the next one.
     updated.leftovers = leftovers(world);
@@ -141,29 +142,11 @@ fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
 
 /// The runner's job, where it has one and something tells which.
 fn work(world: &World, view: &RunnerView<'_>) -> Option<AtWork> {
-    let told = match view.phase {
-        Phase::Busy { job } => job,
-        Phase::Draining { busy: true, .. } => None,
-        Phase::Created
-        | Phase::Starting { .. }
-        | Phase::Idle { .. }
-        | Phase::Draining { busy: false, .. }
-        | Phase::Exited { .. }
-        | Phase::Failed { .. } => return None,
-    };
-    let runner = view.runner;
-    let state = world.hosts.get(view.host)?.state.known()?;
-    let its = state.jobs.containers.iter().filter(|container| {
-        container.running && container.system_id == runner.system_id && container.job.is_some()
-    });
-    let its = its.filter(|container| told.is_none() || container.job == told);
-    let container = its.max_by_key(|container| container.job);
-    let by_log = || Some(runner.log.as_ref()?.unfinished()?.0);
-    let job = told.or_else(|| container.and_then(|container| container.job)).or_else(by_log)?;
+    let RunnerJob { id, container } = job_of(world, view)?;
     Some(AtWork {
         host: view.host.clone(),
-        runner: runner.clone(),
-        job,
+        runner: view.runner.clone(),
+        job: id?,
         url: container.and_then(|container| container.job_url.clone()),
         project: container.and_then(|container| container.project),
         gone_since: None,

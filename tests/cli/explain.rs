@@ -36,12 +36,13 @@ fn a_job_that_is_not_ours_is_told_what_gitlab_says() {
     let detail = JobDetail {
         id: JobId(7),
         name: "deploy".to_owned(),
-        project_path: "team/app".to_owned(),
+        project_path: Some("team/app".to_owned()),
         status: "success".to_owned(),
         web_url: "https://gitlab.example.com/team/app/-/jobs/7".to_owned(),
         tags: vec!["docker".to_owned()],
         ref_name: "main".to_owned(),
         runner: Some(RecordId(3)),
+        started_at: None,
     };
     insta::assert_snapshot!(explained(&busy_day().view(), "7", Some(&detail)));
     insta::assert_snapshot!(explained(&busy_day().view(), "9", None));

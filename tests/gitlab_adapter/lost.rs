@@ -180,7 +180,7 @@ async fn a_job_is_not_cancelled_by_who_cannot_retry_it() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_a_person_cancelled_is_not_queued_again() {
     let Taken { server, gitlab, job, .. } = taken(true).await;
-    gitlab.job(job).await.unwrap();
+    gitlab.job(job, None).await.unwrap();
     server.cancel_job(job);
     assert_eq!(server.job(job).unwrap().status, Status::Canceling);
     assert_eq!(gitlab.retry_lost_job(job.into()).await.unwrap(), None);

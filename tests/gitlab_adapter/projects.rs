@@ -162,11 +162,11 @@ async fn a_job_seen_in_the_queue_is_found_by_its_id() {
         .merge(jobs(Arc::new(AtomicU64::new(3))))
         .route("/api/v4/projects/3/jobs/41", get(detail));
     let fixture = over(router, settings());
-    let unseen = fixture.gitlab.job(autogit::world::JobId(41)).await.unwrap_err();
+    let unseen = fixture.gitlab.job(autogit::world::JobId(41), None).await.unwrap_err();
     assert!(matches!(unseen, GitlabError::NotFound { .. }), "{unseen:?}");
     fixture.gitlab.queue().await.unwrap();
-    let job = fixture.gitlab.job(autogit::world::JobId(41)).await.unwrap();
-    assert_eq!((job.project_path.as_str(), job.runner.unwrap().0), ("team/p3", 5));
+    let job = fixture.gitlab.job(autogit::world::JobId(41), None).await.unwrap();
+    assert_eq!((job.project_path.as_deref(), job.runner.unwrap().0), (Some("team/p3"), 5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ use autogit::world::{
     SpecHash, SystemId, Token, Variant, World,
 };
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -61,7 +61,12 @@ impl Scene {
         let gitlab = SimulatedGitlab::new(clock.clone(), 1);
         let root = gitlab.add_administrator("root");
         let api = gitlab.new_token(root, &["api"], None);
-        let front = Front { gitlab: gitlab.transport(), hides_managers: Arc::default() };
+        let gitlab_side = gitlab.transport();
+        let front = Front {
+            gitlab: gitlab_side,
+            hides_managers: Arc::default(),
+            hides_jobs: Arc::default(),
+        };
         let engines: BTreeMap<_, _> =
             spec.hosts.keys().map(|host| (host.clone(), engine(host, &clock, &gitlab))).collect();
         Self {
@@ -103,6 +108,11 @@ impl Scene {
     /// GitLab's answers on managers say nothing of any record.
     pub(crate) fn hide_managers(&self, hides: bool) {
         self.front.hides_managers.store(hides, Ordering::Relaxed);
+    }
+
+    /// GitLab shows no job by itself.
+    pub(crate) fn hide_jobs(&self) {
+        self.front.hides_jobs.store(true, Ordering::Relaxed);
     }
 
     pub(crate) async fn look(&mut self) -> World {
@@ -319,13 +329,18 @@ fn ports(
 struct Front {
     gitlab: RouterTransport,
     hides_managers: Arc<AtomicBool>,
+    hides_jobs: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl Transport for Front {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let asks_managers = String::from_utf8_lossy(request.body()).contains("managers(");
-        let answer = self.gitlab.send(request).await?;
+        let asks_job = request.uri().path().contains("/jobs/");
+        let mut answer = self.gitlab.send(request).await?;
+        if asks_job && self.hides_jobs.load(Ordering::Relaxed) {
+            *answer.status_mut() = StatusCode::NOT_FOUND;
+        }
         let hides = asks_managers && self.hides_managers.load(Ordering::Relaxed);
         Ok(if hides { answer.map(|body| without_data(&body)) } else { answer })
     }

@@ -12,9 +12,9 @@ use autogit::spec::{
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
-    JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place,
-    ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId, Token,
-    Variant, World, record_settings, spec_hash,
+    JobContainer, JobFacts, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin,
+    Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId,
+    Token, Variant, World, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -124,6 +124,13 @@ impl Scene {
                 caller: None,
             };
             self.managers.entry(variant).or_default().push(row);
+        }
+        if let Doing::Busy(job, _) = doing {
+            let project = Some("team/app".into());
+            let (name, ref_name) = (format!("job-{job}").into(), "main".into());
+            let tags = Arc::new(BTreeSet::from([pool.to_owned()]));
+            let facts = JobFacts { name, project, tags, ref_name, started_at: None };
+            self.memory.job_facts.insert(JobId(job), facts);
         }
         let state = self.state(host);
         if let Doing::Busy(job, _) = doing {

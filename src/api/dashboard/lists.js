@@ -221,21 +221,24 @@ function makeJob(job) {
 function drawRunning() {
   const running = runningJobs();
   const all = running.filter(({ job }) => isFound(job)).map(({ runner }) => runner);
-  all.sort((one, other) => (one.since ?? "").localeCompare(other.since ?? ""));
+  all.sort((one, other) => (ranSince(one) ?? "").localeCompare(ranSince(other) ?? ""));
   const drawn = capped("running", all);
   show($("running-empty"), !all.length);
   say($("running-empty"), running.length ? "None of the jobs that run is looked for." : "No job runs.");
   const of = all.length < running.length ? `${figure(all.length)} of ` : "";
   say($("running-count"), running.length ? `${of}${plural(running.length, "job")}, longest first` : "");
-  list($("running"), drawn, ({ name, job, since }) => `${name} ${job.id} ${job.url} ${since}`, makeRunning);
+  list($("running"), drawn, ({ name, job, since }) => `${name} ${job.id} ${job.name} ${job.url} ${job.since} ${since}`, makeRunning);
   drawMore($("running-more"), "running", all.length, drawn.length);
 }
+
+/** Since when the runner has its job; a draining one does so for another time than it drains. */
+const ranSince = ({ job, phase, since }) => job.since ?? (phase === "busy" ? since : null);
 
 function makeRunning(runner) {
   const { job } = runner;
   const variant = foreign(`${runner.pool}/${runner.arch}`);
   const where = h("span", { class: "name soft", title: runner.name }, variant, ` slot ${runner.slot}`);
-  const runs = span("time soft", runner.since ? ticking(runner.since) : "–");
+  const runs = span("time soft", ranSince(runner) ? ticking(ranSince(runner)) : "–");
   return h("li", {}, span("name", linkTo(job)), where, span("soft", "on ", foreign(runner.host)), runs);
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use super::HttpGitlab;
 use super::call::Call;
 use super::graphql::Gid;
 use super::queue::Pending;
-use crate::gitlab::{GitlabError, JobDetail};
+use crate::gitlab::{Gitlab, GitlabError, JobDetail};
 use crate::world::{FullPath, JobId, ProjectId, RecordId};
 
 /// Jobs whose projects are remembered: those of several days on most instances.
@@ -41,6 +42,7 @@ struct Row {
     #[serde(rename = "ref")]
     ref_name: Option<String>,
     runner: Option<Runner>,
+    started_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -81,23 +83,42 @@ struct Project {
 }
 
 impl HttpGitlab {
-    pub(super) async fn find_job(&self, id: JobId) -> Result<JobDetail, GitlabError> {
-        let (project, path) = self.place_of(id).await?;
+    pub(super) async fn find_job(
+        &self,
+        id: JobId,
+        project: Option<ProjectId>,
+    ) -> Result<JobDetail, GitlabError> {
+        let (project, path) = match (project, self.jobs.with(|jobs| jobs.0.get(&id).cloned())) {
+            (_, Some((project, path))) => (project, Some(path.to_string())),
+            (Some(project), None) => (project, None),
+            (None, None) => {
+                let (project, path) = self.place_of(id).await?;
+                (project, Some(path.to_string()))
+            }
+        };
+        let of = path.as_ref().map_or_else(|| format!("project {project}"), |it| format!("`{it}`"));
         let call =
             Call::get("GET /projects/:id/jobs/:id", format!("/projects/{project}/jobs/{id}"))
-                .attempt(format!("see job {id} of `{path}`"))
-                .object(format!("job {id} in `{path}`"));
+                .attempt(format!("see job {id} of {of}"))
+                .object(format!("job {id} in {of}"));
         let row: Row = self.wire.json(&call).await?;
         Ok(JobDetail {
             id: JobId(row.id),
             name: row.name,
-            project_path: path.to_string(),
+            project_path: path.or_else(|| self.path_in(&row.web_url)),
             status: row.status,
             web_url: row.web_url,
             tags: row.tag_list,
             ref_name: row.ref_name.unwrap_or_default(),
             runner: row.runner.map(|runner| RecordId(runner.id)),
+            started_at: row.started_at.map(|at| self.wire.ours(at)),
         })
+    }
+
+    /// `https://gitlab.example/team/app/-/jobs/41` is a page of `team/app`.
+    fn path_in(&self, page: &str) -> Option<String> {
+        let path = page.strip_prefix(self.url().trim_end_matches('/'))?;
+        Some(path.split_once("/-/")?.0.trim_start_matches('/').to_owned())
     }
 
     pub(super) async fn job_is_over(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::without_numbers;
-use crate::view::{View, since, words};
+use crate::view::{View, words};
 use crate::world::{JobId, Phase, phases};
 
 /// A job that waits for longer than this is worth a line.
@@ -111,7 +111,7 @@ fn runs(view: &View) -> (BTreeMap<JobId, Run>, BTreeSet<String>) {
         match view.job_of(&runner).and_then(|job| job.id) {
             Some(job) => {
                 let busy = matches!(runner.phase, Phase::Busy { .. });
-                let since = busy.then(|| since(&runner)).flatten();
+                let since = busy.then(|| view.since(&runner)).flatten();
                 let pool = runner.runner.variant.pool.to_string();
                 let since = since.unwrap_or(view.world.now);
                 running.insert(job, Run { runner: name, pool, since });

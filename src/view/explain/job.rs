@@ -111,7 +111,7 @@ impl ExplainJobOutput {
         };
         Self {
             name: Some(detail.name.clone()),
-            project: Some(detail.project_path.clone()),
+            project: detail.project_path.clone().or(self.project),
             tags: detail.tags.clone(),
             ref_name: Some(detail.ref_name.clone()),
             status: detail.status.clone(),
@@ -174,7 +174,10 @@ impl View {
             Some((view.runner.name.to_string(), job))
         });
         let why = match (&ours, &self.world.queue.known()) {
-            (Some((runner, _)), _) => format!("`{runner}` runs it"),
+            (Some((runner, job)), _) => {
+                let long = job.lasting.as_ref().map(|lasting| format!(" for {lasting}"));
+                format!("`{runner}` runs it{}", long.unwrap_or_default())
+            }
             (None, Some(_)) => {
                 "not in the queue, and no runner of ours has it: it ended, another runner has it, \
                  or the token may not see it"
@@ -183,13 +186,15 @@ impl View {
             (None, None) => "the queue could not be read".to_owned(),
         };
         let status = if ours.is_some() { RUNNING } else { UNKNOWN };
-        let (project, url) = ours.map_or((None, None), |(_, job)| (job.project, job.url));
+        let facts = self.world.memory.job_facts.get(&id).filter(|_| ours.is_some());
+        let (name, project, url) =
+            ours.map_or((None, None, None), |(_, job)| (job.name, job.project, job.url));
         let output = ExplainJobOutput {
             id,
-            name: None,
+            name,
             project,
-            tags: Vec::new(),
-            ref_name: None,
+            tags: facts.map(|facts| facts.tags.iter().cloned().collect()).unwrap_or_default(),
+            ref_name: facts.map(|facts| facts.ref_name.to_string()),
             protected: None,
             status: status.to_owned(),
             waiting: None,
@@ -286,7 +291,7 @@ impl View {
                 } else {
                     "a job".to_owned()
                 };
-                let since = crate::view::since(view);
+                let since = self.since(view);
                 let long = since.map(|at| format!(" for {}", words::since(self.world.now, at)));
                 format!("{} runs {job}{}", view.runner.name, long.unwrap_or_default())
             })

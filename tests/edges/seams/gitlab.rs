@@ -68,7 +68,7 @@ async fn ask(gitlab: &HttpGitlab, answers: &Answers) {
     ended(answers, gitlab.create_record(&record).await);
     ended(answers, gitlab.update_record(RecordId(7), &record.settings).await);
     ended(answers, gitlab.verify(&token, &system).await);
-    ended(answers, gitlab.job(JobId(41)).await);
+    ended(answers, gitlab.job(JobId(41), None).await);
     ended(answers, gitlab.retry_lost_job(JobId(41).into()).await);
     ended(answers, gitlab.delete_manager(&token, &system).await);
     ended(answers, gitlab.delete_record(RecordId(7)).await);
