@@ -8,6 +8,7 @@ pub mod docker;
 
 pub use crate::world::runner_config;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct NewRunner {
     pub jobs_max: u32,
     /// The `config.toml`; holds the token.
     pub config: SecretString,
+    /// The operator's own labels.
+    pub labels: BTreeMap<String, String>,
     /// The authority that signed GitLab's certificate, as PEM; put at [`runner_config::CA_PATH`].
     pub ca: Option<String>,
 }

@@ -251,6 +251,8 @@ pub struct Pool {
     pub runner_token: Option<Credential>,
     /// What happens to a job whose runner died.
     pub lost_jobs: LostJobs,
+    /// The operator's own labels, for the containers of its runners and their jobs.
+    pub labels: BTreeMap<String, String>,
     /// How jobs run.
     pub job: JobSpec,
     /// Further keys of gitlab-runner's `[[runners]]`, merged in last.

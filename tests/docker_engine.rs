@@ -88,12 +88,16 @@ async fn a_runner_has_no_more_rights_than_it_needs_and_shows_no_token() {
     on_engine(async |bench| {
         let mut new = bench.runner(0);
         new.jobs_max = 1;
+        let label = ("com.example.team".to_owned(), "a".to_owned());
+        new.labels.extend([label, ("io.autogit.slot".to_owned(), "7".to_owned())]);
         let id = bench.engine.create_runner(&new).await.unwrap();
         bench.engine.start(&id).await.unwrap();
         bench.until_logged(&id, "ready").await;
         let shown = bench.docker.inspect_container(id.as_str(), None::<InspectContainerOptions>);
         let shown = serde_json::to_value(shown.await.unwrap()).unwrap();
         assert!(!shown.to_string().contains(TOKEN));
+        assert_eq!(shown["Config"]["Labels"]["com.example.team"], "a");
+        assert_eq!(shown["Config"]["Labels"]["io.autogit.slot"], "0");
         let host = &shown["HostConfig"];
         assert_eq!(host["ReadonlyRootfs"], true);
         assert_eq!(host["Privileged"], false);

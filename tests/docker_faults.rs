@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -135,6 +136,7 @@ fn runner() -> NewRunner {
         network: "network".to_owned(),
         jobs_max: 0,
         config: "token = \"glrt-secret\"".into(),
+        labels: BTreeMap::new(),
         ca: None,
     }
 }

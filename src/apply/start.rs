@@ -69,6 +69,7 @@ impl Start<'_> {
             network: spec.network.clone(),
             jobs_max: pool.jobs_per_runner,
             config,
+            labels: pool.labels.clone(),
             ca: spec.gitlab.ca.clone(),
         })
     }

@@ -200,6 +200,7 @@ impl Changes {
             cache,
             runner_token,
             lost_jobs,
+            labels,
             job,
             runner_config,
         } = old;
@@ -224,6 +225,7 @@ impl Changes {
         self.plain("cache", cache, &new.cache);
         self.secret("runner_token", runner_token.as_ref(), new.runner_token.as_ref());
         self.plain("lost_jobs", lost_jobs, &new.lost_jobs);
+        self.names("labels", labels, &new.labels);
         self.job(job, &new.job);
         let keyed = |config: &serde_json::Map<String, serde_json::Value>| -> BTreeMap<_, _> {
             config.iter().map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -43,8 +43,20 @@ const RESERVED: &[(&str, &str)] = &[
     ("docker.service_gpus", "gpu"),
 ];
 
-/// Labels by which AutoGit knows its own.
-const OUR_LABELS: &str = "docker.container_labels.io.autogit.";
+/// Where labels of jobs' containers are said.
+const LABELS: &str = "docker.container_labels.";
+
+/// What labels begin with by which AutoGit knows its own containers and those of its runners' jobs,
+/// and who writes them. gitlab-runner would let an operator's replace its own.
+const OWNED_LABELS: [(&str, &str); 2] =
+    [("io.autogit.", "AutoGit"), ("com.gitlab.gitlab-runner.", "gitlab-runner")];
+
+/// Who alone may write the label of that name.
+pub(super) fn reserved_label(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let owner = OWNED_LABELS.iter().find(|(prefix, _)| name.starts_with(prefix));
+    owner.map(|(_, owner)| *owner)
+}
 
 /// Tables that AutoGit writes into, so that only one spelling of each is one table.
 const SHARED: &[&str] = &["docker", "docker.container_labels", "feature_flags"];
@@ -102,8 +114,12 @@ fn refusal(key: &str, value: &Value) -> Option<(&'static str, String)> {
         let hint = if field.is_empty() { "remove it".into() } else { format!("use `{field}`") };
         return Some((OURS, hint));
     }
-    if lower.starts_with(OUR_LABELS) {
-        return Some((OURS, "remove it".to_owned()));
+    match lower.strip_prefix(LABELS).and_then(reserved_label) {
+        Some("gitlab-runner") => {
+            return Some(("is written by gitlab-runner", "remove it".to_owned()));
+        }
+        Some(_) => return Some((OURS, "remove it".to_owned())),
+        None => {}
     }
     if SHARED.contains(&lower.as_str()) {
         if lower != key {

@@ -48,16 +48,25 @@ pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -
     // What cannot be rendered starts no runner, and `check` refuses it.
     let config =
         config.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned());
-    let parts = [
+    let (labels, jobs, socket) =
+        (labels(pool), pool.jobs_per_runner.to_string(), socket.to_string_lossy());
+    let mut parts = vec![
         CONTAINER_REVISION,
         &pool.runner_image,
-        &pool.jobs_per_runner.to_string(),
+        &jobs,
         &spec.network,
-        &socket.to_string_lossy(),
+        &socket,
         &config,
         spec.gitlab.ca.as_deref().unwrap_or_default(),
     ];
+    // What a pool does not have is no part, so that a version that knows more replaces nothing.
+    parts.extend(labels.as_deref());
     SpecHash::keyed(engine, &parts)
+}
+
+/// The labels of a runner's container that the operator gave.
+fn labels(pool: &Pool) -> Option<String> {
+    (!pool.labels.is_empty()).then(|| format!("labels {:?}", pool.labels))
 }
 
 impl World {
@@ -65,7 +74,9 @@ impl World {
     /// version is compared in that version's way, so that an upgrade replaces nothing.
     pub fn is_made_as_new(&self, host: &HostName, runner: &Runner, pool: &Pool) -> bool {
         match runner.spec.form() {
-            HashForm::First => first_form::hash(&self.spec, pool) == runner.spec,
+            HashForm::First => {
+                labels(pool).is_none() && first_form::hash(&self.spec, pool) == runner.spec
+            }
             HashForm::Keyed => self.spec_hash(host, pool).is_none_or(|new| new == runner.spec),
         }
     }

@@ -178,6 +178,10 @@ fn docker(input: &RunnerConfig<'_>) -> Table {
         limits(&mut table, resources);
     }
     let mut labels = Table::new();
+    for (name, text) in &pool.labels {
+        // gitlab-runner expands variables in a label; `$$` is its `$`.
+        put(&mut labels, name, text.replace('$', "$$"));
+    }
     put(&mut labels, RUNNER_LABEL, input.name.as_str());
     put(&mut table, "container_labels", labels);
     table

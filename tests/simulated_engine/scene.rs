@@ -223,6 +223,7 @@ impl Scene {
             network: "bridge".to_owned(),
             jobs_max: 0,
             config: crate::stage::config(&name(), URL, false).into(),
+            labels: BTreeMap::new(),
             ca: None,
         }
     }

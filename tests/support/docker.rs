@@ -8,6 +8,7 @@
     reason = "tests fail by panicking, and say on stderr why they were skipped"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -149,6 +150,7 @@ impl Bench {
             network: self.network.clone(),
             jobs_max: 0,
             config: format!("[[runners]]\ntoken = \"{TOKEN}\"\n").into(),
+            labels: BTreeMap::new(),
             ca: None,
         }
     }

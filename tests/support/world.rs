@@ -384,6 +384,7 @@ fn plain_pool(name: &str, tag: &str) -> Pool {
         cache: Cache::Keep,
         runner_token: None,
         lost_jobs: LostJobs::Report,
+        labels: BTreeMap::new(),
         job: JobSpec {
             image: "alpine:3".to_owned(),
             network: JobNetwork::Auto,

@@ -46,7 +46,7 @@ pub(super) fn of_instance(instance: &InstanceName) -> String {
 /// The labels of a new runner container.
 pub(super) fn of_runner(runner: &NewRunner) -> Labels {
     let Variant { pool, arch } = &runner.variant;
-    [
+    let ours = [
         (INSTANCE, runner.instance.to_string()),
         (POOL, pool.to_string()),
         (ARCH, arch.to_string()),
@@ -56,8 +56,9 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
         (SPEC, runner.spec.to_string()),
         (SCHEMA, runner.spec.schema().to_owned()),
     ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .map(|(key, value)| (key.to_owned(), value));
+    // Ours last: nothing may make a runner look like another's.
+    runner.labels.clone().into_iter().chain(ours).collect()
 }
 
 /// Reads a runner container's labels; the error is the label that cannot be read.
@@ -121,6 +122,7 @@ mod tests {
             network: "network".to_owned(),
             jobs_max: 0,
             config: "token = \"glrt-secret\"".into(),
+            labels: Labels::from([("com.example.team".to_owned(), "a".to_owned())]),
             ca: None,
         }
     }
@@ -137,7 +139,9 @@ mod tests {
     #[test]
     fn a_label_that_is_missing_or_wrong_is_named() {
         let labels = of_runner(&runner());
-        for key in labels.keys().filter(|key| *key != INSTANCE) {
+        assert_eq!(labels["com.example.team"], "a");
+        let ours = labels.keys().filter(|key| key.starts_with("io.autogit."));
+        for key in ours.filter(|key| *key != INSTANCE) {
             let mut lacking = labels.clone();
             lacking.remove(key);
             assert_eq!(read(&lacking).unwrap_err(), key);

@@ -60,7 +60,8 @@ pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) 
 
 /// The labels of a runner to be made.
 pub(super) fn of_runner(runner: &NewRunner) -> Labels {
-    let mut labels = of_instance(&runner.instance);
+    let mut labels = runner.labels.clone();
+    labels.extend(of_instance(&runner.instance));
     let mut set = |name: &str, value: String| labels.insert(format!("{OURS}{name}"), value);
     set("pool", runner.variant.pool.to_string());
     set("arch", runner.variant.arch.to_string());

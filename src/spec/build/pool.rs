@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
+use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::raw::{
     RawArch, RawCache, RawLostJobs, RawPool, RawResources, RawScope, RawWarm, RawWarmMap,
 };
 use crate::spec::report::Finding;
+use crate::spec::runner_config::reserved_label;
 use crate::spec::values;
 use crate::spec::{
     Arch, Cache, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources, Warm,
@@ -58,9 +60,35 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
             None | Some(RawLostJobs::Report) => LostJobs::Report,
             Some(RawLostJobs::Retry) => LostJobs::Retry,
         },
+        labels: labels(raw.labels.unwrap_or_default(), &path.join("labels"), context),
         job: super::job::build(raw.job.unwrap_or_default(), &path.join("job"), context),
         runner_config: raw.runner_config.unwrap_or_default(),
     }
+}
+
+/// The operator's own labels. A reserved one would make a container somebody else's.
+fn labels(
+    labels: BTreeMap<String, String>,
+    path: &Path,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, String> {
+    for (name, text) in &labels {
+        let bad = |text: &str| text.contains(char::is_control);
+        let finding = if let Some(owner) = reserved_label(name) {
+            let message = format!("`labels.{}` is written by {owner}", named(name));
+            Finding::error(Code::Conflict, message).hint("give it a name of your own, or remove it")
+        } else if name.trim() != name || name.is_empty() || name.contains('=') || bad(name) {
+            let message = format!("`{}` is no label's name", named(name));
+            Finding::error(Code::BadValue, message).hint("write it as in `com.example.team`")
+        } else if bad(text) {
+            let message = format!("`labels.{}` holds a control character", named(name));
+            Finding::error(Code::BadValue, message).hint("write it in one line")
+        } else {
+            continue;
+        };
+        context.add_at_key(&path.join(name), finding);
+    }
+    labels
 }
 
 /// What the file may say and this version cannot do: refused, for nothing is silently ignored.

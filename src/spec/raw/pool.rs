@@ -1,5 +1,7 @@
 //! The `pools` section, and `defaults`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -63,6 +65,9 @@ pub(in crate::spec) struct RawPool {
     pub(in crate::spec) runner_token_file: Option<String>,
     /// What happens to a job whose runner died. Default: report.
     pub(in crate::spec) lost_jobs: Option<RawLostJobs>,
+    /// Labels for its runners' containers and, through gitlab-runner, for those of their jobs, so
+    /// that what watches containers can be told to leave them alone. Default: none.
+    pub(in crate::spec) labels: Option<BTreeMap<String, String>>,
     /// How jobs run.
     pub(in crate::spec) job: Option<RawJob>,
     /// Anything else that gitlab-runner knows under [[runners]], merged in last.

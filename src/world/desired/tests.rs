@@ -72,3 +72,16 @@ fn the_hash_is_the_engines_own_and_of_all_that_the_container_gets() {
     moved.gitlab.ca_file = Some("elsewhere.pem".into());
     assert_eq!(hashed(&moved, "engine"), before);
 }
+
+#[test]
+fn another_label_is_another_container_of_whatever_form() {
+    let (spec, mut labelled) = (full(), full());
+    labelled.pools[0].labels.insert("com.example.team".to_owned(), "a".to_owned());
+    assert_ne!(hashed(&labelled, "engine"), hashed(&spec, "engine"));
+    // Of a job's container the one and of a runner's the other.
+    let said = |text: &str| serde_json::json!({"container_labels": {"com.example.team": text}});
+    labelled.pools[0].runner_config.insert("docker".to_owned(), said("b"));
+    let before = hashed(&labelled, "engine");
+    labelled.pools[0].labels.insert("com.example.team".to_owned(), "c".to_owned());
+    assert_ne!(hashed(&labelled, "engine"), before);
+}

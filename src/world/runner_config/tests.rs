@@ -32,6 +32,7 @@ fn pool() -> Pool {
         cache: Cache::Keep,
         runner_token: None,
         lost_jobs: LostJobs::Report,
+        labels: std::collections::BTreeMap::new(),
         job: JobSpec {
             image: "alpine:3".to_owned(),
             network: JobNetwork::Auto,
@@ -181,6 +182,17 @@ fn a_pool_that_sets_everything_is_written_in_full() {
     FF_NETWORK_PER_BUILD = false
     FF_USE_FASTZIP = true
     "#);
+}
+
+#[test]
+fn an_operators_labels_are_on_jobs_to_the_letter_and_none_of_ours() {
+    let labels = [("com.example.price", "5$ or ${MORE}"), ("io.autogit.runner", "another's")];
+    let labels = labels.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    let text = rendered(&Pool { labels, ..pool() }, ResolvedNetwork::PerJob).unwrap();
+    let file: Table = text.parse().unwrap();
+    let labels = file["runners"][0]["docker"]["container_labels"].as_table().unwrap();
+    assert_eq!(labels["com.example.price"].as_str(), Some("5$$ or $${MORE}"));
+    assert_eq!(labels[RUNNER_LABEL].as_str(), Some("autogit-runner-linux-amd64-0"));
 }
 
 #[test]
