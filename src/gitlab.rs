@@ -16,8 +16,8 @@ use secrecy::SecretString;
 
 use crate::spec::{Scope, Spec};
 use crate::world::{
-    Caller, Installation, JobId, Manager, Place, ProjectId, Queue, Record, RecordId,
-    RecordSettings, SystemId, Variant,
+    Caller, Installation, Job, JobId, Manager, OtherRunner, Place, ProjectId, Queue, Record,
+    RecordId, RecordSettings, SystemId, Variant,
 };
 
 /// One request to GitLab and its answer; the only way from the adapter to the wire.
@@ -283,6 +283,13 @@ pub trait Gitlab: Debug + Send + Sync {
     ///
     /// Errors: where GitLab does not tell; a job that it does not show may run all the same.
     async fn is_over(&self, id: JobId, project: Option<ProjectId>) -> Result<bool, GitlabError>;
+
+    /// A runner that is online, none of `ours`, and may take such a job; `None`: none is seen.
+    async fn other_runner(
+        &self,
+        job: &Job,
+        ours: &BTreeSet<RecordId>,
+    ) -> Result<Option<OtherRunner>, GitlabError>;
 
     /// Cancels a job whose runner died and queues it again, under the id that is returned; `None`:
     /// it ended already, or a person saw to it.

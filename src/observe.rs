@@ -9,6 +9,7 @@ mod gitlab;
 mod host;
 mod jobs;
 mod missing;
+mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct Observer {
     remembered: missing::Remembered,
     asked: jobs::Asked,
     names: jobs::Names,
+    others: others::Others,
 }
 
 impl Observer {
@@ -64,6 +66,7 @@ impl Observer {
             remembered: missing::Remembered::default(),
             asked: jobs::Asked::default(),
             names: jobs::Names::default(),
+            others: others::Others::default(),
         }
     }
 
@@ -118,6 +121,7 @@ impl Observer {
         note_observed(&mut world, memory);
         doubt_projects(ports, &world, &before, &memory.unclaimed);
         self.names.tell(ports.gitlab.as_ref(), &mut world, memory).await;
+        self.others.tell(ports.gitlab.as_ref(), &mut world, memory).await;
         world
     }
 

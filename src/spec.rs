@@ -112,6 +112,8 @@ pub struct GitlabSpec {
     pub poll_interval: Duration,
     /// How the queue is read.
     pub queue_source: QueueSource,
+    /// What is said of jobs that no pool may take.
+    pub unmatched: Unmatched,
     /// Full paths of groups to which the queue is limited; empty: no limit.
     pub groups: Vec<String>,
     /// Full paths of projects to which the queue is limited; empty: no limit.
@@ -148,6 +150,16 @@ pub enum QueueSource {
     Instance,
     /// Project by project.
     Projects,
+}
+
+/// What is said of jobs that no pool may take and no other runner is seen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unmatched {
+    /// They are a fault of the file or of the jobs.
+    #[default]
+    Warn,
+    /// They are for runners that AutoGit does not see.
+    Ignore,
 }
 
 /// One Docker host.

@@ -24,7 +24,7 @@ pub use explain::{
     PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
 pub use held::{HeldCountOutput, HeldGroupOutput};
-pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, UnclaimedOutput};
+pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, OtherRunnerOutput, UnclaimedOutput};
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
     SpecOutput, UnmetWarmOutput, WaitingOutput,

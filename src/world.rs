@@ -46,7 +46,7 @@ pub(crate) use phase::{busy_alone, idle, silent, unheard};
 pub use place::{FullPath, Owner, Place};
 pub use questions::{Question, questions};
 pub(crate) use queue::JobKind;
-pub use queue::{Job, Queue};
+pub use queue::{Job, OtherRunner, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
 pub use runner_job::{JobFacts, RunnerJob, job_of};
 pub use runner_log::{RunnerLog, Trouble};

@@ -18,6 +18,8 @@ mod log;
 mod names;
 #[path = "simulated_engine/observe.rs"]
 mod observe;
+#[path = "simulated_engine/others.rs"]
+mod others;
 #[path = "simulated_engine/port.rs"]
 mod port;
 #[path = "simulated_engine/scene.rs"]

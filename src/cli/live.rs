@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::plan::decision_line;
 use super::style::{Paint, RenderOptions};
 use super::table::Table;
-use crate::plan::Decision;
+use crate::plan::{Decision, JobHold};
 use crate::view::{View, decision_output, words};
 use crate::world::{Offer, Phase, RunnerView, Variant, phases};
 
@@ -96,6 +96,7 @@ fn unmatched(view: &View) -> Option<String> {
         .waiting(&offers)
         .iter()
         .filter(|waiting| waiting.offer.is_none())
+        .filter(|waiting| !matches!(waiting.hold, Some(JobHold::OtherRunner { .. })))
         .map(|waiting| {
             let job = waiting.job;
             let tags = job.tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -12,6 +12,7 @@ mod limit;
 mod lost;
 mod managers;
 mod mark;
+mod others;
 mod paging;
 mod probe;
 mod queue;
@@ -42,8 +43,8 @@ use crate::gitlab::{
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
-    Caller, Installation, JobId, Manager, Place, ProjectId, Queue, Record, RecordId,
-    RecordSettings, SystemId, Variant,
+    Caller, Installation, Job, JobId, Manager, OtherRunner, Place, ProjectId, Queue, Record,
+    RecordId, RecordSettings, SystemId, Variant,
 };
 use shared::Shared;
 use wire::Wire;
@@ -223,6 +224,14 @@ impl Gitlab for HttpGitlab {
 
     async fn is_over(&self, id: JobId, project: Option<ProjectId>) -> Result<bool, GitlabError> {
         self.job_is_over(id, project).await
+    }
+
+    async fn other_runner(
+        &self,
+        job: &Job,
+        ours: &BTreeSet<RecordId>,
+    ) -> Result<Option<OtherRunner>, GitlabError> {
+        self.find_other_runner(job, ours).await
     }
 
     async fn retry_lost_job(&self, job: DeadJob) -> Result<Option<JobId>, GitlabError> {

@@ -7,8 +7,8 @@ use super::class::{Class, InLine, classify};
 use super::draft::{Draft, Line, Urgent};
 use super::dropped;
 use super::{Facts, HeldJob, JobHold, Lack, Rule};
-use crate::spec::HostName;
-use crate::world::{Job, Slot};
+use crate::spec::{HostName, Unmatched};
+use crate::world::{Job, Slot, World};
 
 /// What one line is to do for the jobs that were given to it.
 #[derive(Default)]
@@ -62,6 +62,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         JobHold::HostBudget { lacks, .. } => lacks != Lack::Architecture,
         JobHold::PoolAtMax { unseen, .. } => unseen == 0,
         JobHold::NoPoolMatches { .. }
+        | JobHold::OtherRunner { .. }
         | JobHold::Protected { .. }
         | JobHold::Scope { .. }
         | JobHold::ScopeUnresolved { .. }
@@ -98,7 +99,7 @@ fn serve(
     let now = draft.world.now;
     let candidates = match &class.candidates {
         Ok(candidates) => candidates,
-        Err(hold) => return Err(Arc::clone(hold)),
+        Err(hold) => return Err(left_to_others(draft.world, job, hold)),
     };
     if let Some(unclaimed) = draft.world.memory.unclaimed.get(&job.id).filter(|job| job.until > now)
     {
@@ -143,6 +144,25 @@ fn serve(
     count(shares, candidates.first());
     class.exhausted.clone_from(&first_hold);
     first_hold.map_or(Ok(()), Err)
+}
+
+/// A job that no pool may take is no fault where another runner may take it.
+fn left_to_others(world: &World, job: &Job, hold: &Arc<JobHold>) -> Arc<JobHold> {
+    let is_disabled = matches!(**hold, JobHold::Disabled { .. });
+    let is_misfit = matches!(
+        **hold,
+        JobHold::NoPoolMatches { .. }
+            | JobHold::Protected { .. }
+            | JobHold::Scope { .. }
+            | JobHold::SwitchedOff { .. }
+    );
+    let runner = world.memory.other_runners.get(&job.id).cloned();
+    let is_ignored = is_misfit && world.spec.gitlab.unmatched == Unmatched::Ignore;
+    let misfit = Arc::clone(hold);
+    if is_ignored || runner.is_some() && (is_misfit || is_disabled) {
+        return Arc::new(JobHold::OtherRunner { misfit, runner });
+    }
+    misfit
 }
 
 fn count(shares: &mut [Share], line: Option<&usize>) {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
 use crate::spec::{HostName, PoolName};
-use crate::world::{JobId, RecordId, Trouble, Variant};
+use crate::world::{JobId, OtherRunner, RecordId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,13 @@ pub enum JobHold {
         missing: BTreeSet<String>,
         /// A pool's tag that differs from a missing one in letter case only.
         meant: Option<String>,
+    },
+    /// No pool may take it, and that is no fault: a runner of others may.
+    OtherRunner {
+        /// Why no pool may.
+        misfit: Arc<JobHold>,
+        /// The runner; `None`: the spec leaves such jobs to others.
+        runner: Option<OtherRunner>,
     },
     /// Only pools for protected refs would fit.
     Protected {
@@ -169,7 +176,7 @@ pub enum Lack {
 
 impl JobHold {
     /// All words that [`JobHold::as_str`] has, for metrics and docs.
-    pub const REASONS: [&str; 16] = [
+    pub const REASONS: [&str; 17] = [
         "another-autogit",
         "backing-off",
         "disk-full",
@@ -178,6 +185,7 @@ impl JobHold {
         "host-budget",
         "image-pull",
         "no-pool-matches",
+        "other-runner",
         "paused",
         "pool-at-max",
         "protected",
@@ -202,6 +210,7 @@ impl JobHold {
             | Self::ForeignRecord { variant }
             | Self::Paused { variant, .. } => Some(&variant.pool),
             Self::NoPoolMatches { .. }
+            | Self::OtherRunner { .. }
             | Self::HostBudget { .. }
             | Self::StartRate { .. }
             | Self::Unclaimed { .. }
@@ -214,6 +223,7 @@ impl JobHold {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NoPoolMatches { .. } | Self::Disabled { .. } => "no-pool-matches",
+            Self::OtherRunner { .. } => "other-runner",
             Self::Protected { .. } => "protected",
             Self::Scope { .. } | Self::ScopeUnresolved { .. } | Self::SwitchedOff { .. } => "scope",
             Self::PoolAtMax { .. } => "pool-at-max",
@@ -233,7 +243,11 @@ impl JobHold {
 impl fmt::Display for JobHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPoolMatches { missing, meant } => no_pool_matches(f, missing, meant.as_deref()),
+            Self::NoPoolMatches { missing, meant } => {
+                no_pool_matches(f, missing)?;
+                no_pool_hint(f, missing, meant.as_deref())
+            }
+            Self::OtherRunner { misfit, runner } => other_runner(f, misfit, runner.as_ref()),
             Self::Protected { pool } => {
                 write!(
                     f,
@@ -289,22 +303,46 @@ impl fmt::Display for JobHold {
     }
 }
 
-fn no_pool_matches(
+fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fmt::Result {
+    if missing.is_empty() {
+        return f.write_str("the job has no tags and no pool takes such jobs");
+    }
+    let tags: Vec<String> = missing.iter().map(|tag| format!("`{tag}`")).collect();
+    let plural = if missing.len() == 1 { "" } else { "s" };
+    write!(f, "no pool has tag{plural} {}", tags.join(", "))
+}
+
+fn no_pool_hint(
     f: &mut fmt::Formatter<'_>,
     missing: &BTreeSet<String>,
     meant: Option<&str>,
 ) -> fmt::Result {
-    if missing.is_empty() {
-        return f.write_str(
-            "the job has no tags and no pool takes such jobs; hint: set `run_untagged` on a pool",
-        );
-    }
-    let tags: Vec<String> = missing.iter().map(|tag| format!("`{tag}`")).collect();
-    let plural = if missing.len() == 1 { "" } else { "s" };
-    write!(f, "no pool has tag{plural} {}", tags.join(", "))?;
     match meant {
+        _ if missing.is_empty() => f.write_str("; hint: set `run_untagged` on a pool"),
         Some(meant) => write!(f, "; hint: GitLab tells letter case apart, a pool has `{meant}`"),
         None => f.write_str("; hint: add to a pool, or correct the job's tags"),
+    }
+}
+
+/// Nobody has to do anything, so there is no hint.
+fn other_runner(
+    f: &mut fmt::Formatter<'_>,
+    misfit: &JobHold,
+    runner: Option<&OtherRunner>,
+) -> fmt::Result {
+    if let JobHold::NoPoolMatches { missing, .. } = misfit {
+        no_pool_matches(f, missing)?;
+    } else {
+        fmt::Display::fmt(misfit, f)?;
+    }
+    match runner {
+        None => f.write_str("; `gitlab.unmatched: ignore` leaves it to runners of others"),
+        Some(OtherRunner { id, name, .. }) if name.is_empty() => {
+            write!(f, "; runner {id} of GitLab may take it")
+        }
+        Some(OtherRunner { id, name, .. }) => {
+            write!(f, "; runner {id} `{name}` of GitLab may take it")
+        }
     }
 }
 

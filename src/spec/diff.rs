@@ -116,6 +116,7 @@ impl Changes {
             token_cache,
             poll_interval,
             queue_source,
+            unmatched,
             groups,
             projects,
             runner_url,
@@ -132,6 +133,7 @@ impl Changes {
         self.path("token_cache", token_cache.as_ref(), new.token_cache.as_ref());
         self.compare("poll_interval", poll_interval, &new.poll_interval, |time| span(*time));
         self.plain("queue_source", queue_source, &new.queue_source);
+        self.plain("unmatched", unmatched, &new.unmatched);
         self.compare("groups", groups, &new.groups, |all| listed(all));
         self.compare("projects", projects, &new.projects, |all| listed(all));
         self.plain("runner_url", runner_url, &new.runner_url);

@@ -19,6 +19,7 @@ const OPEN: &[&str] = &[
     "gitlab.token_cache",
     "gitlab.poll_interval",
     "gitlab.queue_source",
+    "gitlab.unmatched",
     "gitlab.groups",
     "gitlab.projects",
     "gitlab.runner_url",

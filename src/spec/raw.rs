@@ -6,7 +6,7 @@ mod host;
 mod job;
 mod pool;
 
-pub(super) use gitlab::{RawGitlab, RawQueueSource};
+pub(super) use gitlab::{RawGitlab, RawQueueSource, RawUnmatched};
 pub(super) use host::{RawBudget, RawGpus, RawHost, RawTls};
 pub(super) use job::{RawJob, RawJobNetwork, RawPullPolicy};
 pub(super) use pool::{

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::spec::{Arch, HostName, PoolName};
-use crate::world::{Backoff, Cause, ContainerId, JobId, Memory, RunnerName, Unclaimed, Variant};
+use crate::world::{
+    Backoff, Cause, ContainerId, JobId, Memory, OtherRunner, RecordId, RunnerName, Unclaimed,
+    Variant,
+};
 
 /// Since when something is so, by container.
 type Since = BTreeMap<String, String>;
@@ -38,6 +41,8 @@ pub struct MemoryOutput {
     pub unclaimed: Vec<UnclaimedOutput>,
     /// Slots whose engine call got no answer.
     pub in_doubt: Vec<DoubtOutput>,
+    /// Runners of others that may take a job which no pool may take.
+    pub other_runners: Vec<OtherRunnerOutput>,
 }
 
 /// A pool that failed, at one architecture.
@@ -66,6 +71,17 @@ pub struct UnclaimedOutput {
     pub times: u32,
     /// Until when no runner is started for it.
     pub until: String,
+}
+
+/// A runner of others that may take a job which no pool may take.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OtherRunnerOutput {
+    /// The job.
+    pub job: JobId,
+    /// GitLab's id of the runner.
+    pub runner: RecordId,
+    /// Its description.
+    pub name: String,
 }
 
 /// A slot whose engine call got no answer.
@@ -107,6 +123,11 @@ impl View {
             host: host.to_string(),
             at: at.to_string(),
         });
+        let other_runners = memory.other_runners.iter().map(|(job, runner)| OtherRunnerOutput {
+            job: *job,
+            runner: runner.id,
+            name: runner.name.to_string(),
+        });
         MemoryOutput {
             draining: since(&memory.draining),
             idle: since(&memory.idle),
@@ -118,6 +139,7 @@ impl View {
             backoffs: backoffs.collect(),
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
+            other_runners: other_runners.collect(),
         }
     }
 }
@@ -155,8 +177,16 @@ impl MemoryOutput {
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
+            other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
             ..Memory::default()
         }
+    }
+}
+
+impl OtherRunnerOutput {
+    fn runner(&self) -> (JobId, OtherRunner) {
+        let name = self.name.as_str().into();
+        (self.job, OtherRunner { id: self.runner, name, of_instance: false })
     }
 }
 

@@ -134,6 +134,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
             Some(format!("at its max of {max}, {unseen} of them on no host that is seen"))
         }
         JobHold::NoPoolMatches { .. }
+        | JobHold::OtherRunner { .. }
         | JobHold::Protected { .. }
         | JobHold::Scope { .. }
         | JobHold::ScopeUnresolved { .. }

@@ -48,6 +48,8 @@ pub struct Memory {
     pub over: BTreeSet<JobId>,
     /// What GitLab told of the jobs that runners have.
     pub job_facts: BTreeMap<JobId, super::JobFacts>,
+    /// Runners of others that may take a job which no pool may take.
+    pub other_runners: BTreeMap<JobId, super::OtherRunner>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
     /// What was done to each object within the hour, whatever came of it.

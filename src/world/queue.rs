@@ -1,11 +1,11 @@
 //! GitLab's pending jobs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FullPath, JobId, ProjectId};
+use super::{FullPath, JobId, ProjectId, RecordId, World};
 
 /// The pending jobs, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,17 @@ pub struct Job {
     pub group_runners: Option<bool>,
 }
 
+/// A runner of GitLab's that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherRunner {
+    /// GitLab's id.
+    pub id: RecordId,
+    /// Its description, which people know it by; may be empty.
+    pub name: Arc<str>,
+    /// It takes jobs of every project that does not switch such runners off.
+    pub of_instance: bool,
+}
+
 /// What decides which variants may take a job; jobs of one kind need to be matched once.
 pub(crate) type JobKind<'a> = (&'a BTreeSet<String>, Option<ProjectId>, [Option<bool>; 3]);
 
@@ -53,5 +64,18 @@ impl Job {
     pub(crate) fn kind(&self, scoped: bool) -> JobKind<'_> {
         let facts = [self.protected, self.instance_runners, self.group_runners];
         (&self.tags, scoped.then_some(self.project), facts)
+    }
+}
+
+impl World {
+    /// Those of `jobs` that no enabled variant may take.
+    pub(crate) fn unmatched<'a>(&self, jobs: &'a [Job]) -> Vec<&'a Job> {
+        let (offers, scoped) = (self.offers(), self.is_scoped());
+        let mut fits: BTreeMap<JobKind<'a>, bool> = BTreeMap::new();
+        let unmatched = jobs.iter().filter(|job| {
+            let fits = fits.entry(job.kind(scoped));
+            !*fits.or_insert_with(|| offers.iter().any(|offer| offer.fits(job).is_ok()))
+        });
+        unmatched.collect()
     }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autogit::reconcile::{Exposition, Measured, Metrics};
+use autogit::world::{JobId, OtherRunner, RecordId};
 use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
@@ -104,6 +105,16 @@ fn a_look_is_counted_by_pool_and_phase() {
     assert_eq!(value(&lines, "autogit_source_known{source=\"gitlab\"}"), "1");
     assert_eq!(value(&lines, "autogit_last_look_timestamp_seconds"), NOW.as_second().to_string());
     assert_eq!(value(&lines, "autogit_tick_seconds_count"), "1");
+}
+
+#[test]
+fn a_job_that_is_left_to_a_runner_of_others_is_not_counted_as_one_that_nobody_takes() {
+    let mut scene = small();
+    let runner = OtherRunner { id: RecordId(12), name: "mac mini".into(), of_instance: true };
+    scene.memory.other_runners.insert(JobId(41), runner);
+    let lines = show(&Metrics::default(), scene);
+    assert_eq!(value(&lines, "autogit_queue_unmatched_jobs"), "0");
+    assert_eq!(value(&lines, "autogit_held_jobs{reason=\"other-runner\"}"), "1");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a page shows when it is opened.
 
+use autogit::world::{JobId, OtherRunner, RecordId};
+
 use crate::browser::Browser;
 use crate::scenes::{FAULT, big, calm, day, hour, ill};
 use crate::stage::Stage;
@@ -13,6 +15,20 @@ async fn the_first_line_says_that_everything_runs_as_asked() {
     browser.says("#headline", "Everything runs as asked").await;
     browser.says("#troubles", "No job waits, 1 runner is busy and 1 idle.").await;
     assert_eq!(browser.value("document.title").await, "Everything runs as asked – AutoGit");
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_left_to_a_runner_of_others_is_no_trouble() {
+    let Some(browser) = Browser::open().await else { return };
+    let mut scene = calm().job(41, "team/app", &["macos"], 4000);
+    let runner = OtherRunner { id: RecordId(12), name: "mac mini".into(), of_instance: true };
+    scene.memory.other_runners.insert(JobId(41), runner);
+    let stage = Stage::of(scene).await;
+    browser.visit(&stage.url()).await;
+    browser.says("#headline", "Everything runs as asked").await;
+    browser.says("#troubles", "1 job is left to runners of others").await;
+    browser.says("#queue", "runner 12 mac mini of GitLab may take it").await;
     browser.is_clean(&stage.url()).await;
 }
 

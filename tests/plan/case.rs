@@ -7,8 +7,9 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
-    JobNetworkObject, JobVolume, Manager, Observed, Origin, Owner, ProjectId, RecordId, Runner,
-    RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed, VolumeKind, World,
+    JobNetworkObject, JobVolume, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
+    RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed,
+    VolumeKind, World,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -395,6 +396,11 @@ fn remember(world: &mut World, text: &str) {
             let (of, until, error) = (variant(of), later(left), error.join(" ").into());
             let backoff = Backoff { cause: Cause::Start, failures: 2, until, error };
             world.memory.backoffs.insert(of, backoff);
+        }
+        ["other", job, runner, name @ ..] => {
+            let (id, name) = (RecordId(number(runner)), name.join(" ").into());
+            let runner = OtherRunner { id, name, of_instance: false };
+            world.memory.other_runners.insert(JobId(number(job)), runner);
         }
         ["unclaimed", job, times, left] => {
             let unclaimed = Unclaimed { times: number(times), until: later(left) };

@@ -66,6 +66,7 @@ impl Doing {
 /// The spec of a file that says this beside the usual `gitlab`.
 pub(crate) fn spec(text: &str) -> Spec {
     let gitlab = "gitlab: {url: 'https://gitlab.example.com', token: glpat-of-a-test}\n";
+    let gitlab = if text.contains("gitlab:") { "" } else { gitlab };
     match Spec::parse("autogit.yaml", &format!("{gitlab}{text}"), &|_| None, Missing::Fault) {
         Ok(parsed) => parsed.spec,
         Err(faults) => panic!("{}", faults.render(false)),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use autogit::spec::PoolName;
 use autogit::world::{
-    Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, Owner, ProjectId,
-    RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant, VolumeKind, World,
+    Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, OtherRunner, Owner,
+    ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant,
+    VolumeKind, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -159,7 +160,7 @@ fn spot(world: &World, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Sp
 }
 
 pub(crate) fn memories() -> impl Strategy<Value = Step> {
-    (0..7, 0..12_u32).prop_map(|(what, number)| {
+    (0..8, 0..12_u32).prop_map(|(what, number)| {
         step(format!("memory: {what} {number}"), move |world| {
             let until = NOW + SignedDuration::from_secs(90);
             let variants = world.variants();
@@ -184,6 +185,12 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                 5 => {
                     let image = world.spec.pools[0].runner_image.clone();
                     world.memory.pulling.insert((host("h0"), image));
+                }
+                6 => {
+                    let job = JobId(8_001 + u64::from(number));
+                    let (id, name) = (RecordId(900), "of others".into());
+                    let runner = OtherRunner { id, name, of_instance: true };
+                    world.memory.other_runners.insert(job, runner);
                 }
                 _ => look_before(world),
             }

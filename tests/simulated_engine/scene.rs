@@ -156,7 +156,11 @@ impl Scene {
 
     /// Somebody polls with the token of the one record, from nowhere that AutoGit sees.
     pub(crate) async fn poll_elsewhere(&self, system_id: &str, version: &str) {
-        let token = self.gitlab.record_tokens().remove(0);
+        self.poll_with(&self.gitlab.record_tokens().remove(0), system_id, version).await;
+    }
+
+    /// Somebody polls with that token.
+    pub(crate) async fn poll_with(&self, token: &SecretString, system_id: &str, version: &str) {
         let body = json!({
             "token": token.expose_secret(), "system_id": system_id,
             "info": { "version": version },

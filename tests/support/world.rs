@@ -335,6 +335,7 @@ fn empty_spec() -> Spec {
         token_cache: None,
         poll_interval: Duration::from_secs(10),
         queue_source: QueueSource::Auto,
+        unmatched: autogit::spec::Unmatched::Warn,
         groups: Vec::new(),
         projects: Vec::new(),
         runner_url: url.clone(),

@@ -41,6 +41,7 @@ const FAULT_LINES = 12; // lines of a refused spec's faults that are shown at fi
 const LETTERS = { created: "S", starting: "S", idle: "I", busy: "B", draining: "D", exited: "X", failed: "F" };
 // Reasons that do not pass by themselves: somebody has to do something.
 const PHASES = ["busy", "idle", "starting", "draining", "exited", "failed"];
+const OTHERS = "other-runner"; // no pool takes the job, and a runner of others may
 const STUCK = new Set([
   "no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record",
 ]);
@@ -282,8 +283,8 @@ function wordsOfHold({ pool, why }) {
   return named ? why : `pool \`${pool}\`: ${why}`;
 }
 
-/** A runner that starts for a job is no reason to worry. */
-const isHeld = (reason) => Boolean(reason) && reason !== "starting";
+/** A runner that starts for a job is no reason to worry, nor is a job that is left to others. */
+const isHeld = (reason) => Boolean(reason) && reason !== "starting" && reason !== OTHERS;
 
 /** The groups of jobs that get no runner now, by reason. A source that is unknown speaks for itself. */
 function heldJobs(queue) {
@@ -351,9 +352,12 @@ function headlineOf(found) {
 
 function calm() {
   const { queue_pending: pending, busy_runners: busy, idle_runners: idle } = state.status;
-  const have = pending === 1 ? "has a runner" : "have runners";
-  const waits = pending ? `${plural(pending, "job")} ${have} on the way` : "No job waits";
-  return `${waits}, ${plural(busy, "runner")} ${busy === 1 ? "is" : "are"} busy and ${figure(idle)} idle.`;
+  const others = state.queue.jobs.filter(({ reason }) => reason === OTHERS).length;
+  const ours = pending - others;
+  const have = ours === 1 ? "has a runner" : "have runners";
+  const left = others ? `, ${plural(others, "job")} ${others === 1 ? "is" : "are"} left to runners of others` : "";
+  const waits = ours > 0 ? `${plural(ours, "job")} ${have} on the way` : others ? "No job waits for us" : "No job waits";
+  return `${waits}${left}, ${plural(busy, "runner")} ${busy === 1 ? "is" : "are"} busy and ${figure(idle)} idle.`;
 }
 
 let announced = null;

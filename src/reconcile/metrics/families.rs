@@ -80,7 +80,10 @@ impl Families {
             queue: add.one("queue_jobs", "Pending jobs by the pool they wait for"),
             queue_oldest: add
                 .one("queue_oldest_seconds", "How long the oldest pending job of a pool waits"),
-            unmatched: add.one("queue_unmatched_jobs", "Pending jobs that no pool may take"),
+            unmatched: add.one(
+                "queue_unmatched_jobs",
+                "Pending jobs that no pool may take, nor another runner",
+            ),
             held: add.one("held_jobs", "Pending jobs without a runner, by what they wait for"),
             backing_off: add.one("pool_backing_off", "1 while a pool that failed is left alone"),
             budget_runners: add.one("host_budget_runners", "Runners that a host may have"),

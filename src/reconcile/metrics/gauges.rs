@@ -122,6 +122,8 @@ impl Families {
                     *count += 1;
                     *oldest = view.world.now.duration_since(waiting.job.queued_at).max(*oldest);
                 }
+                // What another runner may take is nobody's fault.
+                None if matches!(waiting.hold, Some(JobHold::OtherRunner { .. })) => {}
                 None => unmatched += 1,
             }
         }

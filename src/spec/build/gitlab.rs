@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
-use crate::spec::raw::{RawGitlab, RawQueueSource};
+use crate::spec::raw::{RawGitlab, RawQueueSource, RawUnmatched};
 use crate::spec::report::Finding;
 use crate::spec::values;
 use crate::spec::words::value;
-use crate::spec::{Credential, GitlabSpec, QueueSource};
+use crate::spec::{Credential, GitlabSpec, QueueSource, Unmatched};
 
 /// More often would hurt GitLab, more seldom the jobs.
 const POLL_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
@@ -38,6 +38,10 @@ pub(super) fn build(raw: RawGitlab, context: &mut Context<'_>) -> GitlabSpec {
             RawQueueSource::Auto => QueueSource::Auto,
             RawQueueSource::Instance => QueueSource::Instance,
             RawQueueSource::Projects => QueueSource::Projects,
+        },
+        unmatched: match raw.unmatched.unwrap_or(RawUnmatched::Warn) {
+            RawUnmatched::Warn => Unmatched::Warn,
+            RawUnmatched::Ignore => Unmatched::Ignore,
         },
         groups: full_paths(raw.groups, &section.join("groups"), context),
         projects: full_paths(raw.projects, &section.join("projects"), context),

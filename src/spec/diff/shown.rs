@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::spec::{
     BudgetSpec, Cache, InstanceName, JobNetwork, LostJobs, PullPolicy, QueueSource, Resources,
-    Scope, Warm,
+    Scope, Unmatched, Warm,
 };
 
 /// A value in the file's own words.
@@ -113,6 +113,16 @@ impl Shown for QueueSource {
             Self::Auto => "auto",
             Self::Instance => "instance",
             Self::Projects => "projects",
+        };
+        word.to_owned()
+    }
+}
+
+impl Shown for Unmatched {
+    fn shown(&self) -> String {
+        let word = match self {
+            Self::Warn => "warn",
+            Self::Ignore => "ignore",
         };
         word.to_owned()
     }

@@ -26,6 +26,10 @@ pub(in crate::spec) struct RawGitlab {
     pub(in crate::spec) poll_interval: Option<String>,
     /// How the queue is read. Default: auto.
     pub(in crate::spec) queue_source: Option<RawQueueSource>,
+    /// What is said of jobs that no pool may take: `warn`, unless another runner of GitLab that is
+    /// online may take them; `ignore`: they are for runners that the token does not see. Default:
+    /// warn.
+    pub(in crate::spec) unmatched: Option<RawUnmatched>,
     /// Full paths or ids of groups to which the queue is limited. Default: all the token may see.
     pub(in crate::spec) groups: Option<Vec<String>>,
     /// Full paths or ids of projects to which the queue is limited. Default: all the token may see.
@@ -50,4 +54,12 @@ pub(in crate::spec) enum RawQueueSource {
     Auto,
     Instance,
     Projects,
+}
+
+/// What is said of jobs that no pool may take.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::spec) enum RawUnmatched {
+    Warn,
+    Ignore,
 }

@@ -333,6 +333,7 @@ impl View {
             Some(JobHold::BackingOff { left, .. } | JobHold::Unclaimed { left, .. }) => {
                 format!("looked at again in {}", brief(*left))
             }
+            Some(JobHold::OtherRunner { .. }) => "when a runner of others takes it".to_owned(),
             Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
             Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),
             Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
@@ -358,7 +359,8 @@ impl View {
             let offer = offers.iter().find(|offer| offer.variant == view.runner.variant);
             working && offer.is_some_and(|offer| offer.fits(job).is_ok())
         });
-        if online {
+        let by_another = self.world.memory.other_runners.contains_key(&job.id);
+        if online || by_another {
             return in_any_case;
         }
         let unmatched = self.left(moment(DROPPED_UNMATCHED));
