@@ -50,6 +50,8 @@ pub struct NewRunner {
     pub jobs_max: u32,
     /// The `config.toml`; holds the token.
     pub config: SecretString,
+    /// Variables of its container's environment, which anybody at the engine can read: no secret.
+    pub environment: BTreeMap<String, String>,
     /// The operator's own labels.
     pub labels: BTreeMap<String, String>,
     /// The authority that signed GitLab's certificate, as PEM; put at [`runner_config::CA_PATH`].

@@ -21,6 +21,7 @@ mod location;
 mod lock;
 mod mount;
 mod presence;
+mod proxies;
 mod trail;
 mod watch;
 mod written;

@@ -17,6 +17,7 @@ mod nearest;
 mod node;
 mod parse;
 mod path;
+mod proxy;
 mod raw;
 mod reader;
 mod render;
@@ -37,6 +38,7 @@ pub use fault::{Code, Fault, Faults, Severity};
 pub use hash::Digest;
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
+pub use proxy::{Proxies, Proxy, ProxyOrigin, ProxyUrl};
 pub use runner_config::{ConfigFault, config_faults};
 pub use schema::schema_json;
 pub(crate) use secret::{STRONGER, signing_key};
@@ -63,6 +65,8 @@ pub struct Spec {
     pub hosts: BTreeMap<HostName, HostSpec>,
     /// The bridge network that runners join.
     pub network: String,
+    /// The proxies of runners and their jobs.
+    pub proxies: Proxies,
     /// How many runners may be started in a minute, over the whole instance.
     pub starts_per_minute: u32,
     /// The pools, in file order.
@@ -263,6 +267,8 @@ pub struct Pool {
     pub runner_token: Option<Credential>,
     /// What happens to a job whose runner died.
     pub lost_jobs: LostJobs,
+    /// Its own proxy, instead of the file's.
+    pub proxy: Option<Proxy>,
     /// The operator's own labels, for the containers of its runners and their jobs.
     pub labels: BTreeMap<String, String>,
     /// How jobs run.

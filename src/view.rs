@@ -8,6 +8,7 @@ mod explain;
 mod held;
 mod memory;
 mod plan;
+mod proxies;
 mod queue;
 mod runners;
 mod source;
@@ -29,6 +30,7 @@ pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
     SpecOutput, UnmetWarmOutput, WaitingOutput,
 };
+pub use proxies::ProxyOutput;
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
@@ -37,6 +39,7 @@ pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;
 
 pub(crate) use plan::decision as decision_output;
+pub(crate) use proxies::proxies;
 
 use std::sync::Arc;
 

@@ -90,6 +90,7 @@ async fn a_runner_has_no_more_rights_than_it_needs_and_shows_no_token() {
         new.jobs_max = 1;
         let label = ("com.example.team".to_owned(), "a".to_owned());
         new.labels.extend([label, ("io.autogit.slot".to_owned(), "7".to_owned())]);
+        new.environment.insert("HTTP_PROXY".to_owned(), "http://proxy:1".to_owned());
         let id = bench.engine.create_runner(&new).await.unwrap();
         bench.engine.start(&id).await.unwrap();
         bench.until_logged(&id, "ready").await;
@@ -98,6 +99,8 @@ async fn a_runner_has_no_more_rights_than_it_needs_and_shows_no_token() {
         assert!(!shown.to_string().contains(TOKEN));
         assert_eq!(shown["Config"]["Labels"]["com.example.team"], "a");
         assert_eq!(shown["Config"]["Labels"]["io.autogit.slot"], "0");
+        let environment = shown["Config"]["Env"].as_array().unwrap();
+        assert!(environment.contains(&"HTTP_PROXY=http://proxy:1".into()), "{environment:?}");
         let host = &shown["HostConfig"];
         assert_eq!(host["ReadonlyRootfs"], true);
         assert_eq!(host["Privileged"], false);

@@ -136,6 +136,7 @@ fn runner() -> NewRunner {
         network: "network".to_owned(),
         jobs_max: 0,
         config: "token = \"glrt-secret\"".into(),
+        environment: BTreeMap::new(),
         labels: BTreeMap::new(),
         ca: None,
     }

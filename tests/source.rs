@@ -20,5 +20,7 @@ mod in_force;
 mod load;
 #[path = "source/lock.rs"]
 mod lock;
+#[path = "source/proxies.rs"]
+mod proxies;
 #[path = "source/watch.rs"]
 mod watch;

@@ -6,7 +6,7 @@ use super::{ApplyError, Effect, engine};
 use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
-use crate::spec::{HostName, Pool};
+use crate::spec::{HostName, Pool, Proxy};
 use crate::world::{ContainerId, RecordId, RunnerName, Slot, SystemId, Variant, World};
 
 /// The record and token that a new runner gets.
@@ -52,8 +52,9 @@ impl Start<'_> {
         let spec = &world.spec;
         let socket = engine.socket().await?;
         let token = &self.registration.token;
-        let config =
-            runner_config::render(&RunnerConfig::of(spec, pool, self.runner, token, &socket))?;
+        let proxy = spec.proxy(pool, self.host).map(|(proxy, _)| proxy);
+        let config = RunnerConfig::of(spec, pool, self.runner, token, &socket, proxy.as_ref());
+        let config = runner_config::render(&config)?;
         // Nothing starts on a host that was never seen.
         let hash = world.spec_hash(self.host, pool);
         let hash = hash.ok_or_else(|| ApplyError::NoHost(self.host.clone()))?;
@@ -69,6 +70,7 @@ impl Start<'_> {
             network: spec.network.clone(),
             jobs_max: pool.jobs_per_runner,
             config,
+            environment: proxy.as_ref().map(Proxy::of_runners).unwrap_or_default(),
             labels: pool.labels.clone(),
             ca: spec.gitlab.ca.clone(),
         })

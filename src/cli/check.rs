@@ -11,8 +11,10 @@ use super::arguments::{Check, Diff, Format};
 use super::failure::Failure;
 use super::look::json;
 use super::shell::{Shell, say, talk};
+use super::sources;
 use crate::source::{LoadError, Loaded, Warning, file_named, load, read};
 use crate::spec::{self, Fault, Faults, Missing, Severity, Spec};
+use crate::view::{ProxyOutput, proxies};
 
 /// What `check --format json` prints.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -23,6 +25,9 @@ pub struct CheckOutput {
     pub valid: bool,
     /// All that is wrong with it or worth a look, in file order.
     pub faults: Vec<FaultOutput>,
+    /// The proxies that runners and jobs would use; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ProxyOutput>,
 }
 
 /// One fault.
@@ -70,7 +75,11 @@ pub(super) fn check(
     }
     match arguments.format {
         Format::Json => say(&json(&output))?,
-        Format::Text if output.valid => say(&format!("{} is fine\n", output.file))?,
+        Format::Text if output.valid => {
+            let proxies = sources::proxies(&output.proxies);
+            let lines = proxies.into_iter().chain([format!("{} is fine", output.file)]);
+            say(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
+        }
         Format::Text => {}
     }
     Ok(if output.valid { ExitCode::SUCCESS } else { ExitCode::from(2) })
@@ -85,11 +94,15 @@ fn whole(path: &Path, arguments: &Check, shell: &Shell, adapters: Adapters) -> F
             if let Err(problem) = adapters.connect(&loaded, shell) {
                 let faults = vec![bare_output("error", &problem)];
                 let text = format!("error: {problem}");
-                return Findings { text, output: CheckOutput { file, valid: false, faults } };
+                return Findings {
+                    text,
+                    output: CheckOutput { file, valid: false, faults, proxies: Vec::new() },
+                };
             }
             let faults = loaded.warnings.iter().map(warning_output).collect();
             let text = warnings_text(&file, &loaded.warnings, shell.colours_talk());
-            Findings { text, output: CheckOutput { file, valid: true, faults } }
+            let proxies = proxies(&loaded.spec);
+            Findings { text, output: CheckOutput { file, valid: true, faults, proxies } }
         }
         Err(error) => refused(file, &error, shell.colours_talk()),
     }
@@ -101,7 +114,10 @@ fn warnings_text(file: &str, warnings: &[Warning], color: bool) -> String {
     for warning in warnings {
         match warning {
             Warning::Spec { fault, .. } => faults.push(fault.clone()),
-            Warning::Exposed { .. } | Warning::Weak { .. } | Warning::MountedAlone { .. } => {
+            Warning::Exposed { .. }
+            | Warning::Weak { .. }
+            | Warning::Proxy { .. }
+            | Warning::MountedAlone { .. } => {
                 others.push(format!("warning: {warning}\n"));
             }
         }
@@ -118,8 +134,9 @@ fn without_environment(path: &Path, color: bool) -> Findings {
     };
     match Spec::parse(&file, &text, &|_| None, Missing::Accept) {
         Ok(parsed) => {
+            let proxies = proxies(&parsed.spec);
             let faults = Faults::new(&file, parsed.warnings);
-            let output = CheckOutput { file, valid: true, faults: outputs(&faults) };
+            let output = CheckOutput { file, valid: true, faults: outputs(&faults), proxies };
             Findings { text: faults.render(color), output }
         }
         Err(faults) => refused(file, &LoadError::Spec(faults), color),
@@ -141,7 +158,7 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
         | LoadError::EnvFile(_)
         | LoadError::Named(_) => format!("error: {error}"),
     };
-    Findings { text, output: CheckOutput { file, valid: false, faults } }
+    Findings { text, output: CheckOutput { file, valid: false, faults, proxies: Vec::new() } }
 }
 
 fn outputs(faults: &Faults) -> Vec<FaultOutput> {
@@ -166,9 +183,10 @@ fn fault_output(fault: &Fault) -> FaultOutput {
 fn warning_output(warning: &Warning) -> FaultOutput {
     match warning {
         Warning::Spec { fault, .. } => fault_output(fault),
-        Warning::Exposed { .. } | Warning::Weak { .. } | Warning::MountedAlone { .. } => {
-            bare_output("warning", &warning.to_string())
-        }
+        Warning::Exposed { .. }
+        | Warning::Weak { .. }
+        | Warning::Proxy { .. }
+        | Warning::MountedAlone { .. } => bare_output("warning", &warning.to_string()),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::gitlab::GitlabError;
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::source::{InstanceLock, LockError, Pace, Seeing, SpecSource, Watch, file_named};
 use crate::spec::{ApiSpec, InstanceName};
+use crate::view::proxies;
 
 /// Wakes that wait for the loop; each is as good as many of its kind.
 const WAKES_WAITING: usize = 16;
@@ -46,6 +47,9 @@ pub(super) async fn run(
         spec = %format!("{}@{}", loaded.source, loaded.hash),
         "AutoGit starts"
     );
+    for proxy in proxies(&loaded.spec) {
+        tracing::info!("proxy of runners and jobs: {}", proxy.in_words());
+    }
     if let Seeing::Looking { why } = watch.seeing() {
         tracing::warn!("changes of the spec are seen by looking now and then only: {why}");
     }

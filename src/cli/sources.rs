@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::style::RenderOptions;
-use crate::view::{SourceOutput, words};
+use crate::view::{ProxyOutput, SourceOutput, words};
 
 /// `sources  gitlab known 0.4s (2 requests) · rack UNKNOWN 41s: connect timed out`; GitLab first.
 pub(crate) fn lines(
@@ -37,6 +37,12 @@ pub(crate) fn notes(notices: &[String], options: &RenderOptions) -> Vec<String> 
     let indent = format!("\n{INDENT}");
     let lines = notices.iter().map(|notice| words::plain_lines(notice).replace('\n', &indent));
     lines.map(|line| options.paint.bad(&format!("note     {line}"))).collect()
+}
+
+/// `proxy    http://proxy:3128, runners and jobs of all pools (by `proxy`)`
+pub(crate) fn proxies(proxies: &[ProxyOutput]) -> Vec<String> {
+    let words = proxies.iter().map(ProxyOutput::in_words);
+    words.map(|words| format!("proxy    {}", words::plain(&words))).collect()
 }
 
 /// What could not be read of sources that are known.

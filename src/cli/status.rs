@@ -12,6 +12,7 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     let at = words::parsed(&status.at);
     let mut lines = vec![options.heading_of(&spec.source, &spec.hash, &status.instance, at)];
     lines.extend(sources::lines(&status.sources, options));
+    lines.extend(sources::proxies(&status.proxies));
     lines.extend(sources::notes(&status.notices, options));
     if let Some(fault) = &spec.pending_fault {
         let head = format!("spec     {} is refused, the last good one stays", spec.source);

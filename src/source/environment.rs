@@ -25,6 +25,11 @@ impl Environment {
         &self.files
     }
 
+    /// A variable of the process itself; an empty one is none.
+    pub(super) fn own(&self, name: &str) -> Option<String> {
+        self.process.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
     /// Reads the env files and lays the process's variables over them.
     ///
     /// The process wins, as with `docker compose --env-file`, and a later file wins over an

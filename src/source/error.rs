@@ -35,6 +35,13 @@ pub enum Warning {
         /// What makes it so.
         is: &'static str,
     },
+    /// A proxy that AutoGit has and that its runners do not get.
+    Proxy {
+        /// Whose it is, and where it leads.
+        whose: String,
+        /// What stands against it.
+        is: &'static str,
+    },
     /// The spec is mounted into a container without its folder.
     MountedAlone {
         /// The spec's file.
@@ -57,6 +64,13 @@ impl fmt::Display for Warning {
             Self::Weak { field, path, is } => {
                 let path = path.display();
                 write!(f, "{field}: what `{path}` holds {is}\nhint: {STRONGER}")
+            }
+            Self::Proxy { whose, is } => {
+                write!(f, "the proxy in {whose} {is}, so neither runners nor jobs get it")?;
+                write!(
+                    f,
+                    "\nhint: set `proxy` to the one that they shall use, or to `{{}}` for none"
+                )
             }
             Self::MountedAlone { path } => {
                 let path = path.display();

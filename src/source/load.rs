@@ -15,6 +15,7 @@ use super::environment::Environment;
 use super::error::{LoadError, Warning};
 use super::file::{self, FileError, FileProblem};
 use super::mount;
+use super::proxies;
 use super::written::Written;
 use crate::spec::{Missing, Spec};
 
@@ -113,6 +114,7 @@ pub(super) fn load_noting(
     let folder = path.parent().unwrap_or(Path::new(""));
     place(&mut spec, folder);
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
+    proxies::fill(&mut spec, environment, &mut warnings, &mut inputs, noted);
     let ca = certificates::authority(&spec, noted).unwrap_or_else(|error| {
         errors.push(error);
         None

@@ -5,6 +5,7 @@ mod gitlab;
 mod hosts;
 mod job;
 mod pool;
+mod proxy;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::raw::{RawApi, RawSpec};
 use super::report::Finding;
 use super::secret::{STRONGER, SecretKind, secret, weakness};
 use super::values::{self, Unreadable};
-use super::{ApiSpec, Credential, InstanceName, Pool, PoolName, Spec};
+use super::{ApiSpec, Credential, InstanceName, Pool, PoolName, Proxies, Spec};
 
 /// The checked spec. Only to be used when the context has no errors afterwards.
 pub(super) fn build(raw: RawSpec, context: &mut Context<'_>) -> Spec {
@@ -29,6 +30,10 @@ pub(super) fn build(raw: RawSpec, context: &mut Context<'_>) -> Spec {
         gitlab: gitlab::build(raw.gitlab.unwrap_or_default(), context),
         hosts: hosts::build(raw.hosts, context),
         network,
+        proxies: Proxies {
+            declared: raw.proxy.map(|raw| proxy::build(raw, &Path::of("proxy"), context)),
+            ..Proxies::default()
+        },
         starts_per_minute: raw.starts_per_minute.unwrap_or(30),
         pools: pools(raw.pools.unwrap_or_default(), context),
         api: api(raw.api.unwrap_or_default(), context),

@@ -40,7 +40,7 @@ fn inherit(own: &mut Node, defaults: &Node) {
 
 /// Maps that stand for one choice: half of one and half of the other would be neither.
 fn exclusive(key: &str) -> bool {
-    matches!(key, "scope" | "warm")
+    matches!(key, "scope" | "warm" | "proxy")
 }
 
 /// A token and its file are one setting: giving the one replaces the other.

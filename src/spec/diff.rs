@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
-use super::{ApiSpec, Credential, GitlabSpec, HostSpec, JobSpec, Pool, Spec};
+use super::{
+    ApiSpec, Credential, GitlabSpec, HostSpec, JobSpec, Pool, Proxies, Proxy, ProxyUrl, Spec,
+};
 use shown::{Shown, listed, optional, span};
 
 /// One line for each thing that `new` says otherwise than `old`; secrets are shown as `***`.
@@ -28,6 +30,7 @@ pub fn diff(old: &Spec, new: &Spec) -> Vec<String> {
     }
     changes.subject = String::new();
     changes.plain("network", &old.network, &new.network);
+    changes.proxies(&old.proxies, &new.proxies);
     changes.plain("starts_per_minute", &old.starts_per_minute, &new.starts_per_minute);
     changes.pools(old, new);
     changes.api(&old.api, &new.api);
@@ -159,6 +162,41 @@ impl Changes {
         });
     }
 
+    fn proxies(&mut self, old: &Proxies, new: &Proxies) {
+        let Proxies { declared, environment, docker } = old;
+        self.proxy("proxy", declared.as_ref(), new.declared.as_ref());
+        let field = "proxy of the environment";
+        self.proxy(field, environment.as_ref(), new.environment.as_ref());
+        for host in docker.keys().chain(new.docker.keys().filter(|it| !docker.contains_key(*it))) {
+            let field = format!("proxy of Docker's `config.json` for {host}");
+            self.proxy(&field, docker.get(host), new.docker.get(host));
+        }
+    }
+
+    /// URLs without their credentials; where these alone are new, that is said.
+    fn proxy(&mut self, field: &str, old: Option<&Proxy>, new: Option<&Proxy>) {
+        if old.map(Proxy::is_none) != new.map(Proxy::is_none) {
+            let show = |proxy: Option<&Proxy>| match proxy {
+                None => "not said",
+                Some(proxy) if proxy.is_none() => "none",
+                Some(_) => "given",
+            };
+            self.line(field, show(old), show(new));
+        }
+        let (old, new) = (old.cloned().unwrap_or_default(), new.cloned().unwrap_or_default());
+        let Proxy { http, https, no_proxy } = &old;
+        for (key, old, new) in [("http", http, &new.http), ("https", https, &new.https)] {
+            let show = |url: &Option<ProxyUrl>| optional(url.as_ref());
+            if old != new && show(old) == show(new) {
+                self.line(&format!("{field}.{key}"), "***", "***");
+            } else {
+                self.compare(&format!("{field}.{key}"), old, new, show);
+            }
+        }
+        let show = |list: &Option<String>| optional(list.as_ref());
+        self.compare(&format!("{field}.no_proxy"), no_proxy, &new.no_proxy, show);
+    }
+
     fn pools(&mut self, old: &Spec, new: &Spec) {
         for before in &old.pools {
             self.subject = format!("pool {}", before.name);
@@ -202,6 +240,7 @@ impl Changes {
             cache,
             runner_token,
             lost_jobs,
+            proxy,
             labels,
             job,
             runner_config,
@@ -227,6 +266,7 @@ impl Changes {
         self.plain("cache", cache, &new.cache);
         self.secret("runner_token", runner_token.as_ref(), new.runner_token.as_ref());
         self.plain("lost_jobs", lost_jobs, &new.lost_jobs);
+        self.proxy("proxy", proxy.as_ref(), new.proxy.as_ref());
         self.names("labels", labels, &new.labels);
         self.job(job, &new.job);
         let keyed = |config: &serde_json::Map<String, serde_json::Value>| -> BTreeMap<_, _> {

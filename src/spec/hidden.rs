@@ -14,6 +14,7 @@ use super::path::Path;
 const OPEN: &[&str] = &[
     "instance",
     "network",
+    "proxy.no_proxy",
     "starts_per_minute",
     "gitlab.url",
     "gitlab.token_cache",
@@ -58,6 +59,7 @@ const OPEN_OF_A_POOL: &[&str] = &[
     "emulate",
     "cache",
     "lost_jobs",
+    "proxy.no_proxy",
     "job.image",
     "job.network",
     "job.privileged",
@@ -241,6 +243,8 @@ mod tests {
             "pools.a.job.environment.KEY",
             "pools.a.runner_config.docker.x",
             "defaults.runner_token",
+            "proxy.http",
+            "pools.a.proxy.https",
             "api.token",
             "x-keys.max",
         ] {

@@ -5,6 +5,7 @@ mod gitlab;
 mod host;
 mod job;
 mod pool;
+mod proxy;
 
 pub(super) use gitlab::{RawGitlab, RawQueueSource, RawUnmatched};
 pub(super) use host::{RawBudget, RawGpus, RawHost, RawTls};
@@ -12,6 +13,8 @@ pub(super) use job::{RawJob, RawJobNetwork, RawPullPolicy};
 pub(super) use pool::{
     RawArch, RawCache, RawLostJobs, RawPool, RawResources, RawScope, RawWarm, RawWarmMap,
 };
+
+pub(super) use proxy::RawProxy;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +38,9 @@ pub(super) struct RawSpec {
     /// The bridge network that runners join. Default: autogit-network, or <instance>-network.
     #[schemars(pattern("^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"))]
     pub(super) network: Option<String>,
+    /// The proxy of all runners and their jobs. Default: that of AutoGit's own environment
+    /// (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), else that of Docker's `config.json`.
+    pub(super) proxy: Option<RawProxy>,
     /// How many runners may be started in a minute, over the whole instance. Default: 30.
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) starts_per_minute: Option<u32>,

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceOutput, UnplacedOutput, View, words};
+use super::{ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
 use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
@@ -39,6 +39,9 @@ pub struct PlanOutput {
     pub warnings: Vec<String>,
     /// What could not be read, and what is left alone for it.
     pub unknown: Vec<String>,
+    /// The proxies that runners and jobs use; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ProxyOutput>,
     /// What stands in the way of the work, with a hint each.
     #[serde(default)]
     pub notices: Vec<String>,
@@ -199,6 +202,7 @@ impl View {
             unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
+            proxies: proxies(&self.world.spec),
             notices: self.notices.clone(),
             warnings: self.warnings(),
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HeldGroupOutput, SourceOutput, UnplacedOutput, View, words};
+use super::{HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
 use crate::plan::{Cost, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView, phases};
@@ -34,6 +34,9 @@ pub struct StatusOutput {
     /// Containers that are left alone, for they cannot be told; left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+    /// The proxies that runners and jobs use; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ProxyOutput>,
     /// What stands in the way of the work, with a hint each.
     #[serde(default)]
     pub notices: Vec<String>,
@@ -148,6 +151,7 @@ impl View {
             held: self.held_groups(),
             hosts: self.hosts(&runners),
             unread: self.unread_lines(),
+            proxies: proxies(&self.world.spec),
             notices: self.notices.clone(),
             poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
             cooldown_minutes: cooldown.div_ceil(60),

@@ -11,7 +11,7 @@ use super::{
     Access, EngineId, HashForm, Record, RecordSettings, Runner, RunnerName, SpecHash, Token,
     Variant, World,
 };
-use crate::spec::{Arch, HostName, Pool, Spec};
+use crate::spec::{Arch, HostName, Pool, Proxy, Spec};
 
 /// Raised when the container itself is built in another way, so that idle runners are replaced.
 const CONTAINER_REVISION: &str = "1";
@@ -44,12 +44,14 @@ pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -
     let declared = spec.hosts.get(host).and_then(|host| host.socket.as_deref());
     let (name, token) = (RunnerName::from_observed(ANY), SecretString::default());
     let socket = declared.unwrap_or(Path::new(ANY));
-    let config = runner_config::render(&RunnerConfig::of(spec, pool, &name, &token, socket));
+    let proxy = spec.proxy(pool, host).map(|(proxy, _)| proxy);
+    let config = RunnerConfig::of(spec, pool, &name, &token, socket, proxy.as_ref());
+    let config = runner_config::render(&config);
     // What cannot be rendered starts no runner, and `check` refuses it.
     let config =
         config.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned());
-    let (labels, jobs, socket) =
-        (labels(pool), pool.jobs_per_runner.to_string(), socket.to_string_lossy());
+    let (jobs, socket) = (pool.jobs_per_runner.to_string(), socket.to_string_lossy());
+    let of_container = [labels(pool), environment(proxy.as_ref())];
     let mut parts = vec![
         CONTAINER_REVISION,
         &pool.runner_image,
@@ -60,8 +62,14 @@ pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -
         spec.gitlab.ca.as_deref().unwrap_or_default(),
     ];
     // What a pool does not have is no part, so that a version that knows more replaces nothing.
-    parts.extend(labels.as_deref());
+    parts.extend(of_container.iter().flatten().map(String::as_str));
     SpecHash::keyed(engine, &parts)
+}
+
+/// The variables of a runner's container.
+fn environment(proxy: Option<&Proxy>) -> Option<String> {
+    let variables = proxy.map(Proxy::of_runners).unwrap_or_default();
+    (!variables.is_empty()).then(|| format!("environment {variables:?}"))
 }
 
 /// The labels of a runner's container that the operator gave.
@@ -75,7 +83,9 @@ impl World {
     pub fn is_made_as_new(&self, host: &HostName, runner: &Runner, pool: &Pool) -> bool {
         match runner.spec.form() {
             HashForm::First => {
-                labels(pool).is_none() && first_form::hash(&self.spec, pool) == runner.spec
+                let (proxy, labels) = (self.spec.proxy(pool, host), labels(pool));
+                let plain = proxy.is_none() && labels.is_none();
+                plain && first_form::hash(&self.spec, pool) == runner.spec
             }
             HashForm::Keyed => self.spec_hash(host, pool).is_none_or(|new| new == runner.spec),
         }

@@ -12,12 +12,13 @@ mod tests;
 
 pub use network::{ResolvedNetwork, host_of, job_network};
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
-use crate::spec::{Cache, Pool, PullPolicy, Resources, Spec};
+use crate::spec::{Cache, Pool, Proxy, PullPolicy, Resources, Spec};
 use crate::world::RunnerName;
 
 /// Where the authority of [`RunnerConfig::private_ca`] lies in the runner's container.
@@ -45,6 +46,8 @@ pub struct RunnerConfig<'a> {
     pub job_network: ResolvedNetwork,
     /// The engine's socket as that host sees it.
     pub socket: &'a Path,
+    /// The proxy of its jobs.
+    pub proxy: Option<&'a Proxy>,
     /// GitLab's certificate is signed by an authority that is put at [`CA_PATH`].
     pub private_ca: bool,
 }
@@ -57,6 +60,7 @@ impl<'a> RunnerConfig<'a> {
         name: &'a RunnerName,
         token: &'a SecretString,
         socket: &'a Path,
+        proxy: Option<&'a Proxy>,
     ) -> Self {
         let gitlab = &spec.gitlab;
         let clone_from = gitlab.clone_url.as_deref().unwrap_or(&gitlab.runner_url);
@@ -70,6 +74,7 @@ impl<'a> RunnerConfig<'a> {
             network: &spec.network,
             job_network: job_network(pool, &clone_host),
             socket,
+            proxy,
             private_ca: gitlab.ca.is_some(),
         }
     }
@@ -134,7 +139,7 @@ fn runner(input: &RunnerConfig<'_>) -> Result<Table, RunnerConfigError> {
     if input.private_ca {
         put(&mut table, "tls-ca-file", CA_PATH);
     }
-    let environment = &input.pool.job.environment;
+    let environment = environment(input);
     if !environment.is_empty() {
         let lines = environment.iter().map(|(name, value)| format!("{name}={value}"));
         put(&mut table, "environment", lines.map(Value::from).collect::<Vec<_>>());
@@ -144,6 +149,18 @@ fn runner(input: &RunnerConfig<'_>) -> Result<Table, RunnerConfigError> {
     put(&mut table, "feature_flags", flags);
     put(&mut table, "docker", docker(input));
     Ok(table)
+}
+
+/// The variables of jobs. The pool's own win over those of its proxy, in either spelling.
+fn environment(input: &RunnerConfig<'_>) -> BTreeMap<String, String> {
+    let own = &input.pool.job.environment;
+    let mut all = input.proxy.map(Proxy::of_jobs).unwrap_or_default();
+    all.retain(|name, _| !own.keys().any(|key| key.eq_ignore_ascii_case(name)));
+    for url in all.values_mut() {
+        *url = without_dollar(url);
+    }
+    all.extend(own.clone());
+    all
 }
 
 /// `[runners.docker]`: how job containers are made.

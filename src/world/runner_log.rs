@@ -57,7 +57,10 @@ type Hints = [(&'static [&'static str], &'static str)];
 
 /// For a poll that failed; the last is for all others.
 const POLL_HINTS: &Hints = &[
-    (&["proxyconnect", "Proxy Authentication"], "correct the proxy of the runner's container"),
+    (
+        &["proxyconnect", "Proxy Authentication"],
+        "correct `proxy`, or name GitLab in its `no_proxy`",
+    ),
     (
         &["x509", "certificate", "tls:"],
         "set `gitlab.ca_file` to the authority that signed GitLab's certificate",
@@ -79,7 +82,7 @@ const POLL_HINTS: &Hints = &[
     (
         &["unreachable", "refused", "no route", "timeout", "deadline exceeded", "reset by peer"],
         "set `gitlab.runner_url` or `network` so that containers reach it, if need be through a \
-         proxy",
+         `proxy`",
     ),
     (&[""], "correct `gitlab.runner_url` or `network`"),
 ];

@@ -181,7 +181,9 @@ async fn only_a_change_of_what_goes_into_containers_replaces_idle_runners() {
     let no_key =
         changed("      environment:\n        KEY: ${DEPLOY_KEY}\n", "      image: alpine:3\n");
     let other_image = changed("/runner:1", "/runner:2");
-    for candidate in [other_key, fixed_key, no_key, other_image] {
+    let label = changed("max: ${MAX}", "labels: {team: a}\n    max: ${MAX}");
+    let proxy = changed("max: ${MAX}", "proxy: {http: 'http://p:1'}\n    max: ${MAX}");
+    for candidate in [other_key, fixed_key, no_key, other_image, label, proxy] {
         let output = Preview::fine(&preview.send(&candidate).await);
         assert_eq!(actions(&output), ["drain-changed linux"], "{candidate}");
     }
@@ -193,13 +195,21 @@ async fn only_a_change_of_what_goes_into_containers_replaces_idle_runners() {
 #[tokio::test]
 async fn other_servers_and_hosts_are_reported_and_never_asked() {
     let moved = changed("https://gitlab.example.com", "https://evil.example.com")
-        + "hosts:\n  evil: { docker: \"tcp://evil.example.com:2375\" }\n";
+        + "hosts:\n  evil: { docker: \"tcp://evil.example.com:2375\" }\n\
+           proxy: { https: \"http://me:pw@proxy:1\", http: \"http://proxy:1\" }\n";
     let output = Preview::fine(&Preview::new().send(&moved).await);
     let told: Vec<&str> =
         output["not_planned"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     assert_eq!(
         told,
-        ["gitlab: url", "gitlab: runner_url", "host local: removed", "host evil: added"]
+        [
+            "gitlab: url",
+            "gitlab: runner_url",
+            "host local: removed",
+            "host evil: added",
+            "proxy",
+            "proxy.http"
+        ]
     );
     assert!(actions(&output).is_empty(), "{output}");
 }

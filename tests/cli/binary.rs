@@ -137,3 +137,26 @@ fn a_difference_is_told_in_the_operators_terms_and_without_secrets() {
     let told = folder.autogit(&["diff", "old.yaml", "old.yaml"], &[]);
     assert_eq!(out(&told), "no difference\n");
 }
+
+#[test]
+fn the_proxy_in_use_is_told_without_its_credentials() {
+    let text = NOWHERE.to_owned() + "proxy: {https: 'http://me:hunter2@proxy.lan:1'}\n";
+    let folder = Folder::new("proxy").write("autogit.yaml", NOWHERE).write("own.yaml", &text);
+    let words = "proxy    http://***@proxy.lan:1 for https, jobs of all pools (by `proxy`)";
+    let checked = folder.autogit(&["check", "own.yaml"], &[]);
+    assert_eq!(out(&checked), format!("{words}\nown.yaml is fine\n"));
+    assert!(talk(&checked).contains("`https` has credentials"), "{}", talk(&checked));
+    let own = [("HTTP_PROXY", "http://proxy.lan:2"), ("no_proxy", ".lan")];
+    let words = "proxy    http://proxy.lan:2 for http, runners and jobs of all pools; not for .lan \
+                 (by AutoGit's environment)";
+    for command in [["plan", "--direct"], ["status", "--direct"]] {
+        let told = out(&folder.autogit(&command, &own));
+        assert!(told.lines().any(|line| line == words), "{told}");
+    }
+    let json = folder.autogit(&["check", "--format", "json"], &own);
+    let json: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!(json["proxies"][0]["from"], "AutoGit's environment");
+    for output in [checked, folder.autogit(&["diff", "autogit.yaml", "own.yaml"], &[])] {
+        assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+    }
+}

@@ -227,6 +227,7 @@ impl Scene {
             network: "bridge".to_owned(),
             jobs_max: 0,
             config: crate::stage::config(&name(), URL, false).into(),
+            environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             ca: None,
         }

@@ -84,6 +84,7 @@ impl Stage {
             SystemId::new(&instance, &engine.installation(), &engine, &variant, Slot(slot));
         NewRunner {
             config: config(&name, URL, !self.cache).into(),
+            environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             ca: None,
             name,

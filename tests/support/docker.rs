@@ -150,6 +150,7 @@ impl Bench {
             network: self.network.clone(),
             jobs_max: 0,
             config: format!("[[runners]]\ntoken = \"{TOKEN}\"\n").into(),
+            environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             ca: None,
         }

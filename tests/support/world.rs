@@ -7,7 +7,8 @@ use std::time::Duration;
 use autogit::plan::plan;
 use autogit::spec::{
     ApiSpec, Arch, BudgetSpec, Cache, Credential, GitlabSpec, HostName, HostSpec, InstanceName,
-    JobNetwork, JobSpec, LostJobs, Pool, PoolName, PullPolicy, QueueSource, Scope, Spec, Warm,
+    JobNetwork, JobSpec, LostJobs, Pool, PoolName, Proxies, PullPolicy, QueueSource, Scope, Spec,
+    Warm,
 };
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
@@ -351,6 +352,7 @@ fn empty_spec() -> Spec {
         gitlab,
         hosts: BTreeMap::new(),
         network: "autogit-network".to_owned(),
+        proxies: Proxies::default(),
         starts_per_minute: 30,
         pools: Vec::new(),
         api: ApiSpec {
@@ -385,6 +387,7 @@ fn plain_pool(name: &str, tag: &str) -> Pool {
         cache: Cache::Keep,
         runner_token: None,
         lost_jobs: LostJobs::Report,
+        proxy: None,
         labels: BTreeMap::new(),
         job: JobSpec {
             image: "alpine:3".to_owned(),

@@ -116,6 +116,8 @@ impl Reading {
         let image = pool.runner_image == its.runner_image;
         image
             && pool.job == its.job
+            && pool.proxy == its.proxy
+            && pool.labels == its.labels
             && pool.runner_config == its.runner_config
             && self.hidden(pool) == other.hidden(its)
     }
@@ -143,6 +145,7 @@ fn planned(
     spec.gitlab = in_force.gitlab.clone();
     spec.hosts = in_force.hosts.clone();
     spec.api = in_force.api.clone();
+    spec.proxies = in_force.proxies.clone();
     for pool in &mut spec.pools {
         let kept = own.is_some_and(|own| candidate.is_hidden_part_as_in(pool, own));
         let Some(now) = in_force.pool(&pool.name) else {
@@ -153,6 +156,8 @@ fn planned(
         if kept {
             pool.runner_image.clone_from(&now.runner_image);
             pool.job = now.job.clone();
+            pool.proxy.clone_from(&now.proxy);
+            pool.labels.clone_from(&now.labels);
             pool.runner_config = now.runner_config.clone();
         } else {
             changed.insert(pool.name.clone());
@@ -178,6 +183,10 @@ fn without_secrets(spec: &Spec) -> Spec {
         &mut api.read_token,
         &mut api.plan_token,
     ];
+    let proxies = spec.proxies.declared.iter_mut();
+    proxies.chain(spec.pools.iter_mut().flat_map(|pool| &mut pool.proxy)).for_each(|proxy| {
+        *proxy = std::mem::take(proxy).without_credentials();
+    });
     let of_pools = spec.pools.iter_mut().map(|pool| &mut pool.runner_token);
     for secret in optional.into_iter().chain(of_pools) {
         *secret = None;
@@ -187,7 +196,7 @@ fn without_secrets(spec: &Spec) -> Spec {
 
 /// Lines of a diff begin with whom they are about.
 fn is_of_a_section_in_force(line: &str) -> bool {
-    ["gitlab: ", "host ", "api: "].iter().any(|subject| line.starts_with(subject))
+    ["gitlab: ", "host ", "api: ", "proxy"].iter().any(|subject| line.starts_with(subject))
 }
 
 /// A line without the values.
@@ -195,10 +204,14 @@ fn field_of(line: &str) -> String {
     line.split(' ').take_while(|word| *word != "→").take(words(line)).collect::<Vec<_>>().join(" ")
 }
 
-/// `gitlab: url a → b` has its field in the second word, `host x: docker a → b` in the third, and
-/// `host x: added` is said as a whole.
+/// `gitlab: url a → b` has its field in the second word, `host x: docker a → b` in the third,
+/// `proxy.http a → b` in the first, and `host x: added` is said as a whole.
 fn words(line: &str) -> usize {
-    if line.starts_with("host ") { 3 } else { 2 }
+    match line.split(' ').next() {
+        Some("host") => 3,
+        Some(field) if field.starts_with("proxy") => 1,
+        _ => 2,
+    }
 }
 
 fn refused(faults: &Faults) -> Problem {

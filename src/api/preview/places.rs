@@ -4,8 +4,8 @@
 const TOP: &[&str] = &["instance", "network", "starts_per_minute"];
 
 /// Fields of a pool, or of `defaults`, whose values AutoGit shows in its status and plans. What is
-/// missing here goes into containers and is shown to nobody: images, all of `job`, `runner_config`,
-/// `runner_token`. A field that is added to the spec is missing here until somebody argues for it.
+/// missing here goes into containers and is shown to nobody: images, all of `job`, `labels`, `proxy`,
+/// `runner_config`, `runner_token`. A field that is added to the spec is missing here until somebody argues for it.
 const OF_A_POOL: &[&str] = &[
     "architectures",
     "cache",

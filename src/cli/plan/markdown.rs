@@ -44,6 +44,9 @@ pub fn render_plan_markdown(plan: &PlanOutput) -> String {
             lines.extend([String::new(), format!("and {}", words::count(more, "more group"))]);
         }
     }
+    for proxy in &plan.proxies {
+        lines.extend([String::new(), format!("> proxy: {}", escaped(&proxy.in_words()))]);
+    }
     for notice in &plan.notices {
         lines.extend([String::new(), format!("> {}", escaped(notice))]);
     }

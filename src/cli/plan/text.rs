@@ -14,6 +14,7 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
     let mut lines =
         vec![options.heading_of(&spec.source, &spec.hash, &plan.instance, words::parsed(&plan.at))];
     lines.extend(sources::lines(&plan.sources, options));
+    lines.extend(sources::proxies(&plan.proxies));
     lines.extend(sources::notes(&plan.notices, options));
     lines.extend(plan.warnings.iter().map(|warning| format!("warning  {warning}")));
     lines.push(String::new());

@@ -60,9 +60,12 @@ pub(super) async fn create(
 }
 
 fn body(runner: &NewRunner, socket: &Path, facts: Facts) -> ContainerCreateBody {
+    let environment: Vec<String> =
+        runner.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     ContainerCreateBody {
         image: Some(runner.image.clone()),
         cmd: Some(command(runner)),
+        env: (!environment.is_empty()).then_some(environment),
         labels: Some(labels::of_runner(runner).into_iter().collect()),
         volumes: Some(vec![archive::FOLDER.to_owned()]),
         stop_signal: Some("SIGQUIT".to_owned()),

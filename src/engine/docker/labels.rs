@@ -122,6 +122,7 @@ mod tests {
             network: "network".to_owned(),
             jobs_max: 0,
             config: "token = \"glrt-secret\"".into(),
+            environment: BTreeMap::new(),
             labels: Labels::from([("com.example.team".to_owned(), "a".to_owned())]),
             ca: None,
         }

@@ -60,6 +60,7 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
             None | Some(RawLostJobs::Report) => LostJobs::Report,
             Some(RawLostJobs::Retry) => LostJobs::Retry,
         },
+        proxy: raw.proxy.map(|raw| super::proxy::build(raw, &path.join("proxy"), context)),
         labels: labels(raw.labels.unwrap_or_default(), &path.join("labels"), context),
         job: super::job::build(raw.job.unwrap_or_default(), &path.join("job"), context),
         runner_config: raw.runner_config.unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{RawJob, RawPullPolicy};
+use super::{RawJob, RawProxy, RawPullPolicy};
 
 /// A pool of runners.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -65,6 +65,8 @@ pub(in crate::spec) struct RawPool {
     pub(in crate::spec) runner_token_file: Option<String>,
     /// What happens to a job whose runner died. Default: report.
     pub(in crate::spec) lost_jobs: Option<RawLostJobs>,
+    /// Its own proxy, instead of that of the file; empty: none.
+    pub(in crate::spec) proxy: Option<RawProxy>,
     /// Labels for its runners' containers and, through gitlab-runner, for those of their jobs, so
     /// that what watches containers can be told to leave them alone. Default: none.
     pub(in crate::spec) labels: Option<BTreeMap<String, String>>,

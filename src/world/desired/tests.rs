@@ -85,3 +85,24 @@ fn another_label_is_another_container_of_whatever_form() {
     labelled.pools[0].labels.insert("com.example.team".to_owned(), "c".to_owned());
     assert_ne!(hashed(&labelled, "engine"), before);
 }
+
+#[test]
+fn another_proxy_is_another_container() {
+    let with = |url: &str, own: bool| {
+        let mut spec = full();
+        let proxy = Proxy { http: crate::spec::ProxyUrl::read(url), ..Proxy::default() };
+        spec.proxies.environment = Some(proxy);
+        // Jobs have their own, and what is left is the runner's container.
+        if own {
+            let environment = &mut spec.pools[0].job.environment;
+            environment
+                .extend([("http_proxy", ""), ("no_proxy", "")].map(|(k, v)| (k.into(), v.into())));
+        }
+        hashed(&spec, "engine")
+    };
+    assert_ne!(with("http://one:1", false), hashed(&full(), "engine"));
+    assert_ne!(with("http://one:1", false), with("http://two:1", false));
+    assert_ne!(with("http://one:1", true), with("http://two:1", true));
+    // Of one with credentials a runner has nothing.
+    assert_eq!(with("http://a:b@one:1", true), with("http://a:b@two:1", true));
+}

@@ -32,7 +32,8 @@ fn pool() -> Pool {
         cache: Cache::Keep,
         runner_token: None,
         lost_jobs: LostJobs::Report,
-        labels: std::collections::BTreeMap::new(),
+        proxy: None,
+        labels: BTreeMap::new(),
         job: JobSpec {
             image: "alpine:3".to_owned(),
             network: JobNetwork::Auto,
@@ -44,7 +45,7 @@ fn pool() -> Pool {
             volumes: Vec::new(),
             allowed_images: Vec::new(),
             allowed_services: Vec::new(),
-            environment: std::collections::BTreeMap::new(),
+            environment: BTreeMap::new(),
         },
         runner_config: serde_json::Map::new(),
     }
@@ -64,6 +65,7 @@ fn rendered(pool: &Pool, job_network: ResolvedNetwork) -> Result<String, RunnerC
         network: "autogit-network",
         job_network,
         socket: Path::new("/var/run/docker.sock"),
+        proxy: None,
         private_ca: false,
     })?;
     Ok(config.expose_secret().to_owned())
@@ -135,6 +137,7 @@ fn a_pool_that_sets_everything_is_written_in_full() {
         network: "autogit-network",
         job_network: ResolvedNetwork::Shared,
         socket: Path::new("/run/user/1000/docker.sock"),
+        proxy: None,
         private_ca: true,
     })
     .unwrap();
@@ -193,6 +196,45 @@ fn an_operators_labels_are_on_jobs_to_the_letter_and_none_of_ours() {
     let labels = file["runners"][0]["docker"]["container_labels"].as_table().unwrap();
     assert_eq!(labels["com.example.price"].as_str(), Some("5$$ or $${MORE}"));
     assert_eq!(labels[RUNNER_LABEL].as_str(), Some("autogit-runner-linux-amd64-0"));
+}
+
+#[test]
+fn jobs_get_their_proxy_and_a_variable_of_the_pool_wins_in_any_spelling() {
+    let url = crate::spec::ProxyUrl::read;
+    let proxy = Proxy {
+        http: url("http://me:pa$$@proxy:1"),
+        https: url("http://proxy:2"),
+        no_proxy: Some(".lan".to_owned()),
+    };
+    let mut pool = pool();
+    pool.job.environment.insert("Https_Proxy".to_owned(), String::new());
+    let config = render(&RunnerConfig {
+        pool: &pool,
+        name: &name(),
+        runner_url: "https://gitlab.example.com",
+        clone_url: None,
+        token: &SecretString::from("glrt-secret"),
+        network: "autogit-network",
+        job_network: ResolvedNetwork::PerJob,
+        socket: Path::new("/var/run/docker.sock"),
+        proxy: Some(&proxy),
+        private_ca: false,
+    });
+    let file: Table = config.unwrap().expose_secret().parse().unwrap();
+    let lines: Vec<&str> = file["runners"][0]["environment"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap())
+        .collect();
+    let expected = [
+        "HTTP_PROXY=http://me:pa%24%24@proxy:1",
+        "Https_Proxy=",
+        "NO_PROXY=.lan",
+        "http_proxy=http://me:pa%24%24@proxy:1",
+        "no_proxy=.lan",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]
@@ -280,6 +322,7 @@ fn a_token_that_would_be_expanded_is_refused() {
         network: "autogit-network",
         job_network: ResolvedNetwork::PerJob,
         socket: Path::new("/var/run/docker.sock"),
+        proxy: None,
         private_ca: false,
     })
     .unwrap_err();
