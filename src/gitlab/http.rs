@@ -108,6 +108,7 @@ pub struct HttpGitlab {
     projects: Shared<queue::Projects>,
     refs: Shared<refs::Facts>,
     jobs: Shared<job::Whereabouts>,
+    began_at: Timestamp,
     cancelled: Shared<lost::Cancelled>,
     records: Shared<records::Known>,
     places: Shared<scope::Places>,
@@ -117,6 +118,7 @@ impl HttpGitlab {
     /// The server that `settings` name, asked through `transport`.
     pub fn new(settings: GitlabSettings, transport: Arc<dyn Transport>, clock: Clock) -> Self {
         let secrets = settings.registration_token.iter().cloned().collect();
+        let began_at = clock.now();
         let wire = Wire::new(&settings.url, settings.token.clone(), secrets, transport, clock);
         Self {
             settings,
@@ -127,6 +129,7 @@ impl HttpGitlab {
             projects: Shared::default(),
             refs: Shared::default(),
             jobs: Shared::default(),
+            began_at,
             cancelled: Shared::default(),
             records: Shared::default(),
             places: Shared::default(),

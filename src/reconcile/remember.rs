@@ -49,8 +49,10 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
                 back_off(memory, variant, cause, error, since);
             }
         }
-        (Action::Reap { runner, .. }, Effect::Done) => {
+        (Action::Reap { runner, lost_job, .. }, Effect::Done) => {
             memory.at_work.remove(&runner.id);
+            // What a list lacked and shows later is of a job that was told.
+            memory.over.extend(lost_job.as_ref().map(|job| job.id));
             if let Some(error) = early_end(runner) {
                 back_off(memory, &runner.variant, Cause::Runner, error, since);
             }

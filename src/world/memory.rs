@@ -44,7 +44,8 @@ pub struct Memory {
     pub ended: BTreeSet<(HostName, SystemId)>,
     /// Runners as they were last seen with a job, by their containers.
     pub at_work: BTreeMap<ContainerId, AtWork>,
-    /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over.
+    /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over,
+    /// or which were told as lost.
     pub over: BTreeSet<JobId>,
     /// What GitLab told of the jobs that runners have.
     pub job_facts: BTreeMap<JobId, super::JobFacts>,
@@ -92,7 +93,8 @@ impl Memory {
     }
 }
 
-/// A runner as it was last seen with a job.
+/// A runner as it was last seen with a job; of one whose container this process never saw, what its
+/// job's containers tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AtWork {
     /// Where.

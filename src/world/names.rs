@@ -167,6 +167,19 @@ impl RunnerName {
             Self(format!("autogit-runner-{instance}-{pool}-{arch}-{slot}").into())
         }
     }
+
+    /// The variant and the slot that [`RunnerName::new`] made it of.
+    pub fn of_slot(&self, instance: &InstanceName) -> Option<(Variant, Slot)> {
+        let (rest, slot) = self.as_str().rsplit_once('-')?;
+        let (rest, arch) = rest.rsplit_once('-')?;
+        let pools = rest.strip_prefix("autogit-runner-")?;
+        let standard = *instance == InstanceName::standard();
+        let within = |name| pools.strip_prefix(name)?.strip_prefix('-');
+        let pool = if standard { pools } else { within(instance.as_str())? };
+        let variant = Variant::new(&PoolName::new(pool).ok()?, Arch::parse(arch)?);
+        let slot = Slot(slot.parse().ok()?);
+        (Self::new(instance, &variant, slot) == *self).then_some((variant, slot))
+    }
 }
 
 impl SystemId {

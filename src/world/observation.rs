@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase,
-    Runner, RunnerJob, RunnerView, SystemId, World, busy_alone, idle, job_of, leftovers,
-    note_unclaimed, phases, silent, unheard,
+    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, World, busy_alone, idle, job_of,
+    leftovers, note_unclaimed, phases, silent, unheard,
 };
 use crate::spec::HostName;
 
@@ -127,6 +127,21 @@ fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
             None => drop(memory.at_work.remove(&view.runner.id)),
         }
     }
+    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+    for (host, state) in known {
+        for work in works_of_gone(world, host, state) {
+            let told = memory.over.contains(&work.job);
+            if !told && memory.at_work.values().all(|known| known.job != work.job) {
+                memory.at_work.insert(work.runner.id.clone(), work);
+            }
+        }
+        // A list may lack a runner, and so may what is asked by name.
+        let is_back = |work: &AtWork| {
+            work.runner.id == id_of_gone(&work.runner.system_id)
+                && state.holders().any(|holder| *holder == work.runner.system_id)
+        };
+        memory.at_work.retain(|_, work| work.host != *host || !is_back(work));
+    }
     let over = &memory.over;
     memory.at_work.retain(|_, work| work.gone_since.is_none() || !over.contains(&work.job));
     for (id, work) in &mut memory.at_work {
@@ -151,6 +166,53 @@ fn work(world: &World, view: &RunnerView<'_>) -> Option<AtWork> {
         project: container.and_then(|container| container.project),
         gone_since: None,
     })
+}
+
+/// What the containers of jobs tell whose runner's container is gone, as one that a person removed
+/// while no AutoGit looked: of each runner the youngest job.
+fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWork> {
+    let mut works: BTreeMap<&SystemId, AtWork> = BTreeMap::new();
+    let Some(prefix) = super::system_id_prefix(world).filter(|_| !state.hides_a_holder()) else {
+        return Vec::new();
+    };
+    for container in &state.jobs.containers {
+        let Some(Absence::Gone { name }) = state.missing.get(&container.system_id) else {
+            continue;
+        };
+        let ours = container.system_id.as_str().starts_with(&prefix);
+        let Some(job) = container.job.filter(|_| ours) else { continue };
+        if works.get(&container.system_id).is_some_and(|work| work.job >= job) {
+            continue;
+        }
+        let Some((variant, slot)) = name.of_slot(&world.spec.instance) else { continue };
+        let runner = Runner {
+            id: id_of_gone(&container.system_id),
+            name: name.clone(),
+            variant,
+            slot,
+            system_id: container.system_id.clone(),
+            record: RecordId(0),
+            spec: SpecHash::from_observed(""),
+            created_at: world.now,
+            state: ContainerState::Running { started_at: world.now },
+            log: None,
+        };
+        let work = AtWork {
+            host: host.clone(),
+            runner,
+            job,
+            url: container.job_url.clone(),
+            project: container.project,
+            gone_since: None,
+        };
+        works.insert(&container.system_id, work);
+    }
+    works.into_values().collect()
+}
+
+/// Stands for the id of a container that nobody saw; no engine gives such a one.
+fn id_of_gone(system_id: &SystemId) -> ContainerId {
+    ContainerId::from_observed(&format!("gone-{system_id}"))
 }
 
 /// A container of that job is on some host, now or as last seen.

@@ -209,6 +209,29 @@ async fn a_job_that_a_process_before_cancelled_is_queued_again_by_the_next_one()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_waits_to_be_cancelled_since_a_process_before_is_queued_again() {
+    let root = |server: &SimulatedGitlab| {
+        let root = server.add_administrator("root");
+        server.new_token(root, &["api"], None)
+    };
+    for (died_after, is_of_before) in [(0, true), (600, false)] {
+        let Taken { server, gitlab, line, job } = taken(true).await;
+        *line.loses.lock().unwrap() = Some(Lost::Answer("/cancel"));
+        gitlab.retry_lost_job(job.into()).await.unwrap_err();
+        assert_eq!(server.job(job).unwrap().status, Status::Canceling);
+        server.clock().sleep(Duration::from_mins(2)).await;
+        let settings = GitlabSettings { token: root(&server), ..settings() };
+        let next = HttpGitlab::new(settings, Arc::clone(&line) as _, server.clock().clone());
+        let project = Some(server.job(job).unwrap().project);
+        let lost_at = Some(NOW + jiff::SignedDuration::from_secs(died_after));
+        let again = next.retry_lost_job(DeadJob { id: job, project, lost_at }).await.unwrap();
+        assert_eq!(again.is_some(), is_of_before, "{died_after}");
+        let status = if is_of_before { Status::Canceled } else { Status::Canceling };
+        assert_eq!(server.job(job).unwrap().status, status, "{died_after}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_was_cancelled_before_its_runner_died_is_not_queued_again() {
     let Taken { server, gitlab, job, .. } = taken(false).await;
     server.cancel_job(job);

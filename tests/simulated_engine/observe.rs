@@ -347,6 +347,35 @@ async fn a_job_whose_runners_container_a_person_removed_is_queued_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_whose_runners_container_a_person_removed_while_nobody_looked_is_told_once() {
+    for lost_jobs in ["retry", "report"] {
+        let pools = format!("{{linux: {{tags: [docker], max: 3, lost_jobs: {lost_jobs}}}}}");
+        let mut scene = Scene::new(&pools);
+        let job = scene.job(WaitsFor::Runner);
+        scene.tick().await;
+        scene.pass(10).await;
+        scene.engine().remove_by_hand(&scene.runner().await.id).unwrap();
+        let mut controller = scene.another();
+        let mut told = 0;
+        for _ in 0..18 {
+            let outcomes = controller.tick().await.outcomes;
+            let reaps = outcomes.into_iter().filter(|outcome| {
+                matches!(&outcome.decision.action, Action::Reap { lost_job: Some(lost), .. }
+                    if lost.id == job && outcome.result.is_ok())
+            });
+            told += reaps.count();
+            scene.pass(10).await;
+        }
+        assert_eq!(told, 1, "{lost_jobs}");
+        let jobs = scene.gitlab.jobs();
+        let again = jobs.iter().find(|other| other.id > job);
+        assert_eq!(again.is_some(), lost_jobs == "retry", "{jobs:?}");
+        let left = scene.engine().jobs().await.unwrap().containers;
+        assert!(left.iter().all(|container| container.job != Some(job)), "{left:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_network_whose_name_was_changed_goes_with_the_last_runner_on_it() {
     let mut scene = Scene::new(WARM);
     scene.tick().await;

@@ -14,12 +14,14 @@ use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::gitlab::{Transport, TransportError};
 use autogit::observe::{Observer, Ports};
 use autogit::plan::{Action, Plan, plan};
+use autogit::reconcile::Controller;
 use autogit::sandbox::engine::{
     Fault, Latencies, Operation, SimulatedEngine, SimulatedEngineSettings,
 };
 use autogit::sandbox::gitlab::{NewJob, RouterTransport, SimulatedGitlab, WaitsFor};
 use autogit::spec::{Arch, HostName, Missing, PoolName, Spec};
 use autogit::tokens::Tokens;
+use autogit::view::SpecInfo;
 use autogit::world::{
     ContainerId, EngineId, JobId, Memory, ProjectId, Record, RecordId, Runner, RunnerName, Slot,
     SpecHash, SystemId, Token, Variant, World,
@@ -90,6 +92,19 @@ impl Scene {
         self.tokens = Tokens::new(&self.spec.instance, None);
         self.observer = Observer::new(self.clock.clone());
         self.memory = Memory::default();
+    }
+
+    /// An AutoGit that knows nothing, with its loop.
+    pub(crate) fn another(&self) -> Controller {
+        let ports = ports(&self.spec, &self.front, &self.api, &self.engines, &self.clock);
+        let info = SpecInfo {
+            source: "autogit.yaml".to_owned(),
+            hash: "x".to_owned(),
+            loaded_at: self.clock.now(),
+            pending_fault: None,
+            spec: Arc::clone(&self.spec),
+        };
+        Controller::new(ports, self.clock.clone(), info)
     }
 
     pub(crate) fn change_spec(&mut self, change: impl FnOnce(&mut Spec)) {

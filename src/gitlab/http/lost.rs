@@ -18,6 +18,8 @@ const DEVELOPER: u64 = 30;
 const MAINTAINER: u64 = 40;
 /// How far times of two machines may be off, once they are corrected.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
+/// Of a runner that is gone at a first look, nobody knows since when.
+const FIRST_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 const SCOPE_HINT: &str = "`lost_jobs: retry` needs a token with the scope `api`";
 
 /// Jobs that this process asked GitLab to cancel: whose cancellation an unanswered request left
@@ -60,7 +62,11 @@ impl HttpGitlab {
         };
         let row: Row = self.wire.json(&read(project, id)).await?;
         let ours = self.cancelled.with(|cancelled| cancelled.0.contains(&id));
-        let left_half_done = row.status == "canceled" && self.ended_after_runner(&row, job);
+        let left_half_done = match row.status.as_str() {
+            "canceled" => self.ended_after_runner(&row, job),
+            "canceling" => job.lost_at.is_some_and(|lost| self.is_from_before(lost)),
+            _ => false,
+        };
         let mut status = match row.status.as_str() {
             "running" => {
                 self.may_queue_again(project, &path, id).await?;
@@ -91,6 +97,12 @@ impl HttpGitlab {
         };
         self.cancelled.with(|cancelled| cancelled.0.remove(&id));
         Ok(Some(JobId(again.id)))
+    }
+
+    /// A job that is still `canceling` does not tell since when. If its runner died before this
+    /// adapter was made, a process before it left the job so.
+    fn is_from_before(&self, lost_at: Timestamp) -> bool {
+        lost_at.duration_since(self.began_at) < FIRST_LOOKS
     }
 
     /// The job ended after its runner did.
