@@ -14,7 +14,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::engine::runner_config::RunnerConfigError;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, RunnerList};
 use crate::gitlab::{ErrorKind, GitlabError, NewRecord};
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan, Rule};
@@ -254,26 +254,49 @@ async fn create_record(
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
     let first = world.architectures(pool).first() == Some(&variant.arch);
+    let lists = containers_now(ports, world).await;
+    if lists.as_deref().is_some_and(|lists| is_served_meanwhile(world, variant, lists)) {
+        return Ok((Effect::Skipped("a container that was made meanwhile has a token"), None));
+    }
+    let old = world.records.known().into_iter().flatten();
+    let old = old.filter(|record| !world.may_be_anothers(record)).map(|record| record.id);
     let record = NewRecord {
         variant: variant.clone(),
         installation: world.installation().ok_or_else(no_record)?,
         place: world.place(&pool.scope).map_err(ApplyError::Scope)?,
         settings: record_settings(pool, variant.arch, first),
-        in_use: records_in_use(ports, world).await,
+        in_use: lists.and_then(|lists| records_in_use(world, &lists)),
+        old: old.collect(),
     };
     let created = ports.gitlab.create_record(&record).await?;
     Ok((Effect::Recorded(created.id), Some((created.id, created.token))))
 }
 
-/// Records whose token a container has, as seen at the look and as listed right now, if all hosts
-/// tell: GitLab's side deletes what it takes for lost.
-async fn records_in_use(ports: &Ports, world: &World) -> Option<BTreeSet<RecordId>> {
+/// What all hosts list right now, if they all tell.
+async fn containers_now(ports: &Ports, world: &World) -> Option<Vec<RunnerList>> {
+    let mut lists = Vec::new();
+    for engine in ports.engines.values() {
+        lists.push(engine.runners(&world.spec.instance).await.ok()?);
+    }
+    Some(lists)
+}
+
+/// A container that was not there at the look has the token of a record of the variant, which is
+/// found there: no other is needed.
+fn is_served_meanwhile(world: &World, variant: &Variant, lists: &[RunnerList]) -> bool {
+    let before = world.records_in_use();
+    let mut runners = lists.iter().flat_map(|list| &list.runners);
+    runners.any(|runner| runner.variant == *variant && !before.contains(&runner.record))
+}
+
+/// Records whose token a container has, as seen at the look and as listed right now: GitLab's side
+/// deletes what it takes for lost. `None`: one does not tell which it has.
+fn records_in_use(world: &World, lists: &[RunnerList]) -> Option<BTreeSet<RecordId>> {
     if world.hides_a_record() {
         return None;
     }
     let mut in_use = world.records_in_use();
-    for engine in ports.engines.values() {
-        let list = engine.runners(&world.spec.instance).await.ok()?;
+    for list in lists {
         in_use.extend(list.runners.iter().map(|runner| runner.record));
         // What one that is set aside has may be any.
         in_use.extend(list.aside.iter().map(|aside| aside.record).collect::<Option<Vec<_>>>()?);

@@ -126,6 +126,9 @@ pub struct NewRecord {
     /// Records of which a container has the token, though it may be lost to us; `None`: not all
     /// hosts tell, so none may be taken for lost.
     pub in_use: Option<BTreeSet<RecordId>>,
+    /// Records that are old enough to be taken for lost, where nothing uses them: another process
+    /// may have made a younger one a moment ago.
+    pub old: BTreeSet<RecordId>,
 }
 
 /// A record that was just made; the token is shown this once.
@@ -236,10 +239,13 @@ pub trait Gitlab: Debug + Send + Sync {
     /// What the managers of a record say of themselves, by system id.
     async fn callers(&self, record: RecordId) -> Result<BTreeMap<SystemId, Caller>, GitlabError>;
 
+    /// This process made these records through another port to the same GitLab, and when.
+    fn made_before(&self, records: &BTreeMap<RecordId, Timestamp>);
+
     /// Makes a record.
     ///
-    /// Guarantees: looks for one of ours by mark before, so a lost answer leads to no second
-    /// record; one whose token was lost that way is deleted first if no manager ever used it.
+    /// Guarantees: deletes before what answers that were lost left behind: records of ours of the
+    /// variant that are [`NewRecord::old`] and that no manager ever used.
     async fn create_record(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError>;
 
     /// Sets what can be changed in place.

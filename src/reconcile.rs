@@ -34,7 +34,7 @@ use crate::source::Written;
 use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
-use crate::world::{Leftover, Memory, World};
+use crate::world::{Leftover, Memory, OwnRecords, World};
 
 /// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
 /// purpose, to see that it is noticed.
@@ -119,7 +119,7 @@ impl Controller {
         let cache = info.spec.gitlab.token_cache.as_deref();
         Self {
             observer: Observer::new(clock.clone()),
-            memory: Memory::default(),
+            memory: Memory::begun(clock.now()),
             tokens: Tokens::new(&info.spec.instance, cache),
             images: images::Images::default(),
             journal: journal::Journal::default(),
@@ -187,6 +187,12 @@ impl Controller {
 
     /// Uses other ports from now on: the spec reaches GitLab or a host in another way.
     pub fn reconnect(&mut self, ports: Ports) {
+        if ports.gitlab.url() == self.ports.gitlab.url() {
+            let made = self.memory.own_records.made.iter();
+            ports.gitlab.made_before(&made.map(|(id, made)| (*id, made.at)).collect());
+        } else {
+            self.memory.own_records = OwnRecords::begun(self.clock.now());
+        }
         self.ports = ports;
         self.observer.reconnect();
     }
@@ -286,7 +292,8 @@ impl Controller {
                  makes a new registration"
             ))
         });
-        token.into_iter().chain(unseen).collect()
+        let another = world.sign_of_another().map(|sign| sign.to_string());
+        token.into_iter().chain(unseen).chain(another).collect()
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {

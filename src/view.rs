@@ -25,7 +25,10 @@ pub use explain::{
     PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
 pub use held::{HeldCountOutput, HeldGroupOutput};
-pub use memory::{BackoffOutput, DoubtOutput, MemoryOutput, OtherRunnerOutput, UnclaimedOutput};
+pub use memory::{
+    AskedOutput, BackoffOutput, DoubtOutput, MemoryOutput, OtherRunnerOutput, OwnRecordsOutput,
+    UnclaimedOutput,
+};
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
     SpecOutput, UnmetWarmOutput, WaitingOutput,

@@ -185,6 +185,10 @@ impl Gitlab for HttpGitlab {
         self.read_callers(record).await
     }
 
+    fn made_before(&self, records: &BTreeMap<RecordId, Timestamp>) {
+        self.records.with(|known| known.handed_out.extend(records));
+    }
+
     async fn create_record(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError> {
         self.create(record).await
     }

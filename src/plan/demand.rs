@@ -75,6 +75,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
         | JobHold::ForeignRecord { .. }
+        | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => false,
     }
 }

@@ -150,6 +150,15 @@ pub enum JobHold {
         /// The variant.
         variant: Variant,
     },
+    /// Another AutoGit of this instance made a record for the variant, and its token is not at hand.
+    AnotherAutogit {
+        /// The variant.
+        variant: Variant,
+        /// The record.
+        record: RecordId,
+        /// For how long from now it is waited for, unless somebody uses it.
+        left: SignedDuration,
+    },
     /// A person paused the variant's record.
     Paused {
         /// The variant.
@@ -208,6 +217,7 @@ impl JobHold {
             Self::BackingOff { variant, .. }
             | Self::Starting { variant, .. }
             | Self::ForeignRecord { variant }
+            | Self::AnotherAutogit { variant, .. }
             | Self::Paused { variant, .. } => Some(&variant.pool),
             Self::NoPoolMatches { .. }
             | Self::OtherRunner { .. }
@@ -235,6 +245,7 @@ impl JobHold {
             Self::Unseen { .. } => "unseen",
             Self::ImagePull { .. } => "image-pull",
             Self::ForeignRecord { .. } => "foreign-record",
+            Self::AnotherAutogit { .. } => "another-autogit",
             Self::Paused { .. } => "paused",
         }
     }
@@ -294,6 +305,11 @@ impl fmt::Display for JobHold {
             Self::Paused { variant, record } => write!(
                 f,
                 "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
+            ),
+            Self::AnotherAutogit { variant, record, left } => write!(
+                f,
+                "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not at hand; looked at again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
+                brief(*left)
             ),
             Self::ForeignRecord { variant } => write!(
                 f,

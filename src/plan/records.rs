@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::{Action, Facts, JobHold, RecordReason, Rule};
 use crate::world::{
-    Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
+    LEFT_ALONE, Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
 };
 
 pub(super) fn keep_records(draft: &mut Draft<'_>) {
@@ -112,11 +112,26 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
             Verdict::Blocked(JobHold::Paused { variant: offer.variant.clone(), record: record.id })
         }
         Some(record) if world.token_ends_soon(record) => {
-            Verdict::Create(RecordReason::TokenEndsSoon)
+            // Another one is on its way.
+            match world.awaited_record(&offer.variant, offer.pool, None) {
+                Some(_) => Verdict::Fine,
+                None => Verdict::Create(RecordReason::TokenEndsSoon),
+            }
         }
-        Some(record) => correction(record, offer),
+        Some(record) => match world.awaited_record(&offer.variant, offer.pool, Some(record)) {
+            Some(awaited) => another_autogit(world, awaited),
+            None => correction(record, offer),
+        },
         None => creation(world, offer, &named),
     }
+}
+
+fn another_autogit<'a>(world: &World, awaited: &Record) -> Verdict<'a> {
+    Verdict::Blocked(JobHold::AnotherAutogit {
+        variant: awaited.variant.clone(),
+        record: awaited.id,
+        left: LEFT_ALONE.saturating_sub(world.unused_for(awaited)),
+    })
 }
 
 fn correction<'a>(record: &'a Record, offer: &Offer<'_>) -> Verdict<'a> {
@@ -147,6 +162,9 @@ fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<
     };
     if named.is_empty() {
         return Verdict::Create(RecordReason::Missing);
+    }
+    if let Some(awaited) = world.awaited_record(&offer.variant, offer.pool, None) {
+        return another_autogit(world, awaited);
     }
     if named.iter().any(|record| place.is_of(&record.owner)) {
         // A host that cannot be read may hold a container with the token.

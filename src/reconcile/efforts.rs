@@ -8,6 +8,9 @@ use crate::world::{Deed, Leftover, Memory};
 /// Notes what `plan` says is to be done.
 pub(super) fn note(memory: &mut Memory, plan: &Plan, now: Timestamp) {
     for decision in &plan.decisions {
+        if let Action::CreateRecord { variant } = &decision.action {
+            memory.own_records.asked(variant, now);
+        }
         let (deed, sent) = match &decision.action {
             Action::CreateRecord { variant } => (Deed::MakeRecord(variant.clone()), None),
             Action::UpdateRecord { record, settings, .. } => {

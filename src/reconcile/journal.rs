@@ -24,6 +24,8 @@ pub(super) struct Journal {
     jobs: jobs::Jobs,
     /// What the logs of each variant's runners say is wrong.
     troubles: BTreeSet<(Variant, String)>,
+    /// What shows that another AutoGit of this instance runs.
+    another: Option<String>,
 }
 
 /// `tried again in #`: countdowns, ages and counts are not what a line is about.
@@ -78,6 +80,19 @@ impl Journal {
         }
         self.jobs.say(view);
         self.say_troubles(&view.world);
+        self.say_another(&view.world);
+    }
+
+    /// Says that another `AutoGit` of this instance seems to run.
+    fn say_another(&mut self, world: &World) {
+        let another = world.sign_of_another().map(|sign| sign.to_string());
+        let words = another.as_deref().map(without_numbers);
+        if words != self.another
+            && let Some(another) = another
+        {
+            tracing::warn!("{another}");
+        }
+        self.another = words;
     }
 
     /// Says what runners' own logs say is wrong, once for all runners of a variant.

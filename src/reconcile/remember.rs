@@ -57,8 +57,12 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
                 back_off(memory, &runner.variant, Cause::Runner, error, since);
             }
         }
-        (Action::CreateRecord { variant }, Effect::Recorded(_)) => {
+        (Action::CreateRecord { variant }, Effect::Recorded(id)) => {
+            memory.own_records.answered(variant, Some(*id), now);
             memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
+        }
+        (Action::CreateRecord { variant }, _) => {
+            memory.own_records.answered(variant, None, now);
         }
         _ => {}
     }
@@ -91,6 +95,10 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
             }
         }
         Action::CreateRecord { variant } => {
+            // What came of a request without an answer shows later.
+            if !error.in_doubt() {
+                memory.own_records.answered(variant, None, now);
+            }
             back_off(memory, variant, Cause::Record, words(), since);
         }
         Action::CreateNetwork { .. }

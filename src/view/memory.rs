@@ -1,6 +1,8 @@
 //! What a running AutoGit remembers, lent to a look beside it: such a look then plans as the running
 //! one would. No secrets: what is here shows in reasons, too.
 
+mod own_records;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use crate::world::{
     Backoff, Cause, ContainerId, JobId, Memory, OtherRunner, RecordId, RunnerName, Unclaimed,
     Variant,
 };
+pub use own_records::{AskedOutput, OwnRecordsOutput};
 
 /// Since when something is so, by container.
 type Since = BTreeMap<String, String>;
@@ -43,6 +46,8 @@ pub struct MemoryOutput {
     pub in_doubt: Vec<DoubtOutput>,
     /// Runners of others that may take a job which no pool may take.
     pub other_runners: Vec<OtherRunnerOutput>,
+    /// What it knows of the registrations under its mark.
+    pub own_records: OwnRecordsOutput,
 }
 
 /// A pool that failed, at one architecture.
@@ -140,6 +145,7 @@ impl View {
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
             other_runners: other_runners.collect(),
+            own_records: OwnRecordsOutput::of(&memory.own_records),
         }
     }
 }
@@ -178,6 +184,7 @@ impl MemoryOutput {
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
             other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
+            own_records: self.own_records.own_records(),
             ..Memory::default()
         }
     }

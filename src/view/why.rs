@@ -147,6 +147,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
         | JobHold::ForeignRecord { .. }
+        | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => Some(words::plain_lines(&hold.to_string())),
     }
 }

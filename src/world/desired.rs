@@ -98,7 +98,8 @@ impl World {
     }
 
     /// The record whose token new runners of the variant get: of the pool's scope, with its token
-    /// at hand, the newest; one whose token ends soon only if there is no other.
+    /// at hand, the newest; one whose token ends soon only if there is no other, and one that this
+    /// process made and nobody uses yet gives way to one that is there beside it.
     pub fn current_record<'a>(&'a self, variant: &Variant, pool: &Pool) -> Option<&'a Record> {
         let place = self.place(&pool.scope).ok();
         let records = self.records.last()?.iter();
@@ -114,7 +115,21 @@ impl World {
                     super::Origin::Foreign | super::Origin::Untold => false,
                 }
         });
-        usable.max_by_key(|record| (!self.token_ends_soon(record), record.id))
+        let usable: Vec<&Record> = usable.collect();
+        let of = |record: &Record| {
+            let lasting = !self.token_ends_soon(record);
+            (lasting, lasting && !self.gives_way(record, &usable), record.id)
+        };
+        usable.iter().copied().max_by_key(|record| of(record))
+    }
+
+    /// Nobody but this process has the record's token, and an older one serves as well, which another
+    /// process made: only as long as it is so does the choice between them concern nobody else.
+    fn gives_way(&self, record: &Record, usable: &[&Record]) -> bool {
+        let made = |id| self.memory.own_records.has_made(id);
+        let older =
+            |one: &&Record| one.id < record.id && !made(one.id) && !self.token_ends_soon(one);
+        made(record.id) && usable.iter().any(older) && !self.is_used(record)
     }
 
     /// Three quarters of the token's life are over.

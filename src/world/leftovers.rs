@@ -202,6 +202,7 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
         } else if !in_use.contains(&record.id)
             && !unseen.contains(&record.variant)
             && !world.hides_a_record()
+            && !world.may_be_anothers(record)
             && others.iter().all(|row| is_silent(world, row))
         {
             found.insert(Leftover::Record(record.id));

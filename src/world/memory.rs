@@ -55,11 +55,18 @@ pub struct Memory {
     pub contacted: BTreeSet<ContainerId>,
     /// What was done to each object within the hour, whatever came of it.
     pub efforts: BTreeMap<super::Deed, super::Efforts>,
+    /// What it knows of the records under its mark.
+    pub own_records: super::OwnRecords,
     /// The newest time that was noted.
     pub noted_at: Option<Timestamp>,
 }
 
 impl Memory {
+    /// What a process that begins now remembers.
+    pub fn begun(now: Timestamp) -> Self {
+        Self { own_records: super::OwnRecords::begun(now), ..Self::default() }
+    }
+
     /// It is `now`. Where that is before the last time, our clock was set back: all that was noted
     /// moves along, or it would be waited for until the clock is there again.
     pub fn note_time(&mut self, now: Timestamp) {
@@ -67,6 +74,7 @@ impl Memory {
         let by = before.map_or(SignedDuration::ZERO, |before| before.duration_since(now));
         if by.is_positive() {
             super::brake::set_back(&mut self.efforts, by);
+            self.own_records.set_back(by);
             self.set_back(by);
         }
     }

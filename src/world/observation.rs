@@ -41,6 +41,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
         !seen_since
     });
     note_unclaimed(world, &mut updated);
+    super::rival::note_records(world, &mut updated);
     for (name, host) in &world.hosts {
         if let Some(state) = host.state.known() {
             note_ends(name, state, world.now, &mut updated);

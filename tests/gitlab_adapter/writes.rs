@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fake::{Fixture, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
+use crate::fake::{Fixture, NOW, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
 use crate::registry::Registry;
 
 fn record_settings() -> RecordSettings {
@@ -32,7 +32,13 @@ pub(crate) fn wanted(place: Place) -> NewRecord {
         place,
         settings: record_settings(),
         in_use: Some(BTreeSet::new()),
+        old: BTreeSet::new(),
     }
+}
+
+/// The same, where these are old enough to be taken for lost.
+fn wanted_beside_old(old: &[u64]) -> NewRecord {
+    NewRecord { old: old.iter().copied().map(RecordId).collect(), ..wanted(Place::Instance) }
 }
 
 fn process(registry: &Registry) -> Fixture {
@@ -40,14 +46,14 @@ fn process(registry: &Registry) -> Fixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_leads_to_no_second_record() {
+async fn what_a_lost_answer_left_behind_goes_before_the_next_record_once_it_is_old() {
     let registry = Registry::default();
     let fixture = process(&registry);
     fixture.transport.lost.store(1, Ordering::SeqCst);
     let error = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap_err();
     assert!(error.in_doubt(), "{error:?}");
     assert_eq!(registry.ids(), [1]);
-    let made = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    let made = fixture.gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
     assert_eq!(registry.ids(), [2]);
     assert_eq!(made.token.expose_secret(), "glrt-2-very-secret");
     assert!(!format!("{made:?}").contains("very-secret"));
@@ -55,6 +61,16 @@ async fn a_lost_answer_leads_to_no_second_record() {
     assert_eq!(body["description"], "autogit/autogit/linux-amd64");
     assert_eq!(body["maintenance_note"], "autogit installation=home");
     assert_eq!(body["runner_type"], "instance_type");
+}
+
+/// Its maker may have its token in memory only.
+#[tokio::test(start_paused = true)]
+async fn a_young_record_that_another_process_made_stays() {
+    let registry = Registry::default();
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
+    assert_eq!(registry.ids(), [2, 3]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +82,7 @@ async fn a_record_that_runners_use_or_whose_token_is_known_stays() {
     assert_eq!(registry.ids(), [1, 2]);
     // Another process knows neither token; only the first record is used.
     registry.contact(1, "r_1");
-    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted_beside_old(&[1, 2])).await.unwrap();
     assert_eq!(registry.ids(), [1, 3]);
 }
 
@@ -75,7 +91,7 @@ async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_ye
     let registry = Registry::default();
     process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
     let in_use = Some(BTreeSet::from([RecordId(1)]));
-    let again = NewRecord { in_use, ..wanted(Place::Instance) };
+    let again = NewRecord { in_use, ..wanted_beside_old(&[1]) };
     process(&registry).gitlab.create_record(&again).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
@@ -84,7 +100,7 @@ async fn a_record_whose_token_a_container_has_stays_though_it_made_no_contact_ye
 async fn no_record_is_taken_for_lost_while_a_host_does_not_tell_which_it_uses() {
     let registry = Registry::default();
     process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
-    let again = NewRecord { in_use: None, ..wanted(Place::Instance) };
+    let again = NewRecord { in_use: None, ..wanted_beside_old(&[1]) };
     process(&registry).gitlab.create_record(&again).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
@@ -95,7 +111,7 @@ async fn a_foreign_record_is_never_deleted() {
     let mut elsewhere = wanted(Place::Instance);
     elsewhere.installation = Installation::from_observed("elsewhere");
     process(&registry).gitlab.create_record(&elsewhere).await.unwrap();
-    process(&registry).gitlab.create_record(&wanted(Place::Instance)).await.unwrap();
+    process(&registry).gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
 }
 
@@ -232,4 +248,23 @@ async fn what_this_process_made_and_gitlab_does_not_show_is_in_doubt_and_not_gon
     registry.lag(true);
     assert!(look().await[0].unseen.is_some());
     assert!(look().await.is_empty());
+}
+
+/// A reload makes another connection to the same GitLab.
+#[tokio::test(start_paused = true)]
+async fn what_this_process_made_is_known_through_another_connection() {
+    let registry = Registry::default();
+    let before = process(&registry);
+    let id = before.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
+    let after = process(&registry);
+    after.gitlab.made_before(&BTreeMap::from([(id, NOW)]));
+    registry.lag(true);
+    let named = BTreeMap::from([(id, wanted(Place::Instance).variant)]);
+    for _ in 0..3 {
+        after.pass(12);
+        let records = after.gitlab.records(&home(), &named).await.unwrap();
+        assert!(records[0].unseen.is_some(), "{records:?}");
+    }
+    after.gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
+    assert_eq!(registry.ids(), [1, 2]);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
-    JobNetworkObject, JobVolume, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
+    JobNetworkObject, JobVolume, Made, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
     RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed,
     VolumeKind, World,
 };
@@ -308,6 +308,7 @@ fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str
             record.created_at = Some(ago(seconds(used)));
             record.token_expires_at = Some(ago(seconds(used) - seconds(whole)));
         }
+        ["young", since] => record.created_at = Some(ago(seconds(since))),
         ["foreign"] => record.origin = Origin::Foreign,
         ["given"] => record.origin = Origin::Given,
         ["tags", tags @ ..] => {
@@ -369,6 +370,18 @@ fn remember(world: &mut World, text: &str) {
         ["started", count, since] => {
             let starts = std::iter::repeat_n(ago(seconds(since)), number(count));
             world.memory.starts.extend(starts);
+        }
+        ["began", since, "after", newest] => {
+            let own = &mut world.memory.own_records;
+            own.began = Some(ago(seconds(since)));
+            own.newest_before = Some(RecordId(number(newest)));
+        }
+        ["made", "record", id] => {
+            let made = Made { at: ago(0), shown: true };
+            world.memory.own_records.made.insert(RecordId(number(id)), made);
+        }
+        ["asked", "for", "record", of, since] => {
+            world.memory.own_records.asked(&variant(of), ago(seconds(since)));
         }
         ["made", place, since] => {
             let id = ContainerId::from_observed(&format!("{}-{}", spot(place).host, name(place)));

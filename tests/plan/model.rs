@@ -79,6 +79,7 @@ impl Model {
                 let newest = records(world).iter().map(|record| record.id.0).max().unwrap_or(16);
                 let mut made = record(world, RecordId(newest + 1), variant);
                 made.created_at = Some(world.now);
+                self.memory.own_records.answered(variant, Some(made.id), world.now);
                 records(world).push(made);
             }
             Action::UpdateRecord { record, settings, .. } => {

@@ -44,6 +44,7 @@ const PHASES = ["busy", "idle", "starting", "draining", "exited", "failed"];
 const OTHERS = "other-runner"; // no pool takes the job, and a runner of others may
 const STUCK = new Set([
   "no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record",
+  "another-autogit",
 ]);
 const MARKS = {
   start: "+", "create-record": "+", "create-network": "+", "update-record": "±",

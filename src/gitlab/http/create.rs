@@ -36,8 +36,9 @@ impl HttpGitlab {
         let token_expires_at = created.token_expires_at.map(|at| self.wire.ours(at));
         let description = mark::description(&self.settings.instance, &record.variant);
         let now = self.wire.now();
+        let by_theirs = self.wire.theirs(now);
         self.records.with(|known| {
-            known.made(id, record, description, now);
+            known.made(id, record, description, (now, by_theirs));
             known.token_expires(id, token_expires_at);
         });
         Ok(CreatedRecord { id, token: created.token, token_expires_at })
@@ -69,10 +70,14 @@ impl HttpGitlab {
     }
 
     /// Deletes own records of the variant whose token was lost before any runner used it: the
-    /// answer to their making never came.
+    /// answer to their making never came. Younger ones may be another process's, whose answer did.
     async fn remove_lost(&self, record: &NewRecord) -> Result<(), GitlabError> {
         let Some(in_use) = &record.in_use else { return Ok(()) };
-        let lost = |known: &Record| known.origin == Origin::Ours && known.variant == record.variant;
+        let lost = |known: &Record| {
+            known.origin == Origin::Ours
+                && known.variant == record.variant
+                && record.old.contains(&known.id)
+        };
         let own = self.read_records(&record.installation, &BTreeMap::new()).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());

@@ -60,6 +60,7 @@ struct Details {
     installation: Option<Installation>,
     settings: RecordSettings,
     owner: Option<Owner>,
+    /// By GitLab's clock: ours may be set meanwhile.
     created_at: Option<Timestamp>,
     token_expires_at: Option<Timestamp>,
 }
@@ -106,7 +107,11 @@ impl HttpGitlab {
             (look, due)
         });
         self.ask_for_details(due, &look).await?;
-        Ok(self.records.with(|known| known.told(&look, now)))
+        let mut told = self.records.with(|known| known.told(&look, now));
+        for record in &mut told {
+            record.created_at = record.created_at.map(|at| self.wire.ours(at));
+        }
+        Ok(told)
     }
 
     /// Reads the details of these. One that cannot be read is set aside and does not hide the rest.
@@ -221,7 +226,7 @@ impl HttpGitlab {
                 paused: row.paused,
             },
             owner: owner(&row.runner_type, &row.groups, &row.projects),
-            created_at: row.created_at.map(|at| self.wire.ours(at)),
+            created_at: row.created_at,
             token_expires_at: row.token_expires_at.map(|at| self.wire.ours(at)),
         })
     }

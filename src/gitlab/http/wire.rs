@@ -94,6 +94,11 @@ impl Wire {
         self.skew.with(|skew| skew.ours(theirs))
     }
 
+    /// Our time by the server's clock.
+    pub(super) fn theirs(&self, ours: Timestamp) -> Timestamp {
+        self.skew.with(|skew| skew.theirs(ours))
+    }
+
     pub(super) fn requests(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }

@@ -96,5 +96,6 @@ fn record(installation: &Installation) -> NewRecord {
             paused: false,
         },
         in_use: Some(BTreeSet::new()),
+        old: BTreeSet::new(),
     }
 }

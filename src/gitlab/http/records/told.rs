@@ -130,7 +130,7 @@ impl Known {
         id: RecordId,
         record: &NewRecord,
         description: String,
-        at: Timestamp,
+        (at, by_theirs): (Timestamp, Timestamp),
     ) {
         self.handed_out.insert(id, at);
         let details = Details {
@@ -141,7 +141,7 @@ impl Known {
             installation: Some(record.installation.clone()),
             settings: record.settings.clone(),
             owner: Some(record.place.owner()),
-            created_at: Some(at),
+            created_at: Some(by_theirs),
             token_expires_at: None,
         };
         self.details.insert(id, details);
