@@ -420,6 +420,18 @@ impl GitlabError {
         matches!(self, Self::Unreachable { source: TransportError::TimedOut(_), .. })
     }
 
+    /// GitLab itself said no, so that the request had no effect.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::Rejected { .. }
+            | Self::Limited { .. } => true,
+            Self::Unreachable { .. } | Self::ServerFailed { .. } | Self::NotGitlab { .. } => false,
+        }
+    }
+
     /// The request may have had its effect although no answer came.
     pub fn in_doubt(&self) -> bool {
         matches!(

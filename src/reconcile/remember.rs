@@ -96,7 +96,8 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
         }
         Action::CreateRecord { variant } => {
             // What came of a request without an answer shows later.
-            if !error.in_doubt() {
+            let unanswered = matches!(error, ApplyError::Gitlab(error) if !error.is_refusal());
+            if !unanswered {
                 memory.own_records.answered(variant, None, now);
             }
             back_off(memory, variant, Cause::Record, words(), since);

@@ -13,6 +13,10 @@ use crate::spec::Pool;
 /// it may only have its token in memory yet.
 pub const LEFT_ALONE: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long a record is left alone that another process made beside this one, after its last use:
+/// its maker runs, as far as one knows, and would only make another.
+const BESIDE_LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
+
 /// How long what shows another `AutoGit` counts, and how close together two signs are one finding.
 const SIGNS_COUNT: SignedDuration = SignedDuration::from_mins(10);
 
@@ -140,10 +144,18 @@ impl World {
     /// it is not deleted.
     pub fn may_be_anothers(&self, record: &Record) -> bool {
         let own = &self.memory.own_records;
-        let since = record.created_at.or_else(|| own.seen.get(&record.id).copied());
+        let beside = own.came_beside(record) && record.token != Token::AtHand;
         record.origin == Origin::Ours
             && !own.has_made(record.id)
-            && since.is_none_or(|at| self.now.duration_since(at) < LEFT_ALONE)
+            && (self.age(record) < LEFT_ALONE
+                || beside && self.unused_for(record) < BESIDE_LEFT_ALONE)
+    }
+
+    /// How long ago the record was made, or first seen where GitLab does not tell that.
+    fn age(&self, record: &Record) -> SignedDuration {
+        let seen = self.memory.own_records.seen.get(&record.id);
+        let made = record.created_at.or_else(|| seen.copied());
+        made.map_or(SignedDuration::ZERO, |made| self.now.duration_since(made))
     }
 
     /// The record for which the variant waits, though it has another one or may make one: the lowest
@@ -177,11 +189,9 @@ impl World {
 
     /// How long nobody used the record, as far as GitLab tells.
     pub(crate) fn unused_for(&self, record: &Record) -> SignedDuration {
-        let own = &self.memory.own_records;
-        let made = record.created_at.or_else(|| own.seen.get(&record.id).copied());
         let rows = record.managers.last().into_iter().flatten();
-        let last = made.into_iter().chain(rows.filter_map(|row| row.contacted_at)).max();
-        self.now.duration_since(last.unwrap_or(self.now))
+        let ago = rows.filter_map(|row| Some(self.now.duration_since(row.contacted_at?)));
+        ago.chain([self.age(record)]).min().unwrap_or_default()
     }
 
     /// A container has the record's token, or a runner made contact with it.

@@ -85,7 +85,7 @@ fn replay() {
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     variable(name)?.parse().ok()
 }
 

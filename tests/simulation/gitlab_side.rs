@@ -12,6 +12,7 @@ use http::{Method, Request, Response, Uri};
 
 use crate::chaos::Kind;
 use crate::process::Attempt;
+use crate::rivals;
 use crate::stage::Stage;
 
 const LISTS_RECORDS: &str = "/api/v4/runners/all";
@@ -91,7 +92,14 @@ impl Transport for GitlabSide {
             let sentence = "what a person paused stays paused";
             self.stage.break_promise("a_pause_stays", sentence, told.clone());
         }
+        self.may_delete(&request);
+        let makes = told.ends_with(MAKES_A_RECORD);
         let result = self.meet(request).await;
+        if let Ok(answer) = &result
+            && makes
+        {
+            rivals::note_made(&self.attempt, answer);
+        }
         if writes {
             let words = match &result {
                 Ok(answer) => answer.status().to_string(),
@@ -131,6 +139,13 @@ fn is_no_api(answer: &Response<Bytes>) -> bool {
 }
 
 impl GitlabSide {
+    fn may_delete(&self, request: &Request<Bytes>) {
+        let one = one_record(request.uri().path());
+        if let Some(id) = one.filter(|_| *request.method() == Method::DELETE) {
+            rivals::may_delete(&self.stage, &self.attempt, id);
+        }
+    }
+
     async fn meet(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         if let Some(answer) = self.stage.mutation().and_then(|bug| bug.answers(&request)) {
             return Ok(answer);

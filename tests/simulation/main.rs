@@ -24,6 +24,7 @@ mod mutations;
 mod others;
 mod process;
 mod recorder;
+mod rivals;
 mod runner_side;
 mod shrink;
 mod stage;

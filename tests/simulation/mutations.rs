@@ -73,7 +73,7 @@ const SEEING: &[Mutation] = &[
     planned("managers that could not be read are none", 2, planning::unknown_managers_are_none),
     planned("a draining runner counts as gone", 0, planning::draining_is_gone),
     planned("a starting runner is overlooked", 0, planning::starting_is_gone),
-    planned("a failed runner counts as supply", 45, planning::failed_is_supply),
+    planned("a failed runner counts as supply", 78, planning::failed_is_supply),
     planned("a foreign record is ours", 0, planning::foreign_is_ours),
     on_engine("runners are read before the jobs", 0, EngineBug::RunnersBeforeJobs),
     on_engine("clocks are not corrected", 4, EngineBug::NoClockCorrection),
@@ -97,13 +97,17 @@ const STARTING: &[Mutation] = &[
     planned("a runner is not mentioned", 0, planning::runner_is_not_mentioned),
 ];
 
+/// Noticed only where two of AutoGit begin at once.
+pub(crate) static LOWER_IS_NOT_AWAITED: Mutation =
+    planned("the lower of two records is not awaited", 0, planning::nothing_is_awaited);
+
 /// What is drained, or not.
 const DRAINING: &[Mutation] = &[
     planned("the cooldown is overlooked", 0, planning::no_cooldown),
     planned("surplus is never drained", 0, planning::surplus_stays),
     planned("orphans are never drained", 17, planning::orphans_stay),
     planned("who was asked to leave is forgotten", 0, planning::drains_are_forgotten),
-    planned("changed runners are never replaced", 16, planning::changed_stay),
+    planned("changed runners are never replaced", 77, planning::changed_stay),
     on_engine("SIGTERM instead of SIGQUIT", 0, EngineBug::Terminates),
 ];
 
@@ -116,6 +120,7 @@ const REMOVING: &[Mutation] = &[
     planned("caches that are kept are discarded", 2, planning::caches_go),
     planned("lost jobs are queued again unasked", 0, planning::lost_jobs_are_retried),
     planned("old records are kept", 4, planning::records_stay),
+    planned("another AutoGit's young record is left over", 0, planning::young_records_go),
     Mutation {
         name: "a record is deleted under a living runner",
         seed: 0,

@@ -12,13 +12,15 @@ use autogit::reconcile::{Controller, Tick};
 use autogit::sandbox::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
 use autogit::spec::{HostName, QueueSource, Spec};
 use autogit::view::{SpecInfo, View};
-use autogit::world::{ContainerId, Leftover, leftovers};
+use autogit::world::{ContainerId, Leftover, RecordId, leftovers};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::chaos::Kind;
 use crate::engine_side::EngineSide;
 use crate::gitlab_side::GitlabSide;
+use crate::rivals;
 use crate::stage::Stage;
 
 /// The loop's own pause after a tick that did something.
@@ -34,6 +36,7 @@ pub(crate) struct Process {
 /// What one life of an AutoGit does at the moment.
 pub(crate) struct Attempt {
     pub(crate) name: String,
+    pub(crate) began: Timestamp,
     state: Mutex<State>,
 }
 
@@ -50,6 +53,7 @@ struct State {
     jobs_read: BTreeSet<HostName>,
     drained: BTreeSet<ContainerId>,
     made: BTreeSet<ContainerId>,
+    records: BTreeSet<RecordId>,
     crashed: bool,
 }
 
@@ -105,6 +109,15 @@ impl Attempt {
         self.state.lock().unwrap().made.contains(id)
     }
 
+    /// It made that record.
+    pub(crate) fn note_record(&self, id: RecordId) {
+        self.state.lock().unwrap().records.insert(id);
+    }
+
+    pub(crate) fn has_made_record(&self, id: RecordId) -> bool {
+        self.state.lock().unwrap().records.contains(&id)
+    }
+
     fn begin_tick(&self) {
         let mut state = self.state.lock().unwrap();
         if let Some(views) = &mut state.views {
@@ -136,7 +149,11 @@ impl Process {
     }
 
     fn spawn(stage: &Stage, name: &str, own: Option<Arc<Spec>>) -> Self {
-        let attempt = Arc::new(Attempt { name: name.to_owned(), state: Mutex::default() });
+        let attempt = Arc::new(Attempt {
+            name: name.to_owned(),
+            began: stage.clock().now(),
+            state: Mutex::default(),
+        });
         stage.note(&format!("{name}: starts"));
         let (stage, noted) = (stage.clone(), Arc::clone(&attempt));
         let task = match own {
@@ -268,6 +285,7 @@ fn check_tick(
         alone: !stage.has_twins(),
     };
     stage.broke(first_broken(PLANS, |check| check(&look)));
+    rivals::may_start(stage, attempt, &look);
     stage.saw(view);
     stage.check();
     if !tick.outcomes.is_empty() {

@@ -348,6 +348,7 @@ impl Stage {
         let lost = (0..=recorder.newest_record).map(RecordId).filter(|id| !there(id));
         let lost: Vec<RecordId> = lost.collect();
         recorder.ledger.records_deleted.extend(lost);
+        recorder.ledger.of_twins = moment.records.iter().map(|record| record.id).collect();
         recorder.ledger.twins = false;
         // Each keeps the limit for itself; neither knows what the other one started.
         recorder.watch.forget_starts();

@@ -26,6 +26,9 @@ pub struct Ledger {
     pub secrets: Vec<SecretString>,
     /// More than one AutoGit runs under the name, by mistake: `max` may be passed by one plan.
     pub twins: bool,
+    /// Records that were there when one of two under one name ended: the other leaves its alone
+    /// for a while.
+    pub of_twins: BTreeSet<RecordId>,
     /// Hosts that the AutoGit that runs now has never seen: it cannot count what is there.
     pub unseen: BTreeSet<HostName>,
     /// Runners that the lists on which it plans lacked: it cannot count them either.

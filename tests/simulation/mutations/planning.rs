@@ -5,8 +5,8 @@ use std::sync::Arc;
 use autogit::plan::{Action, Decision, Facts, HeldRunner, Plan, Rule, RunnerHold, plan};
 use autogit::spec::{Cache, LostJobs, Spec, Warm};
 use autogit::world::{
-    ContainerState, HostState, JobObjects, Leftover, Observed, Origin, Phase, Queue, Slot, Token,
-    World, leftovers, phases,
+    ContainerState, HostState, JobObjects, Leftover, Made, Observed, Origin, Phase, Queue, Slot,
+    Token, World, leftovers, phases,
 };
 use jiff::SignedDuration;
 
@@ -212,6 +212,21 @@ pub(super) fn tokens_are_lost(world: &World) -> Plan {
                 record.token = Token::Lost;
             }
         }
+    })
+}
+
+pub(super) fn nothing_is_awaited(world: &World) -> Plan {
+    seeing(world, |world| world.memory.own_records.newest_before = None)
+}
+
+pub(super) fn young_records_go(world: &World) -> Plan {
+    seeing(world, |world| {
+        let records = world.records.known().into_iter().flatten();
+        let made = records.map(|record| (record.id, Made { at: world.now, shown: true }));
+        let made: Vec<_> = made.collect();
+        world.memory.own_records.made.extend(made);
+        let found = leftovers(world);
+        world.memory.leftovers.extend(found);
     })
 }
 
