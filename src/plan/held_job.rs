@@ -306,17 +306,26 @@ impl fmt::Display for JobHold {
                 f,
                 "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
             ),
-            Self::AnotherAutogit { variant, record, left } => write!(
-                f,
-                "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not at hand; looked at again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
-                brief(*left)
-            ),
+            Self::AnotherAutogit { variant, record, left } => beside(f, variant, *record, *left),
             Self::ForeignRecord { variant } => write!(
                 f,
                 "another installation registered `{variant}` under this name; hint: set `instance:` to a name of your own"
             ),
         }
     }
+}
+
+fn beside(
+    f: &mut fmt::Formatter<'_>,
+    variant: &Variant,
+    record: RecordId,
+    left: SignedDuration,
+) -> fmt::Result {
+    write!(
+        f,
+        "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not at hand; looked at again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
+        brief(left)
+    )
 }
 
 fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fmt::Result {

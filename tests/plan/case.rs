@@ -371,18 +371,6 @@ fn remember(world: &mut World, text: &str) {
             let starts = std::iter::repeat_n(ago(seconds(since)), number(count));
             world.memory.starts.extend(starts);
         }
-        ["began", since, "after", newest] => {
-            let own = &mut world.memory.own_records;
-            own.began = Some(ago(seconds(since)));
-            own.newest_before = Some(RecordId(number(newest)));
-        }
-        ["made", "record", id] => {
-            let made = Made { at: ago(0), shown: true };
-            world.memory.own_records.made.insert(RecordId(number(id)), made);
-        }
-        ["asked", "for", "record", of, since] => {
-            world.memory.own_records.asked(&variant(of), ago(seconds(since)));
-        }
         ["made", place, since] => {
             let id = ContainerId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
             world.memory.made.insert(id, ago(seconds(since)));
@@ -428,6 +416,22 @@ fn remember(world: &mut World, text: &str) {
             world.memory.pulling.insert((host(host_name), (*image).to_owned()));
         }
         ["looked", "before"] => look_before(world),
+        other => remember_records(world, other),
+    }
+}
+
+/// What this process knows of its records.
+fn remember_records(world: &mut World, words: &[&str]) {
+    let own = &mut world.memory.own_records;
+    match words {
+        ["began", since, "after", newest] => {
+            own.began = Some(ago(seconds(since)));
+            own.newest_before = Some(RecordId(number(newest)));
+        }
+        ["own", "record", id] => {
+            own.made.insert(RecordId(number(id)), Made { at: ago(0), shown: true });
+        }
+        ["asked", "for", "record", of, since] => own.asked(&variant(of), ago(seconds(since))),
         other => panic!("`{}` is not understood", other.join(" ")),
     }
 }

@@ -54,9 +54,9 @@ pub(crate) fn may_start(stage: &Stage, attempt: &Attempt, look: &Look<'_>) {
         return;
     }
     let decisions = look.view.plan.decisions.iter();
-    let starts = decisions.filter_map(|decision| match &decision.action {
-        Action::Start { variant, .. } => Some(variant),
-        _ => None,
+    let starts = decisions.filter_map(|decision| {
+        let Action::Start { variant, .. } = &decision.action else { return None };
+        Some(variant)
     });
     for variant in starts {
         let instance = &look.view.world.spec.instance;
