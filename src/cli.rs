@@ -3,6 +3,7 @@
 //! the loop.
 
 mod arguments;
+mod candidate;
 mod check;
 mod explain;
 mod failure;

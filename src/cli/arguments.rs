@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 
+use super::failure::Failure;
 use super::shell::Shell;
 
 /// Keeps GitLab Runner containers in agreement with one declarative file.
@@ -94,6 +96,19 @@ pub(super) struct Asking {
     /// Ask the AutoGit at this address instead of the one that runs here
     #[arg(long, value_name = "URL", value_parser = server)]
     pub(super) server: Option<String>,
+    /// A file with the token that the AutoGit at that address takes; else the file's own
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token_file: Option<PathBuf>,
+}
+
+impl Asking {
+    /// The token that the command line names.
+    pub(super) fn token(&self) -> Result<Option<SecretString>, Failure> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text = crate::source::read(path)
+            .map_err(|error| Failure::Usage(format!("error: the token cannot be read: {error}")))?;
+        Ok(Some(text.trim().to_owned().into()))
+    }
 }
 
 /// `127.0.0.1:8080` is as good as an address with its scheme.

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::running::escaped;
 use super::shell::{Shell, say, talk};
 use super::sight::{About, Sight, Theirs, Whoever, completeness};
-use super::{Adapters, render_explain, render_plan, render_plan_markdown};
+use super::{Adapters, candidate, render_explain, render_plan, render_plan_markdown};
 use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
@@ -73,10 +73,21 @@ pub(super) async fn plan(
     if arguments.watch {
         return watch(&arguments, shell, adapters).await;
     }
-    let mut sight =
-        Sight::open((&arguments.spec, &arguments.asking, About::File), shell, adapters).await?;
-    sight.say_head(arguments.format == PlanFormat::Text)?;
-    let plan = sight.plan().await?;
+    let preview = candidate::preview(&arguments, shell, adapters).await?;
+    let plan = if let Some(preview) = preview {
+        let head = [vec![preview.head.clone()], preview.notes()].concat().join("\n");
+        if arguments.format == PlanFormat::Text {
+            say(&(head + "\n"))?;
+        } else {
+            talk(&head);
+        }
+        preview.plan
+    } else {
+        let asked = (&arguments.spec, &arguments.asking, About::File);
+        let mut sight = Sight::open(asked, shell, adapters).await?;
+        sight.say_head(arguments.format == PlanFormat::Text)?;
+        sight.plan().await?
+    };
     say(&rendered(&plan, &arguments, shell))?;
     if !SourceOutput::unknown(&plan.sources).is_empty() {
         return Ok(ExitCode::from(1));

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
+use http::request::Builder;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -54,6 +56,8 @@ struct Health {
 struct Refusal {
     detail: String,
     hint: Option<String>,
+    /// All that is wrong with a spec that was sent.
+    text: Option<String>,
 }
 
 impl Running {
@@ -126,7 +130,8 @@ impl Running {
     async fn at(base: &str, adapters: Adapters) -> Option<Self> {
         let base = base.trim_end_matches('/').to_owned();
         let transport = (adapters.api)(&base).ok()?;
-        let (_, body) = send(transport.as_ref(), &format!("{base}/health"), None).await?;
+        let request = http::Request::get(format!("{base}/health"));
+        let (_, body) = send(transport.as_ref(), request, None, Bytes::new()).await?;
         // An unhealthy one answers 503 and tells as much.
         let health = serde_json::from_slice(&body).ok()?;
         Some(Self { transport, base, health, presence: None, token: None })
@@ -137,6 +142,11 @@ impl Running {
         let mut own = [&spec.api.read_token, &spec.api.token].into_iter().flatten();
         let own = own.find_map(Credential::value).cloned();
         Self { token: self.token.or(own), ..self }
+    }
+
+    /// The same, asked with that token, if there is one.
+    pub(super) fn with_token(self, token: Option<SecretString>) -> Self {
+        Self { token: token.or(self.token), ..self }
     }
 
     /// Its instance.
@@ -172,18 +182,44 @@ impl Running {
 
     /// What it answers to `path`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let answer =
-            send(self.transport.as_ref(), &format!("{}{path}", self.base), self.token.as_ref())
-                .await;
-        let Some((fine, body)) = answer else {
+        let request = http::Request::get(format!("{}{path}", self.base));
+        match self.reply(request, self.token.as_ref(), Bytes::new()).await? {
+            Reply::Fine(answer) => Ok(*answer),
+            Reply::Refused { words, .. } => Err(Failure::Failed(words)),
+        }
+    }
+
+    /// What it answers when `body` is sent to `path`.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &SecretString,
+        body: String,
+    ) -> Result<Reply<T>, Failure> {
+        let request = http::Request::post(format!("{}{path}", self.base));
+        let request = request.header("content-type", "application/yaml");
+        self.reply(request, Some(token), body.into()).await
+    }
+
+    async fn reply<T: DeserializeOwned>(
+        &self,
+        request: Builder,
+        token: Option<&SecretString>,
+        body: Bytes,
+    ) -> Result<Reply<T>, Failure> {
+        let Some((status, body)) = send(self.transport.as_ref(), request, token, body).await else {
             let base = &self.base;
             return Err(Failure::Failed(format!("the AutoGit at {base} does not answer any more")));
         };
-        if !fine && let Ok(Refusal { detail, hint }) = serde_json::from_slice(&body) {
+        if !status.is_success()
+            && let Ok(Refusal { detail, hint, text }) = serde_json::from_slice(&body)
+        {
             let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            return Err(Failure::Failed(format!("{detail}{hint}")));
+            let (status, words) = (status.as_u16(), format!("{detail}{hint}"));
+            return Ok(Reply::Refused { status, words, faults: text });
         }
-        serde_json::from_slice(&body).map_err(|error| {
+        let read = serde_json::from_slice(&body).map(|answer| Reply::Fine(Box::new(answer)));
+        read.map_err(|error| {
             let (its, ours) = (&self.health.version, env!("CARGO_PKG_VERSION"));
             Failure::Failed(format!(
                 "the answer of the AutoGit that runs is not understood: {error}\n\
@@ -193,19 +229,34 @@ impl Running {
     }
 }
 
-/// Whether the answer is a good one, and its body; `None`: there is none.
+/// What it answers.
+#[derive(Debug)]
+pub(super) enum Reply<T> {
+    /// What was asked for.
+    Fine(Box<T>),
+    /// Not that.
+    Refused {
+        /// The status.
+        status: u16,
+        /// Why.
+        words: String,
+        /// All that is wrong with a spec that was sent.
+        faults: Option<String>,
+    },
+}
+
+/// The answer's status and body; `None`: there is none.
 async fn send(
     transport: &dyn Transport,
-    url: &str,
+    mut request: Builder,
     token: Option<&SecretString>,
-) -> Option<(bool, Bytes)> {
-    let mut request = http::Request::get(url);
+    body: Bytes,
+) -> Option<(StatusCode, Bytes)> {
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
     }
-    let request = request.body(Bytes::new()).ok()?;
-    let answer = transport.send(request).await.ok()?;
-    Some((answer.status().is_success(), answer.into_body()))
+    let answer = transport.send(request.body(body).ok()?).await.ok()?;
+    Some((answer.status(), answer.into_body()))
 }
 
 /// A word as part of an address.

@@ -74,7 +74,8 @@ impl Sight {
             let running = Running::named(url, shell, adapters).await;
             let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
             // Whoever names a server alone means that one, whatever lies in this folder.
-            (Some(running.ok_or_else(silent)?), place.is_named(shell).then(read))
+            let running = running.ok_or_else(silent)?.with_token(asking.token()?);
+            (Some(running), place.is_named(shell).then(read))
         } else {
             let file = read();
             let whose = match &file {
@@ -139,10 +140,14 @@ impl Sight {
             Some(Ok(loaded)) => {
                 let memory: Option<MemoryOutput> = running.get("/memory").await.ok();
                 let with = if memory.is_some() { "with" } else { "without" };
-                head.push(format!(
-                    "{}@{} is not the spec in force (@{}): planned anew, {with} its memory",
-                    loaded.source, loaded.hash, status.spec.hash
-                ));
+                let (file, hash, its) = (&loaded.source, &loaded.hash, &status.spec.hash);
+                head.insert(
+                    0,
+                    format!(
+                        "{file}@{hash} is not the spec in force (@{its}): planned anew, by a look \
+                         from here {with} the memory of the AutoGit that runs"
+                    ),
+                );
                 let memory = memory.map(|memory| memory.memory()).unwrap_or_default();
                 return Self::own(&loaded, head, Some(memory), shell, adapters).await;
             }

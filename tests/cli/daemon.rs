@@ -12,7 +12,10 @@ fn spec(instance: &str) -> String {
 instance: {instance}
 gitlab: {{url: 'http://127.0.0.1:1', runner_url: 'http://gitlab.lan', token: '${{GITLAB_TOKEN}}'}}
 hosts: {{local: {{docker: 'tcp://127.0.0.1:1'}}}}
-api: {{listen: '127.0.0.1:0', read_token: read-0123456789-abcdef-0123456789}}
+api:
+  listen: '127.0.0.1:0'
+  read_token: read-0123456789-abcdef-0123456789
+  token: operator-0123456789-abcdef-012345
 pools: {{linux: {{tags: [docker]}}}}
 "
     )
@@ -118,13 +121,53 @@ fn another_file_than_the_one_in_force_is_planned_anew_and_that_is_said_first() {
     std::fs::write(daemon.folder.path().join("other.yaml"), other).unwrap();
     for words in [&["plan", "other.yaml"][..], &["explain", "pool", "lnx", "other.yaml"]] {
         let text = out(&daemon.ask(words));
-        let second = text.lines().nth(1).unwrap();
-        assert!(second.starts_with("other.yaml@"), "{text}");
-        assert!(second.ends_with(": planned anew, with its memory"), "{text}");
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("other.yaml@"), "{text}");
+        let ending = "by a look from here with the memory of the AutoGit that runs";
+        assert!(first.ends_with(ending), "{text}");
     }
     // What is there does not depend on a file.
     let told = out(&daemon.ask(&["status", "-c", "other.yaml"]));
     assert!(!told.contains("planned anew") && told.contains("its view is"), "{told}");
+}
+
+#[test]
+fn a_server_that_is_named_plans_the_file_itself_for_who_has_its_token() {
+    let daemon = Daemon::start("candidate");
+    let url = daemon.url();
+    let other = spec(&instance("candidate")).replace("linux:", "lnx:");
+    let elsewhere = Folder::new("candidate-elsewhere").write("autogit.yaml", &other);
+    let planned = |words: &[&str], variables: &[(&str, &str)]| {
+        elsewhere.autogit(&[&["plan", "autogit.yaml", "--server", &url], words].concat(), variables)
+    };
+    let told = planned(&[], &[TOKEN]);
+    let text = out(&told);
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.starts_with("AutoGit ") && first.ends_with("it planned autogit.yaml on that view")
+    );
+    assert!(text.contains("changes  pool lnx: added"), "{text}");
+    // Its sources are away.
+    assert_eq!(code(&told), 1, "{told:?}");
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&planned(&["--format", "json"], &[TOKEN]))).unwrap();
+    assert_eq!(json["spec"]["source"], "candidate");
+
+    // A file whose variables have no value here is planned with those that the server has.
+    let told = planned(&[], &[]);
+    assert_eq!(code(&told), 2, "{told:?}");
+    let elsewhere = elsewhere.write("token", "operator-0123456789-abcdef-012345\n");
+    let asked = ["plan", "autogit.yaml", "--server", &url, "--token-file", "token"];
+    let told = elsewhere.autogit(&asked, &[]);
+    assert!(out(&told).contains("it planned autogit.yaml on that view"), "{told:?}");
+
+    let elsewhere = elsewhere.write("token", "a-token-of-somebody-else-0123456789");
+    let told = elsewhere.autogit(&asked, &[TOKEN]);
+    assert!(talk(&told).contains("that AutoGit plans no file for us"), "{told:?}");
+    let elsewhere = elsewhere.write("token", "operator-0123456789-abcdef-012345");
+    let elsewhere = elsewhere.write("autogit.yaml", &other.replace("tags:", "tag:"));
+    let told = elsewhere.autogit(&asked, &[]);
+    assert_eq!((code(&told), talk(&told).contains("`tag`")), (2, true), "{told:?}");
 }
 
 #[test]
