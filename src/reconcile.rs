@@ -204,6 +204,7 @@ impl Controller {
             self.tokens.move_cache(&info.spec.instance, cache);
             // What failed under the old spec may work under the new one.
             self.memory.backoffs.clear();
+            self.memory.networks.clear();
             self.images = images::Images::default();
         }
         self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));

@@ -26,8 +26,8 @@ pub use explain::{
 };
 pub use held::{HeldCountOutput, HeldGroupOutput};
 pub use memory::{
-    AskedOutput, BackoffOutput, DoubtOutput, MemoryOutput, OtherRunnerOutput, OwnRecordsOutput,
-    UnclaimedOutput,
+    AskedOutput, BackoffOutput, DoubtOutput, MemoryOutput, NetworkOutput, OtherRunnerOutput,
+    OwnRecordsOutput, UnclaimedOutput,
 };
 pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,

@@ -59,7 +59,7 @@ pub use volume::{JobVolume, VolumeKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::spec::{Arch, HostName, Pool, Scope, Spec};
 
@@ -158,6 +158,19 @@ impl World {
         let declared = self.spec.hosts.get(host);
         declared
             .is_some_and(|host| host.pools.as_ref().is_none_or(|pools| pools.contains(&pool.name)))
+    }
+
+    /// The host was seen, and without the runners' network.
+    pub fn lacks_network(&self, host: &HostName) -> bool {
+        let state = self.hosts.get(host).and_then(|host| host.state.known());
+        state.is_some_and(|state| state.network.is_none())
+    }
+
+    /// For how long the runners' network is not made on the host, and why: it could not be.
+    pub fn network_waits(&self, host: &HostName) -> Option<(SignedDuration, Arc<str>)> {
+        let backoff = self.memory.networks.get(host).filter(|_| self.lacks_network(host))?;
+        let left = backoff.until.duration_since(self.now);
+        left.is_positive().then(|| (left, Arc::clone(&backoff.error)))
     }
 
     /// A host that may serve `pool` was never read, so its architecture is not known.

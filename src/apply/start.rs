@@ -32,6 +32,13 @@ impl Start<'_> {
             return Ok(Effect::Skipped("its pool is gone"));
         };
         let engine = engine(ports, self.host)?;
+        // Docker would take the container and refuse its start.
+        if world.lacks_network(self.host) {
+            let network = engine.network(&world.spec.network, &world.spec.instance).await?;
+            if network.is_none() {
+                return Ok(Effect::Skipped("its host has no network for it"));
+            }
+        }
         let image = ImageRequest {
             image: pool.runner_image.clone(),
             arch: self.variant.arch,

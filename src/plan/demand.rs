@@ -74,6 +74,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::Starting { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
+        | JobHold::NoNetwork { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => false,

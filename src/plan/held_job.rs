@@ -145,6 +145,15 @@ pub enum JobHold {
         /// The image.
         image: String,
     },
+    /// The runners' network could not be made on the host.
+    NoNetwork {
+        /// The host.
+        host: HostName,
+        /// For how long it is not tried again.
+        left: SignedDuration,
+        /// What the engine said.
+        error: Arc<str>,
+    },
     /// Another installation's record stands under the variant's name.
     ForeignRecord {
         /// The variant.
@@ -185,7 +194,7 @@ pub enum Lack {
 
 impl JobHold {
     /// All words that [`JobHold::as_str`] has, for metrics and docs.
-    pub const REASONS: [&str; 17] = [
+    pub const REASONS: [&str; 18] = [
         "another-autogit",
         "backing-off",
         "disk-full",
@@ -193,6 +202,7 @@ impl JobHold {
         "gpu-busy",
         "host-budget",
         "image-pull",
+        "no-network",
         "no-pool-matches",
         "other-runner",
         "paused",
@@ -225,7 +235,8 @@ impl JobHold {
             | Self::StartRate { .. }
             | Self::Unclaimed { .. }
             | Self::Unseen { .. }
-            | Self::ImagePull { .. } => None,
+            | Self::ImagePull { .. }
+            | Self::NoNetwork { .. } => None,
         }
     }
 
@@ -244,6 +255,7 @@ impl JobHold {
             Self::Starting { .. } => "starting",
             Self::Unseen { .. } => "unseen",
             Self::ImagePull { .. } => "image-pull",
+            Self::NoNetwork { .. } => "no-network",
             Self::ForeignRecord { .. } => "foreign-record",
             Self::AnotherAutogit { .. } => "another-autogit",
             Self::Paused { .. } => "paused",
@@ -302,6 +314,7 @@ impl fmt::Display for JobHold {
             }
             Self::Unseen { what } => f.write_str(what),
             Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
+            Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
             Self::Paused { variant, record } => write!(
                 f,
                 "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
@@ -326,6 +339,16 @@ fn beside(
         "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not at hand; looked at again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
         brief(left)
     )
+}
+
+fn no_network(
+    f: &mut fmt::Formatter<'_>,
+    host: &HostName,
+    left: SignedDuration,
+    error: &str,
+) -> fmt::Result {
+    let left = brief(left);
+    write!(f, "host `{host}` has no network for runners, and it is tried again in {left}: {error}")
 }
 
 fn no_pool_matches(f: &mut fmt::Formatter<'_>, missing: &BTreeSet<String>) -> fmt::Result {

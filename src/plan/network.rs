@@ -5,8 +5,7 @@ use super::{Action, Facts, Rule};
 
 pub(super) fn create_networks(draft: &mut Draft<'_>) {
     for host in draft.started_hosts() {
-        let state = draft.world.hosts.get(&host).and_then(|host| host.state.known());
-        if state.is_some_and(|state| state.network.is_none()) {
+        if draft.world.lacks_network(&host) {
             let network = draft.world.spec.network.clone();
             let action = Action::CreateNetwork { host };
             draft.decide(action, Rule::KeepNetwork, Facts::NetworkMissing { network });

@@ -225,6 +225,10 @@ impl<'a> Room<'a> {
                 hold.get_or_insert(JobHold::ImagePull { host: name.clone(), image });
                 continue;
             }
+            if let Some((left, error)) = world.network_waits(name) {
+                hold.get_or_insert(JobHold::NoNetwork { host: name.clone(), left, error });
+                continue;
+            }
             let Some(room) = self.hosts.get(name) else { continue };
             match room.lacks(Cost::of(offer.pool)) {
                 None => return Ok(name.clone()),

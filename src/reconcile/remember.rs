@@ -57,6 +57,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
                 back_off(memory, &runner.variant, Cause::Runner, error, since);
             }
         }
+        (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
         (Action::CreateRecord { variant }, Effect::Recorded(id)) => {
             memory.own_records.answered(variant, Some(*id), now);
             memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
@@ -102,8 +103,12 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
             }
             back_off(memory, variant, Cause::Record, words(), since);
         }
-        Action::CreateNetwork { .. }
-        | Action::UpdateRecord { .. }
+        Action::CreateNetwork { host } => {
+            let previous = memory.networks.get(host);
+            let backoff = Backoff::after(previous, host, Cause::Network, words(), now);
+            memory.networks.insert(host.clone(), backoff);
+        }
+        Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
         | Action::Drain { .. }
         | Action::Reap { .. }

@@ -40,6 +40,8 @@ pub struct MemoryOutput {
     pub starts: Vec<String>,
     /// Pools that failed and are left alone for a while.
     pub backoffs: Vec<BackoffOutput>,
+    /// Hosts on which the runners' network could not be made.
+    pub networks: Vec<NetworkOutput>,
     /// Jobs that no fitting idle runner took.
     pub unclaimed: Vec<UnclaimedOutput>,
     /// Slots whose engine call got no answer.
@@ -62,6 +64,19 @@ pub struct BackoffOutput {
     /// How often in a row.
     pub failures: u32,
     /// Until when nothing is tried.
+    pub until: String,
+    /// What the last failure said.
+    pub error: String,
+}
+
+/// A host on which the runners' network could not be made.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct NetworkOutput {
+    /// The host.
+    pub host: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Until when it is not tried again.
     pub until: String,
     /// What the last failure said.
     pub error: String,
@@ -118,6 +133,12 @@ impl View {
             until: backoff.until.to_string(),
             error: backoff.error.to_string(),
         });
+        let networks = memory.networks.iter().map(|(host, backoff)| NetworkOutput {
+            host: host.to_string(),
+            failures: backoff.failures,
+            until: backoff.until.to_string(),
+            error: backoff.error.to_string(),
+        });
         let unclaimed = memory.unclaimed.iter().map(|(job, unclaimed)| UnclaimedOutput {
             job: *job,
             times: unclaimed.times,
@@ -142,6 +163,7 @@ impl View {
             contacted: memory.contacted.iter().map(ToString::to_string).collect(),
             starts: memory.starts.iter().map(ToString::to_string).collect(),
             backoffs: backoffs.collect(),
+            networks: networks.collect(),
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
             other_runners: other_runners.collect(),
@@ -181,6 +203,7 @@ impl MemoryOutput {
             contacted: contacted.collect(),
             starts: self.starts.iter().filter_map(|at| at.parse().ok()).collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
+            networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),
             in_doubt: in_doubt.collect(),
             other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
@@ -194,6 +217,14 @@ impl OtherRunnerOutput {
     fn runner(&self) -> (JobId, OtherRunner) {
         let name = self.name.as_str().into();
         (self.job, OtherRunner { id: self.runner, name, of_instance: false })
+    }
+}
+
+impl NetworkOutput {
+    fn backoff(&self) -> Option<(HostName, Backoff)> {
+        let (failures, until) = (self.failures, self.until.parse().ok()?);
+        let (cause, error) = (Cause::Network, self.error.as_str().into());
+        Some((HostName::new(&self.host).ok()?, Backoff { cause, failures, until, error }))
     }
 }
 

@@ -146,6 +146,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::Unclaimed { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
+        | JobHold::NoNetwork { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => Some(words::plain_lines(&hold.to_string())),

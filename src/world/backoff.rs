@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerState, Runner, Variant};
+use super::{ContainerState, Runner};
 
 /// The first pause; long enough that a typo in an image name costs a host nothing.
 const FIRST: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ pub enum Cause {
     Start,
     /// Runners end by themselves with an error, or never make contact.
     Runner,
+    /// The runners' network could not be made on a host.
+    Network,
     /// Runners run and are of no use: another image is wanted, and waiting mends nothing.
     Unfit,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Cause {
             Self::Record => "its record",
             Self::Start => "starting its runner",
             Self::Runner => "its runner",
+            Self::Network => "its network",
             Self::Unfit => "its image",
         })
     }
@@ -55,17 +58,17 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after one more failure of `variant` at `now`.
+    /// The pause after one more failure of `subject`, a variant or a host, at `now`.
     pub fn after(
         previous: Option<&Self>,
-        variant: &Variant,
+        subject: &dyn fmt::Display,
         cause: Cause,
         error: Arc<str>,
         now: Timestamp,
     ) -> Self {
         let before = previous.filter(|backoff| backoff.cause == cause);
         let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
-        let pause = if cause == Cause::Unfit { UNFIT_PAUSE } else { pause(failures, variant) };
+        let pause = if cause == Cause::Unfit { UNFIT_PAUSE } else { pause(failures, subject) };
         Self { cause, failures, until: now.saturating_add(pause).unwrap_or(Timestamp::MAX), error }
     }
 }
@@ -87,9 +90,9 @@ pub fn early_end(runner: &Runner) -> Option<Arc<str>> {
 
 /// Doubles with each failure; spread by a quarter, by name, so that pools that broke together do
 /// not all come back in the same tick.
-fn pause(failures: u32, variant: &Variant) -> SignedDuration {
+fn pause(failures: u32, subject: &dyn fmt::Display) -> SignedDuration {
     let doubled = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10));
-    let name = variant.to_string();
+    let name = subject.to_string();
     let spread =
         name.bytes().fold(failures, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let quarter = f64::from(spread % 256) / 1024.0;

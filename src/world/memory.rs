@@ -16,6 +16,8 @@ pub struct Memory {
     pub draining: BTreeMap<ContainerId, Timestamp>,
     /// Variants that failed.
     pub backoffs: BTreeMap<Variant, Backoff>,
+    /// Hosts on which the runners' network could not be made.
+    pub networks: BTreeMap<HostName, Backoff>,
     /// When a start failed, within the last minute.
     pub starts: Vec<Timestamp>,
     /// Containers of runners that were made within the last minute, by whomever, and when.
@@ -91,6 +93,7 @@ impl Memory {
         let times = since.into_iter().flat_map(BTreeMap::values_mut);
         let times = times
             .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))
+            .chain(self.networks.values_mut().map(|backoff| &mut backoff.until))
             .chain(&mut self.starts)
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|(_, at)| at))

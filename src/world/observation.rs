@@ -33,6 +33,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     note_made(world, &mut updated);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
     updated.efforts = super::brake::recent(&updated.efforts, world.now);
+    updated.networks.retain(|host, _| world.lacks_network(host));
     updated.taken.retain(|_, until| *until > world.now);
     updated.in_doubt.retain(|_, (host, at)| {
         let seen_since = world.hosts.get(host).is_some_and(

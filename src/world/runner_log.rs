@@ -183,6 +183,7 @@ mod tests {
             "failed to pull image \"registry.gitlab.com/gitlab-org/gitlab-runner/gitlab-runner-helper:x86_64-v19.3.0\": denied",
             "failed to pull image \"reg.local/a:1\": dial tcp: lookup reg.local: no such host",
             "could not find an available, non-overlapping IPv4 address pool",
+            "all predefined address pools have been fully subnetted",
         ] {
             assert!(Trouble::of_job(&words.into()).is_some(), "{words}");
         }

@@ -398,6 +398,11 @@ fn remember(world: &mut World, text: &str) {
             let backoff = Backoff { cause: Cause::Start, failures: 2, until, error };
             world.memory.backoffs.insert(of, backoff);
         }
+        ["network", host_name, left, error @ ..] => {
+            let (until, error) = (later(left), error.join(" ").into());
+            let backoff = Backoff { cause: Cause::Network, failures: 1, until, error };
+            world.memory.networks.insert(host(host_name), backoff);
+        }
         ["other", job, runner, name @ ..] => {
             let (id, name) = (RecordId(number(runner)), name.join(" ").into());
             let runner = OtherRunner { id, name, of_instance: false };

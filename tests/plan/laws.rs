@@ -240,6 +240,7 @@ pub(crate) fn check_rest(world: &World) {
                 | JobHold::Starting { .. }
                 | JobHold::Unseen { .. }
                 | JobHold::ImagePull { .. }
+                | JobHold::NoNetwork { .. }
         );
         assert!(!passing, "{} is left with {:?}", held.job, held.hold);
     }
@@ -274,6 +275,7 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
         let there = live().filter(|view| view.host == name).map(|view| &view.runner.variant);
         let started =
             starts.iter().filter(|(host, ..)| *host == name).map(|(_, variant, _)| *variant);
+        assert!(world.network_waits(name).is_none() || started.clone().count() == 0, "{name}");
         let variants: Vec<&Variant> = started.clone().chain(there).collect();
         let resources = |variant: &&Variant| -> Option<Resources> {
             world.spec.pool(&variant.pool)?.resources.clone()

@@ -160,7 +160,7 @@ fn spot(world: &World, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Sp
 }
 
 pub(crate) fn memories() -> impl Strategy<Value = Step> {
-    (0..8, 0..12_u32).prop_map(|(what, number)| {
+    (0..9, 0..12_u32).prop_map(|(what, number)| {
         step(format!("memory: {what} {number}"), move |world| {
             let until = NOW + SignedDuration::from_secs(90);
             let variants = world.variants();
@@ -191,6 +191,11 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                     let (id, name) = (RecordId(900), "of others".into());
                     let runner = OtherRunner { id, name, of_instance: true };
                     world.memory.other_runners.insert(job, runner);
+                }
+                7 => {
+                    let (cause, error) = (Cause::Network, "no address is left".into());
+                    let backoff = Backoff { cause, failures: 1, until, error };
+                    world.memory.networks.insert(host("h0"), backoff);
                 }
                 _ => look_before(world),
             }

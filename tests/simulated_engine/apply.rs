@@ -1,10 +1,12 @@
 //! The world changes between a look and what the plan made of it does: each step looks again right
 //! before it acts.
 
+use std::collections::BTreeSet;
+
 use autogit::apply::{ApplyError, Effect, Outcome};
-use autogit::engine::Engine;
+use autogit::engine::{Engine, EngineError};
 use autogit::plan::{Action, Plan, plan};
-use autogit::sandbox::engine::{JobLeftovers, Operation};
+use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
 use autogit::sandbox::gitlab::{Down, NewRecord, WaitsFor};
 use autogit::sandbox::runner::Version;
 use autogit::spec::{HostName, Scope, Warm};
@@ -359,7 +361,7 @@ async fn a_host_that_gets_no_network_stops_no_other() {
     let mut scene = two_hosts(TWO_POOLS);
     scene.engine_of("alpha").fail_next(Operation::CreateNetwork, refusal());
     let outcomes = scene.tick().await;
-    assert_eq!(failed(&outcomes), ["create-network", "start"], "{outcomes:?}");
+    assert_eq!(failed(&outcomes), ["create-network"], "{outcomes:?}");
     assert!(!runs(&scene, "alpha") && runs(&scene, "beta"));
     assert!(scene.engine_of("alpha").containers().is_empty());
 }
@@ -394,4 +396,38 @@ async fn a_host_that_there_is_no_port_to_stops_no_other() {
     let lost = |outcome: &&Outcome| matches!(outcome.result, Err(ApplyError::NoHost(_)));
     assert_eq!(outcomes.iter().filter(lost).count(), 2, "{outcomes:?}");
     assert!(!runs(&scene, "alpha") && runs(&scene, "beta"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_network_no_container_is_made_and_the_job_says_why() {
+    let mut scene = Scene::new(COLD);
+    let mut controller = scene.controller().await;
+    scene.engine().add_image(crate::stage::IMAGE);
+    scene.job(WaitsFor::Runner);
+    let full = EngineError::Refused {
+        attempt: "create network `autogit-network`".to_owned(),
+        problem: "all predefined address pools have been fully subnetted".to_owned(),
+    };
+    for _ in 0..2 {
+        scene.engine().fail_next(Operation::CreateNetwork, Fault::Refused(full.clone()));
+    }
+    let mut refused = 0;
+    for _ in 0..6 {
+        scene.pass(5).await;
+        let tick = controller.tick().await;
+        refused += tick.outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
+        assert_eq!(scene.container_names(), BTreeSet::new());
+        if let Some(held) = tick.view.plan.held_jobs.first() {
+            let words = held.hold.to_string();
+            assert_eq!(held.hold.as_str(), "no-network", "{words}");
+            assert!(words.contains("have been fully subnetted"), "{words}");
+        }
+    }
+    // Ten seconds of pause after the first, twenty after the second.
+    assert_eq!(refused, 2);
+    for _ in 0..5 {
+        scene.pass(5).await;
+        controller.tick().await;
+    }
+    assert!(runs(&scene, "alpha"));
 }

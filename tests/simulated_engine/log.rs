@@ -3,10 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use autogit::reconcile::Controller;
 use autogit::sandbox::gitlab::{Down, NewRecord};
 use autogit::spec::{Credential, Scope};
-use autogit::view::SpecInfo;
 use jiff::SignedDuration;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -53,21 +51,10 @@ impl Write for Log {
     }
 }
 
-async fn controller(scene: &mut Scene) -> Controller {
-    let info = SpecInfo {
-        source: "autogit.yaml".to_owned(),
-        hash: "3f9c1a".to_owned(),
-        loaded_at: scene.clock.now(),
-        pending_fault: None,
-        spec: scene.look().await.spec,
-    };
-    Controller::new(scene.ports.clone(), scene.clock.clone(), info)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_gitlab_that_is_away_is_one_line_and_so_is_its_return() {
     let mut scene = Scene::new("{linux: {tags: [docker], max: 3}}");
-    let mut controller = controller(&mut scene).await;
+    let mut controller = scene.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     controller.tick().await;
@@ -92,7 +79,7 @@ async fn a_gitlab_that_is_away_is_one_line_and_so_is_its_return() {
 async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
     let mut scene = Scene::new("{linux: {tags: [docker], max: 3, warm: 1}}");
     scene.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
-    let mut controller = controller(&mut scene).await;
+    let mut controller = scene.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     for _ in 0..30 {
@@ -117,7 +104,7 @@ async fn an_operators_token_is_warned_of_once_when_three_quarters_of_its_life_ar
     let ends = scene.clock.now() + SignedDuration::from_secs(4000);
     scene.gitlab.expire_record_token(id, Some(ends));
     scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
-    let mut controller = controller(&mut scene).await;
+    let mut controller = scene.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     let warnings = || log.lines_with("the pool's `runner_token` ends soon");

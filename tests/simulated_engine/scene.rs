@@ -151,6 +151,18 @@ impl Scene {
         self.apply(&world, plan(&world)).await
     }
 
+    /// The loop, which remembers.
+    pub(crate) async fn controller(&mut self) -> Controller {
+        let info = SpecInfo {
+            source: "autogit.yaml".to_owned(),
+            hash: "3f9c1a".to_owned(),
+            loaded_at: self.clock.now(),
+            pending_fault: None,
+            spec: self.look().await.spec,
+        };
+        Controller::new(self.ports.clone(), self.clock.clone(), info)
+    }
+
     pub(crate) async fn pass(&self, seconds: u64) {
         self.clock.sleep(Duration::from_secs(seconds)).await;
     }

@@ -75,7 +75,21 @@ pub(super) async fn create(
     match created.await {
         Ok(_) => leave_one(client, name, instance).await,
         Err(failure) if failure.status() == Some(409) => Ok(()),
-        Err(failure) => Err(failure.into()),
+        Err(failure) => Err(refusal(failure, &attempt)),
+    }
+}
+
+/// Two versions of Docker say in two ways that no address is left for one more network.
+fn refusal(failure: Failure, attempt: &str) -> EngineError {
+    let full = ["could not find an available", "address pools have been fully subnetted"];
+    match failure.answer() {
+        Some((_, message)) if full.iter().any(|words| message.contains(words)) => {
+            let hint = "remove networks that nothing uses (`docker network prune`), or widen \
+                        `default-address-pools` in the engine's `daemon.json`";
+            let problem = format!("{message}\nhint: {hint}");
+            EngineError::Refused { attempt: attempt.to_owned(), problem }
+        }
+        _ => failure.into(),
     }
 }
 

@@ -330,7 +330,11 @@ impl View {
                 let free = oldest.and_then(|at| at.checked_add(minute).ok());
                 format!("a runner may be started in {}", self.left(free.unwrap_or(self.world.now)))
             }
-            Some(JobHold::BackingOff { left, .. } | JobHold::Unclaimed { left, .. }) => {
+            Some(
+                JobHold::BackingOff { left, .. }
+                | JobHold::NoNetwork { left, .. }
+                | JobHold::Unclaimed { left, .. },
+            ) => {
                 format!("looked at again in {}", brief(*left))
             }
             Some(JobHold::OtherRunner { .. }) => "when a runner of others takes it".to_owned(),
