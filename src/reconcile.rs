@@ -30,7 +30,7 @@ use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Action, Plan, plan};
-use crate::source::Written;
+use crate::source::{Pending, Written};
 use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
@@ -67,6 +67,15 @@ pub struct InForce {
     pub spec: Arc<Spec>,
     /// How it was written; none where it comes from no file.
     pub written: Option<Arc<Written>>,
+    /// What the file says otherwise.
+    pub pending: Arc<Pending>,
+}
+
+impl InForce {
+    /// A spec that comes from no file.
+    pub fn of(spec: &Arc<Spec>) -> Self {
+        Self { spec: Arc::clone(spec), written: None, pending: Arc::default() }
+    }
 }
 
 /// What others may see of the loop and ask of it: none of it makes the loop wait.
@@ -128,7 +137,7 @@ impl Controller {
             trend: Trend::default(),
             drains: Drains::default(),
             metrics: Metrics::default(),
-            in_force: watch::Sender::new(InForce { spec: Arc::clone(&info.spec), written: None }),
+            in_force: watch::Sender::new(InForce::of(&info.spec)),
             ports,
             planner: plan,
             clock,
@@ -214,6 +223,11 @@ impl Controller {
     /// Takes up how the spec in force was written.
     pub fn note_written(&self, written: &Arc<Written>) {
         self.in_force.send_modify(|in_force| in_force.written = Some(Arc::clone(written)));
+    }
+
+    /// Takes up what the file says otherwise than the spec in force.
+    pub fn note_pending(&self, pending: &Arc<Pending>) {
+        self.in_force.send_modify(|in_force| in_force.pending = Arc::clone(pending));
     }
 
     /// Observes and plans; changes nothing.

@@ -30,7 +30,7 @@ pub use env_file::{EnvFileError, LineFault, LineProblem, parse as parse_env_file
 pub use environment::{Environment, Variables};
 pub use error::{LoadError, NamedFileError, Warning};
 pub use file::{FileError, FileProblem};
-pub use in_force::{Condition, PendingFault, Refusal, Reloaded, SpecSource};
+pub use in_force::{Condition, Pending, PendingFault, Refusal, Reloaded, SpecSource};
 pub use load::{Loaded, load, read};
 pub use location::{UnsupportedSource, file_named};
 pub use lock::{InstanceLock, LockError, lock_folders};

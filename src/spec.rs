@@ -43,7 +43,7 @@ pub use runner_config::{ConfigFault, config_faults};
 pub use schema::schema_json;
 pub(crate) use secret::{STRONGER, signing_key};
 pub use secret::{secret_in_file, weak_secret_in_file};
-pub use shown::shown;
+pub use shown::{shown, shown_changes};
 pub(crate) use values::{RUNNER_VERSION_MIN, runner_version};
 pub use variables::Missing;
 

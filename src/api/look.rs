@@ -14,6 +14,8 @@ use super::bearer::Right;
 use super::extract::Checked;
 use super::pages::{Page, Rendered};
 use super::problem::Problem;
+use crate::reconcile::InForce;
+use crate::source::Pending;
 use crate::spec::shown;
 use crate::view::{Subject, UnknownSubject, View};
 use crate::world::JobId;
@@ -58,17 +60,23 @@ pub struct SpecOutput {
     pub hash: String,
     /// Its keys and values, without comments; `***` stands for what may be a secret.
     pub text: String,
+    /// What the file as it is now says otherwise, by path, where it was refused. What may be a secret
+    /// is not compared.
+    pub pending: Vec<String>,
+    /// Fields whose present value waits for a restart.
+    pub after_restart: Vec<&'static str>,
 }
 
 /// The spec in force. Nobody sees it without a token, whatever else is shown.
 pub(super) async fn spec(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     api.admit(&headers, Right::Read)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
-    let written = api.window.in_force.borrow().written.clone();
+    let InForce { written, pending, .. } = api.window.in_force.borrow().clone();
     let text = written.and_then(|written| shown(written.text()));
     let text = text.ok_or_else(|| Problem::not_found("the spec in force is in no file"))?;
     let (source, hash) = (view.spec.source.clone(), view.spec.hash.clone());
-    Ok(Rendered::json(&SpecOutput { source, hash, text })?.answer(&headers))
+    let Pending { changes: pending, after_restart } = Pending::clone(&pending);
+    Ok(Rendered::json(&SpecOutput { source, hash, text, pending, after_restart })?.answer(&headers))
 }
 
 /// A runner with why it is still there.

@@ -252,6 +252,7 @@ impl Daemon {
                 self.take_up(ports, &diff, &after_restart);
             }
         }
+        self.controller.note_pending(self.source.pending());
     }
 
     fn take_up(&mut self, ports: Option<Ports>, diff: &[String], after_restart: &[&'static str]) {

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::environment::Environment;
 use super::error::LoadError;
-use super::load::{Loaded, Noted, load_noting};
+use super::load::{Loaded, Noted, load_noting, read};
 use crate::clock::Clock;
-use crate::spec::{self, InstanceName, Spec};
+use crate::spec::{self, InstanceName, Spec, shown_changes};
 
 /// Why a file does not come into force.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,6 +76,15 @@ pub struct PendingFault {
     pub since: Timestamp,
 }
 
+/// What the file says otherwise than what is in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Of a refused file, by path. What may be a secret is not compared.
+    pub changes: Vec<String>,
+    /// The fields whose present value waits for a restart.
+    pub after_restart: Vec<&'static str>,
+}
+
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reloaded {
@@ -112,6 +121,7 @@ pub struct SpecSource {
     /// Those of the last one that was read.
     noted_last: Noted,
     fault: Option<PendingFault>,
+    pending: Arc<Pending>,
     fitness: Fitness,
     /// Where the API listens: what the first spec said.
     listening: std::net::SocketAddr,
@@ -132,6 +142,7 @@ impl SpecSource {
             noted,
             noted_last,
             fault: None,
+            pending: Arc::default(),
             fitness: Fitness(None),
             listening,
         })
@@ -165,6 +176,11 @@ impl SpecSource {
         self.fault.as_ref()
     }
 
+    /// What the file says otherwise than what is in force.
+    pub fn pending(&self) -> &Arc<Pending> {
+        &self.pending
+    }
+
     /// The fields whose present value waits for a restart.
     ///
     /// `api.listen` alone: the socket is bound once. All else is taken up by the next tick.
@@ -184,6 +200,16 @@ impl SpecSource {
     /// The same, where a new spec comes into force only if it is `usable`; else with the words why
     /// it is not.
     pub fn reload_if(&mut self, usable: impl FnOnce(&Loaded) -> Result<(), String>) -> Reloaded {
+        let reloaded = self.take_up(usable);
+        let refused = matches!(reloaded, Reloaded::Refused { .. });
+        let text = read(&self.path).ok().filter(|_| refused);
+        let changes = text.and_then(|text| shown_changes(self.loaded.written.text(), &text));
+        let changes = changes.unwrap_or_default();
+        self.pending = Arc::new(Pending { changes, after_restart: self.after_restart() });
+        reloaded
+    }
+
+    fn take_up(&mut self, usable: impl FnOnce(&Loaded) -> Result<(), String>) -> Reloaded {
         let loaded = match self.candidate() {
             Ok(loaded) => loaded,
             Err(refusal) => return self.refuse(refusal.in_words()),

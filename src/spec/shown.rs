@@ -1,6 +1,10 @@
 //! The file as others may read it: its keys and the values that are no secrets, written anew, so
 //! that no comment and nothing between the values comes along.
 
+mod changes;
+
+pub use changes::shown_changes;
+
 use super::hidden::{Hidden, named};
 use super::node::{Kind, Node};
 use super::path::Path;
@@ -52,7 +56,19 @@ impl Page {
     /// Writes `start` and the value, in its line or below it.
     fn entry(&mut self, start: &str, value: &Node, path: &Path, depth: usize) {
         self.text.push_str(start);
-        let line = match &value.kind {
+        let line = self.in_a_line(value, path);
+        if let Some(line) = line.as_deref().filter(|line| !line.is_empty()) {
+            self.text.extend([" ", line]);
+        }
+        self.text.push('\n');
+        if line.is_none() {
+            self.below(value, path, depth + 1);
+        }
+    }
+
+    /// A value that takes one line.
+    fn in_a_line(&self, value: &Node, path: &Path) -> Option<String> {
+        match &value.kind {
             Kind::Map(entries) if entries.is_empty() => Some("{}".to_owned()),
             Kind::List(items) if items.iter().all(|item| item.scalar().is_some()) => {
                 let items = items.iter().enumerate();
@@ -61,13 +77,6 @@ impl Page {
             }
             Kind::Map(_) | Kind::List(_) => None,
             Kind::Scalar(_) | Kind::Unknown => Some(self.value(value, path)),
-        };
-        if let Some(line) = line.as_deref().filter(|line| !line.is_empty()) {
-            self.text.extend([" ", line]);
-        }
-        self.text.push('\n');
-        if line.is_none() {
-            self.below(value, path, depth + 1);
         }
     }
 

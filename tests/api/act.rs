@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use autogit::reconcile::Wake;
+use autogit::source::Pending;
 
 use axum::body::Body;
 use axum::http::Request;
@@ -82,6 +85,14 @@ async fn the_spec_in_force_is_read_with_a_token_and_without_its_secrets() {
     let answer = stage.send(request.body(Body::empty()).unwrap()).await.json();
     let text = "gitlab:\n  url: https://gitlab.example.com\n  token: ***\npools:\n  linux:\n    tags: [docker]\n";
     assert_eq!(answer["text"], text);
+    assert_eq!(answer["pending"], serde_json::json!([]));
+    let changes = vec!["pools.linux.max 2 → 3".to_owned()];
+    let pending = Arc::new(Pending { changes, after_restart: vec!["api.listen"] });
+    stage.in_force.send_modify(|in_force| in_force.pending = pending);
+    let request = Request::get("/spec").header("authorization", format!("Bearer {TOKEN}"));
+    let answer = stage.send(request.body(Body::empty()).unwrap()).await.json();
+    assert_eq!(answer["pending"], serde_json::json!(["pools.linux.max 2 → 3"]));
+    assert_eq!(answer["after_restart"], serde_json::json!(["api.listen"]));
     let open = Stage::of(small());
     open.get("/spec").await.is_problem(403, "no-token-configured");
 }

@@ -93,7 +93,10 @@ impl Preview {
     fn from(loaded: &Loaded, scene: impl FnOnce(&Loaded) -> Scene) -> Self {
         let stage = Stage::of(scene(loaded));
         let spec = Arc::clone(&stage.views.borrow().as_ref().unwrap().world.spec);
-        stage.in_force.send_replace(InForce { spec, written: Some(Arc::clone(&loaded.written)) });
+        stage.in_force.send_replace(InForce {
+            written: Some(Arc::clone(&loaded.written)),
+            ..InForce::of(&spec)
+        });
         Self(stage)
     }
 
@@ -404,7 +407,7 @@ async fn what_the_file_in_force_writes_as_plain_secret_is_not_compared() {
     let text = changed("token: ${GITLAB_TOKEN}", "token: glpat-5ecretInTheFile");
     let written = autogit::source::Written::new(text, BTreeMap::new(), BTreeMap::new());
     let spec = Arc::clone(&stage.in_force.borrow().spec);
-    stage.in_force.send_replace(InForce { spec, written: Some(Arc::new(written)) });
+    stage.in_force.send_replace(InForce { written: Some(Arc::new(written)), ..InForce::of(&spec) });
     let answers = ["glpat-5ecretInTheFile", "glpat-5ecretInTheFilE"].map(async |guess| {
         let candidate = changed("token: ${GITLAB_TOKEN}", &format!("token: {guess}"));
         let mut output = stage.post("/plan", Some("plan-only"), &candidate).await.json();

@@ -80,7 +80,7 @@ impl Stage {
     /// Before the first look, with that scene's spec.
     pub(crate) fn before_a_look(scene: Scene) -> Self {
         let views = watch::Sender::new(None);
-        let in_force = watch::Sender::new(InForce { spec: Arc::new(scene.spec), written: None });
+        let in_force = watch::Sender::new(InForce::of(&Arc::new(scene.spec)));
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
@@ -115,7 +115,7 @@ impl Stage {
         let view = scene.view();
         let written = Written::new(WRITTEN.to_owned(), BTreeMap::new(), BTreeMap::new());
         let written = Some(Arc::new(written));
-        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written });
+        self.in_force.send_replace(InForce { written, ..InForce::of(&view.world.spec) });
         self.trend.add(&view);
         self.views.send_replace(Some(Arc::new(view)));
     }

@@ -1,6 +1,10 @@
 //! What an operator may do, once the token is entered.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use autogit::reconcile::Wake;
+use autogit::source::{Pending, Written};
 
 use crate::browser::{Browser, ENTER, ESCAPE};
 use crate::scenes::{calm, day};
@@ -52,6 +56,27 @@ async fn with_the_token_an_operator_wakes_reloads_and_drains() {
     browser.says("#drain-said", "It finishes what it has and exits.").await;
     let asked: Vec<String> = stage.drains.asked().iter().map(ToString::to_string).collect();
     assert_eq!(asked, ["autogit-runner-docs-amd64-0"]);
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn who_has_a_token_reads_what_a_refused_file_would_change() {
+    let Some(browser) = Browser::open().await else { return };
+    let stage = Stage::of(day()).await;
+    let written = Written::new("pools: {a: {max: 2}}".to_owned(), BTreeMap::new(), BTreeMap::new());
+    let changes = vec!["pools.a.max 2 → <b>3</b>".to_owned()];
+    stage.in_force.send_modify(|in_force| {
+        in_force.written = Some(Arc::new(written));
+        in_force.pending = Arc::new(Pending { changes, after_restart: Vec::new() });
+    });
+    browser.visit(&stage.url()).await;
+    browser.says("#running", "#8790").await;
+    sign_in(&browser, TOKEN).await;
+    browser.until("!document.querySelector('#spec-read').hidden").await;
+    browser.value("document.querySelector('#spec-read').click()").await;
+    browser.says("#spec-pending", "pools.a.max 2 → <b>3</b>").await;
+    browser.says("#spec-lines", "max: 2").await;
+    browser.until("document.querySelector('#spec-restart').hidden").await;
     browser.is_clean(&stage.url()).await;
 }
 

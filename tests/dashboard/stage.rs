@@ -24,7 +24,7 @@ pub(crate) struct Stage {
     pub(crate) history: History,
     pub(crate) trend: Trend,
     pub(crate) drains: Drains,
-    in_force: watch::Sender<InForce>,
+    pub(crate) in_force: watch::Sender<InForce>,
     address: SocketAddr,
     end: oneshot::Sender<()>,
     server: JoinHandle<()>,
@@ -47,8 +47,7 @@ impl Stage {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let views = watch::Sender::new(None);
-        let in_force =
-            watch::Sender::new(InForce { spec: Arc::new(Scene::new().spec), written: None });
+        let in_force = watch::Sender::new(InForce::of(&Arc::new(Scene::new().spec)));
         let (send, wakes) = mpsc::channel(4);
         let started = NOW + SignedDuration::from_secs(seconds);
         let (history, trend, drains) = (History::new(started), Trend::default(), Drains::default());
@@ -75,7 +74,7 @@ impl Stage {
     pub(crate) fn show(&self, view: View) {
         let before = self.views.borrow().clone();
         let view = Arc::new(view);
-        self.in_force.send_replace(InForce { spec: Arc::clone(&view.world.spec), written: None });
+        self.in_force.send_replace(InForce::of(&view.world.spec));
         self.trend.add(&view);
         self.views.send_replace(Some(Arc::clone(&view)));
         self.history.add(view.world.now, view.events_since(before.as_deref()));

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use autogit::clock::Clock;
-use autogit::source::{Environment, Pace, PendingFault, Reloaded, SpecSource, Watch};
+use autogit::source::{Environment, Pace, Pending, PendingFault, Reloaded, SpecSource, Watch};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::certificates;
@@ -44,6 +44,22 @@ fn the_same_content_is_no_change_however_it_was_written() {
     assert_eq!(source.reload(), Reloaded::Unchanged);
     folder.replace("autogit.yaml", SPEC);
     assert_eq!(source.reload(), Reloaded::Unchanged);
+}
+
+#[test]
+fn what_a_refused_file_would_change_is_told_without_its_secrets() {
+    let folder = Folder::new();
+    let mut source = open(&folder.write("autogit.yaml", SPEC));
+    assert_eq!(**source.pending(), Pending::default());
+    let faulty = TWO_POOLS.replace("tags: [docs]", "tags: [docs]\n    warm: 9");
+    folder.replace("autogit.yaml", &faulty.replace("glpat-1", "glpat-another"));
+    fault(source.reload());
+    let changes = ["pools.docs.tags added: [docs]", "pools.docs.warm added: 9"];
+    assert_eq!(source.pending().changes, changes);
+    folder.replace("autogit.yaml", &format!("{TWO_POOLS}api: {{listen: '127.0.0.1:9999'}}\n"));
+    diff(source.reload());
+    assert_eq!(source.pending().after_restart, ["api.listen"]);
+    assert!(source.pending().changes.is_empty());
 }
 
 #[test]

@@ -127,6 +127,11 @@ $("drain").addEventListener("click", () => {
 $("spec-read").addEventListener("click", async () => {
   const spec = await ask("spec").catch(() => ({ detail: "AutoGit does not answer" }));
   say($("spec-lines"), spec.text ?? spec.detail);
+  const { pending = [], after_restart: later = [] } = spec;
+  for (const id of ["spec-pending-title", "spec-pending"]) show($(id), pending.length > 0);
+  say($("spec-pending"), pending.join("\n"));
+  show($("spec-restart"), later.length > 0);
+  say($("spec-restart"), `In force after a restart: ${later.join(", ")}`);
   $("spec-text").showModal();
   $("spec-close").focus();
 });
