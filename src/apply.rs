@@ -46,6 +46,8 @@ pub enum Effect {
     Started(ContainerId),
     /// A record was made.
     Recorded(RecordId),
+    /// Nothing yet: the engine is at it, and a later look shows what comes of that.
+    Pending,
     /// Nothing: what it was to act on is gone, or in use after all.
     Skipped(&'static str),
 }
@@ -370,7 +372,12 @@ async fn act(
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. } => Ok(Effect::Skipped("a preparation")),
     };
-    (decision, result)
+    (decision, result.or_else(pending_is_no_failure))
+}
+
+fn pending_is_no_failure(error: ApplyError) -> Result<Effect, ApplyError> {
+    let pending = matches!(error, ApplyError::Engine(EngineError::BeingRemoved { .. }));
+    if pending { Ok(Effect::Pending) } else { Err(error) }
 }
 
 /// Lines of the log of a runner that never made contact which are kept in ours.

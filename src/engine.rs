@@ -183,7 +183,8 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Removes a container that does not run, with its anonymous volumes.
     ///
-    /// Errors: [`EngineError::Running`] if it runs.
+    /// Errors: [`EngineError::Running`] if it runs, [`EngineError::BeingRemoved`] while the engine is
+    /// at it, which may take long or fail.
     async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError>;
 
     /// Stops and removes a container that a job made. Assumes: no living runner has its slot.
@@ -242,6 +243,12 @@ pub enum EngineError {
         /// The container.
         id: ContainerId,
     },
+    /// The engine is at it already.
+    #[error("container {id} is being removed already")]
+    BeingRemoved {
+        /// The container.
+        id: ContainerId,
+    },
     /// The image is not there and cannot be had.
     #[error(
         "image `{image}` is not to be had: {problem}\nhint: correct `runner_image`, or pull it on the host"
@@ -275,6 +282,7 @@ impl EngineError {
             Self::Unreachable { .. } | Self::TimedOut { .. } => ErrorKind::Unreachable,
             Self::NameTaken { .. }
             | Self::Running { .. }
+            | Self::BeingRemoved { .. }
             | Self::NotFound { .. }
             | Self::Refused { .. } => ErrorKind::Refused,
             Self::NoImage { .. } => ErrorKind::Yours,

@@ -109,10 +109,14 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// Something was done, and nothing failed: the next look is worth taking soon.
+    /// Something was done for the first time, and nothing that was not done before failed: the next
+    /// look is worth taking soon.
     pub fn made_progress(&self) -> bool {
-        let done = |outcome: &Outcome| matches!(outcome.result, Ok(ref effect) if !matches!(effect, Effect::Skipped(_)));
-        let mut telling = self.outcomes.iter().filter(|outcome| !is_row(outcome)).peekable();
+        let done = |outcome: &Outcome| matches!(outcome.result, Ok(ref effect) if !matches!(effect, Effect::Skipped(_) | Effect::Pending));
+        let before = &self.view.world.memory;
+        let repeated = |outcome: &Outcome| efforts::is_repeated(before, &outcome.decision.action);
+        let telling = self.outcomes.iter().filter(|outcome| !is_row(outcome));
+        let mut telling = telling.filter(|outcome| !repeated(outcome)).peekable();
         telling.peek().is_some() && telling.all(done)
     }
 

@@ -246,7 +246,8 @@ async fn a_name_conflict_and_a_running_container_are_told_apart_from_other_refus
     assert!(matches!(taken, EngineError::NameTaken { .. }), "{taken}");
     let runs = engine.remove_container(&id("runs")).await.unwrap_err();
     assert!(matches!(runs, EngineError::Running { .. }), "{runs}");
-    engine.remove_container(&id("going")).await.unwrap();
+    let going = engine.remove_container(&id("going")).await.unwrap_err();
+    assert!(matches!(going, EngineError::BeingRemoved { .. }), "{going}");
     engine.remove_container(&id("gone")).await.unwrap();
     engine.drain(&id("gone")).await.unwrap();
     engine.drain(&id("ended")).await.unwrap();

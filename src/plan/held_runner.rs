@@ -72,6 +72,13 @@ pub enum RunnerHold {
     },
     /// A call about its slot got no answer.
     InDoubt,
+    /// Its container was to be removed again and again, and is still there.
+    Removing {
+        /// How often.
+        times: usize,
+        /// For how long from now it is left alone.
+        left: SignedDuration,
+    },
     /// Its container was made just now, and is not started yet.
     Unstarted {
         /// How long ago.
@@ -92,7 +99,7 @@ impl RunnerHold {
             Self::InTurn => "in-turn",
             Self::Ending => "ending",
             Self::Unseen { .. } => "unseen",
-            Self::InDoubt | Self::Unstarted { .. } => "in-doubt",
+            Self::InDoubt | Self::Removing { .. } | Self::Unstarted { .. } => "in-doubt",
         }
     }
 }
@@ -119,6 +126,11 @@ impl fmt::Display for RunnerHold {
             Self::Ending => f.write_str("had its last job and exits by itself"),
             Self::Unseen { error } => f.write_str(error),
             Self::InDoubt => f.write_str("a call about it got no answer"),
+            Self::Removing { times, left } => write!(
+                f,
+                "its removal was asked for {times} times, and it is still there; looked at again in {}",
+                brief(*left)
+            ),
             Self::Unstarted { ago } => {
                 write!(f, "made {} ago and not started yet", brief(*ago))
             }

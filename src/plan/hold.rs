@@ -76,8 +76,13 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         Phase::Created if runner.is_new(world.now) => {
             RunnerHold::Unstarted { ago: world.now.duration_since(runner.created_at) }
         }
-        // Both are decided on wherever their host is seen.
-        Phase::Created | Phase::Exited { .. } => RunnerHold::InDoubt,
+        // Both are decided on wherever their host is seen, but for what was tried in vain.
+        Phase::Created | Phase::Exited { .. } => match world.reaping_waits(&runner.id) {
+            Some((until, times)) => {
+                RunnerHold::Removing { times, left: until.duration_since(world.now) }
+            }
+            None => RunnerHold::InDoubt,
+        },
     }
 }
 

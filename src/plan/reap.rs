@@ -43,8 +43,11 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
         if let Some(error) = early_end(runner) {
             draft.back_off(&runner.variant, Cause::Runner, error);
         }
-        draft.decided.insert(&runner.id);
-        draft.decide(action, rule, facts);
+        // What was tried again and again is tried ever more rarely.
+        if world.reaping_waits(&runner.id).is_none() {
+            draft.decided.insert(&runner.id);
+            draft.decide(action, rule, facts);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn reap_vanished(draft: &mut Draft<'_>) {
     for work in world.memory.at_work.values().filter(is_seen) {
         let Some(since) = work.gone_since else { continue };
         let ago = world.now.duration_since(since);
-        if ago >= GONE_FOR {
+        if ago >= GONE_FOR && world.reaping_waits(&work.runner.id).is_none() {
             draft.decide(reap(world, work), Rule::ReapExited, Facts::Vanished { ago });
         }
     }

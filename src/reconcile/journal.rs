@@ -5,12 +5,13 @@
 mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{Discriminant, discriminant};
 
 use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::plan::{Action, Decision};
 use crate::view::View;
-use crate::world::{Observed, Origin, Trouble, Variant, World, phases};
+use crate::world::{Observed, Origin, Sign, Trouble, Variant, World, phases};
 
 /// What was said already; errors without their numbers.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub(super) struct Journal {
     /// What the logs of each variant's runners say is wrong.
     troubles: BTreeSet<(Variant, String)>,
     /// What shows that another AutoGit of this instance runs.
-    another: Option<String>,
+    another: Option<Discriminant<Sign>>,
 }
 
 /// `tried again in #`: countdowns, ages and counts are not what a line is about.
@@ -85,14 +86,12 @@ impl Journal {
 
     /// Says that another `AutoGit` of this instance seems to run.
     fn say_another(&mut self, world: &World) {
-        let another = world.sign_of_another().map(|sign| sign.to_string());
-        let words = another.as_deref().map(without_numbers);
-        if words != self.another
-            && let Some(another) = another
-        {
-            tracing::warn!("{another}");
+        let sign = world.sign_of_another();
+        let kind = sign.as_ref().map(discriminant);
+        if let Some(sign) = sign.filter(|_| kind != self.another) {
+            tracing::warn!("{sign}");
         }
-        self.another = words;
+        self.another = kind;
     }
 
     /// Says what runners' own logs say is wrong, once for all runners of a variant.
@@ -133,6 +132,9 @@ impl Journal {
             match result {
                 Ok(Effect::Skipped(why)) => {
                     tracing::debug!(rule = %decision.rule, "{subject}: left as it is: {why}");
+                }
+                Ok(Effect::Pending) => {
+                    tracing::debug!(rule = %decision.rule, "{subject}: the engine is at it");
                 }
                 Ok(Effect::Done | Effect::Started(_) | Effect::Recorded(_)) => {
                     say_done(decision, &subject);

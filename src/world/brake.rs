@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Leftover, Memory, Origin, RecordId, RecordSettings, Variant, World};
+use super::{ContainerId, Leftover, Memory, Origin, RecordId, RecordSettings, Variant, World};
 
 /// What is older does not count any more.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -20,6 +20,8 @@ pub enum Deed {
     ChangeRecord(RecordId),
     /// Something of ours is removed.
     Remove(Leftover),
+    /// A runner's container is removed, with what its jobs left.
+    Reap(ContainerId),
 }
 
 /// So many times at once; from then on a pause that doubles with each.
@@ -126,6 +128,12 @@ impl World {
         let efforts = self.memory.efforts.get(&Deed::ChangeRecord(id))?;
         let same = efforts.sent.as_ref() == Some(wanted);
         self.waits_until(if same { CORRECTING } else { CHANGING }, efforts)
+    }
+
+    /// Until when the container is not removed, and how often that was begun.
+    pub fn reaping_waits(&self, id: &ContainerId) -> Option<(Timestamp, usize)> {
+        let efforts = self.memory.efforts.get(&Deed::Reap(id.clone()))?;
+        Some((self.waits_until(REMOVING, efforts)?, efforts.times.len()))
     }
 
     /// It may not be removed yet.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, GroupId, HostState, JobId,
+    AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, Deed, GroupId, HostState, JobId,
     JobNetworkObject, JobVolume, Made, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
     RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed,
     VolumeKind, World,
@@ -421,14 +421,22 @@ fn remember(world: &mut World, text: &str) {
             world.memory.pulling.insert((host(host_name), (*image).to_owned()));
         }
         ["looked", "before"] => look_before(world),
-        other => remember_records(world, other),
+        other => remember_deeds(world, other),
     }
 }
 
-/// What this process knows of its records.
-fn remember_records(world: &mut World, words: &[&str]) {
+/// What this process did before.
+fn remember_deeds(world: &mut World, words: &[&str]) {
     let own = &mut world.memory.own_records;
     match words {
+        ["reaped", place, times, since] => {
+            let spot = spot(place);
+            let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
+            let id = ContainerId::from_observed(&format!("{}-{name}", spot.host));
+            for _ in 0..number(times) {
+                world.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
+            }
+        }
         ["began", since, "after", newest] => {
             own.began = Some(ago(seconds(since)));
             own.newest_before = Some(RecordId(number(newest)));

@@ -255,6 +255,7 @@ async fn unasked_record() -> (Scene, World, Plan, RecordId) {
     let mut scene = Scene::new("{linux: {tags: [docker]}, docs: {tags: [docs]}}");
     scene.tick().await;
     scene.change_spec(|spec| spec.pools.retain(|pool| pool.name != linux().pool));
+    scene.grow_old().await;
     let world = scene.look_twice().await;
     let plan = planned(&world, |action| matches!(action, Action::DeleteRecord { .. }));
     let Action::DeleteRecord { record, .. } = plan.decisions[0].action else { unreachable!() };
@@ -430,4 +431,22 @@ async fn without_a_network_no_container_is_made_and_the_job_says_why() {
         controller.tick().await;
     }
     assert!(runs(&scene, "alpha"));
+}
+
+/// A second look a second later would see no more than the one before.
+#[tokio::test(start_paused = true)]
+async fn what_is_done_again_as_before_is_no_progress() {
+    let scene = Scene::new("{linux: {tags: [Docker], max: 3}}");
+    let mut autogit = scene.another();
+    scene.gitlab.fold_tags(true);
+    let mut progress = Vec::new();
+    for _ in 0..20 {
+        let tick = autogit.tick().await;
+        if !tick.outcomes.is_empty() {
+            progress.push(tick.made_progress());
+        }
+        scene.pass(10).await;
+    }
+    // The record is made, set right as far as anyone can tell, and set right again.
+    assert_eq!(progress[..3], [true, true, false], "{progress:?}");
 }

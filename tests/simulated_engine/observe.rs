@@ -81,6 +81,7 @@ async fn a_record_whose_managers_gitlab_does_not_show_is_not_deleted() {
     let mut scene = Scene::new("{linux: {tags: [docker]}, docs: {tags: [docs]}}");
     scene.tick().await;
     scene.change_spec(|spec| spec.pools.truncate(1));
+    scene.grow_old().await;
     scene.hide_managers(true);
     let deletes = |world: &World| {
         let decisions = plan(world).decisions;

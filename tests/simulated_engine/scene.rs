@@ -167,6 +167,11 @@ impl Scene {
         self.clock.sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Until a record that was made now is too old to be that of another AutoGit.
+    pub(crate) async fn grow_old(&self) {
+        self.pass(601).await;
+    }
+
     /// Queues a job with the tag `docker` that takes an hour.
     pub(crate) fn job(&self, waits_for: WaitsFor) -> JobId {
         let duration = Duration::from_hours(1);

@@ -164,6 +164,7 @@ fn not_pulled(failure: Failure, request: &ImageRequest, helper: Option<&str>) ->
         | EngineError::TimedOut { .. }
         | EngineError::NameTaken { .. }
         | EngineError::Running { .. }
+        | EngineError::BeingRemoved { .. }
         | EngineError::NoImage { .. }
         | EngineError::NotFound { .. }) => error,
     }

@@ -88,7 +88,9 @@ async fn explain_conflict(
         None => Ok(()),
         Some(true) => Err(EngineError::Running { id: id.clone() }),
         Some(false) => match failure.answer() {
-            Some((_, message)) if message.contains("in progress") => Ok(()),
+            Some((_, message)) if message.contains("in progress") => {
+                Err(EngineError::BeingRemoved { id: id.clone() })
+            }
             _ => Err(failure.into()),
         },
     }

@@ -1,6 +1,8 @@
 //! What has no effect, or is undone again and again, is done ever more rarely, and is said once.
 
+use autogit::engine::EngineError;
 use autogit::plan::JobHold;
+use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{RecordView, Status};
 use autogit::world::RECORDS_PER_HOUR_MAX;
 
@@ -56,4 +58,27 @@ async fn a_record_that_somebody_deletes_again_and_again_is_made_ever_more_rarely
     calm.pass(15).await;
     assert!(matches!(calm.hold(job), Some(JobHold::BackingOff { .. })), "{:?}", calm.hold(job));
     calm.until_succeeds(job, 11 * 60).await;
+}
+
+/// An engine that hangs while it removes a container says 409 until it is done.
+#[tokio::test(start_paused = true)]
+async fn a_container_whose_removal_hangs_is_asked_for_ever_more_rarely_and_goes_in_the_end() {
+    let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 10s}\n");
+    let job = calm.job(&["docker"], 5);
+    calm.until_runs(job).await;
+    let runner = calm.runners().remove(0);
+    for _ in 0..6 {
+        let hangs = EngineError::BeingRemoved { id: runner.id.clone() };
+        calm.engine().fail_next(Operation::RemoveContainer, Fault::Refused(hangs));
+    }
+    calm.until_succeeds(job, 60).await;
+    let asked = |what: &str| calm.told().lines().filter(|line| line.contains(what)).count();
+    // Three times at once, then after 20, 40 and 80 s.
+    calm.pass(120).await;
+    assert!((4..=5).contains(&asked("remove container")), "{}", calm.told());
+    assert_eq!(asked("Pending"), asked("remove container"), "{}", calm.told());
+    assert_eq!(calm.runners().len(), 1, "pending is not done");
+    assert_eq!(asked("log: ERROR"), 0, "{}", calm.told());
+    calm.until_at_rest(400).await;
+    assert_eq!(asked("remove container"), 7, "{}", calm.told());
 }
