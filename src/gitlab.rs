@@ -131,6 +131,15 @@ pub struct NewRecord {
     pub old: BTreeSet<RecordId>,
 }
 
+/// A record that has our mark and another description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// GitLab's id.
+    pub id: RecordId,
+    /// What a person called it.
+    pub description: String,
+}
+
 /// A record that was just made; the token is shown this once.
 #[derive(Debug, Clone)]
 pub struct CreatedRecord {
@@ -229,6 +238,10 @@ pub trait Gitlab: Debug + Send + Sync {
         installation: &Installation,
         named: &BTreeMap<RecordId, Variant>,
     ) -> Result<Vec<Record>, GitlabError>;
+
+    /// Records of this installation that a person renamed, and that are known by nothing else; as far
+    /// as [`Gitlab::records`] came upon them.
+    fn renamed(&self) -> Vec<Renamed>;
 
     /// The managers of these records, in as few requests as the server allows.
     async fn managers(

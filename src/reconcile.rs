@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::apply::{Effect, Outcome, apply};
 use crate::clock::Clock;
+use crate::gitlab::Renamed;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Action, Plan, plan};
 use crate::source::{Pending, Written};
@@ -312,7 +313,15 @@ impl Controller {
             ))
         });
         let another = world.sign_of_another().map(|sign| sign.to_string());
-        token.into_iter().chain(unseen).chain(another).collect()
+        let renamed = self.ports.gitlab.renamed().into_iter().map(|Renamed { id, description }| {
+            let instance = &world.spec.instance;
+            format!(
+                "registration {id} has this AutoGit's mark and is called `{description}`: somebody \
+                 renamed it, and it is not used\n\
+                 hint: delete it, or call it `autogit/{instance}/POOL-ARCH` again"
+            )
+        });
+        token.into_iter().chain(unseen).chain(another).chain(renamed).collect()
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {

@@ -39,7 +39,8 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{
-    CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Server, Transport, Verified,
+    CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Renamed, Server, Transport,
+    Verified,
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
@@ -170,7 +171,13 @@ impl Gitlab for HttpGitlab {
         installation: &Installation,
         named: &BTreeMap<RecordId, Variant>,
     ) -> Result<Vec<Record>, GitlabError> {
-        self.read_records(installation, named).await
+        let records = self.read_records(installation, named).await?;
+        self.look_for_renamed(installation).await;
+        Ok(records)
+    }
+
+    fn renamed(&self) -> Vec<Renamed> {
+        HttpGitlab::renamed(self)
     }
 
     async fn managers(

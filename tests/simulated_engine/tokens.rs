@@ -40,6 +40,36 @@ fn is_record(action: &Action) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_was_renamed_and_that_nobody_knows_any_more_is_named_beside_the_new_one() {
+    let (mut scene, _, old) = lost_token().await;
+    scene.gitlab.rename_record(old, "annas runner");
+    scene.restart();
+    let mut controller = scene.another();
+    controller.tick().await;
+    let view = controller.tick().await.view;
+    let notices = view.notices.join("\n");
+    let words = format!("registration {old} has this AutoGit's mark and is called `annas runner`");
+    assert!(notices.contains(&words), "{notices}");
+    assert!(record(&view.world).id != old && scene.gitlab.record(old).is_some());
+    scene.gitlab.delete_record_by_hand(old);
+    assert_eq!(controller.tick().await.view.notices, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_renamed_and_is_known_is_no_news() {
+    let mut scene = Scene::new(WARM);
+    scene.tick().await;
+    scene.pass(20).await;
+    let id = record(&scene.look().await).id;
+    scene.gitlab.rename_record(id, "annas runner");
+    scene.restart();
+    for _ in 0..3 {
+        assert_eq!(record(&scene.look().await).id, id);
+        assert_eq!(scene.ports.gitlab.renamed(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_nobody_uses_goes_when_a_new_one_is_made() {
     let (mut scene, world, lost) = lost_token().await;
     let outcomes = scene.apply(&world, planned(&world, is_record)).await;

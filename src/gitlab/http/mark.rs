@@ -22,6 +22,11 @@ pub(super) fn variant(instance: &InstanceName, description: &str) -> Option<Vari
     Some(Variant::new(&PoolName::new(pool).ok()?, arch))
 }
 
+/// Whether a description is under the name of any instance.
+pub(super) fn is_named(description: &str) -> bool {
+    description.strip_prefix(PROGRAM).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// The maintenance note of this installation's records.
 pub(super) fn note(installation: &Installation) -> String {
     format!("{PROGRAM} {KEY}{installation}")

@@ -5,6 +5,7 @@
 //! a list is not the truth about one thing.
 
 mod polls;
+mod renamed;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,7 @@ pub(super) struct Known {
     pub(super) served: BTreeSet<RecordId>,
     /// Rows of the last list that could not be read: each may be a record of ours.
     pub(super) odd_rows: usize,
+    strangers: renamed::Strangers,
 }
 
 #[derive(Clone)]
@@ -70,6 +72,7 @@ struct Listed {
     id: u64,
     description: Option<String>,
     paused: Option<bool>,
+    online: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -192,7 +195,10 @@ impl HttpGitlab {
                 message: format!("there are more than {}", LIST_PAGES_MAX * 100),
             });
         }
-        self.records.with(|known| known.odd_rows = odd);
+        self.records.with(|known| {
+            known.odd_rows = odd;
+            known.strangers.note(&items);
+        });
         let ours = |row: Listed| {
             let variant = mark::variant(&self.settings.instance, row.description.as_deref()?)?;
             Some((variant, row))

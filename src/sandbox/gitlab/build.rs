@@ -273,6 +273,13 @@ impl SimulatedGitlab {
         self.with(|state| state.edit_record(record, |form| form.paused = paused));
     }
 
+    /// Calls a record something else, as a person would.
+    pub fn rename_record(&self, record: RecordId, description: &str) {
+        self.with(|state| {
+            state.edit_record(record, |form| description.clone_into(&mut form.description));
+        });
+    }
+
     /// Changes a record's tags.
     pub fn retag_record(&self, record: RecordId, tags: &[&str]) {
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
