@@ -334,6 +334,8 @@ fn each_runner_has_one_answer(plan: &Plan, views: &[RunnerView<'_>]) {
     for decision in &plan.decisions {
         let id = match &decision.action {
             Action::Drain { id, .. } => Some(id),
+            // A container that is gone is not there to be answered for.
+            Action::Reap { .. } if matches!(decision.facts, Facts::Vanished { .. }) => None,
             Action::Reap { runner, .. } => Some(&runner.id),
             _ => None,
         };
