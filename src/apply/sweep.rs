@@ -79,7 +79,7 @@ async fn sweep_job_object(
 
 /// A container of ours that did not end has that slot: the engine lists it, or has one of its name
 /// when it is asked.
-pub(super) async fn is_held(
+async fn is_held(
     engine: &dyn Engine,
     world: &World,
     host: &HostName,
@@ -98,7 +98,7 @@ pub(super) async fn is_held(
 }
 
 /// A container of that name has that slot and did not end.
-pub(super) async fn is_there(
+async fn is_there(
     engine: &dyn Engine,
     world: &World,
     name: &RunnerName,

@@ -146,6 +146,10 @@ fn without_environment(path: &Path, color: bool) -> Findings {
 fn refused(file: String, error: &LoadError, color: bool) -> Findings {
     let faults = match error {
         LoadError::Spec(faults) => outputs(faults),
+        LoadError::Both { text, files } => {
+            let files = files.iter().map(|file| bare_output("error", &file.to_string()));
+            outputs(text).into_iter().chain(files).collect()
+        }
         LoadError::Missing { .. }
         | LoadError::File(_)
         | LoadError::EnvFile(_)
@@ -153,6 +157,10 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
     };
     let text = match error {
         LoadError::Spec(faults) => faults.render(color),
+        LoadError::Both { text, files } => {
+            let files = files.iter().map(|file| format!("error: {file}\n"));
+            text.render(color) + &files.collect::<String>()
+        }
         LoadError::Missing { .. }
         | LoadError::File(_)
         | LoadError::EnvFile(_)

@@ -19,7 +19,7 @@ impl Failure {
     /// A spec that cannot be used, by places: what is written there is shown by `check` alone.
     pub(super) fn spec(error: &LoadError) -> Self {
         match error {
-            LoadError::Spec(_) => {
+            LoadError::Spec(_) | LoadError::Both { .. } => {
                 let hint = "`autogit check` shows the lines";
                 Self::Usage(format!("{}\nhint: {hint}", error.in_words()))
             }

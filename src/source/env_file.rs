@@ -67,6 +67,18 @@ pub enum EnvFileError {
     },
 }
 
+impl EnvFileError {
+    /// The same with the file's name alone, for those who need not know where it lies.
+    pub(super) fn without_folder(&self) -> Self {
+        match self {
+            Self::File(error) => Self::File(error.without_folder()),
+            Self::Lines { path, faults } => {
+                Self::Lines { path: file::name(path), faults: faults.clone() }
+            }
+        }
+    }
+}
+
 struct Lines<'a>(&'a Path, &'a [LineFault]);
 
 impl fmt::Display for Lines<'_> {

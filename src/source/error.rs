@@ -112,19 +112,38 @@ pub enum LoadError {
     /// Files that the spec names cannot be used: all of them.
     #[error("{}", lines(.0))]
     Named(Vec<NamedFileError>),
+    /// What the spec says is wrong, and files that it names cannot be used, either.
+    #[error("{text}\n{}", lines(files))]
+    Both {
+        /// What is wrong with the text.
+        text: Faults,
+        /// All files that cannot be used.
+        files: Vec<NamedFileError>,
+    },
 }
 
 impl LoadError {
-    /// All there is to say, each fault of a spec by its place; no value of the file is in it. The
-    /// error itself prints as one line.
+    /// All there is to say, each fault of a spec by its place; no value of the file is in it, nor where
+    /// the files lie that it names. The error itself prints as one line.
     pub fn in_words(&self) -> String {
         match self {
             Self::Spec(faults) => faults.in_words().trim_end().to_owned(),
-            Self::Missing { .. } | Self::File(_) | Self::EnvFile(_) | Self::Named(_) => {
-                self.to_string()
+            Self::Both { text, files } => {
+                format!("{}{}", text.in_words(), lines(&without_folders(files)))
             }
+            Self::EnvFile(error) => error.without_folder().to_string(),
+            Self::Named(errors) => lines(&without_folders(errors)),
+            Self::Missing { .. } | Self::File(_) => self.to_string(),
         }
     }
+}
+
+fn without_folders(errors: &[NamedFileError]) -> Vec<NamedFileError> {
+    let named = errors.iter().map(|NamedFileError { field, error }| NamedFileError {
+        field: field.clone(),
+        error: error.without_folder(),
+    });
+    named.collect()
 }
 
 fn lines(errors: &[NamedFileError]) -> String {

@@ -17,6 +17,18 @@ pub struct FileError {
     pub problem: FileProblem,
 }
 
+impl FileError {
+    /// The same with the file's name alone.
+    pub(super) fn without_folder(&self) -> Self {
+        Self { path: name(&self.path), problem: self.problem.clone() }
+    }
+}
+
+/// The last part of a path.
+pub(super) fn name(path: &Path) -> PathBuf {
+    path.file_name().map_or_else(|| path.to_owned(), PathBuf::from)
+}
+
 /// What is wrong with a file; reads on from the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileProblem {

@@ -17,7 +17,7 @@ use super::file::{self, FileError, FileProblem};
 use super::mount;
 use super::proxies;
 use super::written::Written;
-use crate::spec::{Missing, Spec};
+use crate::spec::{Faults, Missing, Spec};
 
 /// A spec is written by hand or by a template; a larger one is the wrong file.
 const SPEC_BYTES_MAX: u64 = 4 << 20;
@@ -99,7 +99,11 @@ pub(super) fn load_noting(
         asked.borrow_mut().insert(name.to_owned(), value.clone());
         value
     };
-    let parsed = Spec::parse(&source, &text, &lookup, Missing::Fault)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let parsed = match Spec::parse_partly(&source, &text, &lookup, Missing::Fault) {
+        Ok(parsed) => parsed,
+        Err((text, rest)) => return Err(with_files(text, rest, folder, noted)),
+    };
     let asked = asked.take();
     for (name, value) in &asked {
         inputs.add(name, value.as_deref().unwrap_or_default().as_bytes());
@@ -111,7 +115,6 @@ pub(super) fn load_noting(
         warnings.push(Warning::MountedAlone { path: path.to_owned() });
     }
     let mut spec = parsed.spec;
-    let folder = path.parent().unwrap_or(Path::new(""));
     place(&mut spec, folder);
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
     proxies::fill(&mut spec, environment, &mut warnings, &mut inputs, noted);
@@ -128,6 +131,23 @@ pub(super) fn load_noting(
     let hash = parsed.digest.keyed(&spec.gitlab.token);
     let (spec, loaded_at) = (Arc::new(spec), now);
     Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, inputs })
+}
+
+/// What is wrong with a text, and with the files that it names.
+fn with_files(
+    text: Faults,
+    rest: Option<Box<Spec>>,
+    folder: &Path,
+    noted: &mut Noted,
+) -> LoadError {
+    let Some(mut spec) = rest else { return LoadError::Spec(text) };
+    place(&mut spec, folder);
+    // All that they hold is dropped: nothing of this spec comes into force.
+    let mut inputs = Inputs::new("");
+    let mut files = credentials::read(&mut spec, folder, &mut Vec::new(), &mut inputs, noted);
+    files.extend(certificates::authority(&spec, noted).err());
+    files.extend(certificates::of_hosts(&spec, noted));
+    if files.is_empty() { LoadError::Spec(text) } else { LoadError::Both { text, files } }
 }
 
 /// Puts the folder before each relative path that is used on this machine and stays a path.

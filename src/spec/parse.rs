@@ -54,6 +54,18 @@ impl Spec {
         Self::parse_by_place(file, text, &|_, name| lookup(name), missing)
     }
 
+    /// As [`Spec::parse`]; where the text is wrong, also what could be read of it: good for finding
+    /// what else is wrong, and for nothing else.
+    pub fn parse_partly(
+        file: &str,
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        missing: Missing,
+    ) -> Result<Parsed, (Faults, Option<Box<Self>>)> {
+        let parsed = parse(text, &|_, name| lookup(name), missing);
+        parsed.map_err(|(faults, rest)| (Faults::new(file, faults), rest))
+    }
+
     /// As [`Spec::parse`], where a variable may have a value in one place and none in another:
     /// `lookup` is asked with the JSON pointer of the place, then the name.
     pub fn parse_by_place(
@@ -62,7 +74,7 @@ impl Spec {
         lookup: &dyn Fn(&str, &str) -> Option<String>,
         missing: Missing,
     ) -> Result<Parsed, Faults> {
-        parse(text, lookup, missing).map_err(|faults| Faults::new(file, faults))
+        parse(text, lookup, missing).map_err(|(faults, _)| Faults::new(file, faults))
     }
 }
 
@@ -70,25 +82,26 @@ fn parse(
     text: &str,
     lookup: &dyn Fn(&str, &str) -> Option<String>,
     missing: Missing,
-) -> Result<Parsed, Vec<Fault>> {
+) -> Result<Parsed, (Vec<Fault>, Option<Box<Spec>>)> {
     let mut report = Report::new(text);
-    let Some(mut tree) = reader::read(&mut report) else { return Err(report.finish()) };
+    let Some(mut tree) = reader::read(&mut report) else { return Err((report.finish(), None)) };
     let schema = schema::strict();
     keys::check(&mut tree, &schema, &mut report);
     let (used, empty) = Variables::new(lookup, missing, &mut report).replace(&mut tree);
     if matches!(tree.kind, Kind::Unknown) && !report.failed() {
         let message = "the file is a mapping, not the value of a variable";
         report.add(tree.span, Finding::error(Code::WrongType, message));
-        return Err(report.finish());
+        return Err((report.finish(), None));
     }
     bounds::check(&tree, &mut report);
     if report.is_beyond_limits() {
-        return Err(report.finish());
+        return Err((report.finish(), None));
     }
     let mut context = Context::new(defaults::spread(tree), report, empty);
     let mut value = json::coerced(&mut context, &schema);
     validate::validate(&mut value, &schema, &mut context);
     let digest = Digest::of(&value);
+    let mut rest = None;
     match serde_json::from_value::<RawSpec>(value) {
         Ok(raw) => {
             let spec = build::build(raw, &mut context);
@@ -97,6 +110,7 @@ fn parse(
                 let warnings = context.report.finish();
                 return Ok(Parsed { spec, warnings, digest, variables: used });
             }
+            rest = Some(Box::new(spec));
         }
         // The schema comes from the same types, so this is ours, unless it follows from a fault.
         Err(error) if !context.report.failed() => {
@@ -105,5 +119,5 @@ fn parse(
         }
         Err(_) => {}
     }
-    Err(context.report.finish())
+    Err((context.report.finish(), rest))
 }

@@ -146,6 +146,21 @@ fn a_linked_spec_finds_its_files_beside_the_link() {
 }
 
 #[test]
+fn faults_of_the_text_and_of_the_files_that_it_names_are_told_together() {
+    let folder = Folder::new();
+    let faulty = SPEC.replace("token: glpat-1", "token_file: secret\n  ca_file: ca.pem");
+    let faulty = faulty.replace("tags: [docker]", "tags: [docker]\n    warm: 9");
+    let error = loaded(&folder.write("autogit.yaml", &faulty)).unwrap_err();
+    let words = error.in_words();
+    for part in ["`warm` is …", "gitlab.token_file: `secret` does", "gitlab.ca_file: `ca.pem` does"]
+    {
+        assert!(words.contains(part), "{part} is not in {words}");
+    }
+    // Where files lie is nothing for those who see the page.
+    assert!(!words.contains("/secret") && error.to_string().contains("/secret"), "{words}");
+}
+
+#[test]
 fn variables_come_from_env_files() {
     let folder = Folder::new();
     let path = folder.write("autogit.yaml", &SPEC.replace("glpat-1", "${TOKEN}"));

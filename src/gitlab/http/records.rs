@@ -53,9 +53,20 @@ pub(super) struct Known {
     strangers: renamed::Strangers,
 }
 
+/// When the details were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// This process made the record, and GitLab did not show it yet.
+    Never,
+    /// Before an own write changed it.
+    Before,
+    /// Then.
+    At(Timestamp),
+}
+
 #[derive(Clone)]
 struct Details {
-    read_at: Timestamp,
+    read: Read,
     /// The variant that its description names.
     variant: Option<Variant>,
     description: String,
@@ -130,7 +141,8 @@ impl HttpGitlab {
             match self.read_details(id).await {
                 Ok(details) => {
                     let unlisted = look.absent.contains(&id);
-                    self.records.with(|known| known.keep(id, details, unlisted));
+                    let at = self.wire.now();
+                    self.records.with(|known| known.keep(id, details, at, unlisted));
                 }
                 Err(GitlabError::NotFound { .. }) => missing.push(id),
                 Err(error @ (GitlabError::Unauthorized { .. } | GitlabError::Limited { .. })) => {
@@ -217,7 +229,7 @@ impl HttpGitlab {
         let mut tags = row.tag_list;
         tags.sort();
         Ok(Details {
-            read_at: self.wire.now(),
+            read: Read::At(self.wire.now()),
             variant: mark::variant(&self.settings.instance, &description),
             description,
             installation: row.maintenance_note.as_deref().and_then(mark::installation),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::mark;
 use super::super::probe::older;
-use super::{DETAILS_AGE_MAX, Details, Known, Listed, REFRESHED_MAX};
+use super::{DETAILS_AGE_MAX, Details, Known, Listed, REFRESHED_MAX, Read};
 use crate::gitlab::NewRecord;
 use crate::world::{
     Access, Installation, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
@@ -75,12 +75,11 @@ impl Known {
                     doubtful.push(id);
                 }
                 (None, _) => due.push(id),
-                // An own write changed it.
-                (Some(it), _) if it.read_at == Timestamp::MIN => due.push(id),
-                (Some(it), _) if older(now, it.read_at, DETAILS_AGE_MAX) => {
-                    old.push((it.read_at, id));
-                }
-                (Some(_), _) => {}
+                (Some(it), _) => match it.read {
+                    Read::Never | Read::Before => due.push(id),
+                    Read::At(at) if older(now, at, DETAILS_AGE_MAX) => old.push((at, id)),
+                    Read::At(_) => {}
+                },
             }
         }
         old.sort_unstable();
@@ -103,7 +102,13 @@ impl Known {
 
     /// Takes the details that were just read. What they do not show stays as it was known: the note
     /// and the token's end are for those who may change the record, and a person may rename it.
-    pub(super) fn keep(&mut self, id: RecordId, mut details: Details, unlisted: bool) {
+    pub(super) fn keep(
+        &mut self,
+        id: RecordId,
+        mut details: Details,
+        at: Timestamp,
+        unlisted: bool,
+    ) {
         let before = self.details.remove(&id);
         if let Some(before) = before {
             details.variant = details.variant.or(before.variant);
@@ -112,7 +117,7 @@ impl Known {
         }
         self.token_expires(id, details.token_expires_at);
         if unlisted {
-            self.asked.insert(id, Asked { at: details.read_at, found: Found::Unlisted });
+            self.asked.insert(id, Asked { at, found: Found::Unlisted });
         } else {
             self.asked.remove(&id);
         }
@@ -134,8 +139,7 @@ impl Known {
     ) {
         self.handed_out.insert(id, at);
         let details = Details {
-            // To be read as soon as it is shown.
-            read_at: Timestamp::MIN,
+            read: Read::Never,
             variant: Some(record.variant.clone()),
             description,
             installation: Some(record.installation.clone()),
@@ -151,7 +155,7 @@ impl Known {
     /// was not shown since: what GitLab showed once and shows no more, somebody deleted.
     pub(super) fn missing(&mut self, id: RecordId, at: Timestamp) {
         let made = self.handed_out.get(&id);
-        let shown = self.details.get(&id).is_some_and(|it| it.read_at != Timestamp::MIN);
+        let shown = self.details.get(&id).is_some_and(|it| it.read != Read::Never);
         if !shown && made.is_some_and(|made| !older(at, *made, LAGS_FOR)) {
             return self.unread(id, at, JUST_MADE.into());
         }
@@ -174,8 +178,10 @@ impl Known {
 
     /// Has the details read again at the next look, after an own write.
     pub(in super::super) fn changed(&mut self, id: RecordId) {
-        if let Some(details) = self.details.get_mut(&id) {
-            details.read_at = Timestamp::MIN;
+        if let Some(details) = self.details.get_mut(&id)
+            && details.read != Read::Never
+        {
+            details.read = Read::Before;
         }
     }
 
