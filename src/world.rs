@@ -21,6 +21,7 @@ mod rival;
 pub mod runner_config;
 mod runner_job;
 mod runner_log;
+mod standstill;
 mod unclaimed;
 mod unfit;
 mod volume;
@@ -52,6 +53,7 @@ pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token}
 pub use rival::{LEFT_ALONE, Made, OwnRecords, Sign};
 pub use runner_job::{JobFacts, RunnerJob, job_of};
 pub use runner_log::{RunnerLog, Trouble};
+pub use standstill::{Standstill, StandstillKind};
 pub use unclaimed::note_unclaimed;
 pub use unfit::Unfit;
 pub use volume::{JobVolume, VolumeKind};

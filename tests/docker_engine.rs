@@ -14,7 +14,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use autogit::engine::docker::DockerEngine;
-use autogit::engine::{Engine as _, EngineError, ImageRequest};
+use autogit::engine::{Engine as _, EngineError, ImageRequest, Sighting};
 use autogit::spec::PullPolicy;
 use autogit::world::{
     ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
@@ -474,6 +474,27 @@ async fn a_volume_is_of_the_kind_that_its_label_says_else_its_name() {
         let mistaken = JobVolume { kind: VolumeKind::Temporary, ..expected[2].clone() };
         let refused = bench.engine.remove_job_volume(&mistaken).await;
         assert!(matches!(refused, Err(EngineError::Refused { .. })), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_paused_runner_is_known_as_such_and_runs_on() {
+    on_engine(async |bench| {
+        let id = bench.started(0).await;
+        let paused = async || {
+            let runners = bench.engine.runners(&bench.instance).await.unwrap().runners;
+            let found = bench.engine.find(&bench.instance, id.as_str()).await.unwrap().unwrap();
+            let Sighting::Runner(found) = found else { panic!("{found:?}") };
+            assert!(matches!(runners[0].state, ContainerState::Running { .. }));
+            assert_eq!((runners.len(), runners[0].paused), (1, found.paused));
+            found.paused
+        };
+        assert!(!paused().await);
+        bench.docker.pause_container(id.as_str()).await.unwrap();
+        assert!(paused().await);
+        bench.docker.unpause_container(id.as_str()).await.unwrap();
+        assert!(!paused().await);
     })
     .await;
 }

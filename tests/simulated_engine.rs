@@ -26,6 +26,8 @@ mod port;
 mod scene;
 #[path = "simulated_engine/stage.rs"]
 mod stage;
+#[path = "simulated_engine/standstill.rs"]
+mod standstill;
 #[path = "simulated_engine/tokens.rs"]
 mod tokens;
 

@@ -29,6 +29,8 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     }
     lines.extend(hosts(status));
     lines.extend(status.unread.iter().map(|line| options.paint.notable(&words::plain_lines(line))));
+    let still = status.standstills.iter();
+    lines.extend(still.map(|line| options.paint.notable(&words::plain_lines(line))));
     lines.push(String::new());
     lines.push(summary(status));
     lines.join("\n") + "\n"

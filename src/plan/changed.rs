@@ -57,6 +57,10 @@ impl Changed {
         let fails = draft.world.memory.backoffs.contains_key(variant);
         let mut changed = Self { fails, ..Self::default() };
         for view in draft.runners.iter().filter(|view| view.runner.variant == *variant) {
+            // One that does not leave holds up no other.
+            if draft.world.standstill(view).is_some() {
+                continue;
+            }
             let asked = draft.decided.contains(&view.runner.id);
             let differs = draft.wanted.differs(view.runner);
             match view.phase {

@@ -185,7 +185,8 @@ impl<'a> Draft<'a> {
         let mut idle: Vec<(usize, Timestamp, usize)> = Vec::new();
         for (index, view) in self.runners.iter().enumerate() {
             let line = lines.get(&view.runner.variant).copied();
-            if !view.seen || self.decided.contains(&view.runner.id) {
+            // One that is paused takes no job until a person lets it go on.
+            if !view.seen || view.runner.paused || self.decided.contains(&view.runner.id) {
                 continue;
             }
             match (line, &view.phase) {

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::facts::brief;
 use crate::spec::HostName;
-use crate::world::{JobId, RunnerName, Trouble};
+use crate::world::{JobId, RunnerName, Standstill, Trouble};
 
 /// A runner that stays as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,11 +21,14 @@ pub struct HeldRunner {
     pub hold: RunnerHold,
     /// What its own log says is wrong.
     pub trouble: Option<Trouble>,
+    /// It is frozen, or does not heed that it was asked to exit.
+    pub standstill: Option<Standstill>,
 }
 
 impl fmt::Display for HeldRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.hold.fmt(f)?;
+        self.standstill.as_ref().map_or(Ok(()), |standstill| write!(f, "; {standstill}"))?;
         self.trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
     }
 }
@@ -54,6 +57,8 @@ pub enum RunnerHold {
         /// How long it may be.
         cooldown: Duration,
     },
+    /// A person froze it while it had no job.
+    Paused,
     /// It was asked to exit.
     Draining {
         /// How long ago.
@@ -95,6 +100,7 @@ impl RunnerHold {
             Self::Needed => "needed",
             Self::Warm => "warm",
             Self::CoolingDown { .. } => "cooling-down",
+            Self::Paused => "paused",
             Self::Draining { .. } => "draining",
             Self::InTurn => "in-turn",
             Self::Ending => "ending",
@@ -118,6 +124,7 @@ impl fmt::Display for RunnerHold {
                 let cooldown = SignedDuration::try_from(*cooldown).unwrap_or(SignedDuration::MAX);
                 write!(f, "idle {} of {}", brief(*idle), brief(cooldown))
             }
+            Self::Paused => f.write_str("takes no job"),
             Self::Draining { ago, busy: true } => {
                 write!(f, "asked to exit {} ago; finishes its job first", brief(*ago))
             }

@@ -16,6 +16,7 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
             runner: view.runner.name.clone(),
             hold: hold(draft, view, &kept),
             trouble: Trouble::of(view.runner, &view.phase),
+            standstill: draft.world.standstill(view),
         })
         .collect();
     draft.plan.held_runners = held;
@@ -26,6 +27,7 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
             runner: aside.name.clone(),
             hold: RunnerHold::Unseen { error: Arc::clone(&aside.why) },
             trouble: None,
+            standstill: None,
         }));
     }
 }
@@ -65,6 +67,7 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         Phase::Draining { since, busy } => {
             RunnerHold::Draining { ago: world.now.duration_since(since), busy }
         }
+        Phase::Starting { .. } | Phase::Idle { .. } if runner.paused => RunnerHold::Paused,
         Phase::Starting { since, .. } | Phase::Failed { since } => {
             RunnerHold::Starting { running: world.now.duration_since(since) }
         }

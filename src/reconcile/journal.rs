@@ -11,7 +11,9 @@ use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::plan::{Action, Decision};
 use crate::view::View;
-use crate::world::{Observed, Origin, Sign, Trouble, Variant, World, phases};
+use crate::world::{
+    Observed, Origin, RunnerName, Sign, Standstill, StandstillKind, Trouble, Variant, World, phases,
+};
 
 /// What was said already; errors without their numbers.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Journal {
     jobs: jobs::Jobs,
     /// What the logs of each variant's runners say is wrong.
     troubles: BTreeSet<(Variant, String)>,
+    /// The runners that stand still.
+    standstills: BTreeSet<(RunnerName, StandstillKind)>,
     /// What shows that another AutoGit of this instance runs.
     another: Option<Discriminant<Sign>>,
 }
@@ -82,6 +86,20 @@ impl Journal {
         self.jobs.say(view);
         self.say_troubles(&view.world);
         self.say_another(&view.world);
+        self.say_standstills(&view.world);
+    }
+
+    /// Says once of each runner that stands still for long.
+    fn say_standstills(&mut self, world: &World) {
+        let views = phases(world);
+        let found = views.iter().filter_map(|view| world.standstill(view));
+        let found: Vec<Standstill> = found.filter(Standstill::is_long).collect();
+        let known = |it: &Standstill| (it.runner.clone(), it.kind);
+        for standstill in found.iter().filter(|it| !self.standstills.contains(&known(it))) {
+            let Standstill { host, runner, .. } = standstill;
+            tracing::warn!(%host, %runner, "{standstill}");
+        }
+        self.standstills = found.iter().map(known).collect();
     }
 
     /// Says that another `AutoGit` of this instance seems to run.

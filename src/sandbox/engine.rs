@@ -9,6 +9,7 @@
 
 mod container;
 mod faults;
+mod freeze;
 mod hand;
 mod labels;
 mod machine;

@@ -34,6 +34,10 @@ pub struct MemoryOutput {
     pub busy_alone: Since,
     /// Runners that GitLab has not heard of for long.
     pub silent: Since,
+    /// Runners whose container is paused.
+    pub paused: Since,
+    /// Runners without a job that were asked to exit.
+    pub leaving: Since,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<String>,
     /// When runners were started, within the last minute.
@@ -160,6 +164,8 @@ impl View {
             unheard: since(&memory.unheard),
             busy_alone: since(&memory.busy_alone),
             silent: since(&memory.silent),
+            paused: since(&memory.paused),
+            leaving: since(&memory.leaving),
             contacted: memory.contacted.iter().map(ToString::to_string).collect(),
             starts: memory.starts.iter().map(ToString::to_string).collect(),
             backoffs: backoffs.collect(),
@@ -200,6 +206,8 @@ impl MemoryOutput {
             unheard: since(&self.unheard),
             busy_alone: since(&self.busy_alone),
             silent: since(&self.silent),
+            paused: since(&self.paused),
+            leaving: since(&self.leaving),
             contacted: contacted.collect(),
             starts: self.starts.iter().filter_map(|at| at.parse().ok()).collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),

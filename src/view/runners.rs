@@ -42,6 +42,9 @@ pub struct RunnerOutput {
     pub up_to_date: bool,
     /// The GPUs that it holds.
     pub gpus: Vec<String>,
+    /// Its container is paused at its engine.
+    #[serde(default)]
+    pub paused: bool,
     /// Its host could be read just now; else this is what was last seen.
     pub seen: bool,
 }
@@ -96,6 +99,7 @@ impl View {
             container: runner.id.to_string(),
             up_to_date: declared && !is_changed(&self.world, view),
             gpus: Vec::new(),
+            paused: runner.paused,
             seen: view.seen,
         }
     }

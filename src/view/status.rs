@@ -34,6 +34,10 @@ pub struct StatusOutput {
     /// Containers that are left alone, for they cannot be told; left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
+    /// Runners that a person froze, or that do not exit though they were asked to, with a hint
+    /// each; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standstills: Vec<String>,
     /// The proxies that runners and jobs use; left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proxies: Vec<ProxyOutput>,
@@ -151,6 +155,7 @@ impl View {
             held: self.held_groups(),
             hosts: self.hosts(&runners),
             unread: self.unread_lines(),
+            standstills: self.standstills(&runners),
             proxies: proxies(&self.world.spec),
             notices: self.notices.clone(),
             poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
@@ -194,6 +199,12 @@ impl View {
         };
         let pools = self.world.spec.pools.iter().enumerate();
         pools.map(|(position, pool)| (&pool.name, pool_output(position, pool))).collect()
+    }
+
+    /// `autogit-runner-linux-amd64-0: its container is paused for 3m; hint: …`
+    fn standstills(&self, runners: &[RunnerView<'_>]) -> Vec<String> {
+        let found = runners.iter().filter_map(|view| self.world.standstill(view));
+        found.map(|standstill| format!("{}: {standstill}", standstill.runner)).collect()
     }
 
     /// The declared hosts, by name.

@@ -145,6 +145,8 @@ pub struct Runner {
     pub created_at: Timestamp,
     /// What its container does.
     pub state: ContainerState,
+    /// Its container is frozen (`docker pause`), and goes on where it was once that ends.
+    pub paused: bool,
     /// What its log told; `None`: not read (yet).
     pub log: Option<RunnerLog>,
 }

@@ -38,6 +38,10 @@ pub struct Memory {
     pub silent: BTreeMap<ContainerId, Timestamp>,
     /// Runners that have no job, and since when that is seen.
     pub idle: BTreeMap<ContainerId, Timestamp>,
+    /// Runners whose container is paused, and since when that is seen.
+    pub paused: BTreeMap<ContainerId, Timestamp>,
+    /// Runners without a job that were asked to exit, and since when that is seen.
+    pub leaving: BTreeMap<ContainerId, Timestamp>,
     /// Runners that GitLab did not hear of yet, and since when that is seen.
     pub unheard: BTreeMap<ContainerId, Timestamp>,
     /// Runners that are gone from an engine, also when it is asked for them, and since when.
@@ -87,6 +91,8 @@ impl Memory {
             &mut self.busy_alone,
             &mut self.silent,
             &mut self.idle,
+            &mut self.paused,
+            &mut self.leaving,
             &mut self.unheard,
             &mut self.made,
         ];

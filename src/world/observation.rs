@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase,
     RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, World, busy_alone, idle, job_of,
-    leftovers, note_unclaimed, phases, silent, unheard,
+    leftovers, note_unclaimed, phases, silent, standstill, unheard,
 };
 use crate::spec::HostName;
 
@@ -27,6 +27,8 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     }
     note_contacts(&views, &mut updated);
     keep_since(&mut updated.idle, idle(&views), world.now);
+    keep_since(&mut updated.paused, standstill::paused(&views), world.now);
+    keep_since(&mut updated.leaving, standstill::leaving(&views), world.now);
     keep_since(&mut updated.unheard, unheard(&views), world.now);
     keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
     keep_since(&mut updated.silent, silent(world), world.now);
@@ -197,6 +199,7 @@ fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWor
             spec: SpecHash::from_observed(""),
             created_at: world.now,
             state: ContainerState::Running { started_at: world.now },
+            paused: false,
             log: None,
         };
         let work = AtWork {

@@ -183,8 +183,11 @@ fn phase(
     }
     let unheard_since = unless_ahead(world, runner, started_at, &world.memory.unheard);
     let late = timeout.is_some_and(|timeout| world.now.duration_since(unheard_since) > timeout);
+    // One that is paused cannot make contact, and that is no failure of its image or network.
+    let late = late && !runner.paused;
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
+        && !runner.paused
     {
         return Phase::Failed { since: last };
     }
@@ -272,7 +275,8 @@ pub(crate) fn silent(world: &World) -> BTreeSet<ContainerId> {
     let states = world.hosts.values().filter_map(|host| host.state.known());
     let runs = |runner: &&Runner| {
         let ContainerState::Running { started_at } = runner.state else { return false };
-        managers.contact(world, runner, started_at).silent_since(world).is_some()
+        // Once it goes on, it has the usual time to make contact.
+        !runner.paused && managers.contact(world, runner, started_at).silent_since(world).is_some()
     };
     let silent = states.flat_map(|state| &state.runners).filter(runs);
     silent.map(|runner| runner.id.clone()).collect()

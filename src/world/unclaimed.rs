@@ -45,7 +45,8 @@ fn patient_offers(world: &World) -> Vec<Offer<'_>> {
     let views = phases(world);
     let mut patient: BTreeMap<&Variant, Vec<&Runner>> = BTreeMap::new();
     for view in views.iter().filter(|view| view.seen) {
-        if let Phase::Idle { since } = view.phase
+        if !view.runner.paused
+            && let Phase::Idle { since } = view.phase
             && world.now.duration_since(since) > PATIENCE
         {
             patient.entry(&view.runner.variant).or_default().push(view.runner);

@@ -139,6 +139,7 @@ fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
             },
             created_at: ago(600),
             state: ContainerState::Running { started_at: ago(540) },
+            paused: false,
             log: None,
         }
     };

@@ -162,6 +162,7 @@ fn add_runner_words(world: &mut World, text: &str) {
                 let state = state_of(world, &spot.host);
                 let runner = state.runners.iter_mut().find(|runner| runner.id == id).unwrap();
                 match words {
+                    ["paused"] => runner.paused = true,
                     ["changed"] => runner.spec = SpecHash::from_observed("older"),
                     ["of", "record", id] => runner.record = RecordId(number(id)),
                     ["jobs", ended] => {

@@ -218,6 +218,7 @@ fn started(world: &World, action: &Action) -> Runner {
         spec: world.spec_hash(host, pool).unwrap(),
         created_at: world.now,
         state: ContainerState::Running { started_at: world.now },
+        paused: false,
         log: None,
     }
 }

@@ -275,6 +275,7 @@ fn runner(world: &World, spot: &Spot, doing: Doing) -> Runner {
         spec: hash.unwrap_or_else(|| SpecHash::from_observed("gone")),
         created_at,
         state,
+        paused: false,
         log,
     }
 }

@@ -12,11 +12,11 @@ use crate::scene::Scene;
 
 /// A log in memory.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Takes this thread's log until the guard is dropped.
-    fn catch(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn catch(&self) -> tracing::subscriber::DefaultGuard {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(self.clone())
             .without_time()
@@ -26,7 +26,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    fn lines_with(&self, words: &str) -> Vec<String> {
+    pub(crate) fn lines_with(&self, words: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
     }

@@ -153,14 +153,19 @@ impl Scene {
 
     /// The loop, which remembers.
     pub(crate) async fn controller(&mut self) -> Controller {
-        let info = SpecInfo {
+        let info = self.info().await;
+        Controller::new(self.ports.clone(), self.clock.clone(), info)
+    }
+
+    /// The spec, for a loop to take up.
+    pub(crate) async fn info(&mut self) -> SpecInfo {
+        SpecInfo {
             source: "autogit.yaml".to_owned(),
             hash: "3f9c1a".to_owned(),
             loaded_at: self.clock.now(),
             pending_fault: None,
             spec: self.look().await.spec,
-        };
-        Controller::new(self.ports.clone(), self.clock.clone(), info)
+        }
     }
 
     pub(crate) async fn pass(&self, seconds: u64) {

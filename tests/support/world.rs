@@ -188,6 +188,7 @@ impl Scene {
             spec: spec.unwrap_or(autogit::world::SpecHash::from_observed("gone")),
             created_at,
             state,
+            paused: false,
             log,
         }
     }

@@ -41,6 +41,8 @@ pub(super) struct Listed {
     pub(super) labels: Labels,
     /// `Err`: the engine's own word, which says nothing to us.
     pub(super) stage: Result<Stage, Arc<str>>,
+    /// It is frozen.
+    pub(super) paused: bool,
     pub(super) created_at: Timestamp,
 }
 
@@ -75,6 +77,7 @@ impl Listed {
             name: names.find(|name| !name.contains('/')).unwrap_or(id).to_owned(),
             labels: labels(item.get("Labels")),
             stage: stage(item.get("State")),
+            paused: is_paused(item.get("State")),
             created_at: Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH),
         })
     }
@@ -110,6 +113,7 @@ impl Shown {
             name: name.trim_start_matches('/').to_owned(),
             labels: labels(given),
             stage: known,
+            paused: is_paused(of_state("Status")),
             created_at,
         };
         Some(Self { listed, state, runs })
@@ -119,6 +123,10 @@ impl Shown {
 fn stage(word: Option<&Value>) -> Result<Stage, Arc<str>> {
     let word = word.and_then(Value::as_str).unwrap_or_default();
     Stage::of(word).ok_or_else(|| word.into())
+}
+
+fn is_paused(word: Option<&Value>) -> bool {
+    word.and_then(Value::as_str) == Some("paused")
 }
 
 /// Labels, less those that are no text.

@@ -159,6 +159,7 @@ fn runner(container: Listed, marks: Marks, state: &ContainerState, facts: Facts)
         spec: marks.spec,
         created_at: facts.ours(container.created_at),
         state,
+        paused: container.paused,
         log: None,
     }
 }

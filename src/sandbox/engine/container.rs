@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::task::AbortHandle;
 
+use super::freeze::Freeze;
 use super::labels;
 use crate::engine::NewRunner;
 use crate::sandbox::runner::{Labels, LogLine, Quit, Version};
@@ -81,6 +82,8 @@ impl Container {
                 system_id: runner.system_id.clone(),
                 jobs_max: runner.jobs_max,
                 quit: Quit::default(),
+                freeze: Freeze::default(),
+                deaf: false,
                 job: None,
                 log: RunnerLog::default(),
                 lines: VecDeque::new(),
@@ -90,6 +93,10 @@ impl Container {
 
     pub(super) fn runs(&self) -> bool {
         matches!(self.state, ContainerState::Running { .. })
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.runs() && self.process.as_ref().is_some_and(|process| process.freeze.is_frozen())
     }
 
     pub(super) fn exited(&self) -> bool {
@@ -106,6 +113,10 @@ pub(super) struct Process {
     pub(super) system_id: SystemId,
     pub(super) jobs_max: u32,
     pub(super) quit: Quit,
+    /// It gets no time.
+    pub(super) freeze: Freeze,
+    /// It does not heed SIGQUIT.
+    pub(super) deaf: bool,
     pub(super) job: Option<JobId>,
     pub(super) log: RunnerLog,
     pub(super) lines: VecDeque<String>,

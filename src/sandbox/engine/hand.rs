@@ -131,6 +131,23 @@ impl SimulatedEngine {
         Ok(())
     }
 
+    /// `docker pause` of a runner, or `docker unpause`. What its jobs made goes on.
+    pub fn pause_by_hand(&self, id: &ContainerId, paused: bool) -> Result<(), EngineError> {
+        let state = self.state();
+        if let Some(process) = &state.container(id)?.process {
+            process.freeze.set(paused);
+        }
+        Ok(())
+    }
+
+    /// From now on the runner does not heed SIGQUIT.
+    pub fn deafen(&self, id: &ContainerId) -> Result<(), EngineError> {
+        if let Some(process) = &mut self.state().container_mut(id)?.process {
+            process.deaf = true;
+        }
+        Ok(())
+    }
+
     /// Removes a container whatever it does, as `docker rm --force --volumes`.
     pub fn remove_by_hand(&self, id: &ContainerId) -> Result<(), EngineError> {
         let mut state = self.state();

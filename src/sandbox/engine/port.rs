@@ -164,7 +164,8 @@ impl Engine for SimulatedEngine {
     async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
         self.call(Operation::Drain, short(id), NO_TIME, |state| {
             let running = state.containers.get(id).filter(|container| container.runs());
-            if let Some(process) = running.and_then(|container| container.process.as_ref()) {
+            let process = running.and_then(|container| container.process.as_ref());
+            if let Some(process) = process.filter(|process| !process.deaf) {
                 process.quit.send();
             }
             Ok(())

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::container::{Container, Process, Task};
+use super::freeze::Freeze;
 use super::machine::Place;
 use super::state::State;
 use super::{Inner, SimulatedEngineSettings};
@@ -28,7 +29,7 @@ pub(super) fn start(
     })?;
     let container = state.container_mut(id)?;
     let task = container.process.as_mut().map(|process| {
-        process.quit = Quit::default();
+        (process.quit, process.freeze) = (Quit::default(), Freeze::default());
         run_gitlab_runner(id, process, settings, engine)
     });
     state.started(id, task);
@@ -53,10 +54,10 @@ fn run_gitlab_runner(
         gitlab_url: settings.gitlab_url.clone(),
         seed: settings.seed,
     };
-    let (id, engine) = (id.clone(), engine.clone());
+    let (id, engine, freeze) = (id.clone(), engine.clone(), process.freeze.clone());
     let place = Arc::new(Place { engine: engine.clone(), container: id.clone() });
     let task = tokio::spawn(async move {
-        let code = run_single(invocation, place).await;
+        let code = freeze.run(run_single(invocation, place)).await;
         exit(&engine, &id, code);
     });
     Task(task.abort_handle())

@@ -206,6 +206,7 @@ fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runn
         spec: read.spec,
         created_at: state.corrected(container.created_at),
         state: state.corrected_state(&container.state),
+        paused: container.is_paused(),
         log: None,
     })
 }

@@ -32,7 +32,7 @@ fn without(world: &World, unwanted: impl Fn(&Decision) -> bool) -> Plan {
     // Something is said of each runner all the same.
     plan.held_runners.extend(dropped.into_iter().filter_map(|decision| {
         let (host, runner) = (decision.action.host()?.clone(), decision.action.runner()?.clone());
-        Some(HeldRunner { host, runner, hold: RunnerHold::Warm, trouble: None })
+        Some(HeldRunner { host, runner, hold: RunnerHold::Warm, trouble: None, standstill: None })
     }));
     plan
 }

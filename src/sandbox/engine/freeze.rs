@@ -1,0 +1,46 @@
+//! `docker pause`: a process that gets no time, while the time of all others goes on.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Whether a process gets time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Freeze(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    frozen: bool,
+    waker: Option<Waker>,
+}
+
+impl Freeze {
+    pub(super) fn set(&self, frozen: bool) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.frozen = frozen;
+        if let Some(waker) = inner.waker.take().filter(|_| !frozen) {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).frozen
+    }
+
+    /// Runs `process`, which gets no time while it is frozen.
+    pub(super) async fn run<F: Future>(self, process: F) -> F::Output {
+        let mut process = Box::pin(process);
+        std::future::poll_fn(move |context| self.poll(process.as_mut(), context)).await
+    }
+
+    fn poll<F: Future>(&self, process: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        {
+            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if inner.frozen {
+                inner.waker = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        process.poll(context)
+    }
+}
