@@ -95,6 +95,7 @@ impl Hands {
             Kind::GitlabClock => {
                 let skew = minutes(stage, kind);
                 stage.gitlab().set_clock_skew(skew);
+                stage.recorder().gitlab_was_set = true;
                 stage.note(&format!("GitLab's clock is off by {skew:#}"));
             }
             Kind::HostClock => {

@@ -27,6 +27,8 @@ pub(crate) struct Recorder {
     /// Ticks in a row whose plan was empty.
     pub(crate) empty_plans: u32,
     pub(crate) jumps: u64,
+    /// GitLab's clock was set: how old its records are by it is something else.
+    pub(crate) gitlab_was_set: bool,
     /// The highest id that a record had so far.
     pub(crate) newest_record: u64,
     /// With its next tick the AutoGit that is left is alone.
@@ -49,6 +51,7 @@ impl Recorder {
             ticks: 0,
             empty_plans: 0,
             jumps: 0,
+            gitlab_was_set: false,
             newest_record: 0,
             twins_end: false,
             lacked: BTreeSet::new(),

@@ -40,8 +40,8 @@ pub(crate) fn may_delete(stage: &Stage, attempt: &Attempt, id: RecordId) {
     let records = stage.gitlab().records();
     let Some(record) = records.iter().find(|record| record.id == id) else { return };
     let age = stage.clock().now().duration_since(record.created_at);
-    // By GitLab's own clock it is old where that was set.
-    if stage.jumps() == 0 && age < YOUNG && !attempt.has_made_record(id) {
+    let steady = stage.jumps() == 0 && !stage.recorder().gitlab_was_set;
+    if steady && age < YOUNG && !attempt.has_made_record(id) {
         let sentence = "a record is deleted by who made it, or when it is ten minutes old";
         let how = format!("{} deletes record {id}, which is {} s old", attempt.name, age.as_secs());
         stage.break_promise("a_young_record_is_its_makers", sentence, how);
@@ -50,7 +50,8 @@ pub(crate) fn may_delete(stage: &Stage, attempt: &Attempt, id: RecordId) {
 
 /// It starts runners by that plan.
 pub(crate) fn may_start(stage: &Stage, attempt: &Attempt, look: &Look<'_>) {
-    if !look.steady || look.failed.records || look.failed.managers {
+    let steady = look.steady && !stage.recorder().gitlab_was_set;
+    if !steady || look.failed.records || look.failed.managers {
         return;
     }
     let decisions = look.view.plan.decisions.iter();
