@@ -5,8 +5,10 @@
 //! and newer.
 
 pub mod docker;
+mod wakes;
 
 pub use crate::world::runner_config;
+pub use wakes::Wakes;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,7 +17,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::sync::mpsc;
 
 use crate::gitlab::ErrorKind;
 use crate::spec::{Arch, InstanceName, PullPolicy};
@@ -204,9 +205,9 @@ pub trait Engine: Debug + Send + Sync {
     /// The `config.toml` of a runner's container, running or not; for finding its token again.
     async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError>;
 
-    /// Sends on `wake` whenever a container of `instance` was created, started, died, was renamed
-    /// or destroyed; reconnects by itself; ends when the receiver is gone.
-    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>);
+    /// Wakes whenever a container of the instance, or of a job of its runners, was created, started,
+    /// died, was renamed or destroyed; reconnects by itself; ends when nobody listens any more.
+    async fn watch(&self, wakes: Wakes);
 
     /// The engine's socket as that host sees it, as far as it was found.
     async fn socket(&self) -> Result<PathBuf, EngineError>;

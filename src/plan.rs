@@ -3,6 +3,7 @@
 //! Equal worlds give byte-equal plans, and applying a plan to a model of the world reaches an empty
 //! plan within a few rounds. What was not observed is held, never removed.
 
+mod asked;
 mod changed;
 mod class;
 mod decision;
@@ -78,6 +79,7 @@ const PASSES: &[Pass] = &[
     records::keep_records,
     reap::reap_exited,
     vanished::reap_vanished,
+    asked::drain_asked,
     orphan::drain_orphans,
     failed::drain_failed,
     demand::serve_demand,

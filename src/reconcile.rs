@@ -23,10 +23,11 @@ pub use metrics::{
 pub use trend::Trend;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::apply::{Effect, Outcome, apply};
+use crate::apply::{Effect, Outcome, Work};
 use crate::clock::Clock;
 use crate::gitlab::Renamed;
 use crate::observe::{Observer, Ports};
@@ -36,6 +37,10 @@ use crate::spec::Spec;
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
 use crate::world::{Leftover, Memory, OwnRecords, World};
+
+/// How long a tick stays with the actions that it began: most are over by then, and their effect is
+/// told at once. No look is late for it.
+const A_MOMENT: Duration = Duration::from_millis(250);
 
 /// What decides. It is [`plan`] wherever AutoGit runs; the simulation also plans wrongly on
 /// purpose, to see that it is noticed.
@@ -59,6 +64,8 @@ pub struct Controller {
     drains: Drains,
     metrics: Metrics,
     in_force: watch::Sender<InForce>,
+    work: Work,
+    polls: polls::Polls,
 }
 
 /// The spec in force.
@@ -114,10 +121,8 @@ impl Tick {
     /// look is worth taking soon.
     pub fn made_progress(&self) -> bool {
         let done = |outcome: &Outcome| matches!(outcome.result, Ok(ref effect) if !matches!(effect, Effect::Skipped(_) | Effect::Pending));
-        let before = &self.view.world.memory;
-        let repeated = |outcome: &Outcome| efforts::is_repeated(before, &outcome.decision.action);
         let telling = self.outcomes.iter().filter(|outcome| !is_row(outcome));
-        let mut telling = telling.filter(|outcome| !repeated(outcome)).peekable();
+        let mut telling = telling.filter(|outcome| !outcome.repeated).peekable();
         telling.peek().is_some() && telling.all(done)
     }
 
@@ -143,6 +148,8 @@ impl Controller {
             drains: Drains::default(),
             metrics: Metrics::default(),
             in_force: watch::Sender::new(InForce::of(&info.spec)),
+            work: Work::default(),
+            polls: polls::Polls::default(),
             ports,
             planner: plan,
             clock,
@@ -243,26 +250,32 @@ impl Controller {
         self.view(world, plan, before)
     }
 
-    /// Observes, plans, applies and publishes.
+    /// Observes, plans, publishes and begins what is decided. What takes longer than a moment goes on
+    /// while the loop looks again; what came of it is told by the tick after it ended.
     pub async fn tick(&mut self) -> Tick {
         let began = self.clock.now();
         let before = self.ports.gitlab.requests();
+        let mut outcomes = self.collect();
+        self.memory.under_way = self.work.under_way();
+        self.memory.asked = self.drains.asked();
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
         self.note_images(&mut world);
-        self.drains.carry_out(&self.ports, &mut world).await;
-        self.memory.draining.clone_from(&world.memory.draining);
+        self.drains.settle(&world);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
         efforts::note(&mut self.memory, &view.plan, view.world.now);
         self.journal.say_view(&view);
         self.publish(&view);
-        let plan = Plan::clone(&view.plan);
-        let outcomes = apply(&self.ports, &view.world, plan, &mut self.tokens).await;
-        let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
-        self.history.add(self.clock.now(), failures.collect());
-        remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
-        polls::end(&self.ports, &view.world, &self.memory).await;
+        let now = self.clock.now();
+        self.work.begin(&self.ports, &view.world, &view.plan, &mut self.tokens, now);
+        tokio::select! {
+            biased;
+            () = self.work.all_ended() => {}
+            () = self.clock.sleep(A_MOMENT) => {}
+        }
+        outcomes.extend(self.collect());
+        self.polls.end(&self.ports, &view.world, &self.memory);
         let measured = Measured {
             took: self.clock.now().duration_since(began),
             requests: self.ports.gitlab.requests_by(),
@@ -272,9 +285,30 @@ impl Controller {
         let known = is_known(&view.world);
         let settled = known
             && outcomes.is_empty()
+            && view.plan.is_empty()
+            && self.work.is_idle()
             && self.memory.pulling.is_empty()
             && self.memory.leftovers.is_subset(&view.world.memory.leftovers);
         Tick { view, outcomes, known, settled }
+    }
+
+    /// Waits until something that is under way ends; for ever where nothing is.
+    pub async fn action_ended(&mut self) {
+        self.work.one_ended().await;
+    }
+
+    /// Takes up what came of the actions that ended.
+    fn collect(&mut self) -> Vec<Outcome> {
+        let outcomes = self.work.collect(&self.ports, &mut self.tokens);
+        let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
+        self.history.add(self.clock.now(), failures.collect());
+        remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
+        for outcome in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
+            if let Action::Drain { runner, .. } = &outcome.decision.action {
+                self.drains.carried_out(runner);
+            }
+        }
+        outcomes
     }
 
     /// Shows a view and what is new in it.
@@ -325,14 +359,18 @@ impl Controller {
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {
-        View {
-            notices: self.notices(&world),
+        let notices = self.notices(&world);
+        let mut view = View {
+            notices,
             world: Arc::new(world),
             plan: Arc::new(plan),
             spec: self.info.clone(),
             requests: self.ports.gitlab.requests().saturating_sub(requests_before),
             gitlab_url: self.ports.gitlab.url().to_owned(),
-        }
+        };
+        let hanging = view.hanging(view.world.now).into_iter();
+        view.notices.extend(hanging.map(|what| format!("no answer yet to {what}")));
+        view
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod events;
 mod explain;
+mod hanging;
 mod held;
 mod memory;
 mod plan;

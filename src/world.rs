@@ -23,6 +23,7 @@ mod runner_job;
 mod runner_log;
 mod standstill;
 mod unclaimed;
+mod under_way;
 mod unfit;
 mod volume;
 
@@ -55,6 +56,7 @@ pub use runner_job::{JobFacts, RunnerJob, job_of};
 pub use runner_log::{RunnerLog, Trouble};
 pub use standstill::{Standstill, StandstillKind};
 pub use unclaimed::note_unclaimed;
+pub use under_way::StartUnderWay;
 pub use unfit::Unfit;
 pub use volume::{JobVolume, VolumeKind};
 

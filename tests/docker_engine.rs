@@ -14,7 +14,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use autogit::engine::docker::DockerEngine;
-use autogit::engine::{Engine as _, EngineError, ImageRequest, Sighting};
+use autogit::engine::{Engine as _, EngineError, ImageRequest, Sighting, Wakes};
 use autogit::spec::PullPolicy;
 use autogit::world::{
     ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
@@ -374,7 +374,8 @@ async fn what_another_runners_job_made_or_no_job_is_not_removed() {
 async fn events_wake_until_nobody_listens() {
     on_engine(async |bench| {
         let (wake, mut woken) = mpsc::channel(1);
-        let watch = bench.engine.watch(&bench.instance, wake);
+        let jobs = mpsc::channel(1).0;
+        let watch = bench.engine.watch(Wakes::new(&bench.instance, wake, jobs));
         let act = async {
             // The stream is opened at some time; repeated events reach it then.
             let mut slot = 0;

@@ -24,11 +24,13 @@ pub struct HealthOutput {
     pub instance: String,
     /// AutoGit's version.
     pub version: &'static str,
-    /// `ok`; `starting` before the first look is over; `degraded` when something cannot be read or
-    /// a newer spec was refused; `stuck` when the loop no longer ticks.
+    /// `ok`; `starting` before the first look is over; `degraded` when something cannot be read, an
+    /// action hangs or a newer spec was refused; `stuck` when the loop no longer ticks.
     pub status: &'static str,
     /// The sources that could not be read.
     pub stale: Vec<String>,
+    /// Actions that have no answer for long; everything else goes on.
+    pub hanging: Vec<String>,
     /// The spec's file as it is now passes.
     pub spec_valid: bool,
     /// Seconds since the last look; none before the first.
@@ -86,6 +88,7 @@ fn of(
             version,
             status,
             stale: Vec::new(),
+            hanging: Vec::new(),
             spec_valid: true,
             last_look_secs: None,
             refused_bearers: 0,
@@ -98,9 +101,10 @@ fn of(
     let interval = SignedDuration::try_from(view.world.spec.gitlab.poll_interval);
     let stale = view.unknown_sources();
     let spec_valid = view.spec.pending_fault.is_none();
+    let hanging = view.hanging(now);
     let status = if age > interval.unwrap_or_default().saturating_add(TICK_MAX) {
         "stuck"
-    } else if stale.is_empty() && spec_valid {
+    } else if stale.is_empty() && hanging.is_empty() && spec_valid {
         "ok"
     } else {
         "degraded"
@@ -111,6 +115,7 @@ fn of(
         version,
         status,
         stale,
+        hanging,
         spec_valid,
         last_look_secs,
         refused_bearers: 0,

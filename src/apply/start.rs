@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::{ApplyError, Effect, engine};
+use super::act::engine;
+use super::{ApplyError, Effect};
 use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;

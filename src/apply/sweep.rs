@@ -1,15 +1,14 @@
 //! Removing what is ours and has no runner. Each removal looks again right before it.
 
-use std::collections::BTreeMap;
-
+use super::act::engine;
 use super::start::Registration;
-use super::{ApplyError, Effect, engine};
+use super::{ApplyError, Effect};
 use crate::engine::{Engine, RunnerList, Sighting};
 use crate::observe::Ports;
 use crate::spec::HostName;
 use crate::world::{
-    Absence, ContainerState, Leftover, RecordId, Runner, RunnerName, SetAside, SystemId, Variant,
-    World, may_stop,
+    Absence, ContainerState, Leftover, RecordId, Runner, RunnerName, SetAside, SystemId, World,
+    may_stop,
 };
 
 const IN_USE: Effect = Effect::Skipped("it is in use after all");
@@ -19,7 +18,7 @@ const GONE: Effect = Effect::Skipped("it is gone already");
 pub(super) async fn sweep(
     ports: &Ports,
     world: &World,
-    records: &BTreeMap<Variant, Registration>,
+    registration: Option<&Registration>,
     leftover: &Leftover,
 ) -> Result<Effect, ApplyError> {
     match leftover {
@@ -28,7 +27,7 @@ pub(super) async fn sweep(
         | Leftover::JobNetwork(host, _) => sweep_job_object(ports, world, host, leftover).await,
         Leftover::Network(host, id) => remove_network(ports, world, host, id).await,
         Leftover::Manager(record, system_id) => {
-            delete_manager(ports, world, records, *record, system_id).await
+            delete_manager(ports, world, registration, *record, system_id).await
         }
         Leftover::Record(record) => delete_record(ports, world, *record).await,
     }
@@ -142,7 +141,7 @@ async fn remove_network(
 async fn delete_manager(
     ports: &Ports,
     world: &World,
-    records: &BTreeMap<Variant, Registration>,
+    registration: Option<&Registration>,
     record: RecordId,
     system_id: &SystemId,
 ) -> Result<Effect, ApplyError> {
@@ -157,8 +156,7 @@ async fn delete_manager(
             return Ok(IN_USE);
         }
     }
-    let Some(registration) = records.values().find(|registration| registration.record == record)
-    else {
+    let Some(registration) = registration else {
         return Ok(Effect::Skipped(
             "its token is not at hand; GitLab removes the row after a week",
         ));

@@ -58,9 +58,9 @@ pub(super) async fn run(
     let shell = shell.clone();
     let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &shell));
     let mut daemon = Daemon::new(source, watch, connect, clock.clone()).map_err(Failure::Failed)?;
-    prove_token(&daemon).await?;
     let (wake, mut wakes) = signals()?;
     let fine = if arguments.once {
+        prove_token(&daemon).await?;
         daemon.run(&mut wakes, Ending::WhenSettled).await
     } else {
         let api = Api::new(daemon.controller().window(), wake, clock);
@@ -70,14 +70,36 @@ pub(super) async fn run(
         lock.announce(&presence);
         let api = api.showing_to(presence.key.secret());
         let api = listener.map(|listener| serve(listener, api));
-        let fine = daemon.run(&mut wakes, Ending::Never).await;
+        let ended = prove_and_run(&mut daemon, &mut wakes).await;
         if let Some(api) = api {
             api.end().await;
         }
-        fine
+        ended?
     };
     tracing::info!("AutoGit ends; runners stay as they are and are found again at the next start");
     if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(1)) }
+}
+
+/// Runs until it is to stop. Whoever supervises AutoGit hears from it while GitLab does not answer.
+async fn prove_and_run(
+    daemon: &mut Daemon,
+    wakes: &mut mpsc::Receiver<Wake>,
+) -> Result<bool, Failure> {
+    tokio::select! {
+        biased;
+        proved = prove_token(daemon) => proved?,
+        () = stop(wakes) => return Ok(true),
+    }
+    Ok(daemon.run(wakes, Ending::Never).await)
+}
+
+/// Until AutoGit is to stop; what else is asked for meanwhile comes with the first look.
+async fn stop(wakes: &mut mpsc::Receiver<Wake>) {
+    while let Some(wake) = wakes.recv().await {
+        if wake == Wake::Stop {
+            return;
+        }
+    }
 }
 
 /// The API's port. The standard one may well be somebody else's, which is no reason to leave jobs

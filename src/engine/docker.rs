@@ -32,9 +32,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::sync::mpsc;
 
-use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
+use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::clock::Clock;
 use crate::spec::{HostSpec, InstanceName, TlsSpec};
 use crate::world::{
@@ -237,8 +236,8 @@ impl Engine for DockerEngine {
         archive::read_config(&self.client, id).await
     }
 
-    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
-        events::watch(&self.client, instance, wake).await;
+    async fn watch(&self, wakes: Wakes) {
+        events::watch(&self.client, &wakes).await;
     }
 
     async fn socket(&self) -> Result<PathBuf, EngineError> {

@@ -6,13 +6,16 @@
 //! broken image takes a pool's supply. Once one works, all busy ones are asked at once.
 
 use super::draft::{Draft, Line};
+use super::room::hosts_of;
 use super::{Facts, Rule};
+use crate::spec::HostName;
 use crate::world::{Phase, Variant};
 
 pub(super) fn drain_changed(draft: &mut Draft<'_>) {
     for index in 0..draft.lines.len() {
         let Some(line) = draft.lines.get(index) else { continue };
-        if line.blocked.is_some() {
+        // While its image is on its way, nobody knows whether there is one.
+        if line.blocked.is_some() || is_pulled(draft, line) {
             continue;
         }
         let changed = Changed::of(draft, &line.offer.variant);
@@ -89,6 +92,14 @@ impl Changed {
         });
         changed
     }
+}
+
+/// Each host that serves the line is pulling the runner's image.
+fn is_pulled(draft: &Draft<'_>, line: &Line<'_>) -> bool {
+    let (world, image) = (draft.world, &line.offer.pool.runner_image);
+    let hosts = hosts_of(world, &line.offer);
+    let pulls = |host: &HostName| world.memory.pulling.contains(&(host.clone(), image.clone()));
+    !hosts.is_empty() && hosts.into_iter().all(pulls)
 }
 
 fn line_is_unproven(draft: &Draft<'_>, line: usize) -> bool {

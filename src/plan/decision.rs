@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{Facts, Rule};
 use crate::spec::HostName;
 use crate::world::{
-    ContainerId, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName, Slot,
-    SystemId, Variant,
+    ContainerId, Deed, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName,
+    Slot, SystemId, Variant,
 };
 
 /// One thing to do, with the rule and the numbers behind it.
@@ -131,6 +131,39 @@ impl Action {
             Self::Drain { .. } => "drain",
             Self::Reap { .. } => "reap",
             Self::Sweep { .. } => "sweep",
+        }
+    }
+
+    /// What it does to which object: one at a time of each.
+    pub fn deed(&self) -> Deed {
+        match self {
+            Self::CreateNetwork { host } => Deed::MakeNetwork(host.clone()),
+            Self::CreateRecord { variant } => Deed::MakeRecord(variant.clone()),
+            Self::UpdateRecord { record, .. } => Deed::ChangeRecord(*record),
+            Self::DeleteRecord { record, .. } => Deed::Remove(Leftover::Record(*record)),
+            Self::Start { host, runner, variant, slot, .. } => Deed::Start {
+                host: host.clone(),
+                variant: variant.clone(),
+                slot: *slot,
+                runner: runner.clone(),
+            },
+            Self::Drain { id, .. } => Deed::Drain(id.clone()),
+            Self::Reap { runner, .. } => Deed::Reap(runner.id.clone()),
+            Self::Sweep { leftover } => Deed::Remove(leftover.clone()),
+        }
+    }
+
+    /// The settings that a record gets, if one.
+    pub fn settings(&self) -> Option<&RecordSettings> {
+        match self {
+            Self::UpdateRecord { settings, .. } => Some(settings),
+            Self::CreateNetwork { .. }
+            | Self::CreateRecord { .. }
+            | Self::DeleteRecord { .. }
+            | Self::Start { .. }
+            | Self::Drain { .. }
+            | Self::Reap { .. }
+            | Self::Sweep { .. } => None,
         }
     }
 

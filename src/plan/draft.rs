@@ -12,7 +12,7 @@ use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
     Backoff, Cause, ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot,
-    Trouble, Variant, World, phases,
+    StartUnderWay, Trouble, Variant, World, phases,
 };
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
@@ -32,7 +32,7 @@ pub(super) struct Draft<'a> {
     pub(super) crowded_out: Vec<(Vec<usize>, usize)>,
     /// Jobs that only lack room and that GitLab would drop soon, the next to be dropped first.
     pub(super) urgent: Vec<Urgent>,
-    /// Runners that a decision is about.
+    /// Runners that a decision is about, or was when it was made.
     pub(super) decided: BTreeSet<&'a ContainerId>,
 }
 
@@ -109,6 +109,8 @@ impl<'a> Draft<'a> {
             blocked: None,
         });
         let (lines, wanted) = (lines.collect(), Wanted::of(world));
+        let acted_on = runners.iter().filter(|view| world.is_acted_on(&view.runner.id));
+        let decided = acted_on.map(|view| &view.runner.id).collect();
         Self {
             world,
             runners,
@@ -118,12 +120,15 @@ impl<'a> Draft<'a> {
             plan: Plan::default(),
             crowded_out: Vec::new(),
             urgent: Vec::new(),
-            decided: BTreeSet::new(),
+            decided,
         }
     }
 
-    /// Appends a decision.
+    /// Appends a decision, unless that is under way already.
     pub(super) fn decide(&mut self, action: Action, rule: Rule, facts: Facts) {
+        if self.world.is_under_way(&action.deed()) {
+            return;
+        }
         self.plan.decisions.push(Decision { action, rule, facts });
     }
 
@@ -203,10 +208,30 @@ impl<'a> Draft<'a> {
                 _ => {}
             }
         }
+        for variant in self.starts_to_come() {
+            let line = lines.get(variant).copied().and_then(|line| self.lines.get_mut(line));
+            if let Some(line) = line {
+                line.unproven += 1;
+                line.starting += 1;
+            }
+        }
         idle.sort_unstable();
         for (line, _, index) in idle {
             self.lines.get_mut(line).into_iter().for_each(|line| line.idle.push(index));
         }
+    }
+
+    /// The variants of runners that are being started and do not run yet.
+    fn starts_to_come(&self) -> Vec<&'a Variant> {
+        let runs = |start: &StartUnderWay<'_>| {
+            self.runners.iter().any(|view| {
+                view.runner.name == *start.runner
+                    && view.host == start.host
+                    && view.phase != Phase::Created
+            })
+        };
+        let starts = self.world.starts_under_way();
+        starts.filter(|start| !runs(start)).map(|start| start.variant).collect()
     }
 
     /// It had as many jobs as it may have and exits by itself. One that does not, or that was made

@@ -41,6 +41,11 @@ pub enum Facts {
         /// How long ago.
         ago: SignedDuration,
     },
+    /// A runner that an operator asked to exit.
+    Asked {
+        /// It has a job.
+        busy: bool,
+    },
     /// Why a runner is not asked for.
     Orphan {
         /// In words.
@@ -168,6 +173,9 @@ impl fmt::Display for Facts {
             Self::Unstarted => f.write_str("created and never started"),
             Self::Vanished { ago } => {
                 write!(f, "its container was removed {} ago, with its job", brief(*ago))
+            }
+            Self::Asked { busy } => {
+                write!(f, "an operator asked for it{}", its_job_first(*busy))
             }
             Self::Orphan { reason, busy } => write!(f, "{reason}{}", its_job_first(*busy)),
             Self::Unfit { unfit } => unfit.fmt(f),

@@ -75,6 +75,8 @@ pub enum RunnerHold {
         /// Why.
         error: Arc<str>,
     },
+    /// It ended and is cleaned up after.
+    Reaping,
     /// A call about its slot got no answer.
     InDoubt,
     /// Its container was to be removed again and again, and is still there.
@@ -105,6 +107,7 @@ impl RunnerHold {
             Self::InTurn => "in-turn",
             Self::Ending => "ending",
             Self::Unseen { .. } => "unseen",
+            Self::Reaping => "reaping",
             Self::InDoubt | Self::Removing { .. } | Self::Unstarted { .. } => "in-doubt",
         }
     }
@@ -132,6 +135,7 @@ impl fmt::Display for RunnerHold {
             Self::InTurn => f.write_str("made from an older spec; replaced after another one"),
             Self::Ending => f.write_str("had its last job and exits by itself"),
             Self::Unseen { error } => f.write_str(error),
+            Self::Reaping => f.write_str("ended, and is cleaned up after"),
             Self::InDoubt => f.write_str("a call about it got no answer"),
             Self::Removing { times, left } => write!(
                 f,

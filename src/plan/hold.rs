@@ -9,7 +9,8 @@ use crate::world::{ContainerId, Observed, Phase, RunnerView, Trouble, World};
 
 pub(super) fn hold_runners(draft: &mut Draft<'_>) {
     let kept = Kept::of(draft);
-    let held = draft.runners.iter().filter(|view| !draft.decided.contains(&view.runner.id));
+    let stays = |id: &ContainerId| !draft.decided.contains(id) || draft.world.is_acted_on(id);
+    let held = draft.runners.iter().filter(|view| stays(&view.runner.id));
     let held: Vec<HeldRunner> = held
         .map(|view| HeldRunner {
             host: view.host.clone(),
@@ -59,7 +60,14 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
     if let Some(Observed::Unknown { error, .. }) = host.map(|host| &host.state) {
         return RunnerHold::Unseen { error: Arc::clone(error) };
     }
+    if world.is_being_reaped(&runner.id) {
+        return RunnerHold::Reaping;
+    }
     if world.memory.in_doubt.contains_key(&runner.name) {
+        return RunnerHold::InDoubt;
+    }
+    let drains = matches!(view.phase, Phase::Draining { .. });
+    if world.is_acted_on(&runner.id) && !drains {
         return RunnerHold::InDoubt;
     }
     match view.phase {
@@ -76,7 +84,9 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         Phase::Idle { .. } if draft.wanted.differs(runner) => RunnerHold::InTurn,
         Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
         Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
-        Phase::Created if runner.is_new(world.now) => {
+        Phase::Created
+            if runner.is_new(world.now) || world.is_being_started(view.host, &runner.name) =>
+        {
             RunnerHold::Unstarted { ago: world.now.duration_since(runner.created_at) }
         }
         // Both are decided on wherever their host is seen, but for what was tried in vain.

@@ -150,6 +150,13 @@ impl<'a> Room<'a> {
                 host.spend(Cost::of(pool));
             }
         }
+        for start in world.starts_unseen() {
+            let Some(pool) = world.spec.pool(&start.variant.pool) else { continue };
+            *room.live.entry(&pool.name).or_default() += 1;
+            if let Some(host) = room.hosts.get_mut(start.host) {
+                host.spend(Cost::of(pool));
+            }
+        }
         room
     }
 
@@ -282,7 +289,12 @@ fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, 
     let seen = |name: &RunnerName, host: &HostName| {
         runners.iter().any(|view| view.runner.name == *name && view.host == host)
     };
-    let doubts = world.memory.in_doubt.iter().filter(|(name, (host, _))| !seen(name, host));
+    // What is still under way counts as such.
+    let doubts = world
+        .memory
+        .in_doubt
+        .iter()
+        .filter(|(name, (host, _))| !seen(name, host) && !world.is_being_started(host, name));
     doubts.filter_map(|(name, (host, _))| Some((pool_of(world, name)?, host))).collect()
 }
 
@@ -296,12 +308,13 @@ fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
     Some(pool)
 }
 
-/// Starts that the minute before now leaves.
+/// Starts that the minute before now leaves, and those that are under way.
 fn starts_left(world: &World) -> u32 {
     let minute = SignedDuration::from_mins(1);
     let memory = &world.memory;
     let all = memory.starts.iter().chain(memory.made.values());
     let recent = all.filter(|at| world.now.duration_since(**at) < minute);
-    let recent = u32::try_from(recent.count()).unwrap_or(u32::MAX);
+    let recent = recent.count().saturating_add(world.starts_unseen().len());
+    let recent = u32::try_from(recent).unwrap_or(u32::MAX);
     world.spec.starts_per_minute.saturating_sub(recent)
 }

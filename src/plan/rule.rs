@@ -13,6 +13,8 @@ pub enum Rule {
     ReapExited,
     /// A container that was never started is removed.
     RemoveUnstarted,
+    /// A runner that an operator asked to exit does.
+    DrainAsked,
     /// A runner that the spec does not ask for exits.
     DrainOrphan,
     /// A runner that never made contact exits.
@@ -37,11 +39,12 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::KeepRecord,
         Self::CorrectRecord,
         Self::ReapExited,
         Self::RemoveUnstarted,
+        Self::DrainAsked,
         Self::DrainOrphan,
         Self::DrainFailed,
         Self::ServeDemand,
@@ -61,6 +64,7 @@ impl Rule {
             Self::CorrectRecord => "correct-record",
             Self::ReapExited => "reap-exited",
             Self::RemoveUnstarted => "remove-unstarted",
+            Self::DrainAsked => "drain-asked",
             Self::DrainOrphan => "drain-orphan",
             Self::DrainFailed => "drain-failed",
             Self::ServeDemand => "serve-demand",

@@ -34,6 +34,9 @@ impl<'a> Slots<'a> {
                 taken.entry(variant).or_default().insert(slot);
             }
         }
+        for start in world.starts_under_way() {
+            taken.entry(start.variant).or_default().insert(start.slot);
+        }
         let names = aside.into_iter().map(|aside| &aside.name).collect();
         Self { taken, names, next: BTreeMap::new(), haunted: haunted(world) }
     }

@@ -12,7 +12,8 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     if world.memory.leftovers.is_empty() {
         return;
     }
-    let started = draft.started_hosts();
+    let mut started = draft.started_hosts();
+    started.extend(world.starts_under_way().map(|start| start.host.clone()));
     let rows = started_rows(draft);
     let records: BTreeMap<RecordId, &Record> =
         world.records.known().into_iter().flatten().map(|record| (record.id, record)).collect();
@@ -55,13 +56,16 @@ fn is_current(world: &World, host: &HostName, id: &str) -> bool {
     network.is_some_and(|network| network.id == id)
 }
 
-/// The rows that runners which this plan starts will have.
+/// The rows that runners which this plan starts, or one before it, will have.
 fn started_rows(draft: &Draft<'_>) -> BTreeSet<SystemId> {
     let starts = draft.plan.decisions.iter().filter_map(|decision| {
         let Action::Start { system_id, .. } = &decision.action else { return None };
         Some(system_id.clone())
     });
-    starts.collect()
+    let world = draft.world;
+    let under_way = world.starts_under_way();
+    let under_way = under_way.filter_map(|it| world.system_id(it.host, it.variant, it.slot));
+    starts.chain(under_way).collect()
 }
 
 fn words(leftover: &Leftover) -> String {

@@ -1,6 +1,6 @@
 //! The loop around the controller: what wakes it, and when it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 
 use super::{Controller, Tick};
 use crate::clock::Clock;
+use crate::engine::Wakes;
 use crate::observe::Ports;
 use crate::source::{Loaded, Reloaded, SpecSource, Watch};
 use crate::spec::{Cache, Spec};
 use crate::view::SpecInfo;
-use crate::world::Host;
+use crate::world::{Host, system_id_prefix};
 
 /// The next look after one that did something: soon enough to see what came of it.
 const AFTER_PROGRESS: Duration = Duration::from_secs(1);
@@ -24,6 +25,10 @@ const BURST: Duration = Duration::from_millis(100);
 /// The least time from one look to the next one that a wake asks for. Webhooks of a large pipeline
 /// come by the hundred; the first is followed at once, and the rest share the look after this gap.
 const LOOK_GAP: Duration = Duration::from_millis(250);
+
+/// The least time from one look to the next one that a job's container asks for: short enough to see
+/// a pick-up and an end as they happen, long enough for GitLab, which is asked with each look.
+const JOB_EVENTS_GAP: Duration = Duration::from_secs(2);
 
 /// When to look again after a push: GitLab makes a pipeline's jobs some time after it tells of the
 /// push, and nothing tells when it has.
@@ -84,7 +89,11 @@ pub struct Daemon {
     watchers: JoinSet<()>,
     /// When to look again after a push.
     again: Vec<Timestamp>,
+    /// Events of runners' containers, and of their jobs'.
     events: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    job_events: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    /// What our system ids start with, for those who watch the engines.
+    prefix: Arc<OnceLock<String>>,
 }
 
 impl std::fmt::Debug for Daemon {
@@ -130,6 +139,8 @@ impl Daemon {
             watchers: JoinSet::new(),
             again: Vec::new(),
             events: mpsc::channel(1),
+            job_events: mpsc::channel(1),
+            prefix: Arc::default(),
         };
         daemon.watch_engines();
         daemon.watch_files();
@@ -166,13 +177,17 @@ impl Daemon {
                 () = stopped(wakes, &mut asked) => return true,
                 tick = self.controller.tick() => tick,
             };
+            if let Some(prefix) = system_id_prefix(&tick.view.world) {
+                // It stays what it was until the engines are connected anew.
+                let _ = self.prefix.set(prefix);
+            }
             if let Some(fine) = ending.reached(&tick) {
                 return fine;
             }
             if !asked.look && !asked.take(self.rest(wakes, &tick).await) {
                 return true;
             }
-            let gap = self.gap(&tick);
+            let gap = self.left_of(LOOK_GAP, &tick);
             tokio::select! {
                 biased;
                 () = stopped(wakes, &mut asked) => return true,
@@ -190,11 +205,11 @@ impl Daemon {
         }
     }
 
-    /// What is missing of the least time between two looks.
-    fn gap(&self, tick: &Tick) -> Duration {
+    /// What is missing of that time since the look.
+    fn left_of(&self, gap: Duration, tick: &Tick) -> Duration {
         let passed = self.clock.now().duration_since(tick.view.world.now);
         // A clock that was set back must not make this longer.
-        LOOK_GAP.saturating_sub(passed.try_into().unwrap_or_default())
+        gap.saturating_sub(passed.try_into().unwrap_or_default())
     }
 
     /// Waits for what the next look is for.
@@ -206,15 +221,31 @@ impl Daemon {
             interval
         };
         let pause = pause.min(self.until_again(tick).unwrap_or(interval));
-        tokio::select! {
-            biased;
-            wake = wakes.recv() => wake.unwrap_or(Wake::Stop),
-            () = self.watch.changed() => Wake::Reload,
-            Some(()) = self.events.1.recv() => {
-                self.clock.sleep(BURST).await;
-                Wake::Reconcile
+        let mut until = Box::pin(self.clock.sleep(pause));
+        let (mut soon, mut jobs_heard) = (pause <= AFTER_PROGRESS, false);
+        loop {
+            tokio::select! {
+                biased;
+                wake = wakes.recv() => return wake.unwrap_or(Wake::Stop),
+                () = self.watch.changed() => return Wake::Reload,
+                Some(()) = self.events.1.recv() => {
+                    self.clock.sleep(BURST).await;
+                    return Wake::Reconcile;
+                }
+                // Pipelines of short jobs would else make a look of each container.
+                Some(()) = self.job_events.1.recv(), if !jobs_heard => {
+                    jobs_heard = true;
+                    if !soon {
+                        until = Box::pin(self.clock.sleep(self.left_of(JOB_EVENTS_GAP, tick)));
+                    }
+                }
+                // What came of it is seen as soon as after a quick one.
+                () = self.controller.action_ended(), if !soon => {
+                    soon = true;
+                    until = Box::pin(self.clock.sleep(AFTER_PROGRESS));
+                }
+                () = &mut until => return Wake::Reconcile,
             }
-            () = self.clock.sleep(pause) => Wake::Reconcile,
         }
     }
 
@@ -281,11 +312,13 @@ impl Daemon {
     /// One watcher per engine; events only wake.
     fn watch_engines(&mut self) {
         self.watchers.abort_all();
-        let instance = self.source.loaded().spec.instance.clone();
+        let instance = &self.source.loaded().spec.instance;
+        let wakes = Wakes::new(instance, self.events.0.clone(), self.job_events.0.clone());
+        // Another host may come to be the first, whose engine is in the prefix.
+        self.prefix = Arc::clone(&wakes.prefix);
         for engine in self.controller.ports().engines.values() {
-            let (engine, instance, events) =
-                (Arc::clone(engine), instance.clone(), self.events.0.clone());
-            self.watchers.spawn(async move { engine.watch(&instance, events).await });
+            let (engine, wakes) = (Arc::clone(engine), wakes.clone());
+            self.watchers.spawn(async move { engine.watch(wakes).await });
         }
     }
 }

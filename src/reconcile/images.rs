@@ -1,7 +1,7 @@
 //! Runner images come to the hosts in the background, once, before they are needed: a pull of
 //! minutes must hold up nothing but the starts that need it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,48 +32,51 @@ pub(super) struct Images {
     pulls: JoinSet<(Key, Result<(), EngineError>)>,
     running: BTreeSet<Key>,
     ready: BTreeSet<Key>,
-    failures: Vec<ImageFailure>,
+    failures: BTreeMap<Key, EngineError>,
 }
 
 impl Images {
     /// Asks each host for the images of the pools that it serves, and gives quick answers a moment.
     pub(super) async fn keep(&mut self, ports: &Ports, world: &World, clock: &Clock) {
+        let mut asked = false;
         for key in wanted(world) {
             let Some(engine) = ports.engines.get(&key.0) else { continue };
             if self.ready.contains(&key) || !self.running.insert(key.clone()) {
                 continue;
             }
+            asked = true;
             let engine = Arc::clone(engine);
             self.pulls.spawn(async move {
                 let result = engine.ensure_image(&key.1).await;
                 (key, result)
             });
         }
-        self.collect(clock).await;
-    }
-
-    async fn collect(&mut self, clock: &Clock) {
         let deadline = clock.sleep(QUICK_ANSWER);
         tokio::pin!(deadline);
-        while !self.running.is_empty() {
-            let (key, result) = tokio::select! {
+        while asked && !self.running.is_empty() {
+            tokio::select! {
                 biased;
-                Some(Ok(done)) = self.pulls.join_next() => done,
+                Some(Ok((key, result))) = self.pulls.join_next() => self.note(key, result),
                 () = &mut deadline => return,
-            };
-            self.running.remove(&key);
-            match result {
-                Ok(()) => {
-                    self.ready.insert(key);
-                }
-                Err(error) => self.failures.push(ImageFailure { request: key.1, error }),
             }
+        }
+        while let Some(Ok((key, result))) = self.pulls.try_join_next() {
+            self.note(key, result);
+        }
+    }
+
+    fn note(&mut self, key: Key, result: Result<(), EngineError>) {
+        self.running.remove(&key);
+        match result {
+            Ok(()) => drop(self.ready.insert(key)),
+            Err(error) => drop(self.failures.insert(key, error)),
         }
     }
 
     /// What failed since the last call.
     pub(super) fn take_failures(&mut self) -> Vec<ImageFailure> {
-        std::mem::take(&mut self.failures)
+        let failures = std::mem::take(&mut self.failures).into_iter();
+        failures.map(|((_, request), error)| ImageFailure { request, error }).collect()
     }
 
     /// Hosts and images that are being pulled.

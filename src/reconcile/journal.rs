@@ -142,10 +142,10 @@ impl Journal {
 
     /// Says what was done, and what could not be; hands back the failures that are news.
     pub(super) fn say_outcomes<'o>(&mut self, outcomes: &'o [Outcome]) -> Vec<&'o Outcome> {
-        let (mut failing, mut news) = (BTreeMap::new(), Vec::new());
+        let mut news = Vec::new();
         let mut said: BTreeMap<String, (&Outcome, usize)> = BTreeMap::new();
         for outcome in outcomes {
-            let Outcome { decision, result } = outcome;
+            let Outcome { decision, result, .. } = outcome;
             let subject = subject(decision);
             match result {
                 Ok(Effect::Skipped(why)) => {
@@ -155,6 +155,7 @@ impl Journal {
                     tracing::debug!(rule = %decision.rule, "{subject}: the engine is at it");
                 }
                 Ok(Effect::Done | Effect::Started(_) | Effect::Recorded(_)) => {
+                    self.failing.remove(&subject);
                     say_done(decision, &subject);
                 }
                 Err(error) => {
@@ -163,7 +164,7 @@ impl Journal {
                         said.entry(words.clone()).or_insert((outcome, 0)).1 += 1;
                         news.push(outcome);
                     }
-                    failing.insert(subject, words);
+                    self.failing.insert(subject, words);
                 }
             }
         }
@@ -172,7 +173,6 @@ impl Journal {
                 say_failed(&outcome.decision, error, count);
             }
         }
-        self.failing = failing;
         news
     }
 }

@@ -238,7 +238,7 @@ impl Inner {
     }
 
     fn count_outcomes(&self, view: &View, outcomes: &[Outcome]) {
-        for Outcome { decision, result } in outcomes {
+        for Outcome { decision, result, .. } in outcomes {
             let rule = RuleLabel { rule: decision.rule.as_str() };
             self.families.decisions.get_or_create(&rule).inc();
             if let Err(error) = result {

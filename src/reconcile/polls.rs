@@ -1,22 +1,32 @@
 //! A runner that was asked to exit sits in a long poll of up to 50 s, unless its poll is ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::observe::Ports;
 use crate::world::{Memory, Origin, Phase, RecordId, World, phases};
 
-/// Ends the polls of runners without a job that were asked to exit, as GitLab's adapter sees fit.
-/// Not of an operator's own record, which is never touched.
-pub(super) async fn end(ports: &Ports, world: &World, memory: &Memory) {
-    let calls = asked_to_exit(world, memory).into_iter().map(|(record, since)| async move {
-        if let Err(error) = ports.gitlab.end_polls(record, since).await {
-            tracing::debug!(%record, %error, "its runners' polls were not ended, so they exit later");
+/// The calls that end polls. Nobody waits for one.
+#[derive(Debug, Default)]
+pub(super) struct Polls(JoinSet<()>);
+
+impl Polls {
+    /// Ends the polls of runners without a job that were asked to exit, as GitLab's adapter sees fit.
+    /// Not of an operator's own record, which is never touched.
+    pub(super) fn end(&mut self, ports: &Ports, world: &World, memory: &Memory) {
+        while self.0.try_join_next().is_some() {}
+        for (record, since) in asked_to_exit(world, memory) {
+            let gitlab = Arc::clone(&ports.gitlab);
+            self.0.spawn(async move {
+                if let Err(error) = gitlab.end_polls(record, since).await {
+                    tracing::debug!(%record, %error, "its runners' polls were not ended, so they exit later");
+                }
+            });
         }
-    });
-    join_all(calls).await;
+    }
 }
 
 /// The records of ours with a runner that has no job and was asked to exit, and when the last was.

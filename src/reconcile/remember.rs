@@ -1,6 +1,5 @@
 //! What the outcomes of one tick mean for the next ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,23 +17,16 @@ const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
 /// Brings the memory up to what was done.
 pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], now: Timestamp) {
     memory.note_time(now);
-    let since = Since { backoffs: memory.backoffs.clone(), now };
     for outcome in outcomes {
         match &outcome.result {
-            Ok(effect) => done(memory, outcome, effect, &since),
-            Err(error) => failed(memory, outcome, error, &since),
+            Ok(effect) => done(memory, outcome, effect, now),
+            Err(error) => failed(memory, outcome, error, now),
         }
     }
 }
 
-/// What stood before, so that runners of a variant that fail together are one failure in a row.
-struct Since {
-    backoffs: BTreeMap<Variant, Backoff>,
-    now: Timestamp,
-}
-
-fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) {
-    let now = since.now;
+fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp) {
+    let before = outcome.backoff.as_ref();
     match (&outcome.decision.action, effect) {
         (Action::Start { host, runner, .. }, Effect::Started(id)) => {
             memory.made.insert(id.clone(), now);
@@ -46,7 +38,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
             if outcome.decision.rule == Rule::DrainFailed {
                 let error = outcome.decision.facts.to_string().into();
                 let cause = outcome.decision.facts.cause_of_failure();
-                back_off(memory, variant, cause, error, since);
+                back_off(memory, variant, Failure { cause, error, before }, now);
             }
         }
         (Action::Reap { runner, lost_job, .. }, Effect::Done) => {
@@ -54,7 +46,8 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
             // What a list lacked and shows later is of a job that was told.
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
             if let Some(error) = early_end(runner) {
-                back_off(memory, &runner.variant, Cause::Runner, error, since);
+                let failure = Failure { cause: Cause::Runner, error, before };
+                back_off(memory, &runner.variant, failure, now);
             }
         }
         (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
@@ -69,8 +62,8 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, since: &Since) 
     }
 }
 
-fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Since) {
-    let now = since.now;
+fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Timestamp) {
+    let before = outcome.backoff.as_ref();
     let words = || Arc::from(error.to_string());
     match &outcome.decision.action {
         Action::Start { host, runner, variant, .. } => {
@@ -92,7 +85,8 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
                 let until = now.saturating_add(NAME_TAKEN).unwrap_or(Timestamp::MAX);
                 memory.taken.insert(runner.clone(), until);
             } else if !elsewhere {
-                back_off(memory, variant, Cause::Start, words(), since);
+                let failure = Failure { cause: Cause::Start, error: words(), before };
+                back_off(memory, variant, failure, now);
             }
         }
         Action::CreateRecord { variant } => {
@@ -101,7 +95,8 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
             if !unanswered {
                 memory.own_records.answered(variant, None, now);
             }
-            back_off(memory, variant, Cause::Record, words(), since);
+            let failure = Failure { cause: Cause::Record, error: words(), before };
+            back_off(memory, variant, failure, now);
         }
         Action::CreateNetwork { host } => {
             let previous = memory.networks.get(host);
@@ -118,21 +113,37 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, since: &Si
 
 /// Images that could not be had: the variants that need them pause.
 pub(super) fn image_failures(memory: &mut Memory, world: &World, failures: Vec<ImageFailure>) {
-    let since = Since { backoffs: memory.backoffs.clone(), now: world.now };
+    let backoffs = memory.backoffs.clone();
     for failure in failures {
         for (variant, pool) in world.variants() {
             let affected =
                 pool.runner_image == failure.request.image && variant.arch == failure.request.arch;
             if affected {
                 let error = failure.error.to_string().into();
-                back_off(memory, &variant, Cause::Start, error, &since);
+                let before = backoffs.get(&variant);
+                let failure = Failure { cause: Cause::Start, error, before };
+                back_off(memory, &variant, failure, world.now);
             }
         }
     }
 }
 
-fn back_off(memory: &mut Memory, variant: &Variant, cause: Cause, error: Arc<str>, since: &Since) {
-    let previous = since.backoffs.get(variant);
-    let backoff = Backoff::after(previous, variant, cause, error, since.now);
-    memory.backoffs.insert(variant.clone(), backoff);
+/// A failure of a variant.
+struct Failure<'a> {
+    cause: Cause,
+    error: Arc<str>,
+    /// The pause that stood when it was decided to do what failed, so that what was decided together
+    /// and fails is one failure in a row.
+    before: Option<&'a Backoff>,
+}
+
+fn back_off(memory: &mut Memory, variant: &Variant, failure: Failure<'_>, now: Timestamp) {
+    let Failure { cause, error, before } = failure;
+    let backoff = Backoff::after(before, variant, cause, error, now);
+    let stands = memory.backoffs.get(variant).is_some_and(|stands| {
+        stands.cause == cause && stands.failures > backoff.failures && stands.until > now
+    });
+    if !stands {
+        memory.backoffs.insert(variant.clone(), backoff);
+    }
 }

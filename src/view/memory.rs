@@ -48,6 +48,8 @@ pub struct MemoryOutput {
     pub networks: Vec<NetworkOutput>,
     /// Jobs that no fitting idle runner took.
     pub unclaimed: Vec<UnclaimedOutput>,
+    /// Jobs that wait although an idle runner had a minute to take them.
+    pub overlooked: BTreeSet<JobId>,
     /// Slots whose engine call got no answer.
     pub in_doubt: Vec<DoubtOutput>,
     /// Runners of others that may take a job which no pool may take.
@@ -148,7 +150,11 @@ impl View {
             times: unclaimed.times,
             until: unclaimed.until.to_string(),
         });
-        let in_doubt = memory.in_doubt.iter().map(|(runner, (host, at))| DoubtOutput {
+        // A start that is under way at this moment may have its effect or not by the time of the
+        // look beside this one.
+        let under_way = self.world.starts_under_way().map(|it| (it.runner, it.host, it.since));
+        let in_doubt = memory.in_doubt.iter().map(|(runner, (host, at))| (runner, host, *at));
+        let in_doubt = in_doubt.chain(under_way).map(|(runner, host, at)| DoubtOutput {
             runner: runner.to_string(),
             host: host.to_string(),
             at: at.to_string(),
@@ -171,6 +177,7 @@ impl View {
             backoffs: backoffs.collect(),
             networks: networks.collect(),
             unclaimed: unclaimed.collect(),
+            overlooked: memory.overlooked.clone(),
             in_doubt: in_doubt.collect(),
             other_runners: other_runners.collect(),
             own_records: OwnRecordsOutput::of(&memory.own_records),
@@ -213,6 +220,7 @@ impl MemoryOutput {
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),
+            overlooked: self.overlooked.clone(),
             in_doubt: in_doubt.collect(),
             other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
             own_records: self.own_records.own_records(),

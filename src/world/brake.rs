@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerId, Leftover, Memory, Origin, RecordId, RecordSettings, Variant, World};
+use super::{
+    ContainerId, Leftover, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant,
+    World,
+};
+use crate::spec::HostName;
 
 /// What is older does not count any more.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -20,7 +24,22 @@ pub enum Deed {
     ChangeRecord(RecordId),
     /// Something of ours is removed.
     Remove(Leftover),
-    /// A runner's container is removed, with what its jobs left.
+    /// A host gets the runners' network.
+    MakeNetwork(HostName),
+    /// A slot gets a runner.
+    Start {
+        /// Where.
+        host: HostName,
+        /// Of which variant.
+        variant: Variant,
+        /// Which slot.
+        slot: Slot,
+        /// The runner's name.
+        runner: RunnerName,
+    },
+    /// A runner is asked to exit.
+    Drain(ContainerId),
+    /// A runner that ended is cleaned up after.
     Reap(ContainerId),
 }
 
@@ -81,6 +100,13 @@ impl Memory {
     pub fn is_sent_again(&self, what: &Deed, sent: Option<&RecordSettings>) -> bool {
         let efforts = self.efforts.get(what);
         efforts.is_some_and(|efforts| efforts.times.len() == 1 && efforts.sent.as_ref() == sent)
+    }
+
+    /// The same was done to the same object within the hour: whatever came of it was not seen, so that
+    /// doing it once more is no progress. Each record is a new one.
+    pub fn is_repeated(&self, what: &Deed, sent: Option<&RecordSettings>) -> bool {
+        let efforts = self.efforts.get(what).filter(|_| !matches!(what, Deed::MakeRecord(_)));
+        efforts.is_some_and(|efforts| sent.is_none() || efforts.sent.as_ref() == sent)
     }
 
     /// Notes that this is being done, whatever comes of it.

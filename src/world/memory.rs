@@ -24,6 +24,9 @@ pub struct Memory {
     pub made: BTreeMap<ContainerId, Timestamp>,
     /// Jobs that no fitting idle runner took.
     pub unclaimed: BTreeMap<JobId, Unclaimed>,
+    /// Jobs that wait although an idle runner had a minute to take them, whether or not it was in
+    /// contact.
+    pub overlooked: BTreeSet<JobId>,
     /// What the observation before this one found left over; a sweep needs two in a row.
     pub leftovers: BTreeSet<Leftover>,
     /// Slots whose engine call timed out, and when.
@@ -59,6 +62,10 @@ pub struct Memory {
     pub other_runners: BTreeMap<JobId, super::OtherRunner>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
+    /// What this process is doing, since when: also what ended since the look began.
+    pub under_way: BTreeMap<super::Deed, Timestamp>,
+    /// Runners that an operator asks to exit.
+    pub asked: BTreeSet<RunnerName>,
     /// What was done to each object within the hour, whatever came of it.
     pub efforts: BTreeMap<super::Deed, super::Efforts>,
     /// What it knows of the records under its mark.
@@ -104,6 +111,7 @@ impl Memory {
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|(_, at)| at))
             .chain(self.taken.values_mut())
+            .chain(self.under_way.values_mut())
             .chain(self.gone.values_mut())
             .chain(self.at_work.values_mut().filter_map(|it| it.gone_since.as_mut()));
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));

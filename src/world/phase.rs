@@ -174,8 +174,8 @@ fn phase(
     // GitLab may say that it works before an engine or GitLab can say at what.
     let work = seen.map(|work| Work { job: work.job.or(told.and_then(|told| told.job)) }).or(told);
     // What was asked of a process says nothing of the next one, which a person started.
-    let asked = world.memory.draining.get(&runner.id);
-    if let Some(&since) = asked.filter(|at| started_at.duration_since(**at) <= CLOCK_ERROR) {
+    let asked = world.asked_to_exit(&runner.id);
+    if let Some(since) = asked.filter(|at| started_at.duration_since(*at) <= CLOCK_ERROR) {
         return Phase::Draining { since, busy: work.is_some() };
     }
     if let Some(Work { job }) = work {
@@ -258,7 +258,7 @@ impl Contact<'_> {
     /// The last contact, if it was long ago.
     fn silent_since(&self, world: &World) -> Option<Timestamp> {
         let Self::Made(Some(row)) = self else { return None };
-        let suspect = !world.memory.unclaimed.is_empty();
+        let suspect = !world.memory.overlooked.is_empty();
         let limit = if suspect { SILENT_AFTER_UNCLAIMED } else { SILENT_AFTER };
         row.contacted_at.filter(|at| world.now.duration_since(*at) > limit)
     }

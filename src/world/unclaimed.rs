@@ -1,11 +1,13 @@
 //! Jobs that a fitting idle runner had a minute to take and did not: GitLab knows something that
 //! we do not, so no runner is started for them for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{JobKind, Memory, Offer, Phase, Runner, Unclaimed, Variant, World, phases};
+use super::{
+    JobKind, Memory, Offer, Phase, RecordId, Runner, SystemId, Unclaimed, Variant, World, phases,
+};
 
 /// How long an idle runner and a job it should fit must look at each other. A poll of gitlab-runner
 /// takes 3 s, a long poll is woken by the job: a minute is far beyond both.
@@ -16,20 +18,34 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The memory's unclaimed jobs, brought up to this world.
+///
+/// Only a runner that made contact after the job was queued left it alone: one that could not reach
+/// GitLab did not see it. That jobs are overlooked is remembered all the same, for a runner that
+/// hangs makes no contact either.
 pub fn note_unclaimed(world: &World, memory: &mut Memory) {
     let Some(queue) = world.queue.known() else { return };
-    let patient: Vec<Offer<'_>> = patient_offers(world);
+    let patient = patient_offers(world);
     let scoped = world.is_scoped();
-    let mut fitting: BTreeMap<JobKind<'_>, bool> = BTreeMap::new();
+    let mut fitting: BTreeMap<JobKind<'_>, Option<Option<Timestamp>>> = BTreeMap::new();
     let mut noted = BTreeMap::new();
+    let mut overlooked = BTreeSet::new();
     for job in &queue.jobs {
         let before = memory.unclaimed.get(&job.id).copied();
         let paused = before.is_some_and(|unclaimed| unclaimed.until > world.now);
-        let ignored = !patient.is_empty()
-            && world.now.duration_since(job.queued_at) > PATIENCE
-            && *fitting
-                .entry(job.kind(scoped))
-                .or_insert_with(|| patient.iter().any(|offer| offer.fits(job).is_ok()));
+        let waits = !patient.is_empty() && world.now.duration_since(job.queued_at) > PATIENCE;
+        let idle = waits
+            .then(|| {
+                *fitting.entry(job.kind(scoped)).or_insert_with(|| {
+                    let fits = patient.iter().filter(|(offer, _)| offer.fits(job).is_ok());
+                    fits.map(|(_, contacted_at)| *contacted_at).max()
+                })
+            })
+            .flatten();
+        // While it waits it stays so: the runner that should have taken it may be found to hang.
+        if idle.is_some() || memory.overlooked.contains(&job.id) {
+            overlooked.insert(job.id);
+        }
+        let ignored = idle.flatten().is_some_and(|contacted_at| contacted_at > job.queued_at);
         if ignored && !paused {
             let times = before.map_or(0, |unclaimed| unclaimed.times).saturating_add(1);
             noted.insert(job.id, Unclaimed { times, until: until(world.now, times) });
@@ -37,12 +53,14 @@ pub fn note_unclaimed(world: &World, memory: &mut Memory) {
             noted.insert(job.id, before);
         }
     }
-    memory.unclaimed = noted;
+    (memory.unclaimed, memory.overlooked) = (noted, overlooked);
 }
 
-/// The variants that have had an idle runner for long enough, one that may have another job.
-fn patient_offers(world: &World) -> Vec<Offer<'_>> {
+/// The variants that have had an idle runner for long enough, one that may have another job; each
+/// with the last contact of one, where GitLab tells it.
+fn patient_offers(world: &World) -> Vec<(Offer<'_>, Option<Timestamp>)> {
     let views = phases(world);
+    let contacts = last_contacts(world);
     let mut patient: BTreeMap<&Variant, Vec<&Runner>> = BTreeMap::new();
     for view in views.iter().filter(|view| view.seen) {
         if !view.runner.paused
@@ -52,12 +70,25 @@ fn patient_offers(world: &World) -> Vec<Offer<'_>> {
             patient.entry(&view.runner.variant).or_default().push(view.runner);
         }
     }
-    let mut offers = world.offers();
-    offers.retain(|offer| {
-        let runners = patient.get(&offer.variant);
-        runners.is_some_and(|runners| runners.iter().any(|runner| !runner.is_used_up(offer.pool)))
+    let offers = world.offers().into_iter().filter_map(|offer| {
+        let runners = patient.get(&offer.variant)?.iter();
+        let contacts = runners
+            .filter(|runner| !runner.is_used_up(offer.pool))
+            .map(|runner| contacts.get(&(runner.record, &runner.system_id)).copied());
+        let latest = contacts.max()?;
+        Some((offer, latest))
     });
-    offers
+    offers.collect()
+}
+
+/// When each runner made contact last, by record and system id.
+fn last_contacts(world: &World) -> BTreeMap<(RecordId, &SystemId), Timestamp> {
+    let records = world.records.known().into_iter().flatten();
+    let rows = records.flat_map(|record| {
+        let rows = record.managers.known().into_iter().flatten();
+        rows.filter_map(|row| Some(((record.id, &row.system_id), row.contacted_at?)))
+    });
+    rows.collect()
 }
 
 fn until(now: Timestamp, times: u32) -> Timestamp {

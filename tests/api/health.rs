@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
+use autogit::world::{ContainerId, Deed};
 use jiff::SignedDuration;
+use serde_json::json;
 
 use crate::stage::{Answer, Stage, small};
+use crate::world::ago;
 
 async fn health(stage: &Stage, path: &str) -> (u16, String) {
     let answer: Answer = stage.get(path).await;
@@ -25,6 +28,19 @@ async fn an_outage_of_gitlab_fails_only_the_strict_check() {
     assert_eq!(answer.json()["stale"], serde_json::json!(["gitlab"]));
     assert_eq!(health(&stage, "/health?strict=1").await, (503, "degraded".to_owned()));
     assert_eq!(health(&stage, "/health?strict=0").await, (200, "degraded".to_owned()));
+}
+
+#[tokio::test]
+async fn an_action_that_hangs_is_named() {
+    let mut scene = small();
+    let id = ContainerId::from_observed("feed");
+    scene.memory.under_way.insert(Deed::Drain(id), ago(20));
+    let stage = Stage::of(scene);
+    assert_eq!(health(&stage, "/health").await, (200, "ok".to_owned()));
+    stage.clock.jump(SignedDuration::from_secs(15));
+    let answer = stage.get("/health").await.json();
+    assert_eq!(answer["status"], "degraded");
+    assert_eq!(answer["hanging"], json!(["asking container feed to exit, for 35s"]));
 }
 
 #[tokio::test]

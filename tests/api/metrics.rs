@@ -103,7 +103,7 @@ fn a_look_is_counted_by_pool_and_phase() {
     assert_eq!(value(&lines, "autogit_host_budget_runners{host=\"local\"}"), "16");
     assert_eq!(value(&lines, "autogit_host_used_runners{host=\"local\"}"), "2");
     assert_eq!(value(&lines, "autogit_source_known{source=\"gitlab\"}"), "1");
-    assert_eq!(value(&lines, "autogit_last_look_timestamp_seconds"), NOW.as_second().to_string());
+    assert_eq!(value(&lines, "autogit_last_look_timestamp_seconds{}"), NOW.as_second().to_string());
     assert_eq!(value(&lines, "autogit_tick_seconds_count"), "1");
 }
 
@@ -231,4 +231,13 @@ fn names(lines: &[String]) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+/// Zero would be 1970.
+#[test]
+fn before_the_first_look_no_time_is_told() {
+    let lines = lines(&Metrics::default());
+    let timed: Vec<_> = lines.iter().filter(|line| line.contains("timestamp_seconds")).collect();
+    let ours = timed.iter().filter(|line| line.starts_with("autogit_"));
+    assert_eq!(ours.count(), 0, "{timed:?}");
 }

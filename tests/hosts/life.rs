@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autogit::engine::{Engine as _, EngineError};
+use autogit::engine::{Engine as _, EngineError, Wakes};
 use autogit::world::{ContainerState, JobId};
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ pub(crate) async fn lives(bench: Arc<Bench>) {
     let Bench { engine, instance, .. } = &*bench;
     assert_eq!(engine.info().await.unwrap().id, engine.info().await.unwrap().id);
     let (wake, mut woken) = mpsc::channel(1);
-    let watch = engine.watch(instance, wake);
+    let watch = engine.watch(Wakes::new(instance, wake, mpsc::channel(1).0));
     let live = async {
         // The stream is opened at some time; repeated events reach it then.
         while woken.is_empty() {

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::stage::{
-    Doing, NOW, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known,
+    Doing, NOW, Spot, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known,
     look_before, lose, queue, record, records_of, spec, state_of, system_id, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
@@ -437,6 +437,17 @@ fn remember_deeds(world: &mut World, words: &[&str]) {
             for _ in 0..number(times) {
                 world.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
             }
+        }
+        ["starting", place, since] => {
+            let Spot { host, variant, slot } = spot(place);
+            let runner = RunnerName::new(&world.spec.instance, &variant, slot);
+            let start = Deed::Start { host, variant, slot, runner };
+            world.memory.under_way.insert(start, ago(seconds(since)));
+        }
+        ["asked", place] => {
+            let spot = spot(place);
+            let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
+            world.memory.asked.insert(name);
         }
         ["began", since, "after", newest] => {
             own.began = Some(ago(seconds(since)));

@@ -21,11 +21,18 @@ pub(crate) fn check(world: &World, plan: &Plan) {
     an_unknown_queue_scales_nothing(world, plan);
     no_more_go_than_are_over_max(world, plan, &views);
     a_change_takes_one_at_a_time_until_it_works(world, plan, &views);
-    who_is_served_has_a_runner(plan, &views);
+    who_is_served_has_a_runner(world, plan, &views);
     starts_fit(world, plan, &views);
     slots_are_free(world, plan, &views);
     each_job_has_one_answer(world, plan);
     each_runner_has_one_answer(plan, &views);
+    nothing_is_decided_again(world, plan);
+}
+
+fn nothing_is_decided_again(world: &World, plan: &Plan) {
+    for Decision { action, .. } in &plan.decisions {
+        assert!(!world.is_under_way(&action.deed()), "it is under way: {action:?}");
+    }
 }
 
 fn touches_what_is_seen(world: &World, Decision { action, .. }: &Decision) {
@@ -45,6 +52,10 @@ fn drains_nobody_without_cause(world: &World, views: &[RunnerView<'_>], decision
             phase,
             Phase::Idle { .. } | Phase::Busy { .. } | Phase::Starting { .. } | Phase::Failed { .. }
         ),
+        Rule::DrainAsked => {
+            world.memory.asked.contains(&view.runner.name)
+                && !matches!(phase, Phase::Created | Phase::Draining { .. } | Phase::Exited { .. })
+        }
         Rule::DrainOverMax => matches!(phase, Phase::Idle { .. } | Phase::Busy { .. }),
         Rule::DrainChanged => {
             matches!(phase, Phase::Idle { .. } | Phase::Busy { .. }) && differs(world, view)
@@ -184,7 +195,7 @@ fn an_unknown_queue_scales_nothing(world: &World, plan: &Plan) {
 }
 
 /// No job is promised a runner that the same plan drains.
-fn who_is_served_has_a_runner(plan: &Plan, views: &[RunnerView<'_>]) {
+fn who_is_served_has_a_runner(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let drained: BTreeSet<&ContainerId> = plan
         .decisions
         .iter()
@@ -198,7 +209,8 @@ fn who_is_served_has_a_runner(plan: &Plan, views: &[RunnerView<'_>]) {
         view.seen && supply && !drained.contains(&view.runner.id)
     };
     let started = plan.decisions.iter().filter(|decision| decision.rule == Rule::ServeDemand);
-    let supply = views.iter().filter(stays).count() + started.count();
+    let coming = world.starts_under_way().count();
+    let supply = views.iter().filter(stays).count() + started.count() + coming;
     assert!(plan.served_jobs <= supply, "{} served by {supply} runners", plan.served_jobs);
 }
 
@@ -260,15 +272,18 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let memory = &world.memory;
     let all = memory.starts.iter().chain(memory.made.values());
     let recent = all.filter(|at| (world.now - **at).as_secs() < 60);
-    let most = (world.spec.starts_per_minute as usize).saturating_sub(recent.count());
+    let under_way = world.starts_unseen();
+    let recent = recent.count() + under_way.len();
+    let most = (world.spec.starts_per_minute as usize).saturating_sub(recent);
     assert!(starts.len() <= most, "{} starts, at most {most}", starts.len());
     let elsewhere = world.unaccounted_managers();
     for pool in &world.spec.pools {
         let started = starts.iter().filter(|(_, variant, _)| variant.pool == pool.name).count();
         let there = live().filter(|view| view.runner.variant.pool == pool.name).count();
+        let coming = under_way.iter().filter(|start| start.variant.pool == pool.name).count();
         let unseen = elsewhere.iter().filter(|(variant, _)| variant.pool == pool.name);
         let unseen: u32 = unseen.map(|(_, count)| count).sum();
-        let sum = started + there + unseen as usize;
+        let sum = started + there + coming + unseen as usize;
         assert!(started == 0 || (pool.enabled && sum <= pool.max as usize), "{}", pool.name);
     }
     for (name, spec) in &world.spec.hosts {
@@ -276,7 +291,9 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
         let started =
             starts.iter().filter(|(host, ..)| *host == name).map(|(_, variant, _)| *variant);
         assert!(world.network_waits(name).is_none() || started.clone().count() == 0, "{name}");
-        let variants: Vec<&Variant> = started.clone().chain(there).collect();
+        let coming = under_way.iter().filter(|start| start.host == name);
+        let coming = coming.map(|start| start.variant);
+        let variants: Vec<&Variant> = started.clone().chain(there).chain(coming).collect();
         let resources = |variant: &&Variant| -> Option<Resources> {
             world.spec.pool(&variant.pool)?.resources.clone()
         };
@@ -296,6 +313,7 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
 fn slots_are_free(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let mut taken: BTreeSet<(&Variant, Slot)> =
         views.iter().map(|view| (&view.runner.variant, view.runner.slot)).collect();
+    taken.extend(world.starts_under_way().map(|start| (start.variant, start.slot)));
     for (_, variant, slot) in starts(plan) {
         assert!(taken.insert((variant, slot)), "{variant} slot {slot} is in use");
     }

@@ -52,6 +52,19 @@ fn a_job_beside_a_runner_that_is_idle_for_a_minute_is_unclaimed() {
     assert_eq!(world.memory.unclaimed.keys().collect::<Vec<_>>(), [&JobId(1)]);
 }
 
+/// After an outage of GitLab each job of that time is older than the runners' last contact.
+#[test]
+fn a_runner_without_contact_since_left_no_job_alone() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(90));
+    known(&mut records_of(&mut world)[0].managers)[0].contacted_at = Some(ago(62));
+    let jobs = [(1, "docker", 61), (2, "docker", 63)];
+    queue(&mut world, jobs.map(|(id, tag, since)| job(id, &[tag], since)).into());
+    note_observed(&mut world, &mut Memory::default());
+    assert_eq!(world.memory.unclaimed.keys().collect::<Vec<_>>(), [&JobId(2)]);
+    assert_eq!(world.memory.overlooked.len(), 2);
+}
+
 #[test]
 fn a_runner_without_a_job_left_makes_no_job_unclaimed() {
     let mut world = plain(ONE_JOB);

@@ -148,6 +148,9 @@ impl Model {
             value.jobs = jobs;
         }
         self.memory.pulling.clear();
+        // What was under way came to nothing.
+        self.memory.under_way.clear();
+        self.memory.asked.clear();
         deny_missing(world);
         note_observed(world, &mut self.memory);
     }

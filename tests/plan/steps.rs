@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use autogit::spec::PoolName;
 use autogit::world::{
-    Backoff, Cause, JobId, JobNetworkObject, JobVolume, Manager, Origin, OtherRunner, Owner,
-    ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant,
-    VolumeKind, World,
+    Backoff, Cause, Deed, JobId, JobNetworkObject, JobVolume, Manager, Origin, OtherRunner, Owner,
+    Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant,
+    VolumeKind, World, phases,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -160,7 +160,7 @@ fn spot(world: &World, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Sp
 }
 
 pub(crate) fn memories() -> impl Strategy<Value = Step> {
-    (0..9, 0..12_u32).prop_map(|(what, number)| {
+    (0..12, 0..12_u32).prop_map(|(what, number)| {
         step(format!("memory: {what} {number}"), move |world| {
             let until = NOW + SignedDuration::from_secs(90);
             let variants = world.variants();
@@ -182,6 +182,25 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                 }
                 3 => drop(world.memory.taken.insert(name, until)),
                 4 => drop(world.memory.in_doubt.insert(name, (host("h0"), ago(5)))),
+                7 => {
+                    let (host, slot) =
+                        (host(HOSTS[number as usize % world.hosts.len()]), Slot(number % 3));
+                    let start = Deed::Start { host, variant, slot, runner: name };
+                    world.memory.under_way.insert(start, ago(20));
+                }
+                8 => drop(world.memory.asked.insert(name)),
+                9 => {
+                    let views = phases(world);
+                    let Some(view) = views.get(number as usize % views.len().max(1)) else {
+                        return;
+                    };
+                    let id = view.runner.id.clone();
+                    let deed = match view.phase {
+                        Phase::Exited { .. } | Phase::Created => Deed::Reap(id),
+                        _ => Deed::Drain(id),
+                    };
+                    world.memory.under_way.insert(deed, ago(20));
+                }
                 5 => {
                     let image = world.spec.pools[0].runner_image.clone();
                     world.memory.pulling.insert((host("h0"), image));
@@ -192,7 +211,7 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                     let runner = OtherRunner { id, name, of_instance: true };
                     world.memory.other_runners.insert(job, runner);
                 }
-                7 => {
+                10 => {
                     let (cause, error) = (Cause::Network, "no address is left".into());
                     let backoff = Backoff { cause, failures: 1, until, error };
                     world.memory.networks.insert(host("h0"), backoff);

@@ -1,9 +1,10 @@
 //! The rules that the simulated engine keeps as dockerd does, and its faults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use autogit::engine::{Engine, EngineError, ImageRequest};
+use autogit::engine::{Engine, EngineError, ImageRequest, Wakes};
 use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
 use autogit::sandbox::runner::Version;
 use autogit::spec::{Arch, InstanceName, PullPolicy};
@@ -210,9 +211,11 @@ async fn a_full_disk_takes_no_container_and_fails_jobs() {
 #[tokio::test(start_paused = true)]
 async fn a_watcher_is_woken_by_its_own_instances_containers_only() {
     let stage = Stage::new(1);
-    let (wake, mut woken) = mpsc::channel(1);
+    let ((wake, mut woken), (job, mut job_woken)) = (mpsc::channel(1), mpsc::channel(1));
     let engine = stage.engine.clone();
-    let watch = tokio::spawn(async move { engine.watch(&ours(), wake).await });
+    let wakes = Wakes::new(&ours(), wake, job);
+    let prefix = Arc::clone(&wakes.prefix);
+    let watch = tokio::spawn(async move { engine.watch(wakes).await });
     stage.pass(SECOND).await;
     stage.engine.add_foreign_container("theirs", BTreeMap::new()).unwrap();
     stage.pass(SECOND).await;
@@ -222,6 +225,23 @@ async fn a_watcher_is_woken_by_its_own_instances_containers_only() {
     let id = stage.engine.create_runner(&new).await.unwrap();
     stage.pass(SECOND).await;
     woken.try_recv().unwrap();
+    let of = |system_id: &str| {
+        let label = "com.gitlab.gitlab-runner.runner.system_id";
+        let managed = ("com.gitlab.gitlab-runner.managed".to_owned(), "true".to_owned());
+        BTreeMap::from([managed, (label.to_owned(), system_id.to_owned())])
+    };
+    // Nobody knows yet whose it is.
+    stage.engine.add_foreign_container("early", of("r_mineBBBBBBBB")).unwrap();
+    stage.pass(SECOND).await;
+    assert!(job_woken.try_recv().is_err());
+    prefix.set("r_mine".to_owned()).unwrap();
+    stage.engine.add_foreign_container("other", of("r_elseBBBBBBBB")).unwrap();
+    stage.pass(SECOND).await;
+    assert!(job_woken.try_recv().is_err());
+    stage.engine.add_foreign_container("job", of("r_mineCCCCCCCC")).unwrap();
+    stage.pass(SECOND).await;
+    job_woken.try_recv().unwrap();
+    assert!(woken.try_recv().is_err());
     stage.engine.rename_by_hand(&id, "moved").unwrap();
     stage.pass(SECOND).await;
     woken.try_recv().unwrap();

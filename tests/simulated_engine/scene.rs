@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autogit::apply::{Outcome, apply};
+use autogit::apply::{Effect, Outcome, Work};
 use autogit::clock::Clock;
 use autogit::engine::{Engine, EngineError, NewRunner};
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
@@ -142,7 +142,19 @@ impl Scene {
     }
 
     pub(crate) async fn apply(&mut self, world: &World, plan: Plan) -> Vec<Outcome> {
-        apply(&self.ports, world, plan, &mut self.tokens).await
+        let (mut work, world) = (Work::default(), Arc::new(world.clone()));
+        work.begin(&self.ports, &world, &plan, &mut self.tokens, self.clock.now());
+        work.all_ended().await;
+        let outcomes = work.collect(&self.ports, &mut self.tokens);
+        for Outcome { decision, result, .. } in &outcomes {
+            if let (Action::CreateRecord { variant }, Ok(Effect::Recorded(id))) =
+                (&decision.action, result)
+            {
+                self.memory.own_records.answered(variant, Some(*id), self.clock.now());
+            }
+        }
+        work.tokens_checked(&mut self.tokens).await;
+        outcomes
     }
 
     /// Looks, and does all that is to be done.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
+use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use autogit::sandbox::engine::{Operation, SimulatedEngine};
 use autogit::sandbox::invariants::{container_goes_last, kept_cache_stays};
 use autogit::spec::{HostName, InstanceName};
@@ -15,7 +15,6 @@ use autogit::world::{
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use tokio::sync::mpsc;
 
 use crate::chaos::Kind;
 use crate::process::Attempt;
@@ -63,10 +62,10 @@ impl EngineSide {
         T: Send,
     {
         self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
-        if changes(operation)
-            && let Some(view) = self.attempt.view()
+        if self.attempt.acts()
+            && let Some(view) = self.attempt.acts_on()
+            && changes(operation)
         {
-            // It acts on what it published just now.
             self.stage.recorder().plans_on(&view);
         }
         let result = self.meet(operation, act).await;
@@ -298,7 +297,6 @@ impl Engine for EngineSide {
     }
 
     async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.untouched_if_unseen("drain");
         self.asked_once(id);
         let drained = self.call(Operation::Drain, short(id), self.engine.drain(id)).await;
         if drained.is_ok() {
@@ -308,7 +306,6 @@ impl Engine for EngineSide {
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.untouched_if_unseen("remove a container");
         self.left_to_its_maker(id);
         let act = async {
             let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
@@ -322,13 +319,11 @@ impl Engine for EngineSide {
     }
 
     async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
-        self.untouched_if_unseen("remove a job's container");
         let remove = self.engine.remove_job_container(container);
         self.call(Operation::RemoveJobContainer, short(&container.id), remove).await
     }
 
     async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
-        self.untouched_if_unseen("remove a volume");
         let remove = async {
             let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
             if let Err(how) = kept_cache_stays(&moment, &ledger, &self.host, &volume.name) {
@@ -341,7 +336,6 @@ impl Engine for EngineSide {
     }
 
     async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
-        self.untouched_if_unseen("remove a network");
         let remove = self.engine.remove_network(id);
         self.call(Operation::RemoveNetwork, id.get(..12).unwrap_or(id), remove).await
     }
@@ -350,8 +344,8 @@ impl Engine for EngineSide {
         self.call(Operation::ReadConfig, short(id), self.engine.read_config(id)).await
     }
 
-    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
-        self.engine.watch(instance, wake).await;
+    async fn watch(&self, wakes: Wakes) {
+        self.engine.watch(wakes).await;
     }
 
     async fn socket(&self) -> Result<PathBuf, EngineError> {
@@ -395,14 +389,6 @@ impl EngineSide {
             let how = format!("{} was made {age:#} ago", runner.name);
             let sentence = "a container that was made just now is left to whoever made it";
             self.stage.break_promise("new_containers_are_their_makers", sentence, how);
-        }
-    }
-
-    fn untouched_if_unseen(&self, what: &str) {
-        if self.attempt.is_blind_to(&self.host) {
-            let how = format!("{what} on {}, which could not be read in this tick", self.host);
-            let sentence = "nothing on a host that could not be read is touched";
-            self.stage.break_promise("what_is_unseen_is_untouched", sentence, how);
         }
     }
 }

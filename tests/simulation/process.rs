@@ -1,7 +1,7 @@
 //! An AutoGit that runs: the real controller over ports on which things go wrong. To end it is to
 //! drop it wherever it waits, as `kill -9` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use autogit::view::{SpecInfo, View};
 use autogit::world::{ContainerId, Leftover, RecordId, leftovers};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{Id, JoinHandle, try_id};
 
 use crate::chaos::Kind;
 use crate::engine_side::EngineSide;
@@ -49,7 +49,11 @@ impl fmt::Debug for Attempt {
 #[derive(Default)]
 struct State {
     views: Option<watch::Receiver<Option<Arc<View>>>>,
+    /// The task that looks; what it does acts in others.
+    looks: Option<Id>,
     reads: FailedReads,
+    /// What was published when each task made its first call.
+    bases: BTreeMap<Option<Id>, Arc<View>>,
     jobs_read: BTreeSet<HostName>,
     drained: BTreeSet<ContainerId>,
     made: BTreeSet<ContainerId>,
@@ -65,10 +69,9 @@ impl Attempt {
         }
     }
 
-    /// It has planned, and does what the plan says.
+    /// Who asks does what a plan says.
     pub(crate) fn acts(&self) -> bool {
-        let mut state = self.state.lock().unwrap();
-        state.views.as_mut().is_some_and(|views| views.has_changed().unwrap_or(true))
+        self.state.lock().unwrap().looks != try_id()
     }
 
     /// What it published last.
@@ -77,9 +80,11 @@ impl Attempt {
         state.views.as_ref().and_then(|views| views.borrow().clone())
     }
 
-    /// Whether it could not read that host in this tick.
-    pub(crate) fn is_blind_to(&self, host: &HostName) -> bool {
-        self.state.lock().unwrap().reads.hosts.contains(host)
+    /// What was published when the task that asks began: it goes on while others look again.
+    pub(crate) fn acts_on(&self) -> Option<Arc<View>> {
+        let mut state = self.state.lock().unwrap();
+        let view = state.views.as_ref()?.borrow().clone()?;
+        Some(Arc::clone(state.bases.entry(try_id()).or_insert(view)))
     }
 
     /// It has read what jobs made on that host, in this tick.
@@ -118,17 +123,22 @@ impl Attempt {
         self.state.lock().unwrap().records.contains(&id)
     }
 
+    fn has_crashed(&self) -> bool {
+        self.state.lock().unwrap().crashed
+    }
+
     fn begin_tick(&self) {
         let mut state = self.state.lock().unwrap();
-        if let Some(views) = &mut state.views {
-            views.mark_unchanged();
-        }
+        state.looks = try_id();
         state.reads = FailedReads::default();
         state.jobs_read.clear();
     }
 
     /// Ends here and now, if that kind of crash strikes.
     pub(crate) async fn may_crash(&self, stage: &Stage, kind: Kind) {
+        if self.has_crashed() {
+            std::future::pending::<()>().await;
+        }
         if stage.chaos().strikes(kind) {
             self.state.lock().unwrap().crashed = true;
             stage.crashed();
@@ -170,7 +180,7 @@ impl Process {
 
     /// It stands still where it crashed.
     pub(crate) fn has_crashed(&self) -> bool {
-        self.attempt.state.lock().unwrap().crashed
+        self.attempt.has_crashed()
     }
 
     /// Ends it wherever it is.
@@ -216,6 +226,9 @@ async fn live(stage: Stage, attempt: Arc<Attempt>) {
             tokio::select! {
                 biased;
                 () = edit => {}
+                () = controller.action_ended() => {
+                    stage.clock().sleep(AFTER_PROGRESS.min(pause)).await;
+                }
                 () = stage.clock().sleep(pause) => {}
             }
         }
@@ -247,6 +260,9 @@ async fn one_tick(
     stage.begin_tick();
     let before = stage.moment();
     let tick = controller.tick().await;
+    if attempt.has_crashed() {
+        std::future::pending::<()>().await;
+    }
     let after = stage.moment();
     let failed = attempt.state.lock().unwrap().reads.clone();
     check_tick(stage, attempt, &tick, left_before, (&before, &after, &failed));
@@ -286,6 +302,13 @@ fn check_tick(
     };
     stage.broke(first_broken(PLANS, |check| check(&look)));
     rivals::may_start(stage, attempt, &look);
+    for action in view.plan.decisions.iter().map(|decision| &decision.action) {
+        if let Some(host) = action.host().filter(|host| failed.hosts.contains(*host)) {
+            let how = format!("{} on {host}, which could not be read", action.as_str());
+            let sentence = "nothing on a host that could not be read is touched";
+            stage.break_promise("what_is_unseen_is_untouched", sentence, how);
+        }
+    }
     stage.saw(view);
     stage.check();
     if !tick.outcomes.is_empty() {

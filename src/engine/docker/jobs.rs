@@ -17,7 +17,7 @@ use crate::world::{
 };
 
 const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
-const SYSTEM_ID: &str = "com.gitlab.gitlab-runner.runner.system_id";
+pub(super) const SYSTEM_ID: &str = "com.gitlab.gitlab-runner.runner.system_id";
 const JOB_ID: &str = "com.gitlab.gitlab-runner.job.id";
 const JOB_URL: &str = "com.gitlab.gitlab-runner.job.url";
 const PROJECT_ID: &str = "com.gitlab.gitlab-runner.project.id";

@@ -53,7 +53,8 @@ pub(super) struct Families {
     /// A token that never ends has no value here, and zero would be 1970.
     pub(super) token_ends: Family<Bare, Gauge>,
     pub(super) runner_token_ends: Family<VariantLabel, Gauge>,
-    pub(super) last_look: Gauge,
+    /// None before the first look.
+    pub(super) last_look: Family<Bare, Gauge>,
     pub(super) job_wait: PerPool,
     pub(super) runner_start: PerPool,
     pub(super) tick: Histogram,

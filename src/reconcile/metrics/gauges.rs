@@ -51,7 +51,7 @@ impl Families {
         self.show_queue(view);
         self.show_hosts(view);
         self.spec_valid.set(i64::from(view.spec.pending_fault.is_none()));
-        self.last_look.set(view.world.now.as_second());
+        self.last_look.get_or_create(&[]).set(view.world.now.as_second());
         self.token_ends.clear();
         if let Some(at) = token_ends {
             self.token_ends.get_or_create(&[]).set(at.as_second());

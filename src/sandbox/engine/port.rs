@@ -7,14 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 
 use super::container::{Container, Hiding};
 use super::faults::Operation;
 use super::objects::short;
 use super::state::State;
 use super::{SimulatedEngine, labels, process, view};
-use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
+use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::sandbox::runner::Labels;
 use crate::spec::{InstanceName, PullPolicy};
 use crate::world::{
@@ -217,18 +216,22 @@ impl Engine for SimulatedEngine {
         .await
     }
 
-    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
+    async fn watch(&self, wakes: Wakes) {
         let mut events = self.state().events.subscribe();
         loop {
             let event = tokio::select! {
                 biased;
-                () = wake.closed() => return,
+                () = wakes.closed() => return,
                 event = events.recv() => event,
             };
             match event {
-                Ok(whose) if whose != *instance => {}
-                // A wake that waits already says the same.
-                Ok(_) | Err(RecvError::Lagged(_)) => drop(wake.try_send(())),
+                Ok(labels) => {
+                    wakes.runner_changed(labels::instance(&labels));
+                    if let Some(system_id) = labels::job_system_id(&labels) {
+                        wakes.job_changed(system_id.as_str());
+                    }
+                }
+                Err(RecvError::Lagged(_)) => wakes.missed(),
                 Err(RecvError::Closed) => return,
             }
         }

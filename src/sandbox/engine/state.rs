@@ -9,11 +9,10 @@ use tokio::sync::broadcast;
 use super::SimulatedEngineSettings;
 use super::container::Container;
 use super::faults::{Fault, Faults, Operation};
-use super::{labels, view::EngineView};
+use super::view::EngineView;
 use crate::clock::Clock;
 use crate::engine::EngineError;
 use crate::sandbox::runner::{Labels, Version};
-use crate::spec::InstanceName;
 use crate::world::{ContainerId, ContainerState, EngineId};
 
 /// Lines of history kept; far more than a simulated history of an hour writes, and bounded for a
@@ -52,7 +51,7 @@ pub(super) struct State {
     pub(super) reachable: bool,
     pub(super) disk_full: bool,
     pub(super) faults: Faults,
-    pub(super) events: broadcast::Sender<InstanceName>,
+    pub(super) events: broadcast::Sender<Labels>,
     pub(super) history: VecDeque<String>,
     pub(super) ids: u64,
     pub(super) seed: u64,
@@ -167,10 +166,9 @@ impl State {
     /// Nobody hears of what happens while the engine cannot be reached: events are not kept.
     pub(super) fn event(&mut self, what: &str, name: &str, labels: &Labels) {
         self.note(&format!("event {what} {name}"));
-        let instance = labels::instance(labels).and_then(|word| InstanceName::new(word).ok());
-        if let Some(instance) = instance.filter(|_| self.reachable) {
+        if self.reachable {
             // No watcher is no error.
-            let _ = self.events.send(instance);
+            let _ = self.events.send(labels.clone());
         }
     }
 }

@@ -264,6 +264,7 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
             pool.is_some_and(|pool| live.count() > pool.max as usize)
         }
         Rule::DrainChanged => is_changed(world, view),
+        Rule::DrainAsked => world.memory.asked.contains(&view.runner.name),
         // GitLab would drop a job that waits for its room.
         Rule::MakeRoom => {
             let mut jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);

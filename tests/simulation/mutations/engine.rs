@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use autogit::engine::runner_config::token_of;
-use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting};
+use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::InstanceName;
 use autogit::world::{
@@ -14,7 +14,6 @@ use autogit::world::{
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EngineBug {
@@ -239,8 +238,8 @@ impl Engine for MutantEngine {
         self.side.read_config(id).await
     }
 
-    async fn watch(&self, instance: &InstanceName, wake: mpsc::Sender<()>) {
-        self.side.watch(instance, wake).await;
+    async fn watch(&self, wakes: Wakes) {
+        self.side.watch(wakes).await;
     }
 
     async fn socket(&self) -> Result<PathBuf, EngineError> {

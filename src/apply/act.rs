@@ -1,0 +1,158 @@
+//! What each decision does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::start::{Registration, Start};
+use super::{ApplyError, Effect, reap, sweep};
+use crate::engine::{Engine, EngineError, RunnerList};
+use crate::gitlab::NewRecord;
+use crate::observe::Ports;
+use crate::plan::{Action, Decision, Rule};
+use crate::spec::HostName;
+use crate::world::{ContainerId, RecordId, RunnerName, Variant, World, record_settings};
+
+/// What an action has to work with.
+pub(super) struct Means<'a> {
+    pub(super) ports: &'a Ports,
+    /// As it was when it was decided.
+    pub(super) world: &'a World,
+    /// The record and token of the variant's new runners, or of the row that is deleted.
+    pub(super) registration: Option<Arc<Registration>>,
+}
+
+impl Means<'_> {
+    /// Does what the decision says; a record that was made comes with its token.
+    pub(super) async fn act(
+        &self,
+        decision: &Decision,
+    ) -> Result<(Effect, Option<Registration>), ApplyError> {
+        let Self { ports, world, registration } = self;
+        let effect = match &decision.action {
+            Action::CreateRecord { variant } => return create_record(ports, world, variant).await,
+            Action::CreateNetwork { host } => create_network(ports, world, host).await,
+            Action::UpdateRecord { record, settings, .. } => {
+                let updated = ports.gitlab.update_record(*record, settings).await;
+                updated.map(|()| Effect::Done).map_err(ApplyError::from)
+            }
+            Action::Start { host, runner, variant, slot, system_id } => {
+                let registration = registration.as_deref();
+                let registration =
+                    registration.ok_or_else(|| ApplyError::NoRecord(variant.clone()))?;
+                let start = Start { host, runner, variant, slot: *slot, system_id, registration };
+                start.run(ports, world).await
+            }
+            Action::Drain { host, id, runner, .. } => {
+                if decision.rule == Rule::DrainFailed {
+                    tell_last_words(ports, host, id, runner).await;
+                }
+                drain(ports, host, id).await
+            }
+            Action::Reap { host, runner, discard_cache, lost_job } => {
+                let discard_cache = *discard_cache;
+                let reap = reap::Reap { runner, discard_cache, lost_job: lost_job.as_ref() };
+                reap.run(ports, world, engine(ports, host)?).await
+            }
+            Action::Sweep { leftover } => {
+                sweep::sweep(ports, world, registration.as_deref(), leftover).await
+            }
+            Action::DeleteRecord { record, .. } => {
+                sweep::delete_record(ports, world, *record).await
+            }
+        };
+        Ok((effect.or_else(pending_is_no_failure)?, None))
+    }
+}
+
+async fn create_network(
+    ports: &Ports,
+    world: &World,
+    host: &HostName,
+) -> Result<Effect, ApplyError> {
+    engine(ports, host)?.create_network(&world.spec.network, &world.spec.instance).await?;
+    Ok(Effect::Done)
+}
+
+async fn create_record(
+    ports: &Ports,
+    world: &World,
+    variant: &Variant,
+) -> Result<(Effect, Option<Registration>), ApplyError> {
+    let no_record = || ApplyError::NoRecord(variant.clone());
+    let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
+    let first = world.architectures(pool).first() == Some(&variant.arch);
+    let lists = containers_now(ports, world).await;
+    if lists.as_deref().is_some_and(|lists| is_served_meanwhile(world, variant, lists)) {
+        return Ok((Effect::Skipped("a container that was made meanwhile has a token"), None));
+    }
+    let old = world.records.known().into_iter().flatten();
+    let old = old.filter(|record| !world.may_be_anothers(record)).map(|record| record.id);
+    let record = NewRecord {
+        variant: variant.clone(),
+        installation: world.installation().ok_or_else(no_record)?,
+        place: world.place(&pool.scope).map_err(ApplyError::Scope)?,
+        settings: record_settings(pool, variant.arch, first),
+        in_use: lists.and_then(|lists| records_in_use(world, &lists)),
+        old: old.collect(),
+    };
+    let created = ports.gitlab.create_record(&record).await?;
+    let made = Registration { record: created.id, token: created.token };
+    Ok((Effect::Recorded(made.record), Some(made)))
+}
+
+/// What all hosts list right now, if they all tell.
+async fn containers_now(ports: &Ports, world: &World) -> Option<Vec<RunnerList>> {
+    let mut lists = Vec::new();
+    for engine in ports.engines.values() {
+        lists.push(engine.runners(&world.spec.instance).await.ok()?);
+    }
+    Some(lists)
+}
+
+/// A container that was not there at the look has the token of a record of the variant, which is
+/// found there: no other is needed.
+fn is_served_meanwhile(world: &World, variant: &Variant, lists: &[RunnerList]) -> bool {
+    let before = world.records_in_use();
+    let mut runners = lists.iter().flat_map(|list| &list.runners);
+    runners.any(|runner| runner.variant == *variant && !before.contains(&runner.record))
+}
+
+/// Records whose token a container has, as seen at the look and as listed right now: GitLab's side
+/// deletes what it takes for lost. `None`: one does not tell which it has.
+fn records_in_use(world: &World, lists: &[RunnerList]) -> Option<BTreeSet<RecordId>> {
+    if world.hides_a_record() {
+        return None;
+    }
+    let mut in_use = world.records_in_use();
+    for list in lists {
+        in_use.extend(list.runners.iter().map(|runner| runner.record));
+        // What one that is set aside has may be any.
+        in_use.extend(list.aside.iter().map(|aside| aside.record).collect::<Option<Vec<_>>>()?);
+    }
+    Some(in_use)
+}
+
+fn pending_is_no_failure(error: ApplyError) -> Result<Effect, ApplyError> {
+    let pending = matches!(error, ApplyError::Engine(EngineError::BeingRemoved { .. }));
+    if pending { Ok(Effect::Pending) } else { Err(error) }
+}
+
+/// Lines of the log of a runner that never made contact which are kept in ours.
+const TAIL_LINES: usize = 10;
+
+/// Why a runner makes no contact is in its own log and nowhere else, and that goes with it.
+async fn tell_last_words(ports: &Ports, host: &HostName, id: &ContainerId, runner: &RunnerName) {
+    let Ok(engine) = engine(ports, host) else { return };
+    let tail = engine.log_tail(id, TAIL_LINES).await.unwrap_or_default();
+    tracing::warn!(%runner, %host, log = tail.join("\n"), "the runner never made contact with GitLab");
+}
+
+async fn drain(ports: &Ports, host: &HostName, id: &ContainerId) -> Result<Effect, ApplyError> {
+    engine(ports, host)?.drain(id).await?;
+    Ok(Effect::Done)
+}
+
+pub(super) fn engine<'a>(ports: &'a Ports, host: &HostName) -> Result<&'a dyn Engine, ApplyError> {
+    let engine = ports.engines.get(host).ok_or_else(|| ApplyError::NoHost(host.clone()))?;
+    Ok(engine.as_ref())
+}

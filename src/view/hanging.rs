@@ -1,0 +1,56 @@
+//! What AutoGit began and has no answer to for long: the rest goes on meanwhile.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::View;
+use crate::plan::brief;
+use crate::world::{ContainerId, Deed, Leftover};
+
+/// What takes longer than this hangs: each call to an engine or to GitLab is given up after less, and
+/// an action is a handful of them.
+const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+impl View {
+    /// Each action that hangs at `now`, and since when.
+    pub fn hanging(&self, now: Timestamp) -> Vec<String> {
+        let under_way = self.world.memory.under_way.iter();
+        let long = under_way.filter_map(|(deed, since)| {
+            let lasts = now.duration_since(*since);
+            (lasts >= HANGS_AFTER).then(|| format!("{}, for {}", self.words_of(deed), brief(lasts)))
+        });
+        long.collect()
+    }
+
+    fn words_of(&self, deed: &Deed) -> String {
+        match deed {
+            Deed::MakeRecord(variant) => format!("making a registration for `{variant}`"),
+            Deed::ChangeRecord(record) => format!("changing registration {record}"),
+            Deed::MakeNetwork(host) => format!("making the runners' network on {host}"),
+            Deed::Start { host, runner, .. } => format!("starting `{runner}` on {host}"),
+            Deed::Drain(id) => format!("asking {} to exit", self.name_of(id)),
+            Deed::Reap(id) => format!("cleaning up after {}", self.name_of(id)),
+            Deed::Remove(leftover) => match leftover {
+                Leftover::JobContainer(host, _) => format!("removing a job's container on {host}"),
+                Leftover::JobVolume(host, name) => format!("removing volume `{name}` on {host}"),
+                Leftover::JobNetwork(host, _) => format!("removing a job's network on {host}"),
+                Leftover::Network(host, _) => format!("removing the runners' network on {host}"),
+                Leftover::Manager(record, system_id) => {
+                    format!("removing manager {system_id} of registration {record}")
+                }
+                Leftover::Record(record) => format!("removing registration {record}"),
+            },
+        }
+    }
+
+    fn name_of(&self, id: &ContainerId) -> String {
+        let hosts = self.world.hosts.iter();
+        let mut runners = hosts.flat_map(|(host, seen)| {
+            let runners = seen.state.last().into_iter().flat_map(|state| &state.runners);
+            runners.map(move |runner| (host, runner))
+        });
+        match runners.find(|(_, runner)| runner.id == *id) {
+            Some((host, runner)) => format!("`{}` on {host}", runner.name),
+            None => format!("container {}", id.as_str().get(..12).unwrap_or(id.as_str())),
+        }
+    }
+}
