@@ -39,3 +39,5 @@ mod sshd;
 mod stage;
 #[path = "hosts/tls.rs"]
 mod tls;
+#[path = "hosts/userns.rs"]
+mod userns;

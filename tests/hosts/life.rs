@@ -11,6 +11,11 @@ use crate::bench::{Bench, TOKEN};
 
 /// Creates, starts, watches, reads, drains and removes a runner.
 pub(crate) async fn lives(bench: Arc<Bench>) {
+    lives_with(bench, "00000000000000c1").await;
+}
+
+/// As [`lives`], with these capabilities.
+pub(crate) async fn lives_with(bench: Arc<Bench>, capabilities: &str) {
     let Bench { engine, instance, .. } = &*bench;
     assert_eq!(engine.info().await.unwrap().id, engine.info().await.unwrap().id);
     let (wake, mut woken) = mpsc::channel(1);
@@ -24,7 +29,7 @@ pub(crate) async fn lives(bench: Arc<Bench>) {
         let id = bench.started(0).await;
         let log = engine.log_tail(&id, 100).await.unwrap().join("\n");
         for line in [
-            "CapEff:\t00000000000000c1",
+            &format!("CapEff:\t{capabilities}"),
             "NoNewPrivs:\t1",
             "config readable",
             "socket mounted",

@@ -14,6 +14,12 @@ for private in "$folder/private" /etc/docker /run/containerd; do
 done
 echo '{}' >"$folder/daemon.json"
 
+# Users for an engine that remaps those of its containers.
+for file in subuid subgid; do
+    echo daemon:100000:65536 >"$folder/private/$file"
+    [ ! -e "/etc/$file" ] || mount --bind "$folder/private/$file" "/etc/$file" || exit 1
+done
+
 # The machine is .1, the engine .2 and .3, and its containers have the rest.
 link=ag-${name#*-} network=$folder/private/network
 touch "$network" && unshare --net="$network" true || exit 1

@@ -221,11 +221,14 @@ async fn import(docker: &Docker, image: &str) -> Result<(), String> {
     let busybox = busybox.ok_or("there is no static busybox on this machine")?;
     let mut tar = tar::Builder::new(Vec::new());
     // A folder that the archive does not name is made for root with all its capabilities only.
-    let mut folder = tar::Header::new_gnu();
-    folder.set_entry_type(tar::EntryType::Directory);
-    folder.set_size(0);
-    folder.set_mode(0o755);
-    tar.append_data(&mut folder, "bin", std::io::empty()).unwrap();
+    // The config's is as in gitlab-runner's image.
+    for (path, mode) in [("bin", 0o755), ("etc", 0o755), ("etc/gitlab-runner", 0o700)] {
+        let mut folder = tar::Header::new_gnu();
+        folder.set_entry_type(tar::EntryType::Directory);
+        folder.set_size(0);
+        folder.set_mode(mode);
+        tar.append_data(&mut folder, path, std::io::empty()).unwrap();
+    }
     for (path, content) in [("bin/busybox", busybox.as_slice()), ("runner", RUNNER.as_bytes())] {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
