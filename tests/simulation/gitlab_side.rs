@@ -109,12 +109,7 @@ impl Transport for GitlabSide {
             self.stage.learn_secrets();
             self.stage.check();
         }
-        let failed = result.as_ref().map_or(true, |answer| {
-            answer.status().is_redirection()
-                || answer.status().is_server_error()
-                || answer.status() == 429
-                || is_no_api(answer)
-        });
+        let failed = result.as_ref().map_or(true, |answer| is_failure(about, answer));
         if failed {
             let limited = result.as_ref().is_ok_and(|answer| answer.status() == 429);
             self.attempt.failed(|reads| match about {
@@ -134,6 +129,14 @@ impl Transport for GitlabSide {
     }
 }
 
+fn is_failure(about: About, answer: &Response<Bytes>) -> bool {
+    answer.status().is_redirection()
+        || answer.status().is_server_error()
+        || answer.status() == 429
+        || answer.status() == 403 && about == About::Records
+        || is_no_api(answer)
+}
+
 fn is_no_api(answer: &Response<Bytes>) -> bool {
     answer.status() == 200 && (answer.body().is_empty() || answer.body().starts_with(b"<"))
 }
@@ -146,12 +149,18 @@ impl GitlabSide {
         }
     }
 
+    /// By a deliberate bug, or by what a person turned at GitLab.
+    fn answered_otherwise(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let path = request.uri().path();
+        let refused = path == MAKES_A_RECORD && self.stage.refuses_records()
+            || path == LISTS_RECORDS && self.stage.switches().hides_runners();
+        let refusal = || refused.then(|| answer(403, &[], "{\"message\":\"403 Forbidden\"}"));
+        self.stage.mutation().and_then(|bug| bug.answers(request)).or_else(refusal)
+    }
+
     async fn meet(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        if let Some(answer) = self.stage.mutation().and_then(|bug| bug.answers(&request)) {
+        if let Some(answer) = self.answered_otherwise(&request) {
             return Ok(answer);
-        }
-        if request.uri().path() == MAKES_A_RECORD && self.stage.refuses_records() {
-            return Ok(answer(403, &[], "{\"message\":\"403 Forbidden\"}"));
         }
         let chaos = self.stage.chaos();
         if chaos.strikes(Kind::GitlabUnreachable) {

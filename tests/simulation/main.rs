@@ -28,6 +28,7 @@ mod rivals;
 mod runner_side;
 mod shrink;
 mod stage;
+mod switches;
 
 /// Says something to whoever runs the tests.
 #[expect(clippy::print_stdout, reason = "a history that fails is shown")]

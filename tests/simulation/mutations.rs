@@ -70,6 +70,7 @@ const SEEING: &[Mutation] = &[
     planned("a queue that could not be read is empty", 30, planning::unknown_queue_is_empty),
     planned("a host that could not be read is empty", 0, planning::unknown_host_is_empty),
     planned("records that could not be read are none", 1, planning::unknown_records_are_none),
+    planned("a record that was not read is overlooked", 0, planning::unread_record_is_none),
     planned("managers that could not be read are none", 2, planning::unknown_managers_are_none),
     planned("a draining runner counts as gone", 0, planning::draining_is_gone),
     planned("a starting runner is overlooked", 0, planning::starting_is_gone),

@@ -1,7 +1,6 @@
 //! The simulated world of one history, and what every part of the harness shares.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use crate::mutations::Mutation;
 use crate::others;
 use crate::recorder::Recorder;
 use crate::runner_side::{Hung, RunnerSide};
+use crate::switches::Switches;
 
 pub(crate) const URL: &str = "http://gitlab.sim";
 /// The oldest gitlab-runner that AutoGit takes, and the newest.
@@ -70,8 +70,7 @@ struct Inner {
     answers: Mutex<BTreeMap<String, Response<Bytes>>>,
     lags: Lags,
     mutation: Option<&'static Mutation>,
-    /// GitLab lets nobody make a record.
-    refuses_records: AtomicBool,
+    switches: Switches,
     /// When a host's list lacked something last.
     lacked: Mutex<BTreeMap<(HostName, &'static str), Timestamp>>,
     wanted: Mutex<Arc<Spec>>,
@@ -154,7 +153,7 @@ impl Stage {
             answers: Mutex::default(),
             lags: Lags::default(),
             mutation: setup.mutation,
-            refuses_records: AtomicBool::new(false),
+            switches: Switches::default(),
             lacked: Mutex::default(),
             wanted: Mutex::new(spec),
             edits: Notify::new(),
@@ -248,11 +247,15 @@ impl Stage {
     }
 
     pub(crate) fn refuse_records(&self, refuses: bool) {
-        self.inner.refuses_records.store(refuses, Ordering::Relaxed);
+        self.inner.switches.refuse_records(refuses);
     }
 
     pub(crate) fn refuses_records(&self) -> bool {
-        self.inner.refuses_records.load(Ordering::Relaxed)
+        self.inner.switches.refuses_records()
+    }
+
+    pub(crate) fn switches(&self) -> &Switches {
+        &self.inner.switches
     }
 
     /// A list lacks something at most once a minute.

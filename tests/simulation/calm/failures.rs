@@ -141,6 +141,29 @@ async fn a_record_that_cannot_be_made_is_asked_for_ever_more_rarely_until_it_is_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_right_that_is_lost_costs_no_record_no_runner_and_no_job() {
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, warm: 1}\n");
+    calm.until_at_rest(60).await;
+    let job = calm.job(&["docker"], HALF_AN_HOUR);
+    calm.until_runs(job).await;
+    let made = |moment: &Moment| moment.records.iter().map(|it| it.id).collect::<Vec<_>>();
+    let before = made(&calm.stage.moment());
+    calm.stage.switches().hide_runners(true);
+    for _ in 0..20 {
+        calm.pass(60).await;
+        assert_eq!(made(&calm.stage.moment()), before, "{}", calm.told());
+        assert_eq!(calm.status(job), Status::Running, "{}", calm.told());
+        assert!(!calm.runners().is_empty(), "{}", calm.told());
+    }
+    calm.stage.switches().hide_runners(false);
+    let another = calm.job(&["docker"], 5);
+    calm.until_succeeds(another, 60).await;
+    calm.until_succeeds(job, HALF_AN_HOUR).await;
+    calm.until_at_rest(600).await;
+    assert_eq!(made(&calm.stage.moment()), before, "{}", calm.told());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_somebody_took_costs_its_slot_for_ten_minutes() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 10s}\n");
     let name = "autogit-runner-linux-amd64-0";

@@ -103,6 +103,14 @@ pub(super) fn unknown_records_are_none(world: &World) -> Plan {
     })
 }
 
+pub(super) fn unread_record_is_none(world: &World) -> Plan {
+    seeing(world, |world| {
+        if let Observed::Known { value, .. } = &mut world.records {
+            value.retain(|record| record.unseen.is_none());
+        }
+    })
+}
+
 pub(super) fn unknown_managers_are_none(world: &World) -> Plan {
     seeing(world, |world| {
         let at = world.now;
