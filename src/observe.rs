@@ -10,11 +10,11 @@ mod host;
 mod jobs;
 mod missing;
 mod others;
+mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
@@ -40,6 +40,7 @@ pub struct Ports {
 #[derive(Debug)]
 pub struct Observer {
     clock: Clock,
+    reads: reads::Reads,
     hosts: BTreeMap<HostName, Host>,
     queue: Observed<Queue>,
     records: Observed<Vec<Record>>,
@@ -58,6 +59,7 @@ impl Observer {
         let unread = || Arc::from("not read yet");
         Self {
             clock,
+            reads: reads::Reads::default(),
             hosts: BTreeMap::new(),
             queue: Observed::Unknown { since: now, error: unread(), last: None },
             records: Observed::Unknown { since: now, error: unread(), last: None },
@@ -73,6 +75,7 @@ impl Observer {
     /// The next look asks GitLab anew what server and token these are.
     pub fn reconnect(&mut self) {
         self.gitlab = gitlab::GitlabSide::default();
+        self.reads.forget();
     }
 
     /// When AutoGit's own token ends, as far as GitLab told.
@@ -108,7 +111,8 @@ impl Observer {
         let records = self.gitlab.records(ports, &world, tokens, memory).await;
         self.records = self.records.clone().next(self.clock.now(), records);
         world.records = self.records.clone();
-        self.remembered.complete(&ports.engines, &mut world, &before, memory).await;
+        let engines = &ports.engines;
+        self.remembered.complete(engines, &mut world, (&before, &*memory), &self.clock).await;
         self.hosts = world.hosts.clone();
         self.asked.note_over(ports.gitlab.as_ref(), &world, memory).await;
         let queue = self.gitlab.queue(ports).await;
@@ -126,20 +130,29 @@ impl Observer {
     }
 
     async fn look_at_hosts(&mut self, ports: &Ports, spec: &Arc<Spec>) {
-        let looks = ports.engines.iter().map(|(name, engine)| {
-            let last = self.hosts.get(name).and_then(|host| host.state.last());
-            async move { (name.clone(), host::look(engine.as_ref(), spec, last).await) }
-        });
-        let looks = join_all(looks).await;
+        let answers = self.reads.take(ports, spec, &self.hosts, &self.clock).await;
         let now = self.clock.now();
         let mut before = std::mem::take(&mut self.hosts);
-        for (name, read) in looks {
+        for (name, answer) in answers {
             let unread =
                 || Observed::Unknown { since: now, error: "not read yet".into(), last: None };
             let state = before.remove(&name).map_or_else(unread, |host| host.state);
-            let read = read.map_err(|error| Arc::from(error.to_string()));
-            self.hosts.insert(name, Host { state: state.next(now, read) });
+            let (at, read) = match answer {
+                // As old as the first of what was read.
+                reads::Answer::Over(began, Ok(state)) => (began, Ok(*state)),
+                reads::Answer::Over(_, Err(error)) => (now, Err(Arc::from(error.to_string()))),
+                reads::Answer::Waits(began) => {
+                    let secs = now.duration_since(began).as_secs();
+                    (now, Err(format!("it is asked since {secs}s and did not answer yet").into()))
+                }
+            };
+            self.hosts.insert(name, Host { state: state.next(at, read) });
         }
+    }
+
+    /// Since when that host is being read, if a read goes on from one look to the next.
+    pub(crate) fn reads_since(&self, host: &HostName) -> Option<Timestamp> {
+        self.reads.began(host)
     }
 }
 

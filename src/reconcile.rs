@@ -22,9 +22,11 @@ pub use metrics::{
 };
 pub use trend::Trend;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::apply::{Effect, Outcome, Work};
@@ -33,10 +35,10 @@ use crate::gitlab::Renamed;
 use crate::observe::{Observer, Ports};
 use crate::plan::{Action, Plan, plan};
 use crate::source::{Pending, Written};
-use crate::spec::Spec;
+use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
 use crate::view::{EventOutput, FailureOutput, SpecInfo, View, decision_output};
-use crate::world::{Leftover, Memory, OwnRecords, World};
+use crate::world::{Deed, Leftover, Memory, OwnRecords, World};
 
 /// How long a tick stays with the actions that it began: most are over by then, and their effect is
 /// told at once. No look is late for it.
@@ -65,6 +67,8 @@ pub struct Controller {
     metrics: Metrics,
     in_force: watch::Sender<InForce>,
     work: Work,
+    /// Actions on hosts that ended, until a read of the host that began later is over.
+    ended: BTreeMap<Deed, (HostName, Timestamp)>,
     polls: polls::Polls,
 }
 
@@ -149,6 +153,7 @@ impl Controller {
             metrics: Metrics::default(),
             in_force: watch::Sender::new(InForce::of(&info.spec)),
             work: Work::default(),
+            ended: BTreeMap::new(),
             polls: polls::Polls::default(),
             ports,
             planner: plan,
@@ -256,7 +261,13 @@ impl Controller {
         let began = self.clock.now();
         let before = self.ports.gitlab.requests();
         let mut outcomes = self.collect();
+        self.ended.retain(|_, (host, at)| {
+            // What that read shows may be from before.
+            self.observer.reads_since(host).is_some_and(|began| began <= *at)
+        });
         self.memory.under_way = self.work.under_way();
+        let ended = self.ended.iter().map(|(deed, (_, at))| (deed.clone(), *at));
+        self.memory.under_way.extend(ended);
         self.memory.asked = self.drains.asked();
         let mut world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
@@ -302,7 +313,12 @@ impl Controller {
         let outcomes = self.work.collect(&self.ports, &mut self.tokens);
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
-        remember::outcomes(&mut self.memory, &outcomes, self.clock.now());
+        let now = self.clock.now();
+        remember::outcomes(&mut self.memory, &outcomes, now);
+        let actions = outcomes.iter().map(|outcome| &outcome.decision.action);
+        let on_hosts =
+            actions.filter_map(|action| Some((action.deed(), (action.host()?.clone(), now))));
+        self.ended.extend(on_hosts);
         for outcome in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
             if let Action::Drain { runner, .. } = &outcome.decision.action {
                 self.drains.carried_out(runner);

@@ -30,6 +30,8 @@ mod stage;
 mod standstill;
 #[path = "simulated_engine/tokens.rs"]
 mod tokens;
+#[path = "simulated_engine/under_way.rs"]
+mod under_way;
 
 use std::time::Duration;
 

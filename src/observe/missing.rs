@@ -2,12 +2,14 @@
 //! by its name, and the owner of anything that would be swept by its name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::host::read_logs;
 use super::{Host, Observed};
+use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, RunnerList, Sighting};
 use crate::spec::{HostName, InstanceName};
 use crate::world::{
@@ -19,6 +21,9 @@ use crate::world::{
 const ASKED_MAX: usize = 64;
 /// At the same time: enough to hide the latency of ssh, few for an engine.
 const ASKED_AT_ONCE: usize = 16;
+
+/// How long a look waits for all of these answers.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The runners that each host had, by which a list that lacks one is found out.
 #[derive(Debug, Default)]
@@ -44,8 +49,8 @@ impl Remembered {
         &mut self,
         engines: &BTreeMap<HostName, std::sync::Arc<dyn Engine>>,
         world: &mut World,
-        before: &BTreeMap<HostName, Host>,
-        memory: &Memory,
+        (before, memory): (&BTreeMap<HostName, Host>, &Memory),
+        clock: &Clock,
     ) {
         let mut questions = questions(world);
         let wanted: BTreeSet<(HostName, SystemId)> = questions
@@ -59,8 +64,12 @@ impl Remembered {
             let last = before.get(name).and_then(|host| host.state.last());
             Some((engines.get(name)?, value, asked, last))
         });
-        let asking = hosts.map(|(engine, state, asked, last)| async move {
-            complete(engine.as_ref(), instance, state, asked, last).await;
+        let patience = clock.sleep(PATIENCE).shared();
+        let asking = hosts.map(|(engine, state, asked, last)| {
+            let patience = patience.clone();
+            async move {
+                complete(engine.as_ref(), instance, state, (asked, last), patience).await;
+            }
         });
         join_all(asking).await;
         for (name, host) in &world.hosts {
@@ -125,15 +134,22 @@ async fn complete(
     engine: &dyn Engine,
     instance: &InstanceName,
     state: &mut HostState,
-    asked: BTreeMap<SystemId, Asked>,
-    last: Option<&HostState>,
+    (asked, last): (BTreeMap<SystemId, Asked>, Option<&HostState>),
+    patience: impl Future<Output = ()> + Clone,
 ) {
     let mut found = RunnerList::default();
     let (now, later): (Vec<_>, Vec<_>) =
         asked.into_iter().enumerate().partition(|(place, _)| *place < ASKED_MAX);
-    let answers = now.into_iter().map(|(_, (system_id, asked))| async move {
-        let answer = ask(engine, instance, &system_id, asked).await;
-        (system_id, answer)
+    let answers = now.into_iter().map(|(_, (system_id, asked))| {
+        let patience = patience.clone();
+        async move {
+            let answer = tokio::select! {
+                biased;
+                answer = ask(engine, instance, &system_id, asked) => answer,
+                () = patience => Answer::Not(Absence::Unsaid("no answer came in time".into())),
+            };
+            (system_id, answer)
+        }
     });
     let answers: Vec<_> = answers.collect();
     let mut answers = stream::iter(answers).buffered(ASKED_AT_ONCE);

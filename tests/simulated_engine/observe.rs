@@ -2,7 +2,7 @@
 
 use autogit::engine::Engine;
 use autogit::plan::{Action, plan};
-use autogit::sandbox::engine::{Hiding, JobLeftovers, Operation};
+use autogit::sandbox::engine::{Fault, Hiding, JobLeftovers, Operation};
 use autogit::sandbox::gitlab::{Status, WaitsFor};
 use autogit::sandbox::runner::Version;
 use autogit::spec::HostName;
@@ -30,6 +30,22 @@ async fn a_host_that_cannot_be_read_leaves_the_others_known() {
     let world = scene.look().await;
     assert!(is_known(&world, "alpha") && !is_known(&world, "beta"));
     assert!(world.hosts.values().all(|host| host.engine().is_some()));
+}
+
+/// The engine answers after ten seconds, and says that it did not.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_hangs_holds_up_no_look() {
+    let mut scene = Scene::on(&["alpha", "beta"], WARM);
+    scene.look().await;
+    scene.engine_of("beta").fail_next(Operation::Runners, Fault::AnswerLost);
+    for _ in 0..2 {
+        let began = scene.clock.now();
+        let world = scene.look().await;
+        assert!(is_known(&world, "alpha") && !is_known(&world, "beta"));
+        assert!(scene.clock.now().duration_since(began).as_secs() <= 5);
+    }
+    let world = scene.look().await;
+    assert!(is_known(&world, "alpha") && is_known(&world, "beta"));
 }
 
 #[tokio::test(start_paused = true)]

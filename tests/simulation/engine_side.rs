@@ -197,7 +197,7 @@ impl Engine for EngineSide {
     }
 
     async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
-        if !self.attempt.acts() && !self.attempt.has_read_jobs(&self.host) {
+        if !self.attempt.acts() && !self.attempt.takes_jobs_read(&self.host) {
             let how = format!("the runners of {} were read first", self.host);
             let sentence = "what jobs made is read before the runners";
             self.stage.break_promise("jobs_are_read_before_runners", sentence, how);

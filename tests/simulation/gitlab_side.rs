@@ -117,8 +117,8 @@ impl Transport for GitlabSide {
                 About::QueuePage if result.is_ok() && !limited => reads.queue_page = true,
                 About::Queue | About::QueuePage => reads.queue = true,
                 About::Records => reads.records = true,
-                // That is true of all of them.
-                About::Record(_) if limited => reads.records = true,
+                // That is true of all of ours; one of others is looked at for our mark alone.
+                About::Record(id) if limited && self.is_ours(id) => reads.records = true,
                 About::Record(id) => drop(reads.unread.insert(id)),
                 About::Managers => reads.managers = true,
                 About::Other => {}
@@ -142,6 +142,12 @@ fn is_no_api(answer: &Response<Bytes>) -> bool {
 }
 
 impl GitlabSide {
+    fn is_ours(&self, id: RecordId) -> bool {
+        let records = self.stage.gitlab().records();
+        let mut ours = records.iter().filter(|record| record.description.starts_with("autogit/"));
+        ours.any(|record| record.id == id)
+    }
+
     fn may_delete(&self, request: &Request<Bytes>) {
         let one = one_record(request.uri().path());
         if let Some(id) = one.filter(|_| *request.method() == Method::DELETE) {
