@@ -150,6 +150,16 @@ impl Observer {
         }
     }
 
+    /// Goes on with what is being read until a host's part is over; for ever where nothing is.
+    pub(crate) async fn read_over(&mut self) {
+        self.reads.one_over().await;
+    }
+
+    /// Who looks does so once, and waits for what takes long.
+    pub(crate) fn look_once(&mut self) {
+        self.reads.look_once();
+    }
+
     /// Since when that host is being read, if a read goes on from one look to the next.
     pub(crate) fn reads_since(&self, host: &HostName) -> Option<Timestamp> {
         self.reads.began(host)

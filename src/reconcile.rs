@@ -249,6 +249,7 @@ impl Controller {
 
     /// Observes and plans; changes nothing.
     pub async fn look(&mut self) -> View {
+        self.look_once();
         let before = self.ports.gitlab.requests();
         let world = self.observe().await;
         let plan = (self.planner)(&world);
@@ -275,6 +276,7 @@ impl Controller {
         self.drains.settle(&world);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
+        remember::begun(&mut self.memory, &view.plan, view.world.now);
         efforts::note(&mut self.memory, &view.plan, view.world.now);
         self.journal.say_view(&view);
         self.publish(&view);
@@ -303,9 +305,19 @@ impl Controller {
         Tick { view, outcomes, known, settled }
     }
 
-    /// Waits until something that is under way ends; for ever where nothing is.
-    pub async fn action_ended(&mut self) {
-        self.work.one_ended().await;
+    /// Waits until something that is under way ends, an action or a host's read; for ever where
+    /// nothing is.
+    pub async fn something_ended(&mut self) {
+        tokio::select! {
+            biased;
+            () = self.work.one_ended() => {}
+            () = self.observer.read_over() => {}
+        }
+    }
+
+    /// There is no look after the next ones: they wait for what takes long.
+    pub fn look_once(&mut self) {
+        self.observer.look_once();
     }
 
     /// Takes up what came of the actions that ended.

@@ -8,7 +8,7 @@ use super::{ApplyError, Effect, reap, sweep};
 use crate::engine::{Engine, EngineError, RunnerList};
 use crate::gitlab::NewRecord;
 use crate::observe::Ports;
-use crate::plan::{Action, Decision, Rule};
+use crate::plan::{Action, Decision, Facts};
 use crate::spec::HostName;
 use crate::world::{ContainerId, RecordId, RunnerName, Variant, World, record_settings};
 
@@ -43,7 +43,7 @@ impl Means<'_> {
                 start.run(ports, world).await
             }
             Action::Drain { host, id, runner, .. } => {
-                if decision.rule == Rule::DrainFailed {
+                if matches!(decision.facts, Facts::NoContact { .. }) {
                     tell_last_words(ports, host, id, runner).await;
                 }
                 drain(ports, host, id).await
@@ -137,14 +137,14 @@ fn pending_is_no_failure(error: ApplyError) -> Result<Effect, ApplyError> {
     if pending { Ok(Effect::Pending) } else { Err(error) }
 }
 
-/// Lines of the log of a runner that never made contact which are kept in ours.
+/// Lines of the log of a runner that makes no contact which are kept in ours.
 const TAIL_LINES: usize = 10;
 
 /// Why a runner makes no contact is in its own log and nowhere else, and that goes with it.
 async fn tell_last_words(ports: &Ports, host: &HostName, id: &ContainerId, runner: &RunnerName) {
     let Ok(engine) = engine(ports, host) else { return };
     let tail = engine.log_tail(id, TAIL_LINES).await.unwrap_or_default();
-    tracing::warn!(%runner, %host, log = tail.join("\n"), "the runner never made contact with GitLab");
+    tracing::warn!(%runner, %host, log = tail.join("\n"), "the runner makes no contact with GitLab");
 }
 
 async fn drain(ports: &Ports, host: &HostName, id: &ContainerId) -> Result<Effect, ApplyError> {

@@ -34,7 +34,8 @@ pub struct Work {
     ended: Vec<(Begun, Done)>,
     checks: JoinSet<Check>,
     checking: BTreeSet<RecordId>,
-    places: BTreeMap<Option<HostName>, Arc<Semaphore>>,
+    /// By host, starts apart: one may be pulling its image for minutes, and nothing else waits for it.
+    places: BTreeMap<(Option<HostName>, bool), Arc<Semaphore>>,
     /// Networks that are being made.
     networks: BTreeMap<HostName, Gate<()>>,
     /// Records that are being made; a failure makes none.
@@ -135,9 +136,10 @@ impl Work {
         if let Action::CreateRecord { variant } = &decision.action {
             self.records.insert(variant.clone(), is_made);
         }
-        let host = decision.action.host().cloned();
+        let starts = matches!(decision.action, Action::Start { .. });
+        let kind = (decision.action.host().cloned(), starts);
         let at_once = || Arc::new(Semaphore::new(ACTIONS_AT_ONCE));
-        let places = Arc::clone(self.places.entry(host).or_insert_with(at_once));
+        let places = Arc::clone(self.places.entry(kind).or_insert_with(at_once));
         let (ports, seen, asked) = (ports.clone(), Arc::clone(world), decision.clone());
         let task = self.tasks.spawn(async move {
             let registration = needs.met().await.or(registration);

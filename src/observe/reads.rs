@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, MaybeDone, join_all, maybe_done, select_all};
 use jiff::Timestamp;
 
 use super::{Ports, host};
@@ -19,14 +20,19 @@ use crate::world::{Host, HostState};
 /// How long a look waits for a host: an engine that is well answers all of it in a fraction of that,
 /// also by way of ssh.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for who looks once: longer than a read takes until it is given up.
+const PATIENCE_ONCE: Duration = Duration::from_mins(2);
 
 /// The reads that go on, by host.
 #[derive(Default)]
-pub(super) struct Reads(BTreeMap<HostName, Read>);
+pub(super) struct Reads {
+    by_host: BTreeMap<HostName, Read>,
+    looks_once: bool,
+}
 
 struct Read {
     began: Timestamp,
-    answer: BoxFuture<'static, Result<HostState, EngineError>>,
+    answer: MaybeDone<BoxFuture<'static, Result<HostState, EngineError>>>,
 }
 
 /// What came of a read.
@@ -39,7 +45,7 @@ pub(super) enum Answer {
 
 impl fmt::Debug for Reads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.by_host.keys()).finish()
     }
 }
 
@@ -53,38 +59,62 @@ impl Reads {
         before: &BTreeMap<HostName, Host>,
         clock: &Clock,
     ) -> Vec<(HostName, Answer)> {
-        self.0.retain(|name, _| ports.engines.contains_key(name));
+        self.by_host.retain(|name, _| ports.engines.contains_key(name));
         for (name, engine) in &ports.engines {
-            self.0.entry(name.clone()).or_insert_with(|| {
+            self.by_host.entry(name.clone()).or_insert_with(|| {
                 let (engine, spec) = (Arc::clone(engine), Arc::clone(spec));
                 let last = before.get(name).and_then(|host| host.state.last()).cloned();
                 let answer = async move { host::look(engine.as_ref(), &spec, last.as_ref()).await };
-                Read { began: clock.now(), answer: answer.boxed() }
+                Read { began: clock.now(), answer: maybe_done(answer.boxed()) }
             });
         }
-        let reads = self.0.iter_mut().map(|(name, read)| async move {
+        let patience = if self.looks_once { PATIENCE_ONCE } else { PATIENCE };
+        let reads = self.by_host.iter_mut().map(|(name, read)| async move {
             tokio::select! {
                 biased;
-                answer = &mut read.answer => (name.clone(), Answer::Over(read.began, answer.map(Box::new))),
-                () = clock.sleep(PATIENCE) => (name.clone(), Answer::Waits(read.began)),
+                () = &mut read.answer => {}
+                () = clock.sleep(patience) => {}
             }
+            let answer = Pin::new(&mut read.answer).take_output();
+            let answer = match answer {
+                Some(answer) => Answer::Over(read.began, answer.map(Box::new)),
+                None => Answer::Waits(read.began),
+            };
+            (name.clone(), answer)
         });
         let answers = join_all(reads).await;
         for (name, answer) in &answers {
             if matches!(answer, Answer::Over(..)) {
-                self.0.remove(name);
+                self.by_host.remove(name);
             }
         }
         answers
     }
 
+    /// Goes on with the reads until one is over, which the next look takes; for ever where none goes
+    /// on. An answer that nobody takes in is given up by its engine's adapter.
+    pub(super) async fn one_over(&mut self) {
+        let reads =
+            self.by_host.values_mut().filter(|read| matches!(read.answer, MaybeDone::Future(_)));
+        let reads: Vec<_> = reads.map(|read| &mut read.answer).collect();
+        if reads.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        select_all(reads).await;
+    }
+
+    /// Who looks waits for each answer: there is no next look.
+    pub(super) fn look_once(&mut self) {
+        self.looks_once = true;
+    }
+
     /// Since when that host is being read, if a read goes on.
     pub(super) fn began(&self, host: &HostName) -> Option<Timestamp> {
-        self.0.get(host).map(|read| read.began)
+        self.by_host.get(host).map(|read| read.began)
     }
 
     /// The hosts are reached in another way.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.by_host.clear();
     }
 }

@@ -314,7 +314,10 @@ fn starts_left(world: &World) -> u32 {
     let memory = &world.memory;
     let all = memory.starts.iter().chain(memory.made.values());
     let recent = all.filter(|at| world.now.duration_since(**at) < minute);
-    let recent = recent.count().saturating_add(world.starts_unseen().len());
+    // One that ended is among those that were made, or failed.
+    let under_way = world.starts_unseen().into_iter();
+    let under_way = under_way.filter(|start| !memory.in_doubt.contains_key(start.runner));
+    let recent = recent.count().saturating_add(under_way.count());
     let recent = u32::try_from(recent).unwrap_or(u32::MAX);
     world.spec.starts_per_minute.saturating_sub(recent)
 }

@@ -21,10 +21,13 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         let in_use = match &leftover {
             Leftover::Network(host, id) => started.contains(host) && is_current(world, host, id),
             Leftover::Manager(_, system_id) => rows.contains(system_id),
-            Leftover::JobContainer(..)
-            | Leftover::JobVolume(..)
-            | Leftover::JobNetwork(..)
-            | Leftover::Record(_) => false,
+            Leftover::JobContainer(..) | Leftover::JobVolume(..) | Leftover::JobNetwork(..) => {
+                false
+            }
+            // The start may have been begun with its token.
+            Leftover::Record(id) => records.get(id).is_some_and(|record| {
+                world.starts_under_way().any(|start| *start.variant == record.variant)
+            }),
         };
         let waits = world.removing_waits(&leftover);
         if in_use || waits || !world.memory.leftovers.contains(&leftover) {

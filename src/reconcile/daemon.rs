@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -170,6 +171,9 @@ impl Daemon {
 
     /// Ticks until it is told to stop, or `ending` says so; whether the last tick went well.
     pub async fn run(&mut self, wakes: &mut mpsc::Receiver<Wake>, ending: Ending) -> bool {
+        if ending == Ending::WhenSettled {
+            self.controller.look_once();
+        }
         loop {
             let mut asked = Asked::default();
             let tick = tokio::select! {
@@ -193,6 +197,8 @@ impl Daemon {
                 () = stopped(wakes, &mut asked) => return true,
                 () = self.clock.sleep(gap) => {}
             }
+            // While webhooks come without a pause nobody rests, and the file is edited all the same.
+            asked.reload |= self.watch.changed().now_or_never().is_some();
             if asked.pushed {
                 let now = self.clock.now();
                 self.again =
@@ -240,7 +246,7 @@ impl Daemon {
                     }
                 }
                 // What came of it is seen as soon as after a quick one.
-                () = self.controller.action_ended(), if !soon => {
+                () = self.controller.something_ended(), if !soon => {
                     soon = true;
                     until = Box::pin(self.clock.sleep(AFTER_PROGRESS));
                 }

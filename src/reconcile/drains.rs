@@ -31,6 +31,9 @@ impl Drains {
     /// Forgets those that need not be asked: with all hosts seen there is no such runner, or it runs no
     /// more.
     pub(super) fn settle(&self, world: &World) {
+        if self.asked().is_empty() {
+            return;
+        }
         let views = phases(world);
         self.with(|asked| {
             asked.retain(|name| {

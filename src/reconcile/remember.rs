@@ -8,11 +8,27 @@ use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::engine::EngineError;
 use crate::gitlab::ErrorKind;
-use crate::plan::{Action, Rule};
+use crate::plan::{Action, Plan, Rule};
 use crate::world::{Backoff, Cause, Memory, Variant, World, early_end};
 
 /// How long a slot is left alone whose name someone else's container has.
 const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the plan itself shows: a runner that ended at once pauses its variant while it is cleaned up
+/// after, however long that takes, and once. To be noted before the efforts are.
+pub(super) fn begun(memory: &mut Memory, plan: &Plan, now: Timestamp) {
+    let backoffs = memory.backoffs.clone();
+    for action in plan.decisions.iter().map(|decision| &decision.action) {
+        if let Action::Reap { runner, .. } = action
+            && let Some(error) = early_end(runner)
+            && !memory.is_repeated(&action.deed(), None)
+        {
+            let before = backoffs.get(&runner.variant);
+            let failure = Failure { cause: Cause::Runner, error, before };
+            back_off(memory, &runner.variant, failure, now);
+        }
+    }
+}
 
 /// Brings the memory up to what was done.
 pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], now: Timestamp) {
@@ -45,10 +61,6 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             memory.at_work.remove(&runner.id);
             // What a list lacked and shows later is of a job that was told.
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
-            if let Some(error) = early_end(runner) {
-                let failure = Failure { cause: Cause::Runner, error, before };
-                back_off(memory, &runner.variant, failure, now);
-            }
         }
         (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
         (Action::CreateRecord { variant }, Effect::Recorded(id)) => {

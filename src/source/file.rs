@@ -38,6 +38,16 @@ pub enum FileProblem {
     /// The system does not hand it out.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// It is not written as it has to be.
+    #[error(
+        "cannot be understood at line {line}, column {column}, and its `proxies` are the runners'\nhint: correct it, or set `proxy` in the spec"
+    )]
+    NotJson {
+        /// Where.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
     /// A folder, a pipe or a device: reading it could block for ever.
     #[error("is no regular file")]
     NotRegular,

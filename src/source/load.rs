@@ -117,7 +117,7 @@ pub(super) fn load_noting(
     let mut spec = parsed.spec;
     place(&mut spec, folder);
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
-    proxies::fill(&mut spec, environment, &mut warnings, &mut inputs, noted);
+    proxies::fill(&mut spec, environment, &mut warnings, &mut inputs, noted)?;
     let ca = certificates::authority(&spec, noted).unwrap_or_else(|error| {
         errors.push(error);
         None

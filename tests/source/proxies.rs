@@ -66,9 +66,19 @@ fn the_pool_says_first_then_the_file_then_the_environment_then_docker() {
     assert_eq!(said(SPEC, &[config]), docker);
     let rack = [config, ("DOCKER_HOST", "tcp://rack:2376")];
     assert_eq!(said(SPEC, &rack), "- http://rack:1 not for -, by Docker's `config.json`");
-    folder.write("config.json", "no json");
-    assert_eq!(said(SPEC, &[config]), "none");
     assert_eq!(said(SPEC, &[("NO_PROXY", ".lan")]), "none");
+}
+
+/// Taken for empty it would replace all runners by ones without their proxy.
+#[test]
+fn a_configuration_of_dockers_that_is_no_json_is_refused() {
+    let folder = Folder::new();
+    folder.write("config.json", "{\"proxies\": {\"default\": }}");
+    let path = folder.write("autogit.yaml", SPEC);
+    let docker = folder.path("config.json").parent().unwrap().display().to_string();
+    let read = environment(&[("DOCKER_CONFIG", &docker)]);
+    let error = load(&path, &read, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+    assert!(error.contains("config.json` cannot be understood at line 1"), "{error}");
 }
 
 #[test]

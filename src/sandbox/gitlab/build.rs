@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::SimulatedGitlab;
@@ -284,6 +284,15 @@ impl SimulatedGitlab {
     pub fn retag_record(&self, record: RecordId, tags: &[&str]) {
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
         self.with(|state| state.edit_record(record, |form| form.tags = tags));
+    }
+
+    /// Lets all records be made that much earlier than they were.
+    pub fn age_records(&self, by: SignedDuration) {
+        self.with(|state| {
+            for record in state.records.values_mut() {
+                record.created_at = record.created_at.saturating_sub(by).unwrap_or(Timestamp::MIN);
+            }
+        });
     }
 
     /// Sets when a record's token ends.
