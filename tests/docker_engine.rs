@@ -374,8 +374,7 @@ async fn what_another_runners_job_made_or_no_job_is_not_removed() {
 async fn events_wake_until_nobody_listens() {
     on_engine(async |bench| {
         let (wake, mut woken) = mpsc::channel(1);
-        let jobs = mpsc::channel(1).0;
-        let watch = bench.engine.watch(Wakes::new(&bench.instance, wake, jobs));
+        let watch = bench.engine.watch(Wakes::new(&bench.instance, wake, mpsc::channel(1).0));
         let act = async {
             // The stream is opened at some time; repeated events reach it then.
             let mut slot = 0;
