@@ -74,7 +74,7 @@ const SEEING: &[Mutation] = &[
     planned("managers that could not be read are none", 2, planning::unknown_managers_are_none),
     planned("a draining runner counts as gone", 0, planning::draining_is_gone),
     planned("a starting runner is overlooked", 0, planning::starting_is_gone),
-    planned("a failed runner counts as supply", 15, planning::failed_is_supply),
+    planned("a failed runner counts as supply", 71, planning::failed_is_supply),
     planned("a foreign record is ours", 0, planning::foreign_is_ours),
     on_engine("runners are read before the jobs", 0, EngineBug::RunnersBeforeJobs),
     on_engine("clocks are not corrected", 4, EngineBug::NoClockCorrection),
