@@ -2,12 +2,12 @@
 //! by its name, and the owner of anything that would be swept by its name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::host::read_logs;
+use super::reads::PATIENCE;
 use super::{Host, Observed};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, RunnerList, Sighting};
@@ -21,9 +21,6 @@ use crate::world::{
 const ASKED_MAX: usize = 64;
 /// At the same time: enough to hide the latency of ssh, few for an engine.
 const ASKED_AT_ONCE: usize = 16;
-
-/// How long a look waits for all of these answers.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The runners that each host had, by which a list that lacks one is found out.
 #[derive(Debug, Default)]

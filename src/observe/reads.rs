@@ -17,9 +17,9 @@ use crate::engine::EngineError;
 use crate::spec::{HostName, Spec};
 use crate::world::{Host, HostState};
 
-/// How long a look waits for a host: an engine that is well answers all of it in a fraction of that,
-/// also by way of ssh.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a look waits for what it asks of a host: an engine that is well answers all of it in a
+/// fraction of that, also by way of ssh.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for who looks once: longer than a read takes until it is given up.
 const PATIENCE_ONCE: Duration = Duration::from_mins(2);
 

@@ -84,9 +84,7 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         Phase::Idle { .. } if draft.wanted.differs(runner) => RunnerHold::InTurn,
         Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
         Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
-        Phase::Created
-            if runner.is_new(world.now) || world.is_being_started(view.host, &runner.name) =>
-        {
+        Phase::Created if world.is_about_to_start(view.host, runner) => {
             RunnerHold::Unstarted { ago: world.now.duration_since(runner.created_at) }
         }
         // Both are decided on wherever their host is seen, but for what was tried in vain.

@@ -17,7 +17,7 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
     let mut reaps = Vec::new();
     for (_, view) in draft.undecided() {
         let (rule, facts, lost_job) = match view.phase {
-            Phase::Created if is_about_to_start(world, view) => continue,
+            Phase::Created if world.is_about_to_start(view.host, view.runner) => continue,
             Phase::Created => (Rule::RemoveUnstarted, Facts::Unstarted, None),
             Phase::Exited { code, at } => {
                 let oom_killed =
@@ -49,11 +49,6 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
             draft.decide(action, rule, facts);
         }
     }
-}
-
-/// Whoever made it may be about to start it, and this process is if that is under way.
-fn is_about_to_start(world: &World, view: &RunnerView<'_>) -> bool {
-    view.runner.is_new(world.now) || world.is_being_started(view.host, &view.runner.name)
 }
 
 fn reap(world: &World, view: &RunnerView<'_>, lost_job: Option<LostJob>) -> Action {

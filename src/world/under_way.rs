@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{ContainerId, Deed, RunnerName, Slot, Variant, World};
+use super::{ContainerId, Deed, Runner, RunnerName, Slot, Variant, World};
 use crate::spec::HostName;
 
 /// A runner that is being started.
@@ -48,6 +48,12 @@ impl World {
             seen.extend(runners.map(|runner| (name, &runner.name)));
         }
         self.starts_under_way().filter(|it| !seen.contains(&(it.host, it.runner))).collect()
+    }
+
+    /// The runner's container was made and never started, and whoever made it may be about to start
+    /// it: it is new, or this process is at it.
+    pub fn is_about_to_start(&self, host: &HostName, runner: &Runner) -> bool {
+        runner.is_new(self.now) || self.is_being_started(host, &runner.name)
     }
 
     /// This process is about to start the runner of that name there.
