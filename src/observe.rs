@@ -4,12 +4,10 @@
 //! the runners, and the queue after both, so that a job that starts in between is seen twice rather
 //! than not at all.
 
-mod callers;
 mod gitlab;
 mod host;
-mod jobs;
 mod missing;
-mod others;
+mod read;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +18,10 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::gitlab::{Gitlab, Server};
-use crate::spec::{HostName, Scope, Spec};
+use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Host, JobId, Memory, Observed, Place, Queue, Record, SystemId, Unclaimed, World, note_observed,
-    system_id_prefix,
+    Host, JobId, Memory, Observed, SystemId, Unclaimed, World, note_observed, system_id_prefix,
 };
 
 /// The two ports: GitLab, and an engine per declared host.
@@ -42,50 +39,36 @@ pub struct Observer {
     clock: Clock,
     reads: reads::Reads,
     hosts: BTreeMap<HostName, Host>,
-    queue: Observed<Queue>,
-    records: Observed<Vec<Record>>,
-    scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     gitlab: gitlab::GitlabSide,
     remembered: missing::Remembered,
-    asked: jobs::Asked,
-    names: jobs::Names,
-    others: others::Others,
 }
 
 impl Observer {
     /// Has seen nothing yet.
     pub fn new(clock: Clock) -> Self {
-        let now = clock.now();
-        let unread = || Arc::from("not read yet");
         Self {
+            gitlab: gitlab::GitlabSide::new(clock.clone()),
             clock,
             reads: reads::Reads::default(),
             hosts: BTreeMap::new(),
-            queue: Observed::Unknown { since: now, error: unread(), last: None },
-            records: Observed::Unknown { since: now, error: unread(), last: None },
-            scopes: BTreeMap::new(),
-            gitlab: gitlab::GitlabSide::default(),
             remembered: missing::Remembered::default(),
-            asked: jobs::Asked::default(),
-            names: jobs::Names::default(),
-            others: others::Others::default(),
         }
     }
 
     /// The next look asks GitLab anew what server and token these are.
     pub fn reconnect(&mut self) {
-        self.gitlab = gitlab::GitlabSide::default();
+        self.gitlab.reconnect();
         self.reads.forget();
     }
 
     /// When AutoGit's own token ends, as far as GitLab told.
     pub fn token_ends(&self) -> Option<Timestamp> {
-        self.gitlab.token_ends
+        self.server()?.token_expires_at
     }
 
     /// What server and token these are, once that was asked.
     pub fn server(&self) -> Option<&Server> {
-        self.gitlab.server.as_ref()
+        self.gitlab.server()
     }
 
     /// One look at everything. `memory` is brought up to what was seen.
@@ -98,34 +81,25 @@ impl Observer {
     ) -> World {
         let before = self.hosts.clone();
         self.look_at_hosts(ports, spec).await;
-        self.scopes = gitlab::scopes(ports, spec, &self.scopes).await;
         let mut world = World {
             now: self.clock.now(),
             spec: Arc::clone(spec),
-            queue: self.queue.clone(),
-            records: self.records.clone(),
-            scopes: self.scopes.clone(),
+            queue: self.gitlab.queue.clone(),
+            records: self.gitlab.records.clone(),
+            scopes: self.gitlab.scopes.clone(),
             hosts: self.hosts.clone(),
             memory: Memory::default(),
         };
-        let records = self.gitlab.records(ports, &world, tokens, memory).await;
-        self.records = self.records.clone().next(self.clock.now(), records);
-        world.records = self.records.clone();
+        self.gitlab.read_records(ports, &mut world, tokens, memory).await;
         let engines = &ports.engines;
         self.remembered.complete(engines, &mut world, (&before, &*memory), &self.clock).await;
         self.hosts = world.hosts.clone();
-        self.asked.note_over(ports.gitlab.as_ref(), &world, memory).await;
-        let queue = self.gitlab.queue(ports).await;
-        self.queue = self.queue.clone().next(self.clock.now(), queue);
-        world.queue = self.queue.clone();
-        self.names.note_queue(&world.queue);
-        drop_taken_jobs(&mut world);
+        self.gitlab.read_queue(ports, &mut world, memory).await;
         world.now = self.clock.now();
         let before = memory.unclaimed.clone();
         note_observed(&mut world, memory);
         doubt_projects(ports, &world, &before, &memory.unclaimed);
-        self.names.tell(ports.gitlab.as_ref(), &mut world, memory).await;
-        self.others.tell(ports.gitlab.as_ref(), &mut world, memory).await;
+        self.gitlab.read_single(ports, &mut world, memory).await;
         world
     }
 
@@ -141,23 +115,30 @@ impl Observer {
                 // As old as the first of what was read.
                 reads::Answer::Over(began, Ok(state)) => (began, Ok(*state)),
                 reads::Answer::Over(_, Err(error)) => (now, Err(Arc::from(error.to_string()))),
-                reads::Answer::Waits(began) => {
-                    let secs = now.duration_since(began).as_secs();
-                    (now, Err(format!("it is asked since {secs}s and did not answer yet").into()))
-                }
+                reads::Answer::Waits(words) => (now, Err(words.into())),
             };
             self.hosts.insert(name, Host { state: state.next(at, read) });
         }
     }
 
-    /// Goes on with what is being read until a host's part is over; for ever where nothing is.
+    /// Goes on with what is being read until a part is over; for ever where nothing is.
     pub(crate) async fn read_over(&mut self) {
-        self.reads.one_over().await;
+        tokio::select! {
+            biased;
+            () = self.reads.one_over() => {}
+            () = self.gitlab.one_over() => {}
+        }
+    }
+
+    /// This process changed something at GitLab since a read of it may have begun.
+    pub(crate) fn gitlab_changed(&mut self) {
+        self.gitlab.changed();
     }
 
     /// Who looks does so once, and waits for what takes long.
     pub(crate) fn look_once(&mut self) {
         self.reads.look_once();
+        self.gitlab.look_once();
     }
 
     /// Since when that host is being read, if a read goes on from one look to the next.
@@ -182,24 +163,20 @@ fn doubt_projects(
     }
 }
 
-/// A job that has a container, or that a runner's log says was picked up, is not pending. Jobs of
+/// Jobs that have a container, or that a runner's log says were picked up, are not pending. Jobs of
 /// another GitLab on the same engine have the same numbers.
-fn drop_taken_jobs(world: &mut World) {
+fn taken_jobs(world: &World) -> BTreeSet<JobId> {
     let prefix = system_id_prefix(world);
     let ours = |id: &SystemId| prefix.as_ref().is_some_and(|it| id.as_str().starts_with(it));
     let states = world.hosts.values().filter_map(|host| host.state.known());
-    let taken: BTreeSet<JobId> = states
-        .flat_map(|state| {
-            let containers = state.jobs.containers.iter().filter(|container| container.running);
-            let containers = containers.filter(|container| {
-                let url = container.job_url.as_deref();
-                ours(&container.system_id) || url.is_some_and(|url| world.spec.gitlab.has(url))
-            });
-            let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
-            containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))
-        })
-        .collect();
-    if let Observed::Known { value, .. } = &mut world.queue {
-        value.jobs.retain(|job| !taken.contains(&job.id));
-    }
+    let taken = states.flat_map(|state| {
+        let containers = state.jobs.containers.iter().filter(|container| container.running);
+        let containers = containers.filter(|container| {
+            let url = container.job_url.as_deref();
+            ours(&container.system_id) || url.is_some_and(|url| world.spec.gitlab.has(url))
+        });
+        let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
+        containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))
+    });
+    taken.collect()
 }

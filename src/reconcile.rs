@@ -305,8 +305,7 @@ impl Controller {
         Tick { view, outcomes, known, settled }
     }
 
-    /// Waits until something that is under way ends, an action or a host's read; for ever where
-    /// nothing is.
+    /// Waits until something that is under way ends, an action or a read; for ever where nothing is.
     pub async fn something_ended(&mut self) {
         tokio::select! {
             biased;
@@ -331,6 +330,9 @@ impl Controller {
         let on_hosts =
             actions.filter_map(|action| Some((action.deed(), (action.host()?.clone(), now))));
         self.ended.extend(on_hosts);
+        if outcomes.iter().any(|outcome| outcome.decision.action.host().is_none()) {
+            self.observer.gitlab_changed();
+        }
         for outcome in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
             if let Action::Drain { runner, .. } = &outcome.decision.action {
                 self.drains.carried_out(runner);

@@ -184,6 +184,14 @@ impl World {
             && hosts.any(|(name, host)| host.engine().is_none() && self.serves(name, pool))
     }
 
+    /// As old as the records are, with their managers: what happened since is not in them.
+    pub fn records_told_at(&self) -> Timestamp {
+        match self.records {
+            Observed::Known { at, .. } => at.min(self.now),
+            Observed::Unknown { .. } => self.now,
+        }
+    }
+
     /// Whether all hosts could be observed, those included that a new spec declares and that are not
     /// connected yet.
     pub fn all_hosts_known(&self) -> bool {

@@ -1,320 +1,276 @@
-//! One look at GitLab: the queue, and the records with their managers and tokens.
+//! GitLab's parts of a look: the records, the queue, and what is told of single jobs. Each is asked
+//! by itself and goes on over several looks where GitLab takes long.
+
+mod callers;
+mod given;
+mod jobs;
+mod others;
+mod probe;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use futures_util::FutureExt;
+use futures_util::future::{join, select_all};
 
 use super::Ports;
-use super::callers::Callers;
-use crate::engine::{EngineError, runner_config};
-use crate::gitlab::{ErrorKind, GitlabError, Server};
-use crate::spec::{Credential, Pool, Scope, Spec};
+use super::read::{PATIENCE_ONCE, Read};
+use super::reads::PATIENCE as HOSTS_PATIENCE;
+use crate::clock::Clock;
+use crate::gitlab::{GitlabError, Server};
+use crate::spec::{Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Backoff, Cause, Memory, Observed, Origin, Owner, Place, Record, RecordId, SystemId, Token,
-    Variant, World, record_settings,
+    Job, JobId, Memory, Observed, OtherRunner, Place, Queue, Record, RecordId, World,
 };
 
+/// How long a look waits for each part: a busy GitLab that tells hundreds of projects' queues answers
+/// all of it in less.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What the observer knows of GitLab between two looks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct GitlabSide {
-    probed: bool,
-    /// When AutoGit's own token ends.
-    pub(super) token_ends: Option<Timestamp>,
-    /// What server and token these are, by the last probe that passed.
-    pub(super) server: Option<Server>,
+    clock: Clock,
+    pub(super) queue: Observed<Queue>,
+    pub(super) records: Observed<Vec<Record>>,
+    pub(super) scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
+    probe: probe::Probe,
     /// The records behind the operator's own tokens.
-    given: Vec<Given>,
-    callers: Callers,
+    given: Vec<given::Given>,
+    callers: callers::Callers,
+    in_turn: jobs::InTurn,
+    names: jobs::Names,
+    others: others::Others,
+    reading: Reading,
+    looks_once: bool,
+    /// Jobs that were seen with a runner since the queue is being read.
+    taken: BTreeSet<JobId>,
 }
 
-/// What the pools' scopes are. What was told once stays while GitLab cannot be asked, also by the
-/// way to it that a new spec made.
-pub(super) async fn scopes(
-    ports: &Ports,
-    spec: &Spec,
-    before: &BTreeMap<Scope, Result<Place, Arc<str>>>,
-) -> BTreeMap<Scope, Result<Place, Arc<str>>> {
-    let scopes = spec.pools.iter().map(|pool| pool.scope.clone());
-    let scopes: BTreeSet<Scope> = scopes.filter(|scope| *scope != Scope::Instance).collect();
-    let told = ports.gitlab.places(&scopes).await.into_iter().map(|(scope, told)| {
-        let place = told.or_else(|error| match before.get(&scope) {
-            Some(Ok(place)) if error.kind() == ErrorKind::Unreachable => Ok(place.clone()),
-            _ => Err(words(&error)),
-        });
-        (scope, place)
-    });
-    told.collect()
+/// What is being read.
+#[derive(Debug, Default)]
+struct Reading {
+    records: Option<(Arc<Spec>, Read<records::Told>)>,
+    queue: Option<Read<QueueTold>>,
+    single: Option<Read<SingleTold>>,
 }
 
-/// An operator's own token, as GitLab took it.
-#[derive(Debug, Clone)]
-struct Given {
-    token: SecretString,
-    id: RecordId,
-    /// When it was taken: GitLab does not tell when it was made.
-    since: Timestamp,
-    expires_at: Option<Timestamp>,
-    /// The operator was told that it ends soon.
-    warned: bool,
+/// The queue, and which of the jobs that were asked about are over.
+#[derive(Debug)]
+struct QueueTold {
+    probe: probe::Probe,
+    over: Vec<JobId>,
+    queue: Result<Queue, GitlabError>,
+}
+
+/// What was told of single jobs: what they are called, and who may take them.
+#[derive(Debug)]
+struct SingleTold {
+    named: Vec<jobs::Named>,
+    takers: Vec<(Job, Option<OtherRunner>)>,
 }
 
 impl GitlabSide {
-    /// The pending jobs.
-    pub(super) async fn queue(&mut self, ports: &Ports) -> Result<crate::world::Queue, Arc<str>> {
-        self.probe(ports).await.map_err(|error| words(&error))?;
-        let queue = ports.gitlab.queue().await;
-        self.note(&queue);
-        queue.map_err(|error| words(&error))
+    /// Knows nothing yet.
+    pub(super) fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        let unread = || Arc::from("not read yet");
+        Self {
+            clock,
+            queue: Observed::Unknown { since: now, error: unread(), last: None },
+            records: Observed::Unknown { since: now, error: unread(), last: None },
+            scopes: BTreeMap::new(),
+            probe: probe::Probe::default(),
+            given: Vec::new(),
+            callers: callers::Callers::default(),
+            in_turn: jobs::InTurn::default(),
+            names: jobs::Names::default(),
+            others: others::Others::default(),
+            reading: Reading::default(),
+            looks_once: false,
+            taken: BTreeSet::new(),
+        }
     }
 
-    /// Our records, with their managers, and those of the operator's tokens.
-    pub(super) async fn records(
+    /// GitLab is reached in another way: the next look asks anew what server and token these are.
+    pub(super) fn reconnect(&mut self) {
+        self.reading = Reading::default();
+        self.probe = probe::Probe::default();
+        self.given = Vec::new();
+        self.callers = callers::Callers::default();
+    }
+
+    /// This process changed something there: what is being read of the records may be from before.
+    pub(super) fn changed(&mut self) {
+        self.reading.records = None;
+    }
+
+    /// Who looks does so once, and waits for what takes long.
+    pub(super) fn look_once(&mut self) {
+        self.looks_once = true;
+    }
+
+    /// What server and token these are, once that was asked.
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.probe.server.as_ref()
+    }
+
+    fn patience(&self) -> Duration {
+        if self.looks_once { PATIENCE_ONCE } else { PATIENCE }
+    }
+
+    /// The scopes, and our records with their managers, for the hosts that `world` shows.
+    pub(super) async fn read_records(
         &mut self,
+        ports: &Ports,
+        world: &mut World,
+        tokens: &mut Tokens,
+        memory: &mut Memory,
+    ) {
+        let goes_on = self.reading.records.take();
+        let goes_on = goes_on.filter(|(spec, _)| Arc::ptr_eq(spec, &world.spec));
+        let (spec, mut read) = goes_on.unwrap_or_else(|| {
+            let asked = records::Asked {
+                probe: self.probe.clone(),
+                given: self.given.clone(),
+                callers: self.callers.clone(),
+                named: records::named(world, tokens, &self.given),
+            };
+            let seen = World { memory: memory.clone(), ..world.clone() };
+            let read = records::read(Arc::clone(&ports.gitlab), seen, asked);
+            (Arc::clone(&world.spec), Read::begin(world.now, read))
+        });
+        let patience = self.patience();
+        let answer = read.within(&self.clock, patience).await;
+        world.now = self.clock.now();
+        let before = self.records.clone();
+        self.records = if let Some(told) = answer {
+            self.scopes = told.scopes.clone();
+            world.scopes.clone_from(&self.scopes);
+            match self.take_records(told, ports, world, tokens, memory).await {
+                Ok(records) => before.next(read.began(), Ok(records)),
+                Err(error) => before.next(world.now, Err(error)),
+            }
+        } else {
+            let words = read.words(world.now).into();
+            self.reading.records = Some((spec, read));
+            before.next(world.now, Err(words))
+        };
+        world.records = self.records.clone();
+    }
+
+    async fn take_records(
+        &mut self,
+        told: records::Told,
         ports: &Ports,
         world: &World,
         tokens: &mut Tokens,
         memory: &mut Memory,
     ) -> Result<Vec<Record>, Arc<str>> {
-        let Some(installation) = world.installation() else {
-            return Err(
-                "the first host was not reached yet, so this installation is not known".into()
-            );
-        };
-        self.probe(ports).await.map_err(|error| words(&error))?;
-        let named = self.named(world, tokens);
-        let records = ports.gitlab.records(&installation, &named).await;
-        self.note(&records);
-        let mut records = records.map_err(|error| words(&error))?;
-        // What was asked for by its id and is not told is gone.
-        let told: BTreeSet<RecordId> = records.iter().map(|record| record.id).collect();
-        let kept: Vec<RecordId> = tokens.serving().keys().copied().collect();
-        for id in kept.into_iter().filter(|id| named.contains_key(id) && !told.contains(id)) {
+        (self.probe, self.callers) = (told.probe, told.callers);
+        let mut records = told.records?;
+        for id in told.gone {
             tokens.forget(id);
         }
-        records.extend(self.given(ports, world, tokens, memory).await);
-        for record in &mut records {
-            if record.origin == Origin::Ours {
-                record.token = find_token(ports, world, record, tokens).await;
-                if record.token == Token::AtHand {
-                    tokens.serves(record.id, &record.variant);
-                }
-            }
-        }
-        self.fill_managers(ports, world.now, &mut records).await;
-        self.callers.name(ports, world, &mut records).await;
+        given::take(&mut self.given, told.tried, (world, &mut records), tokens, memory);
+        let late = self.clock.sleep(HOSTS_PATIENCE).shared();
+        records::find_tokens(ports, (world, &mut records), tokens, late).await;
         Ok(records)
     }
 
-    async fn probe(&mut self, ports: &Ports) -> Result<(), GitlabError> {
-        if !self.probed {
-            let server = ports.gitlab.probe().await?;
-            let (version, user) = (&server.version, &server.user);
-            let instance = server.administrator && !server.is_fine_grained();
-            let queue = if instance { "instance" } else { "projects" };
-            tracing::info!(%version, %user, queue, "GitLab answers");
-            if server.is_fine_grained() {
-                tracing::warn!(
-                    "the token is a fine-grained one: the queue is read project by project, and a job that was not seen waiting cannot be found by its id\nhint: a token with the scope `api`, or `read_api`, `create_runner` and `manage_runner`, can do both"
-                );
-            }
-            self.token_ends = server.token_expires_at;
-            self.server = Some(server);
-            self.probed = true;
-        }
-        Ok(())
-    }
-
-    /// After a failure the next look asks again what server and token these are.
-    fn note<T>(&mut self, result: &Result<T, GitlabError>) {
-        if let Err(
-            GitlabError::Unauthorized { .. }
-            | GitlabError::Forbidden { .. }
-            | GitlabError::NotGitlab { .. },
-        ) = result
-        {
-            self.probed = false;
-        }
-    }
-
-    /// The records of which a container or the cache has the token, but for those of an operator's
-    /// own tokens: whether these are good is asked by the token.
-    fn named(&self, world: &World, tokens: &Tokens) -> BTreeMap<RecordId, Variant> {
-        let states = world.hosts.values().filter_map(|host| host.state.last());
-        let runners = states.flat_map(|state| &state.runners);
-        let given = |id: RecordId| self.given.iter().any(|given| given.id == id);
-        let named = runners.filter(|runner| !given(runner.record));
-        let named = named.map(|runner| (runner.record, runner.variant.clone()));
-        let kept = tokens.serving().iter().map(|(id, variant)| (*id, variant.clone()));
-        kept.chain(named).collect()
-    }
-
-    /// One record per variant of each pool that brings its own token.
-    ///
-    /// A token that GitLab does not take is said once and asked for again after a pause that grows;
-    /// until then that is what the pool waits for.
-    async fn given(
+    /// The pending jobs, and which of the jobs are over whose containers run on, or whose runner is
+    /// gone.
+    pub(super) async fn read_queue(
         &mut self,
         ports: &Ports,
-        world: &World,
-        tokens: &mut Tokens,
+        world: &mut World,
         memory: &mut Memory,
-    ) -> Vec<Record> {
-        let mut records = Vec::new();
-        for (variant, pool) in world.variants() {
-            let Some(Credential::Value(token)) = &pool.runner_token else { continue };
-            let backoff = memory.backoffs.get(&variant).cloned();
-            if backoff
-                .as_ref()
-                .is_some_and(|one| one.cause == Cause::Record && one.until > world.now)
-            {
-                continue;
-            }
-            match self.verified(ports, world, &variant, token).await {
-                Ok(mut given) => {
-                    tokens.keep(given.id, token.clone());
-                    memory.backoffs.retain(|of, one| *of != variant || one.cause != Cause::Record);
-                    self.given.retain(|known| known.id != given.id);
-                    if tokens.has(given.id) {
-                        let record = given_record(world, &given, variant, pool);
-                        given.warn(world, &record);
-                        records.push(record);
-                        self.given.push(given);
-                    }
-                }
-                // GitLab is away, and each source says so.
-                Err(error) if error.kind() == ErrorKind::Unreachable => {}
-                Err(error) => {
-                    let words: Arc<str> =
-                        format!("the pool's `runner_token` is not usable: {error}").into();
-                    if backoff.as_ref().is_none_or(|backoff| backoff.error != words) {
-                        tracing::warn!(%variant, "{words}");
-                    }
-                    let previous = backoff.as_ref();
-                    let now = world.now;
-                    let next = Backoff::after(previous, &variant, Cause::Record, words, now);
-                    memory.backoffs.insert(variant, next);
-                }
-            }
+    ) {
+        let mut read = self.reading.queue.take().unwrap_or_else(|| {
+            self.taken.clear();
+            let gitlab = Arc::clone(&ports.gitlab);
+            let mut probe = self.probe.clone();
+            let asked = self.in_turn.next(world, memory);
+            Read::begin(self.clock.now(), async move {
+                let over = jobs::over(gitlab.as_ref(), asked).await;
+                let queue = match probe.ask(gitlab.as_ref()).await {
+                    Ok(()) => gitlab.queue().await,
+                    Err(error) => Err(error),
+                };
+                probe.note(&queue);
+                QueueTold { probe, over, queue }
+            })
+        });
+        let answer = read.within(&self.clock, self.patience()).await;
+        let (now, before) = (self.clock.now(), self.queue.clone());
+        self.queue = if let Some(told) = answer {
+            memory.over.extend(told.over);
+            self.probe = told.probe;
+            let at = if told.queue.is_ok() { read.began() } else { now };
+            before.next(at, told.queue.map_err(|error| words(&error)))
+        } else {
+            let words = read.words(now).into();
+            self.reading.queue = Some(read);
+            before.next(now, Err(words))
+        };
+        self.names.note_queue(&self.queue);
+        self.taken.extend(super::taken_jobs(world));
+        world.queue = self.queue.clone();
+        if let Observed::Known { value, .. } = &mut world.queue {
+            value.jobs.retain(|job| !self.taken.contains(&job.id));
         }
-        records
     }
 
-    /// What GitLab says of an operator's token: asked once, with a system id that is no slot's, whose
-    /// manager row goes again at once.
-    async fn verified(
+    /// What jobs are called that runners have, and which runners of others may take those that no
+    /// pool may take.
+    pub(super) async fn read_single(
         &mut self,
         ports: &Ports,
-        world: &World,
-        variant: &Variant,
-        token: &SecretString,
-    ) -> Result<Given, GitlabError> {
-        let same = |known: &&Given| known.token.expose_secret() == token.expose_secret();
-        if let Some(given) = self.given.iter().find(same) {
-            return Ok(given.clone());
-        }
-        let installation =
-            world.installation().unwrap_or_else(|| crate::world::Installation::from_observed(""));
-        let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
-        let told = ports.gitlab.verify(token, &keeper).await?;
-        ports.gitlab.delete_manager(token, &keeper).await?;
-        Ok(Given {
-            token: token.clone(),
-            id: told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret())),
-            since: world.now,
-            expires_at: told.token_expires_at,
-            warned: false,
-        })
-    }
-
-    async fn fill_managers(&mut self, ports: &Ports, now: Timestamp, records: &mut [Record]) {
-        let asked = |record: &&Record| {
-            matches!(record.origin, Origin::Ours | Origin::Given) && record.id.is_told()
-        };
-        let ids: Vec<RecordId> = records.iter().filter(asked).map(|record| record.id).collect();
-        let read =
-            if ids.is_empty() { Ok(BTreeMap::new()) } else { ports.gitlab.managers(&ids).await };
-        self.note(&read);
-        let read = read.map_err(|error| words(&error));
-        for record in records {
-            let rows = match &read {
-                Ok(rows) => rows.get(&record.id).cloned().ok_or("GitLab does not show them"),
-                Err(error) => Err(&**error),
-            };
-            record.managers = match rows {
-                Ok(value) => Observed::Known { at: now, value },
-                Err(error) => Observed::Unknown { since: now, error: error.into(), last: None },
-            };
-        }
-    }
-}
-
-/// Whether the record's token is at hand, looking for it in the containers made with it.
-async fn find_token(ports: &Ports, world: &World, record: &Record, tokens: &mut Tokens) -> Token {
-    if tokens.has(record.id) {
-        return Token::AtHand;
-    }
-    let mut found = Token::Lost;
-    for (name, host) in &world.hosts {
-        let (Some(state), Some(engine)) = (host.state.known(), ports.engines.get(name)) else {
-            continue;
-        };
-        let with_token = state.runners.iter().filter(|runner| runner.record == record.id);
-        for runner in with_token {
-            match engine.read_config(&runner.id).await {
-                Ok(config) => {
-                    if let Some(token) = runner_config::token_of(&config) {
-                        tokens.keep(record.id, token);
-                    }
-                    if tokens.has(record.id) {
-                        return Token::AtHand;
-                    }
-                }
-                Err(EngineError::NotFound { .. }) => {}
-                Err(error) => {
-                    let error = error.to_string();
-                    let error = error.lines().next().unwrap_or_default();
-                    let what =
-                        format!("the token that `{}` has cannot be read: {error}", runner.name);
-                    found = Token::Unread { error: what.into() };
-                }
+        world: &mut World,
+        memory: &mut Memory,
+    ) {
+        let unknown = self.names.unknown(memory);
+        // A GitLab that did not tell its queue just now has other things to do.
+        if self.reading.single.is_none() && world.queue.known().is_some() {
+            let without_taker = self.others.unknown(world);
+            let records = world.records.last().into_iter().flatten().map(|record| record.id);
+            let ours: BTreeSet<RecordId> = records.chain(world.records_in_use()).collect();
+            let gitlab = Arc::clone(&ports.gitlab);
+            if !unknown.is_empty() || !without_taker.is_empty() {
+                self.reading.single = Some(Read::begin(self.clock.now(), async move {
+                    let named = jobs::name(gitlab.as_ref(), unknown);
+                    let takers = others::ask(gitlab.as_ref(), without_taker, &ours);
+                    let (named, takers) = join(named, takers).await;
+                    SingleTold { named, takers }
+                }));
             }
         }
-    }
-    if found == Token::Lost && tokens.is_assumed(record.id) {
-        return Token::AtHand;
-    }
-    found
-}
-
-impl Given {
-    /// Says once that the token ends soon: AutoGit cannot make a new one.
-    fn warn(&mut self, world: &World, record: &Record) {
-        if let Some(at) = self.expires_at
-            && !self.warned
-            && world.token_ends_soon(record)
+        let patience = self.patience();
+        if let Some(read) = &mut self.reading.single
+            && let Some(told) = read.within(&self.clock, patience).await
         {
-            self.warned = true;
-            tracing::warn!(pool = %record.variant.pool, %at, "the pool's `runner_token` ends soon, and its runners with it\nhint: make a new one in GitLab and set it");
+            self.reading.single = None;
+            self.names.take(told.named, memory);
+            self.others.take(told.takers, world.now);
         }
+        self.others.tell(world, memory);
+        world.memory.job_facts.clone_from(&memory.job_facts);
     }
-}
 
-fn given_record(world: &World, given: &Given, variant: Variant, pool: &Pool) -> Record {
-    let first = world.architectures(pool).first() == Some(&variant.arch);
-    Record {
-        id: given.id,
-        settings: record_settings(pool, variant.arch, first),
-        variant,
-        origin: Origin::Given,
-        owner: world.place(&pool.scope).map_or(Owner::Instance, |place| place.owner()),
-        created_at: Some(given.since),
-        token_expires_at: given.expires_at,
-        token: Token::AtHand,
-        managers: Observed::Unknown { since: world.now, error: "not asked yet".into(), last: None },
-        unseen: None,
+    /// Goes on with what is being read until a part is over; for ever where nothing is.
+    pub(super) async fn one_over(&mut self) {
+        let Reading { records, queue, single } = &mut self.reading;
+        let records = records.as_mut().and_then(|(_, read)| read.going_on()).map(FutureExt::boxed);
+        let queue = queue.as_mut().and_then(Read::going_on).map(FutureExt::boxed);
+        let single = single.as_mut().and_then(Read::going_on).map(FutureExt::boxed);
+        let all: Vec<_> = records.into_iter().chain(queue).chain(single).collect();
+        if all.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        select_all(all).await;
     }
 }
 

@@ -1,16 +1,13 @@
-//! Reads of hosts that take long go on over several looks, so that a host that hangs costs its own
-//! part of them only.
+//! The reads of hosts.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, MaybeDone, join_all, maybe_done, select_all};
+use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
 
+use super::read::{PATIENCE_ONCE, Read};
 use super::{Ports, host};
 use crate::clock::Clock;
 use crate::engine::EngineError;
@@ -20,33 +17,20 @@ use crate::world::{Host, HostState};
 /// How long a look waits for what it asks of a host: an engine that is well answers all of it in a
 /// fraction of that, also by way of ssh.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for who looks once: longer than a read takes until it is given up.
-const PATIENCE_ONCE: Duration = Duration::from_mins(2);
 
 /// The reads that go on, by host.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Reads {
-    by_host: BTreeMap<HostName, Read>,
+    by_host: BTreeMap<HostName, Read<Result<HostState, EngineError>>>,
     looks_once: bool,
-}
-
-struct Read {
-    began: Timestamp,
-    answer: MaybeDone<BoxFuture<'static, Result<HostState, EngineError>>>,
 }
 
 /// What came of a read.
 pub(super) enum Answer {
     /// The host was read as it was at that time or later.
     Over(Timestamp, Result<Box<HostState>, EngineError>),
-    /// It goes on, since then.
-    Waits(Timestamp),
-}
-
-impl fmt::Debug for Reads {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.by_host.keys()).finish()
-    }
+    /// It goes on, as these words say.
+    Waits(String),
 }
 
 impl Reads {
@@ -64,21 +48,16 @@ impl Reads {
             self.by_host.entry(name.clone()).or_insert_with(|| {
                 let (engine, spec) = (Arc::clone(engine), Arc::clone(spec));
                 let last = before.get(name).and_then(|host| host.state.last()).cloned();
-                let answer = async move { host::look(engine.as_ref(), &spec, last.as_ref()).await };
-                Read { began: clock.now(), answer: maybe_done(answer.boxed()) }
+                Read::begin(clock.now(), async move {
+                    host::look(engine.as_ref(), &spec, last.as_ref()).await
+                })
             });
         }
         let patience = if self.looks_once { PATIENCE_ONCE } else { PATIENCE };
         let reads = self.by_host.iter_mut().map(|(name, read)| async move {
-            tokio::select! {
-                biased;
-                () = &mut read.answer => {}
-                () = clock.sleep(patience) => {}
-            }
-            let answer = Pin::new(&mut read.answer).take_output();
-            let answer = match answer {
-                Some(answer) => Answer::Over(read.began, answer.map(Box::new)),
-                None => Answer::Waits(read.began),
+            let answer = match read.within(clock, patience).await {
+                Some(answer) => Answer::Over(read.began(), answer.map(Box::new)),
+                None => Answer::Waits(read.words(clock.now())),
             };
             (name.clone(), answer)
         });
@@ -94,9 +73,7 @@ impl Reads {
     /// Goes on with the reads until one is over, which the next look takes; for ever where none goes
     /// on. An answer that nobody takes in is given up by its engine's adapter.
     pub(super) async fn one_over(&mut self) {
-        let reads =
-            self.by_host.values_mut().filter(|read| matches!(read.answer, MaybeDone::Future(_)));
-        let reads: Vec<_> = reads.map(|read| &mut read.answer).collect();
+        let reads: Vec<_> = self.by_host.values_mut().filter_map(Read::going_on).collect();
         if reads.is_empty() {
             std::future::pending::<()>().await;
         }
@@ -110,7 +87,7 @@ impl Reads {
 
     /// Since when that host is being read, if a read goes on.
     pub(super) fn began(&self, host: &HostName) -> Option<Timestamp> {
-        self.by_host.get(host).map(|read| read.began)
+        self.by_host.get(host).map(Read::began)
     }
 
     /// The hosts are reached in another way.

@@ -1,4 +1,4 @@
-//! `sweep-leftover`: what is ours and has no runner goes, when two looks in a row agree.
+//! `sweep-leftover`: what is ours and has no runner goes, when two looks agree that could tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 

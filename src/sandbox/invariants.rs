@@ -95,7 +95,7 @@ pub const PLANS: &[Promise<OfLook>] = promises![
     plans::every_job_is_served_or_held: "each pending job that was seen is served or held with a reason",
     plans::every_runner_is_decided_or_held: "each runner that was seen has a decision or is held with a reason",
     plans::unknown_never_removes: "what could not be read is neither removed nor taken for empty",
-    plans::sweeps_need_two_looks: "only what two looks in a row found left over is swept",
+    plans::sweeps_need_two_looks: "only what two looks that could tell found left over is swept",
     plans::a_start_takes_a_free_slot: "no runner is planned into a slot that a container has",
     plans::no_more_starts_than_jobs: "runners are started for jobs that wait and for `warm`, and no more",
     plans::a_runner_that_makes_no_contact_goes: "a runner that GitLab never heard of in its time is asked to leave",

@@ -32,6 +32,21 @@ pub fn leftovers(world: &World) -> BTreeSet<Leftover> {
     found
 }
 
+/// Whether that is left over cannot be told by this look: it stays as it was found.
+pub(super) fn cannot_be_seen(world: &World, leftover: &Leftover) -> bool {
+    match leftover {
+        Leftover::JobContainer(host, _)
+        | Leftover::JobVolume(host, _)
+        | Leftover::JobNetwork(host, _) => {
+            world.hosts.get(host).is_some_and(|host| host.state.known().is_none())
+        }
+        Leftover::Network(host, _) => world.hosts.contains_key(host) && !world.all_hosts_known(),
+        Leftover::Manager(..) | Leftover::Record(_) => {
+            world.records.known().is_none() || !world.all_hosts_known()
+        }
+    }
+}
+
 /// What all system ids of this instance and installation start with, once the engine is known.
 pub fn system_id_prefix(world: &World) -> Option<String> {
     Some(SystemId::prefix(&world.spec.instance, &world.installation()?))

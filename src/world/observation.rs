@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::leftovers::cannot_be_seen;
 use super::{
-    Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Memory, Observed, Phase,
-    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, World, busy_alone, idle, job_of,
-    leftovers, note_unclaimed, phases, silent, standstill, unheard,
+    Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Leftover, Memory,
+    Observed, Phase, RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, World,
+    busy_alone, idle, job_of, leftovers, note_unclaimed, phases, silent, standstill, unheard,
 };
 use crate::spec::HostName;
 
@@ -30,8 +31,11 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     keep_since(&mut updated.paused, standstill::paused(&views), world.now);
     keep_since(&mut updated.leaving, standstill::leaving(&views), world.now);
     keep_since(&mut updated.unheard, unheard(&views), world.now);
-    keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
-    keep_since(&mut updated.silent, silent(world), world.now);
+    // What GitLab does not tell breaks off nothing that it told.
+    if world.records.known().is_some() {
+        keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
+        keep_since(&mut updated.silent, silent(world), world.now);
+    }
     note_made(world, &mut updated);
     updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
     updated.efforts = super::brake::recent(&updated.efforts, world.now);
@@ -56,7 +60,9 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     updated.job_facts.retain(|job, _| lost.contains(job));
     world.memory = updated.clone();
     // What this look finds counts at the next one.
-    updated.leftovers = leftovers(world);
+    let unseen = |leftover: &&Leftover| cannot_be_seen(world, leftover);
+    let before = updated.leftovers.iter().filter(unseen).cloned();
+    updated.leftovers = leftovers(world).into_iter().chain(before).collect();
     *memory = updated;
 }
 

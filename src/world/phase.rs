@@ -182,9 +182,12 @@ fn phase(
         return Phase::Busy { job };
     }
     let unheard_since = unless_ahead(world, runner, started_at, &world.memory.unheard);
-    let late = timeout.is_some_and(|timeout| world.now.duration_since(unheard_since) > timeout);
     // One that is paused cannot make contact, and that is no failure of its image or network.
-    let late = late && !runner.paused;
+    let is_late = |at: Timestamp| {
+        let waited = at.duration_since(unheard_since);
+        !runner.paused && timeout.is_some_and(|timeout| waited > timeout)
+    };
+    let late = is_late(world.now);
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
         && !runner.paused
@@ -193,7 +196,7 @@ fn phase(
     }
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(world, runner, started_at) },
-        Contact::None if late => Phase::Failed { since: unheard_since },
+        Contact::None if is_late(world.records_told_at()) => Phase::Failed { since: unheard_since },
         Contact::None | Contact::Unknown => Phase::Starting { since: unheard_since, late },
     }
 }
@@ -260,7 +263,7 @@ impl Contact<'_> {
         let Self::Made(Some(row)) = self else { return None };
         let suspect = !world.memory.overlooked.is_empty();
         let limit = if suspect { SILENT_AFTER_UNCLAIMED } else { SILENT_AFTER };
-        row.contacted_at.filter(|at| world.now.duration_since(*at) > limit)
+        row.contacted_at.filter(|at| world.records_told_at().duration_since(*at) > limit)
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    JobKind, Memory, Offer, Phase, RecordId, Runner, SystemId, Unclaimed, Variant, World, phases,
+    JobKind, Memory, Observed, Offer, Phase, RecordId, Runner, SystemId, Unclaimed, Variant, World,
+    phases,
 };
 
 /// How long an idle runner and a job it should fit must look at each other. A poll of gitlab-runner
@@ -23,8 +24,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 /// GitLab did not see it. That jobs are overlooked is remembered all the same, for a runner that
 /// hangs makes no contact either.
 pub fn note_unclaimed(world: &World, memory: &mut Memory) {
-    let Some(queue) = world.queue.known() else { return };
-    let patient = patient_offers(world);
+    let Observed::Known { at: told_at, value: queue } = &world.queue else { return };
+    let patient = patient_offers(world, *told_at);
     let scoped = world.is_scoped();
     let mut fitting: BTreeMap<JobKind<'_>, Option<Option<Timestamp>>> = BTreeMap::new();
     let mut noted = BTreeMap::new();
@@ -32,7 +33,7 @@ pub fn note_unclaimed(world: &World, memory: &mut Memory) {
     for job in &queue.jobs {
         let before = memory.unclaimed.get(&job.id).copied();
         let paused = before.is_some_and(|unclaimed| unclaimed.until > world.now);
-        let waits = !patient.is_empty() && world.now.duration_since(job.queued_at) > PATIENCE;
+        let waits = !patient.is_empty() && told_at.duration_since(job.queued_at) > PATIENCE;
         let idle = waits
             .then(|| {
                 *fitting.entry(job.kind(scoped)).or_insert_with(|| {
@@ -57,15 +58,16 @@ pub fn note_unclaimed(world: &World, memory: &mut Memory) {
 }
 
 /// The variants that have had an idle runner for long enough, one that may have another job; each
-/// with the last contact of one, where GitLab tells it.
-fn patient_offers(world: &World) -> Vec<(Offer<'_>, Option<Timestamp>)> {
+/// with the last contact of one, where GitLab tells it. What happened after the queue was told is not
+/// in it.
+fn patient_offers(world: &World, told_at: Timestamp) -> Vec<(Offer<'_>, Option<Timestamp>)> {
     let views = phases(world);
     let contacts = last_contacts(world);
     let mut patient: BTreeMap<&Variant, Vec<&Runner>> = BTreeMap::new();
     for view in views.iter().filter(|view| view.seen) {
         if !view.runner.paused
             && let Phase::Idle { since } = view.phase
-            && world.now.duration_since(since) > PATIENCE
+            && told_at.duration_since(since) > PATIENCE
         {
             patient.entry(&view.runner.variant).or_default().push(view.runner);
         }

@@ -69,7 +69,7 @@ impl World {
                 Some(Unfit::TooOld { version: Arc::clone(version) })
             } else {
                 let unheard = matches!(view.phase, Phase::Starting { .. } | Phase::Failed { .. });
-                let polled = self.now.duration_since(started_at) > FIRST_POLL;
+                let polled = self.records_told_at().duration_since(started_at) > FIRST_POLL;
                 let proven = log.poll_failure.is_some() || working.contains(&view.runner.variant);
                 if unheard && polled && !proven {
                     let strangers = strangers.get_or_insert_with(|| self.strangers());

@@ -1,7 +1,7 @@
 //! What a look does to what the process remembers.
 
 use autogit::world::{
-    Backoff, Cause, JobId, Memory, Phase, RunnerName, Slot, World, note_observed, phases,
+    Backoff, Cause, JobId, Memory, Observed, Phase, RunnerName, Slot, World, note_observed, phases,
 };
 use jiff::SignedDuration;
 
@@ -10,6 +10,14 @@ use crate::words::{host, spot, variant};
 
 const PLAIN: &str = "pools: {linux: {tags: [docker]}}";
 const ONE_JOB: &str = "pools: {linux: {tags: [docker], jobs_per_runner: 1}}";
+
+/// That long after the beginning GitLab tells the same.
+fn pass(world: &mut World, seconds: i64) {
+    world.now = NOW + SignedDuration::from_secs(seconds);
+    if let Observed::Known { at, .. } = &mut world.records {
+        *at = world.now;
+    }
+}
 
 fn plain(text: &str) -> World {
     world(spec(text), |_| autogit::spec::Arch::Amd64)
@@ -122,7 +130,7 @@ fn a_runner_whose_engine_was_set_back_is_late_since_it_is_seen_without_contact()
     add_runner(&mut world, &spot("linux/0"), Doing::Starting(-3_600));
     let mut memory = Memory::default();
     for (seconds, late) in [(0, false), (119, false), (121, true)] {
-        world.now = NOW + SignedDuration::from_secs(seconds);
+        pass(&mut world, seconds);
         note_observed(&mut world, &mut memory);
         let phases: Vec<_> = phases(&world).into_iter().map(|view| view.phase).collect();
         let starting = Phase::Starting { since: NOW, late: false };

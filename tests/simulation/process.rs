@@ -12,7 +12,7 @@ use autogit::reconcile::{Controller, Tick};
 use autogit::sandbox::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
 use autogit::spec::{HostName, QueueSource, Spec};
 use autogit::view::{SpecInfo, View};
-use autogit::world::{ContainerId, Leftover, RecordId, leftovers};
+use autogit::world::{ContainerId, Leftover, Observed, RecordId, World, leftovers};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinHandle, try_id};
@@ -128,10 +128,25 @@ impl Attempt {
         self.state.lock().unwrap().crashed
     }
 
-    fn begin_tick(&self) {
+    /// What failed of a read that goes on from one look to the next is of both.
+    fn begin_tick(&self, waits: &Waits) {
         let mut state = self.state.lock().unwrap();
         state.looks = try_id();
-        state.reads = FailedReads::default();
+        let before = std::mem::take(&mut state.reads);
+        if !waits.hosts.is_empty() {
+            state.reads.hosts = before.hosts;
+            state.reads.hosts.retain(|host| waits.hosts.contains(host));
+            state.reads.logs = before.logs;
+            state.reads.unlisted = before.unlisted;
+            state.reads.unlisted_jobs = before.unlisted_jobs;
+        }
+        if waits.records {
+            (state.reads.records, state.reads.managers) = (before.records, before.managers);
+            state.reads.unread = before.unread;
+        }
+        if waits.queue {
+            (state.reads.queue, state.reads.queue_page) = (before.queue, before.queue_page);
+        }
     }
 
     /// Ends here and now, if that kind of crash strikes.
@@ -210,9 +225,9 @@ async fn live(stage: Stage, attempt: Arc<Attempt>) {
     }
     stage.takes_up(&spec, &attempt.name);
     attempt.state.lock().unwrap().views = Some(controller.views());
-    let mut left_before = BTreeSet::new();
+    let mut seen = Seen::default();
     loop {
-        let tick = one_tick(&stage, &attempt, &mut controller, &mut left_before).await;
+        let tick = one_tick(&stage, &attempt, &mut controller, &mut seen).await;
         let interval = stage.spec().gitlab.poll_interval;
         let busy = tick.made_progress() || !tick.view.world.memory.pulling.is_empty();
         let mut pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
@@ -244,30 +259,80 @@ async fn live_apart(stage: Stage, attempt: Arc<Attempt>, spec: Arc<Spec>) {
     let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
     attempt.state.lock().unwrap().views = Some(controller.views());
     loop {
-        attempt.begin_tick();
+        attempt.begin_tick(&Waits::default());
         controller.tick().await;
         stage.clock().sleep(spec.gitlab.poll_interval).await;
     }
+}
+
+/// What the looks before this one leave to it.
+#[derive(Debug, Default)]
+struct Seen {
+    /// What they found left over.
+    left: BTreeSet<Leftover>,
+    /// What still waits for an answer, and the truth when the first look of these began.
+    waits: Waits,
+    since: Option<Moment>,
+}
+
+/// Sources that are still being read: what they tell later is from before.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Waits {
+    hosts: BTreeSet<HostName>,
+    records: bool,
+    queue: bool,
 }
 
 async fn one_tick(
     stage: &Stage,
     attempt: &Attempt,
     controller: &mut Controller,
-    left_before: &mut BTreeSet<Leftover>,
+    seen: &mut Seen,
 ) -> Tick {
-    attempt.begin_tick();
+    attempt.begin_tick(&seen.waits);
     stage.begin_tick();
-    let before = stage.moment();
+    let before = seen.since.take().unwrap_or_else(|| stage.moment());
     let tick = controller.tick().await;
     if attempt.has_crashed() {
         std::future::pending::<()>().await;
     }
     let after = stage.moment();
     let failed = attempt.state.lock().unwrap().reads.clone();
-    check_tick(stage, attempt, &tick, left_before, (&before, &after, &failed));
-    *left_before = leftovers(&tick.view.world);
+    check_tick(stage, attempt, &tick, &seen.left, (&before, &after, &failed));
+    let world = &tick.view.world;
+    seen.left = leftovers(world).into_iter().chain(left_unseen(world, &seen.left)).collect();
+    seen.waits = Waits::of(world);
+    seen.since = (seen.waits != Waits::default()).then_some(before);
     tick
+}
+
+/// Of what was found left over, that of which this look could not tell.
+fn left_unseen(world: &World, left: &BTreeSet<Leftover>) -> BTreeSet<Leftover> {
+    let unseen = |leftover: &&Leftover| match leftover {
+        Leftover::JobContainer(host, _)
+        | Leftover::JobVolume(host, _)
+        | Leftover::JobNetwork(host, _) => world.hosts[host].state.known().is_none(),
+        Leftover::Network(..) => !world.all_hosts_known(),
+        Leftover::Manager(..) | Leftover::Record(_) => {
+            world.records.known().is_none() || !world.all_hosts_known()
+        }
+    };
+    left.iter().filter(unseen).cloned().collect()
+}
+
+impl Waits {
+    fn of(world: &World) -> Self {
+        fn waits<T>(source: &Observed<T>) -> bool {
+            let Observed::Unknown { error, .. } = source else { return false };
+            error.contains("did not answer yet")
+        }
+        let hosts = world.hosts.iter().filter(|(_, host)| waits(&host.state));
+        Self {
+            hosts: hosts.map(|(name, _)| name.clone()).collect(),
+            records: waits(&world.records),
+            queue: waits(&world.queue),
+        }
+    }
 }
 
 type Truth<'a> = (&'a Moment, &'a Moment, &'a FailedReads);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Ports;
+use crate::gitlab::Gitlab;
 use crate::world::{Caller, Observed, Record, RecordId, SystemId, World};
 
 /// Records asked about at one look, so that a look costs the same however many there are.
@@ -14,7 +14,7 @@ const ASKED_MAX: usize = 2;
 const ASKED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What was told, and when it was asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Callers {
     told: BTreeMap<RecordId, BTreeMap<SystemId, Caller>>,
     asked: BTreeMap<RecordId, Timestamp>,
@@ -22,7 +22,12 @@ pub(super) struct Callers {
 
 impl Callers {
     /// Fills in what is known of the managers that no host accounts for.
-    pub(super) async fn name(&mut self, ports: &Ports, world: &World, records: &mut [Record]) {
+    pub(super) async fn name(
+        &mut self,
+        gitlab: &dyn Gitlab,
+        world: &World,
+        records: &mut [Record],
+    ) {
         let mut unplaced: BTreeMap<RecordId, BTreeSet<SystemId>> = BTreeMap::new();
         for (record, row) in world.unplaced_managers(records) {
             unplaced.entry(record.id).or_default().insert(row.system_id.clone());
@@ -31,7 +36,7 @@ impl Callers {
         self.asked.retain(|id, _| unplaced.contains_key(id));
         for id in self.due(&unplaced, world.now) {
             self.asked.insert(id, world.now);
-            match ports.gitlab.callers(id).await {
+            match gitlab.callers(id).await {
                 Ok(told) => drop(self.told.insert(id, told)),
                 Err(error) => {
                     tracing::debug!(record = %id, %error, "who uses its token is not told");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::gitlab::{Gitlab, GitlabError};
+use crate::gitlab::{Gitlab, GitlabError, JobDetail};
 use crate::world::{AtWork, JobFacts, JobId, Memory, Observed, ProjectId, Queue, World, lingering};
 
 /// Jobs that GitLab is asked about in one look, the others in turn: such jobs are few, and a look
@@ -16,16 +16,15 @@ const ASKED_MAX: usize = 5;
 
 /// Which job was asked about last.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Option<JobId>);
+pub(super) struct InTurn(Option<JobId>);
 
-impl Asked {
-    /// Remembers which of those jobs are over. What GitLab does not tell stays as it is.
-    pub(super) async fn note_over(
+impl InTurn {
+    /// The jobs to ask about now, each with its project.
+    pub(super) fn next(
         &mut self,
-        gitlab: &dyn Gitlab,
         world: &World,
-        memory: &mut Memory,
-    ) {
+        memory: &Memory,
+    ) -> Vec<(JobId, Option<ProjectId>)> {
         let lingering = lingering(world).into_iter();
         let lingering =
             lingering.filter_map(|(_, container, _)| Some((container.job?, container.project)));
@@ -36,13 +35,22 @@ impl Asked {
             .collect();
         let after = self.0.map_or(Bound::Unbounded, Bound::Excluded);
         let in_turn = jobs.range((after, Bound::Unbounded)).chain(&jobs);
-        for (&job, &project) in in_turn.take(ASKED_MAX.min(jobs.len())) {
-            self.0 = Some(job);
-            if gitlab.is_over(job, project).await.unwrap_or(false) {
-                memory.over.insert(job);
-            }
+        let next: Vec<_> =
+            in_turn.take(ASKED_MAX.min(jobs.len())).map(|(id, of)| (*id, *of)).collect();
+        self.0 = next.last().map(|(id, _)| *id).or(self.0);
+        next
+    }
+}
+
+/// Which of those jobs are over. What GitLab does not tell is not known to be.
+pub(super) async fn over(gitlab: &dyn Gitlab, jobs: Vec<(JobId, Option<ProjectId>)>) -> Vec<JobId> {
+    let mut over = Vec::new();
+    for (job, project) in jobs {
+        if gitlab.is_over(job, project).await.unwrap_or(false) {
+            over.push(job);
         }
     }
+    over
 }
 
 /// Jobs of the queue that are remembered, to be told by their names when a runner has one: those of
@@ -77,13 +85,8 @@ impl Names {
         }
     }
 
-    /// Tells what is known of the jobs that runners have.
-    pub(super) async fn tell(
-        &mut self,
-        gitlab: &dyn Gitlab,
-        world: &mut World,
-        memory: &mut Memory,
-    ) {
+    /// Jobs that runners have and that GitLab is to be asked about, each with its project.
+    pub(super) fn unknown(&mut self, memory: &mut Memory) -> Vec<(JobId, ProjectId)> {
         let at_work: Vec<&AtWork> = memory.at_work.values().collect();
         for work in &at_work {
             if let Some(facts) = self.seen.get(&work.job) {
@@ -91,35 +94,43 @@ impl Names {
             }
         }
         self.asked.retain(|job| at_work.iter().any(|work| work.job == *job));
-        // A GitLab that did not tell its queue just now has other things to do.
-        if world.queue.known().is_some() {
-            let unknown = at_work.iter().filter(|work| !self.asked.contains(&work.job));
-            let unknown = unknown.filter(|work| lacks_facts(work, &memory.job_facts));
-            // Without its project, GitLab finds a job by searching only.
-            let unknown = unknown.filter_map(|work| Some((work.job, work.project?)));
-            let asking = unknown
-                .take(NAMED_MAX)
-                .map(|(job, project)| async move { (job, gitlab.job(job, Some(project)).await) });
-            for (job, told) in join_all(asking).await {
-                match told {
-                    Err(GitlabError::Unreachable { .. } | GitlabError::Limited { .. }) => continue,
-                    Err(error) => tracing::debug!(%job, %error, "the job's name is not to be had"),
-                    Ok(detail) => {
-                        let facts = JobFacts {
-                            name: detail.name.into(),
-                            project: detail.project_path.map(Into::into),
-                            tags: Arc::new(detail.tags.into_iter().collect()),
-                            ref_name: detail.ref_name.into(),
-                            started_at: detail.started_at,
-                        };
-                        memory.job_facts.insert(job, facts);
-                    }
-                }
-                self.asked.insert(job);
-            }
-        }
-        world.memory.job_facts.clone_from(&memory.job_facts);
+        let unknown = at_work.iter().filter(|work| !self.asked.contains(&work.job));
+        let unknown = unknown.filter(|work| lacks_facts(work, &memory.job_facts));
+        // Without its project, GitLab finds a job by searching only.
+        unknown.filter_map(|work| Some((work.job, work.project?))).take(NAMED_MAX).collect()
     }
+
+    /// Takes up what GitLab told.
+    pub(super) fn take(&mut self, told: Vec<Named>, memory: &mut Memory) {
+        for (job, told) in told {
+            match told {
+                Err(GitlabError::Unreachable { .. } | GitlabError::Limited { .. }) => continue,
+                Err(error) => tracing::debug!(%job, %error, "the job's name is not to be had"),
+                Ok(detail) => {
+                    let facts = JobFacts {
+                        name: detail.name.into(),
+                        project: detail.project_path.map(Into::into),
+                        tags: Arc::new(detail.tags.into_iter().collect()),
+                        ref_name: detail.ref_name.into(),
+                        started_at: detail.started_at,
+                    };
+                    memory.job_facts.insert(job, facts);
+                }
+            }
+            self.asked.insert(job);
+        }
+    }
+}
+
+/// What GitLab told of a job.
+pub(super) type Named = (JobId, Result<JobDetail, GitlabError>);
+
+/// What those jobs are called.
+pub(super) async fn name(gitlab: &dyn Gitlab, jobs: Vec<(JobId, ProjectId)>) -> Vec<Named> {
+    let asking = jobs
+        .into_iter()
+        .map(|(job, project)| async move { (job, gitlab.job(job, Some(project)).await) });
+    join_all(asking).await
 }
 
 /// Its name is not known, or nothing tells since when it runs.
