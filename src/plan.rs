@@ -15,6 +15,7 @@ mod failed;
 mod held_job;
 mod held_runner;
 mod hold;
+mod later;
 mod make_room;
 mod network;
 mod orphan;

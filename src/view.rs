@@ -1,8 +1,9 @@
 //! What was last seen, planned and done: all that commands and the API print.
 //!
 //! The `…Output` structs are the public JSON: fields are added, never renamed, and durations are
-//! words such as `2m13s`.
+//! words such as `2m13s`, counted to the moment of the answer (see [`AsOf`]).
 
+mod as_of;
 mod events;
 mod explain;
 mod hanging;
@@ -20,6 +21,7 @@ mod unread;
 mod why;
 pub(crate) mod words;
 
+pub use as_of::AsOf;
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
 pub use explain::{
     ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,

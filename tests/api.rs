@@ -10,6 +10,8 @@
 
 #[path = "api/act.rs"]
 mod act;
+#[path = "api/ages.rs"]
+mod ages;
 #[path = "api/describe.rs"]
 mod describe;
 #[path = "api/events.rs"]

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use crate::reconcile::InForce;
 use crate::source::Pending;
 use crate::spec::shown;
-use crate::view::{Subject, UnknownSubject, View};
+use crate::view::{AsOf, Subject, UnknownSubject, View};
 use crate::world::JobId;
 
 pub(super) async fn status(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -48,7 +48,7 @@ pub(super) async fn memory(state: State<Api>, headers: HeaderMap) -> Result<Resp
 
 async fn page(State(api): State<Api>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
     let view = api.view().ok_or_else(Problem::no_view)?;
-    Ok(api.pages.of(&view, page).await?.answer(&headers))
+    Ok(api.pages.of((&view, api.clock.now()), page).await?.answer(&headers))
 }
 
 /// The spec in force as it is written, its secrets aside.
@@ -109,11 +109,15 @@ pub(super) async fn explain(
     let view = api.view().ok_or_else(Problem::no_view)?;
     let subject = view.subject(&word).map_err(|unknown| unknown_subject(&unknown))?;
     let name = format!("any {subject:?}");
-    let answer = move |view: &View| {
+    let answer = move |view: AsOf<'_>| {
         let gone = || Problem::not_found("it is gone");
         Rendered::json(&view.explain(&subject, None).ok_or_else(gone)?)
     };
-    Ok(api.pages.explained(&view, name, &api.workers, answer).await?.answer(&headers))
+    Ok(api
+        .pages
+        .explained((&view, api.clock.now()), name, &api.workers, answer)
+        .await?
+        .answer(&headers))
 }
 
 fn unknown_subject(unknown: &UnknownSubject) -> Problem {
@@ -141,7 +145,7 @@ async fn explained(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let name = format!("{subject:?}");
-    let work = move |view: &View| {
+    let work = move |view: AsOf<'_>| {
         let gone = || Problem::not_found("it is gone");
         match view.explain(&subject, None).ok_or_else(gone)? {
             crate::view::ExplainOutput::Job(job) => Rendered::json(&job),
@@ -149,5 +153,9 @@ async fn explained(
             crate::view::ExplainOutput::Runner(runner) => Rendered::json(&runner),
         }
     };
-    Ok(api.pages.explained(view, name, &api.workers, work).await?.answer(headers))
+    Ok(api
+        .pages
+        .explained((view, api.clock.now()), name, &api.workers, work)
+        .await?
+        .answer(headers))
 }

@@ -1,5 +1,6 @@
-//! Bodies that many clients poll: rendered once per view, off the loop's thread, and answered with
-//! an entity tag, so that a dozen dashboards cost what one does.
+//! Bodies that many clients poll: rendered once per view and second, off the loop's thread, and
+//! answered with an entity tag, so that a dozen dashboards cost what one does. The ages in them are
+//! counted by AutoGit's clock, so that a client needs none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::problem::Problem;
-use crate::view::View;
+use crate::view::{AsOf, View};
 
 /// What can be polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +77,17 @@ impl Rendered {
 /// The pages of the newest view that was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    newest: Mutex<Option<(Arc<View>, Arc<Set>)>>,
+    newest: Mutex<Option<Arc<Set>>>,
 }
 
-#[derive(Debug, Default)]
+/// For how long a page is handed out: its ages are that much too small at most.
+const FRESH: SignedDuration = SignedDuration::from_secs(1);
+
+#[derive(Debug)]
 struct Set {
+    view: Arc<View>,
+    /// The moment of the ages.
+    at: Timestamp,
     status: OnceCell<Rendered>,
     runners: OnceCell<Rendered>,
     queue: OnceCell<Rendered>,
@@ -89,14 +97,18 @@ struct Set {
     explained: Mutex<BTreeMap<String, Arc<OnceCell<Rendered>>>>,
 }
 
-/// Explanations that are kept for the other clients of a view. Who asks for thousands of different
+/// Explanations that are kept for the other clients of a second. Who asks for thousands of different
 /// ones is no dashboard.
 const EXPLAINED_MAX: usize = 256;
 
 impl Pages {
-    /// `page` of `view`, rendered if nobody asked for it before.
-    pub(super) async fn of(&self, view: &Arc<View>, page: Page) -> Result<Rendered, Problem> {
-        let set = self.set(view);
+    /// `page` of the view as it is told now, rendered if nobody asked for it just before.
+    pub(super) async fn of(
+        &self,
+        (view, now): (&Arc<View>, Timestamp),
+        page: Page,
+    ) -> Result<Rendered, Problem> {
+        let set = self.set(view, now);
         let cell = match page {
             Page::Status => &set.status,
             Page::Runners => &set.runners,
@@ -104,36 +116,38 @@ impl Pages {
             Page::Plan => &set.plan,
             Page::Memory => &set.memory,
         };
-        let view = Arc::clone(view);
-        let rendered = cell.get_or_try_init(|| aside(move || render(&view, page)));
-        rendered.await.cloned()
-    }
-
-    /// What `work` makes of `subject` in `view`, worked out once a view and in one of few places.
-    pub(super) async fn explained(
-        &self,
-        view: &Arc<View>,
-        subject: String,
-        workers: &Semaphore,
-        work: impl FnOnce(&View) -> Result<Rendered, Problem> + Send + 'static,
-    ) -> Result<Rendered, Problem> {
-        let cell = self.set(view).explanation(subject);
-        let view = Arc::clone(view);
-        let rendered = cell.get_or_try_init(|| async move {
-            let _place =
-                workers.acquire().await.map_err(|error| Problem::ours(error.to_string()))?;
-            aside(move || work(&view)).await
+        let rendered = cell.get_or_try_init(|| {
+            let set = Arc::clone(&set);
+            aside(move || render(set.told(), page))
         });
         rendered.await.cloned()
     }
 
-    fn set(&self, view: &Arc<View>) -> Arc<Set> {
+    /// What `work` makes of `subject` in the view as it is told now, in one of few places.
+    pub(super) async fn explained(
+        &self,
+        (view, now): (&Arc<View>, Timestamp),
+        subject: String,
+        workers: &Semaphore,
+        work: impl FnOnce(AsOf<'_>) -> Result<Rendered, Problem> + Send + 'static,
+    ) -> Result<Rendered, Problem> {
+        let set = self.set(view, now);
+        let cell = set.explanation(subject);
+        let rendered = cell.get_or_try_init(|| async move {
+            let _place =
+                workers.acquire().await.map_err(|error| Problem::ours(error.to_string()))?;
+            aside(move || work(set.told())).await
+        });
+        rendered.await.cloned()
+    }
+
+    fn set(&self, view: &Arc<View>, now: Timestamp) -> Arc<Set> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*newest {
-            Some((of, set)) if Arc::ptr_eq(of, view) => Arc::clone(set),
+            Some(set) if set.is_of(view, now) => Arc::clone(set),
             Some(_) | None => {
-                let set = Arc::new(Set::default());
-                *newest = Some((Arc::clone(view), Arc::clone(&set)));
+                let set = Arc::new(Set::new(Arc::clone(view), now));
+                *newest = Some(Arc::clone(&set));
                 set
             }
         }
@@ -141,6 +155,28 @@ impl Pages {
 }
 
 impl Set {
+    fn new(view: Arc<View>, at: Timestamp) -> Self {
+        Self {
+            view,
+            at,
+            status: OnceCell::new(),
+            runners: OnceCell::new(),
+            queue: OnceCell::new(),
+            plan: OnceCell::new(),
+            memory: OnceCell::new(),
+            explained: Mutex::default(),
+        }
+    }
+
+    /// The clock may have been set back since.
+    fn is_of(&self, view: &Arc<View>, now: Timestamp) -> bool {
+        Arc::ptr_eq(&self.view, view) && now.duration_since(self.at).abs() < FRESH
+    }
+
+    fn told(&self) -> AsOf<'_> {
+        self.view.as_of(self.at)
+    }
+
     fn explanation(&self, subject: String) -> Arc<OnceCell<Rendered>> {
         let mut explained = self.explained.lock().unwrap_or_else(PoisonError::into_inner);
         if explained.len() >= EXPLAINED_MAX && !explained.contains_key(&subject) {
@@ -150,7 +186,7 @@ impl Set {
     }
 }
 
-fn render(view: &View, page: Page) -> Result<Rendered, Problem> {
+fn render(view: AsOf<'_>, page: Page) -> Result<Rendered, Problem> {
     match page {
         Page::Status => Rendered::json(&view.status_output()),
         Page::Runners => Rendered::json(&view.runners_output()),

@@ -11,11 +11,12 @@ use super::running::escaped;
 use super::shell::{Shell, say, talk};
 use super::sight::{About, Sight, Theirs, Whoever, completeness};
 use super::{Adapters, candidate, render_explain, render_plan, render_plan_markdown};
+use crate::clock::Clock;
 use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
 use crate::source::Loaded;
-use crate::view::{ExplainOutput, HeldOutput, PlanOutput, SourceOutput, Subject, View};
+use crate::view::{AsOf, ExplainOutput, HeldOutput, PlanOutput, SourceOutput, Subject, View};
 use crate::world::{JobId, Memory};
 
 /// What `plan --detailed-exitcode` ends with if there is something to do.
@@ -31,6 +32,7 @@ pub(super) struct Eyes {
     ports: Ports,
     hash: String,
     poll_interval: Duration,
+    clock: Clock,
 }
 
 impl Eyes {
@@ -50,12 +52,19 @@ impl Eyes {
             controller.look_only();
         }
         let poll_interval = loaded.spec.gitlab.poll_interval;
-        Ok(Self { controller, ports, hash: loaded.hash.clone(), poll_interval })
+        let (hash, clock) = (loaded.hash.clone(), shell.clock().clone());
+        Ok(Self { controller, ports, hash, poll_interval, clock })
     }
 
     /// Looks with what another AutoGit remembers.
     pub(super) fn borrow_memory(&mut self, memory: Memory) {
         self.controller.borrow_memory(memory);
+    }
+
+    /// The plan of a look.
+    pub(super) async fn plan(&mut self) -> PlanOutput {
+        let view = self.look().await;
+        view.as_of(self.clock.now()).plan_output()
     }
 
     pub(super) async fn look(&mut self) -> View {
@@ -189,8 +198,9 @@ pub(super) async fn explain(
         }
         Whoever::Own(eyes) => {
             let view = eyes.look().await;
-            let output = explained_here(&view, &subject, &eyes.ports).await?;
-            (output, view.sources(), view.notices.clone())
+            let told = view.as_of(shell.clock().now());
+            let output = explained_here(told, &subject, &eyes.ports).await?;
+            (output, told.sources(), view.notices.clone())
         }
     };
     sight.say_head(arguments.show.format == Format::Text)?;
@@ -204,10 +214,14 @@ pub(super) async fn explain(
     Ok(completeness(sources.values()))
 }
 
-async fn explained_here(view: &View, word: &str, ports: &Ports) -> Result<ExplainOutput, Failure> {
+async fn explained_here(
+    view: AsOf<'_>,
+    word: &str,
+    ports: &Ports,
+) -> Result<ExplainOutput, Failure> {
     let subject = view.subject(word).map_err(|error| Failure::Failed(error.to_string()))?;
     let detail = match &subject {
-        Subject::Job(id) if !is_pending(view, *id) => {
+        Subject::Job(id) if !is_pending(&view, *id) => {
             let told = ports.gitlab.job(*id, None).await;
             Some(told.map_err(|error| Failure::Failed(error.to_string()))?)
         }

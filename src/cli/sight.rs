@@ -205,7 +205,7 @@ impl Sight {
     pub(super) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
         match &mut self.eyes {
             Whoever::Theirs(theirs) => theirs.running.get("/plan").await,
-            Whoever::Own(eyes) => Ok(eyes.look().await.plan_output()),
+            Whoever::Own(eyes) => Ok(eyes.plan().await),
         }
     }
 }

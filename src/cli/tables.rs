@@ -13,12 +13,12 @@ use super::shell::{Shell, say, talk};
 use super::sight::{About, Sight, Whoever, completeness};
 use super::style::RenderOptions;
 use super::{Adapters, render_queue, render_runners, render_status, sources};
-use crate::view::{SourceOutput, View};
+use crate::view::{AsOf, SourceOutput};
 
 /// How one table is had and printed.
 struct Table<T> {
     path: &'static str,
-    of_view: fn(&View) -> T,
+    of_view: fn(&AsOf<'_>) -> T,
     render: fn(&T, &RenderOptions) -> String,
 }
 
@@ -27,7 +27,8 @@ pub(super) async fn status(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let table = Table { path: "/status", of_view: View::status_output, render: render_status };
+    let table =
+        Table { path: "/status", of_view: |view| view.status_output(), render: render_status };
     show(table, arguments, shell, adapters).await
 }
 
@@ -38,7 +39,7 @@ pub(super) async fn runners(
 ) -> Result<ExitCode, Failure> {
     let table = Table {
         path: "/runners",
-        of_view: View::runners_output,
+        of_view: |view| view.runners_output(),
         render: |runners, options| render_runners(runners, options),
     };
     show(table, arguments, shell, adapters).await
@@ -49,7 +50,7 @@ pub(super) async fn queue(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let table = Table { path: "/queue", of_view: View::queue_output, render: render_queue };
+    let table = Table { path: "/queue", of_view: |view| view.queue_output(), render: render_queue };
     show(table, arguments, shell, adapters).await
 }
 
@@ -67,7 +68,8 @@ async fn show<T: Serialize + DeserializeOwned>(
         }
         Whoever::Own(eyes) => {
             let view = eyes.look().await;
-            ((table.of_view)(&view), view.sources())
+            let told = view.as_of(shell.clock().now());
+            ((table.of_view)(&told), told.sources())
         }
     };
     sight.say_head(arguments.show.format == Format::Text)?;

@@ -112,9 +112,9 @@ impl View {
     }
 
     fn source_events(&self, before: Option<&Self>) -> Vec<EventOutput> {
-        let was = before.map(Self::sources).unwrap_or_default();
+        let was = before.map(|before| before.as_seen().sources()).unwrap_or_default();
         let mut events = Vec::new();
-        for (source, output) in self.sources() {
+        for (source, output) in self.as_seen().sources() {
             let known_before = was.get(&source).is_none_or(SourceOutput::is_known);
             if output.is_known() != known_before {
                 let known = output.is_known();

@@ -12,7 +12,7 @@ pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
 pub use pool::{ExplainPoolOutput, PoolRunnerOutput};
 pub use runner::ExplainRunnerOutput;
 
-use super::View;
+use super::{AsOf, View};
 use crate::gitlab::JobDetail;
 use crate::spec::PoolName;
 use crate::world::{JobId, RunnerName};
@@ -108,7 +108,9 @@ impl View {
         ];
         meanings.into_iter().flatten().collect()
     }
+}
 
+impl AsOf<'_> {
     /// The explanation of `subject`. `detail` is what GitLab tells about a job that is not pending,
     /// where it was asked; none where a pool or runner is gone since it was named.
     pub fn explain(&self, subject: &Subject, detail: Option<&JobDetail>) -> Option<ExplainOutput> {

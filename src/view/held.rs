@@ -4,12 +4,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::AsOf;
 use super::queue::Waiting;
-use super::{View, words};
 use crate::spec::PoolName;
 
 /// Jobs that wait for the same.
@@ -35,7 +34,7 @@ pub struct HeldGroupOutput {
     pub held: HeldCountOutput,
 }
 
-impl View {
+impl AsOf<'_> {
     /// What waiting jobs wait for, the pools in the spec's order, then jobs that no pool takes; of
     /// each the reason with most jobs first.
     pub(crate) fn held_groups(&self) -> Vec<HeldGroupOutput> {
@@ -53,8 +52,8 @@ impl View {
                 held: HeldCountOutput {
                     jobs: 0,
                     reason: hold.as_str().into(),
-                    why: hold.to_string(),
-                    oldest: self.waits(job.queued_at),
+                    why: hold.later(self.view_age()).to_string(),
+                    oldest: self.lasting(job.queued_at),
                 },
             };
             groups.entry((index, hold.as_str())).or_insert_with(first).held.jobs += 1;
@@ -69,9 +68,5 @@ impl View {
         let groups = self.held_groups().into_iter();
         let of_pool = groups.filter(|group| group.pool.as_deref() == Some(pool.as_str()));
         of_pool.map(|group| group.held).collect()
-    }
-
-    fn waits(&self, since: Timestamp) -> String {
-        words::since(self.world.now, since)
     }
 }

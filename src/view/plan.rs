@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
+use super::{AsOf, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
 use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
@@ -16,6 +16,10 @@ use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot
 pub struct PlanOutput {
     /// When the world was looked at, in UTC.
     pub at: String,
+    /// The moment of the ages, in UTC: that of the answer. Decisions keep the numbers that they were
+    /// made with.
+    #[serde(default)]
+    pub as_of: String,
     /// The instance's name.
     pub instance: String,
     /// The spec that it was planned for.
@@ -62,13 +66,13 @@ pub struct UnmetWarmOutput {
     pub why: String,
 }
 
-fn unmet_warm(unmet: &UnmetWarm) -> UnmetWarmOutput {
+fn unmet_warm(unmet: &UnmetWarm, age: SignedDuration) -> UnmetWarmOutput {
     UnmetWarmOutput {
         pool: unmet.variant.pool.to_string(),
         arch: unmet.variant.arch.to_string(),
         missing: unmet.missing,
         reason: unmet.hold.as_str().into(),
-        why: unmet.hold.to_string(),
+        why: unmet.hold.later(age).to_string(),
     }
 }
 
@@ -176,7 +180,7 @@ pub struct HeldRunnerOutput {
     pub until: Option<String>,
 }
 
-impl View {
+impl AsOf<'_> {
     /// The plan as JSON.
     pub fn plan_output(&self) -> PlanOutput {
         let jobs = self.jobs();
@@ -189,16 +193,18 @@ impl View {
             let runner = runners.get(held.runner.as_str())?;
             Some(HeldOutput::Runner(self.held_runner(held, runner)))
         });
+        let age = self.view_age();
         let slots = self.slots();
         let decisions = self.plan.decisions.iter().map(|one| decision_in(one, &slots));
         PlanOutput {
             at: words::instant(self.world.now),
+            as_of: self.moment(),
             instance: self.world.spec.instance.to_string(),
             spec: self.spec_output(),
             decisions: decisions.collect(),
             held: held_jobs.chain(held_runners).collect(),
             waiting: self.waiting_output(),
-            unmet_warm: self.plan.unmet_warm.iter().map(unmet_warm).collect(),
+            unmet_warm: self.plan.unmet_warm.iter().map(|unmet| unmet_warm(unmet, age)).collect(),
             unplaced: self.unplaced(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
@@ -207,7 +213,9 @@ impl View {
             warnings: self.warnings(),
         }
     }
+}
 
+impl View {
     /// Scopes that name something by a path that it does not have any more.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let pools = self.spec.spec.pools.iter();
@@ -268,16 +276,18 @@ impl View {
         parts.extend(self.unread_lines());
         parts
     }
+}
 
+impl AsOf<'_> {
     fn held_job(&self, held: &HeldJob, job: &Job) -> HeldJobOutput {
         HeldJobOutput {
             job: job.id,
             project: job.project_path.to_string(),
             tags: job.tags.iter().cloned().collect(),
-            waiting: words::since(self.world.now, job.queued_at),
+            waiting: self.lasting(job.queued_at),
             queued_at: words::instant(job.queued_at),
             reason: held.hold.as_str().into(),
-            why: held.to_string(),
+            why: held.later(self.view_age()).to_string(),
         }
     }
 
@@ -293,7 +303,7 @@ impl View {
             phase: runner.phase.as_str().into(),
             seen: runner.seen,
             reason: held.hold.as_str().into(),
-            why: held.to_string(),
+            why: held.later(self.view_age()).to_string(),
             until: until.map(words::instant),
         }
     }

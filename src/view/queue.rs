@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{View, words};
+use super::{AsOf, View, words};
 use crate::plan::JobHold;
 use crate::world::{Job, JobId, Observed, Offer};
 
@@ -15,6 +15,9 @@ use crate::world::{Job, JobId, Observed, Offer};
 pub struct QueueOutput {
     /// When it was looked at, in UTC.
     pub at: String,
+    /// The moment of the ages, in UTC: that of the answer.
+    #[serde(default)]
+    pub as_of: String,
     /// `known`, or `unknown`: then `jobs` is empty, whatever the queue may be.
     pub state: Cow<'static, str>,
     /// Why it is unknown.
@@ -67,7 +70,7 @@ pub(crate) struct Waiting<'a> {
     pub(crate) hold: Option<&'a JobHold>,
 }
 
-impl View {
+impl AsOf<'_> {
     /// The queue as JSON.
     pub fn queue_output(&self) -> QueueOutput {
         let offers = self.world.offers();
@@ -81,10 +84,12 @@ impl View {
         let set_aside = queue.into_iter().flat_map(|queue| &queue.set_aside);
         let set_aside = set_aside.map(ToString::to_string).collect();
         let round = queue.and_then(|queue| queue.round).map(words::age);
-        let at = words::instant(self.world.now);
-        QueueOutput { at, state, error, more, set_aside, round, jobs }
+        let (at, as_of) = (words::instant(self.world.now), self.moment());
+        QueueOutput { at, as_of, state, error, more, set_aside, round, jobs }
     }
+}
 
+impl View {
     /// The pending jobs, oldest first, each with what it waits for.
     pub(crate) fn waiting<'a>(&'a self, offers: &'a [Offer<'a>]) -> Vec<Waiting<'a>> {
         let holds: BTreeMap<JobId, &JobHold> =
@@ -102,7 +107,9 @@ impl View {
     pub(crate) fn job_url(&self, project: &str, job: JobId) -> String {
         format!("{}/{project}/-/jobs/{job}", self.gitlab_url.trim_end_matches('/'))
     }
+}
 
+impl AsOf<'_> {
     fn queue_job(&self, waiting: Waiting<'_>) -> QueueJobOutput {
         let Waiting { job, offer, hold } = waiting;
         QueueJobOutput {
@@ -111,11 +118,11 @@ impl View {
             project: job.project_path.to_string(),
             tags: job.tags.iter().cloned().collect(),
             ref_name: job.ref_name.to_string(),
-            waiting: words::since(self.world.now, job.queued_at),
+            waiting: self.lasting(job.queued_at),
             queued_at: words::instant(job.queued_at),
             pool: offer.map(|offer| offer.pool.name.to_string()),
             reason: hold.map(|hold| hold.as_str().into()),
-            why: hold.map(ToString::to_string),
+            why: hold.map(|hold| hold.later(self.view_age()).to_string()),
             url: self.job_url(job.project_path.as_str(), job.id),
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{View, words};
+use super::{AsOf, View, words};
 use crate::plan::is_changed;
 use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, Slot, job_of, phases};
 
@@ -69,7 +69,7 @@ pub struct RunnerJobOutput {
     pub lasting: Option<String>,
 }
 
-impl View {
+impl AsOf<'_> {
     /// The runners as JSON, by host and name.
     pub fn runners_output(&self) -> Vec<RunnerOutput> {
         let whys = self.whys();
@@ -92,7 +92,7 @@ impl View {
             slot: runner.slot,
             phase: view.phase.as_str().into(),
             since: self.since(view).map(words::instant),
-            lasting: self.since(view).map(|at| words::since(self.world.now, at)),
+            lasting: self.since(view).map(|at| self.lasting(at)),
             why: whys.get(&runner.name).cloned().unwrap_or_default(),
             job: self.job_of(view),
             system_id: runner.system_id.to_string(),
@@ -121,10 +121,12 @@ impl View {
             project,
             url,
             since: since.map(words::instant),
-            lasting: since.map(|at| words::since(self.world.now, at)),
+            lasting: since.map(|at| self.lasting(at)),
         })
     }
+}
 
+impl View {
     /// Since when the runner has that job, by its log, else by GitLab.
     fn job_since(&self, view: &RunnerView<'_>, job: JobId) -> Option<Timestamp> {
         let by_gitlab = || self.world.memory.job_facts.get(&job)?.started_at;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{View, words};
+use super::{AsOf, View, words};
 use crate::world::{Observed, Origin};
 
 /// The name of GitLab among the sources; every other one is a host.
@@ -56,7 +56,7 @@ impl SourceOutput {
 /// One reading: when it was made, or since when and why there is none.
 type Reading = Result<Timestamp, (Timestamp, String)>;
 
-impl View {
+impl AsOf<'_> {
     /// All sources by name. A host that is called `gitlab` stands as `host gitlab`.
     pub fn sources(&self) -> BTreeMap<String, SourceOutput> {
         let outputs = self.readings().map(|(name, reading)| {
@@ -68,6 +68,26 @@ impl View {
         outputs.collect()
     }
 
+    fn output(
+        &self,
+        reading: Reading,
+        requests: Option<u64>,
+        set_aside: Vec<String>,
+    ) -> SourceOutput {
+        match reading {
+            Ok(at) => {
+                let age = self.age(at);
+                SourceOutput::Known { age, at: words::instant(at), requests, set_aside }
+            }
+            Err((since, error)) => {
+                let age = self.age(since);
+                SourceOutput::Unknown { age, since: words::instant(since), error }
+            }
+        }
+    }
+}
+
+impl View {
     fn readings(&self) -> impl Iterator<Item = (String, Reading)> {
         let hosts = self.world.hosts.iter().map(|(name, host)| {
             let name = name.as_str();
@@ -85,8 +105,10 @@ impl View {
 
     /// The names of the sources that could not be read.
     pub fn unknown_sources(&self) -> Vec<String> {
-        let sources = self.sources().into_iter();
-        sources.filter(|(_, source)| !source.is_known()).map(|(name, _)| name).collect()
+        let mut unknown: Vec<String> =
+            self.readings().filter(|(_, reading)| reading.is_err()).map(|(name, _)| name).collect();
+        unknown.sort();
+        unknown
     }
 
     /// The queue, the records and their managers count as one source: each is a question to the
@@ -114,26 +136,6 @@ impl View {
             Some(format!("registration {}: {}", record.id, record.unseen.as_ref()?))
         });
         queue.map(ToString::to_string).chain(records).collect()
-    }
-
-    fn output(
-        &self,
-        reading: Reading,
-        requests: Option<u64>,
-        set_aside: Vec<String>,
-    ) -> SourceOutput {
-        let age = |at: Timestamp| -> SignedDuration { self.world.now.duration_since(at) };
-        match reading {
-            Ok(at) => {
-                let age = words::age(age(at));
-                SourceOutput::Known { age, at: words::instant(at), requests, set_aside }
-            }
-            Err((since, error)) => SourceOutput::Unknown {
-                age: words::age(age(since)),
-                since: words::instant(since),
-                error,
-            },
-        }
     }
 }
 

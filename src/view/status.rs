@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
+use super::{
+    AsOf, HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words,
+};
 use crate::plan::{Cost, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView, phases};
@@ -16,6 +18,9 @@ use crate::world::{Phase, RunnerView, phases};
 pub struct StatusOutput {
     /// When it was looked at, in UTC.
     pub at: String,
+    /// The moment of the ages, in UTC: that of the answer.
+    #[serde(default)]
+    pub as_of: String,
     /// The instance's name.
     pub instance: String,
     /// AutoGit's version.
@@ -129,7 +134,7 @@ pub struct BudgetOutput {
     pub memory_bytes: u64,
 }
 
-impl View {
+impl AsOf<'_> {
     /// How everything stands, as JSON.
     pub fn status_output(&self) -> StatusOutput {
         let runners = phases(&self.world);
@@ -137,6 +142,7 @@ impl View {
         let cooldown = self.world.spec.pools.first().map_or(0, |pool| pool.cooldown.as_secs());
         StatusOutput {
             at: words::instant(self.world.now),
+            as_of: self.moment(),
             instance: self.world.spec.instance.to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
             spec: SpecStatusOutput {
@@ -204,9 +210,12 @@ impl View {
     /// `autogit-runner-linux-amd64-0: its container is paused for 3m; hint: …`
     fn standstills(&self, runners: &[RunnerView<'_>]) -> Vec<String> {
         let found = runners.iter().filter_map(|view| self.world.standstill(view));
+        let found = found.map(|standstill| standstill.later(self.view_age()));
         found.map(|standstill| format!("{}: {standstill}", standstill.runner)).collect()
     }
+}
 
+impl View {
     /// The declared hosts, by name.
     pub(crate) fn host_outputs(&self) -> BTreeMap<String, HostOutput> {
         self.hosts(&phases(&self.world))

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{View, words};
+use super::AsOf;
 use crate::spec::PoolName;
 
 /// A manager at GitLab that no declared host accounts for.
@@ -29,7 +29,7 @@ pub struct UnplacedOutput {
     pub why: String,
 }
 
-impl View {
+impl AsOf<'_> {
     /// All of them, those of each registration together.
     pub(crate) fn unplaced(&self) -> Vec<UnplacedOutput> {
         let world = &self.world;
@@ -53,7 +53,7 @@ impl View {
                 system_id: row.system_id.to_string(),
                 address: caller.address,
                 version: caller.version,
-                contact: row.contacted_at.map(|at| words::since(world.now, at)),
+                contact: row.contacted_at.map(|at| self.lasting(at)),
                 counted,
                 why: why.to_owned(),
             }

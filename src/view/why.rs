@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::queue::Waiting;
-use super::{View, words};
+use super::{AsOf, words};
 use crate::plan::{Facts, JobHold, RunnerHold};
 use crate::spec::{Pool, PoolName};
 use crate::world::{Observed, Trouble, phases};
 
-impl View {
+impl AsOf<'_> {
     /// Why a pool has its size: what is about to change, what its jobs and its warm runners wait
     /// for, what keeps its runners.
     pub(crate) fn why_of(&self, pool: &Pool) -> String {
@@ -19,7 +19,7 @@ impl View {
         }
         for (variant, backoff) in &self.world.memory.backoffs {
             if variant.pool == *name && backoff.until > self.world.now {
-                let left = words::since(backoff.until, self.world.now);
+                let left = self.left(backoff.until);
                 let error = words::plain(&backoff.error);
                 reasons.push(format!("`{variant}` failed and is tried again in {left}: {error}"));
             }
@@ -70,13 +70,14 @@ impl View {
             let Some(hold) = hold else { continue };
             let its = offer.is_some_and(|offer| offer.pool.name == *pool);
             if (its || hold.pool() == Some(pool)) && known.insert(hold.as_str()) {
-                waits.extend(pool_words(hold));
+                waits.extend(pool_words(&hold.later(self.view_age())));
             }
         }
         for unmet in self.plan.unmet_warm.iter().filter(|unmet| unmet.variant.pool == *pool) {
             if known.insert(unmet.hold.as_str()) {
                 let short = words::count(unmet.missing as usize, "warm runner");
-                let why = words::plain_lines(&unmet.hold.to_string());
+                let why = unmet.hold.later(self.view_age()).to_string();
+                let why = words::plain_lines(&why);
                 waits.push(format!("{short} short: {why}"));
             }
         }

@@ -40,6 +40,12 @@ impl Standstill {
     pub fn is_long(&self) -> bool {
         self.lasting >= TOLD_AFTER
     }
+
+    /// The same, `by` later.
+    #[must_use]
+    pub fn later(&self, by: SignedDuration) -> Self {
+        Self { lasting: self.lasting + by, ..self.clone() }
+    }
 }
 
 impl fmt::Display for Standstill {

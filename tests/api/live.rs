@@ -174,7 +174,7 @@ async fn a_job_that_appears_after_its_push_does_not_wait_for_the_poll() {
     let (mut window, clock, router) =
         (live.window.clone(), live.clock.clone(), live.router.clone());
     let demo = live.demo.clone();
-    let busy = |view: &View| view.status_output().busy_runners == 1;
+    let busy = |view: &View| view.as_seen().status_output().busy_runners == 1;
     let waited = live.play(async {
         until(&mut window, is_settled).await;
         let began = clock.now();
@@ -222,9 +222,10 @@ async fn an_operators_drain_lets_a_busy_runner_finish_its_job() {
     let (mut window, router, demo) = (live.window.clone(), live.router.clone(), live.demo.clone());
     let history = live.window.history.clone();
     let name = "autogit-runner-linux-amd64-0";
-    let busy = |view: &View| view.status_output().busy_runners == 1;
-    let draining = |view: &View| view.runners_output().iter().any(|one| one.phase == "draining");
-    let gone = |view: &View| view.runners_output().is_empty();
+    let busy = |view: &View| view.as_seen().status_output().busy_runners == 1;
+    let draining =
+        |view: &View| view.as_seen().runners_output().iter().any(|one| one.phase == "draining");
+    let gone = |view: &View| view.as_seen().runners_output().is_empty();
     let job = live.play(async {
         let mut job = NewJob::new(demo.gitlab.add_project("team/live")).tagged(&["docker"]);
         job.duration = Duration::from_mins(1);

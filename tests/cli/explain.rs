@@ -9,7 +9,7 @@ use crate::world::{Doing, Scene};
 
 fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
     let subject = view.subject(word).unwrap();
-    let output = view.explain(&subject, detail).unwrap();
+    let output = view.as_seen().explain(&subject, detail).unwrap();
     let unknown = view.unknown_sources();
     let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
     render_explain(&output, &unknown, &view.notices, &RenderOptions::bare())

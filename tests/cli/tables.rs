@@ -9,7 +9,7 @@ use crate::world::{NOW, Scene};
 #[test]
 fn status_counts_pools_and_hosts() {
     insta::assert_snapshot!(render_status(
-        &busy_day().view().status_output(),
+        &busy_day().view().as_seen().status_output(),
         &RenderOptions::bare()
     ));
 }
@@ -18,7 +18,7 @@ fn status_counts_pools_and_hosts() {
 fn status_shows_the_fault_of_a_refused_file() {
     let mut view = Scene::new().pool("linux", "docker", |_| {}).view();
     view.spec.pending_fault = Some("error: pool `linux`: `warm` is 5 but `max` is 2".to_owned());
-    insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
+    insta::assert_snapshot!(render_status(&view.as_seen().status_output(), &RenderOptions::bare()));
 }
 
 #[test]
@@ -29,8 +29,8 @@ fn status_names_who_uses_a_registration_and_is_on_no_host() {
         .stranger("linux", "r_ofanothere1", Some(Caller { address, version, ..Caller::default() }))
         .stranger("linux", "r_ofanothere2", None);
     let view = scene.view();
-    insta::assert_snapshot!(render_status(&view.status_output(), &RenderOptions::bare()));
-    let output = view.explain(&view.subject("linux").unwrap(), None).unwrap();
+    insta::assert_snapshot!(render_status(&view.as_seen().status_output(), &RenderOptions::bare()));
+    let output = view.as_seen().explain(&view.subject("linux").unwrap(), None).unwrap();
     insta::assert_snapshot!(render_explain(&output, &[], &[], &RenderOptions::bare()));
 }
 
@@ -49,7 +49,7 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
         .job(2, "team/app", &["big"], 30);
     let until = NOW + SignedDuration::from_mins(1);
     scene.memory.unclaimed.insert(JobId(2), Unclaimed { times: 1, until });
-    let pools = scene.view().status_output().pools;
+    let pools = scene.view().as_seen().status_output().pools;
     assert_eq!(
         pools["big"].why,
         "host `local` has no room: 8.0 cpus are free; fitting runners were idle and GitLab did not \
@@ -64,11 +64,11 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
 #[test]
 fn runners_are_listed_with_what_keeps_them() {
     insta::assert_snapshot!(render_runners(
-        &busy_day().view().runners_output(),
+        &busy_day().view().as_seen().runners_output(),
         &RenderOptions::bare()
     ));
     assert_eq!(
-        render_runners(&Scene::new().view().runners_output(), &RenderOptions::bare()),
+        render_runners(&Scene::new().view().as_seen().runners_output(), &RenderOptions::bare()),
         "no runners\n"
     );
 }
@@ -76,7 +76,7 @@ fn runners_are_listed_with_what_keeps_them() {
 #[test]
 fn the_queue_is_listed_oldest_first() {
     insta::assert_snapshot!(render_queue(
-        &busy_day().view().queue_output(),
+        &busy_day().view().as_seen().queue_output(),
         &RenderOptions::bare()
     ));
 }
@@ -84,7 +84,7 @@ fn the_queue_is_listed_oldest_first() {
 #[test]
 fn a_long_queue_is_cut_and_says_so() {
     let scene = (0..100).fold(Scene::new(), |scene, id| scene.job(id, "a/b", &["x"], 10));
-    let text = render_queue(&scene.view().queue_output(), &RenderOptions::bare());
+    let text = render_queue(&scene.view().as_seen().queue_output(), &RenderOptions::bare());
     assert!(
         text.ends_with("and 60 more jobs   (--verbose lists them; `autogit plan` groups them)\n")
     );
@@ -96,10 +96,10 @@ fn a_jobs_name_cannot_move_the_cursor() {
     scene.jobs[0].name = "build\u{1b}]0;owned\u{7}".into();
     let view = scene.view();
     let options = RenderOptions::bare();
-    let plan = autogit::cli::render_plan(&view.plan_output(), &options);
-    let output = view.explain(&view.subject("1").unwrap(), None).unwrap();
+    let plan = autogit::cli::render_plan(&view.as_seen().plan_output(), &options);
+    let output = view.as_seen().explain(&view.subject("1").unwrap(), None).unwrap();
     let explained = render_explain(&output, &[], &[], &options);
-    for text in [render_queue(&view.queue_output(), &options), plan, explained] {
+    for text in [render_queue(&view.as_seen().queue_output(), &options), plan, explained] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }
 }

@@ -18,7 +18,7 @@ use crate::stage::ago;
 fn said_of(world: World) -> String {
     let looks = settle(&world);
     let text = render_plan(
-        &view(world).plan_output(),
+        &view(world).as_seen().plan_output(),
         &RenderOptions { verbose: true, ..RenderOptions::bare() },
     );
     let (_, text) = text.split_once('\n').unwrap();

@@ -36,7 +36,7 @@ fn phase(tick: &Tick) -> Option<Phase> {
 
 /// Why the first runner stays.
 fn why(tick: &Tick) -> String {
-    tick.view.runners_output()[0].why.clone()
+    tick.view.as_seen().runners_output()[0].why.clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,16 +48,16 @@ async fn a_paused_runner_is_told_is_no_supply_and_goes_on_once_it_may() {
     let _caught = log.catch();
     scene.engine().pause_by_hand(&id, true).unwrap();
     let tick = controller.tick().await;
-    assert!(tick.view.runners_output()[0].paused);
+    assert!(tick.view.as_seen().runners_output()[0].paused);
     assert_eq!(why(&tick), "takes no job; its container is paused");
     assert!(log.lines_with("is paused").is_empty());
     // Another one is warm in its place, and this one is not called failed.
     let tick = pass(&scene, &mut controller, 20).await;
-    assert_eq!(tick.view.status_output().total_runners, 2);
+    assert_eq!(tick.view.as_seen().status_output().total_runners, 2);
     let hint =
         "its container is paused for 3m; hint: `docker unpause autogit-runner-linux-amd64-0`";
     assert!(why(&tick).contains(hint), "{}", why(&tick));
-    let status = render_status(&tick.view.status_output(), &RenderOptions::bare());
+    let status = render_status(&tick.view.as_seen().status_output(), &RenderOptions::bare());
     assert!(status.contains(&format!("autogit-runner-linux-amd64-0: {hint}")), "{status}");
     assert_eq!(log.lines_with("its container is paused").len(), 1);
     scene.engine().pause_by_hand(&id, false).unwrap();
@@ -84,8 +84,8 @@ async fn a_runner_that_does_not_heed_sigquit_is_told_with_what_to_do() {
     let hint = "it has no job and does not exit for";
     assert!(why(&tick).contains(hint) && why(&tick).contains("docker rm -f"), "{}", why(&tick));
     assert_eq!(log.lines_with(hint).len(), 1);
-    assert_eq!(tick.view.status_output().standstills.len(), 1);
+    assert_eq!(tick.view.as_seen().status_output().standstills.len(), 1);
     scene.engine().remove_by_hand(&id).unwrap();
     let tick = pass(&scene, &mut controller, 3).await;
-    assert!(tick.view.status_output().standstills.is_empty());
+    assert!(tick.view.as_seen().status_output().standstills.is_empty());
 }

@@ -61,7 +61,8 @@ pub(super) fn plan(
         notices: Vec::new(),
     };
     Ok(PreviewOutput {
-        plan: shown.plan_output(),
+        // Told as of the look that it is planned on: an equal candidate has an equal preview.
+        plan: shown.as_seen().plan_output(),
         changes,
         not_planned: not_planned.iter().map(|line| field_of(line)).collect(),
         without_value: candidate.without_value,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::without_numbers;
 use crate::view::{View, words};
-use crate::world::{JobId, Phase, phases};
+use crate::world::{JobId, Phase, job_of, phases};
 
 /// A job that waits for longer than this is worth a line.
 const LONG: SignedDuration = SignedDuration::from_mins(1);
@@ -108,7 +108,7 @@ fn runs(view: &View) -> (BTreeMap<JobId, Run>, BTreeSet<String>) {
         if !matches!(runner.phase, Phase::Busy { .. } | Phase::Draining { busy: true, .. }) {
             continue;
         }
-        match view.job_of(&runner).and_then(|job| job.id) {
+        match job_of(&view.world, &runner).and_then(|job| job.id) {
             Some(job) => {
                 let busy = matches!(runner.phase, Phase::Busy { .. });
                 let since = busy.then(|| view.since(&runner)).flatten();

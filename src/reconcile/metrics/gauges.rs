@@ -57,7 +57,7 @@ impl Families {
             self.token_ends.get_or_create(&[]).set(at.as_second());
         }
         self.known.clear();
-        for (source, output) in view.sources() {
+        for (source, output) in view.as_seen().sources() {
             let known = i64::from(output.is_known());
             self.known.get_or_create(&Source { source }).set(known);
         }

@@ -6,12 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::AsOf;
 use crate::gitlab::JobDetail;
 use crate::plan::{JobHold, brief};
 use crate::spec::Scope;
 use crate::view::queue::{Waiting, best_offer};
-use crate::view::words;
 use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView, phases};
 
 /// GitLab drops a pending job that no matching runner is online for after this long
@@ -122,7 +121,7 @@ impl ExplainJobOutput {
     }
 }
 
-impl View {
+impl AsOf<'_> {
     /// Why a job waits, or how a job that does not wait stands.
     pub(super) fn explain_job(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
         let offers = self.world.offers();
@@ -142,7 +141,7 @@ impl View {
         let Waiting { job, hold, .. } = found;
         let runners = phases(&self.world);
         let why = match hold {
-            Some(hold) => hold.to_string(),
+            Some(hold) => hold.later(self.view_age()).to_string(),
             None if self.is_idle_for(job, offers, &runners) => {
                 "an idle runner may take it".to_owned()
             }
@@ -156,7 +155,7 @@ impl View {
             ref_name: Some(job.ref_name.to_string()),
             protected: job.protected,
             status: PENDING.to_owned(),
-            waiting: Some(words::since(self.world.now, job.queued_at)),
+            waiting: Some(self.lasting(job.queued_at)),
             reason: hold.map(|hold| hold.as_str().into()),
             why,
             pools: self.fits(found, offers, &runners),
@@ -271,7 +270,7 @@ impl View {
                 let who = if busy.is_empty() { String::new() } else { format!(": {busy}") };
                 format!("at max {max}{who}")
             }
-            Some(hold) if best => hold.to_string(),
+            Some(hold) if best => hold.later(self.view_age()).to_string(),
             _ => format!("{live} of at most {} runners", pool.max),
         }
     }
@@ -292,7 +291,7 @@ impl View {
                     "a job".to_owned()
                 };
                 let since = self.since(view);
-                let long = since.map(|at| format!(" for {}", words::since(self.world.now, at)));
+                let long = since.map(|at| format!(" for {}", self.lasting(at)));
                 format!("{} runs {job}{}", view.runner.name, long.unwrap_or_default())
             })
             .collect();
@@ -309,7 +308,7 @@ impl View {
                 format!("when a job ends: {busy}")
             }
         };
-        match found.hold {
+        match found.hold.map(|hold| hold.later(self.view_age())).as_deref() {
             None => "within seconds of a runner asking GitLab for a job".to_owned(),
             Some(JobHold::Starting { variant, .. }) => {
                 let pool = self.world.spec.pool(&variant.pool);
@@ -376,10 +375,6 @@ impl View {
             None => "because no matching runner is online",
         };
         format!("in {unmatched}, {unless}; {in_any_case}")
-    }
-
-    fn left(&self, until: Timestamp) -> String {
-        words::since(until, self.world.now)
     }
 }
 

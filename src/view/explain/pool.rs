@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::AsOf;
 use crate::plan::brief;
 use crate::spec::{Arch, PoolName};
 use crate::view::{HeldCountOutput, PoolOutput};
@@ -47,7 +47,7 @@ pub struct PoolRunnerOutput {
     pub why: String,
 }
 
-impl View {
+impl AsOf<'_> {
     pub(super) fn explain_pool(&self, name: &PoolName) -> Option<ExplainPoolOutput> {
         let pool = self.world.spec.pool(name)?;
         let runners = phases(&self.world);

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::View;
-use crate::view::{RunnerOutput, words};
+use super::AsOf;
+use crate::view::RunnerOutput;
 use crate::world::{RecordId, RunnerName};
 
 /// What a runner does, and why it is still there.
@@ -26,7 +26,7 @@ pub struct ExplainRunnerOutput {
     pub action: Option<Cow<'static, str>>,
 }
 
-impl View {
+impl AsOf<'_> {
     pub(super) fn explain_runner(&self, name: &RunnerName) -> Option<ExplainRunnerOutput> {
         let runners = self.runner_views();
         let view = runners.get(name.as_str())?;
@@ -35,7 +35,7 @@ impl View {
         Some(ExplainRunnerOutput {
             runner: self.runner_output(view, &self.whys()),
             record: view.runner.record,
-            age: words::since(self.world.now, view.runner.created_at),
+            age: self.lasting(view.runner.created_at),
             jobs_ended: view.runner.log.as_ref().map(|log| log.jobs_ended),
             action: about.next().map(|decision| decision.action.as_str().into()),
         })
@@ -43,7 +43,9 @@ impl View {
 
     /// What is done about each runner and by which rule, or why it stays.
     pub(crate) fn whys(&self) -> BTreeMap<&RunnerName, String> {
-        let held = self.plan.held_runners.iter().map(|held| (&held.runner, held.to_string()));
+        let age = self.view_age();
+        let held = self.plan.held_runners.iter();
+        let held = held.map(|held| (&held.runner, held.later(age).to_string()));
         let mut whys: BTreeMap<&RunnerName, String> = held.collect();
         whys.extend(self.plan.decisions.iter().filter_map(|decision| {
             let (action, rule, facts) = (&decision.action, decision.rule, &decision.facts);

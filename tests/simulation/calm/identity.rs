@@ -61,7 +61,7 @@ async fn a_group_that_is_renamed_keeps_its_record_and_its_jobs() {
     assert_eq!(calm.one_record(), record);
     let view = calm.stage.recorder().view.clone().unwrap();
     let warning = "pool `linux`: group `team` is `crew` by now; write that as its `scope`";
-    assert_eq!(view.plan_output().warnings, [warning]);
+    assert_eq!(view.as_seen().plan_output().warnings, [warning]);
 }
 
 /// Nobody knows the old path, so nothing follows from it: no record is made and none is deleted.
