@@ -160,7 +160,8 @@ async fn a_job_is_not_cancelled_by_who_cannot_retry_it() {
     for (level, scope, version, why) in [
         (AccessLevel::Developer, "api", "18.6.0", "Maintainer"),
         (AccessLevel::Maintainer, "read_api", "18.6.0", "scope `api`"),
-        (AccessLevel::Maintainer, "api", "17.5.2", "17.5.2"),
+        (AccessLevel::Maintainer, "api", "17.0.0", "17.0.0"),
+        (AccessLevel::Maintainer, "api", "17.10.8", "17.10.8"),
     ] {
         let Taken { server, gitlab, job, .. } = taken_by(true, member(level, scope, version)).await;
         let error = gitlab.retry_lost_job(job.into()).await.unwrap_err().to_string();

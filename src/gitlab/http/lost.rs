@@ -132,7 +132,9 @@ impl HttpGitlab {
             return Err(refused(format!("its scopes are `{scopes}`"), SCOPE_HINT.to_owned()));
         }
         let waits = server.is_at_least(17, 0);
-        // With 17.10 the cancellation could be forced behind a flag, since 17.11 it can.
+        // GitLab's docs, "Force cancel a job" (doc/ci/jobs): introduced in 17.10 behind the flag
+        // `force_cancel_build`, off by default; generally available, without the flag, in 17.11. The
+        // API shows flags to administrators only, so 17.10 is not relied on.
         if waits && !server.is_at_least(17, 11) {
             return Err(GitlabError::Rejected {
                 attempt,

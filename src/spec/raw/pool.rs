@@ -63,7 +63,9 @@ pub(in crate::spec) struct RawPool {
     pub(in crate::spec) runner_token: Option<String>,
     /// File that holds the runner token.
     pub(in crate::spec) runner_token_file: Option<String>,
-    /// What happens to a job whose runner died. Default: report.
+    /// What happens to a job whose runner died. `retry` takes a token of a Maintainer with the scope
+    /// `api` (a Developer before GitLab 17.0), and does not work with GitLab 17.0 to 17.10, where a
+    /// cancelled job waits for its dead runner. Default: report.
     pub(in crate::spec) lost_jobs: Option<RawLostJobs>,
     /// Its own proxy, instead of that of the file; empty: none.
     pub(in crate::spec) proxy: Option<RawProxy>,

@@ -47,8 +47,9 @@ pub(super) fn trace(call: &Call, state: &mut State) -> Outcome {
 
 pub(super) fn cancel(call: &Call, state: &mut State) -> Outcome {
     let (id, caller) = changeable(call, state)?;
-    // Only what is being cancelled can be forced, and by a Maintainer (`force`, since 17.11); its
-    // runner is not waited for then.
+    // Only what is being cancelled can be forced, and by a Maintainer; its runner is not waited for
+    // then. GitLab's docs, "Force cancel a job" (doc/ci/jobs): `force` is generally available since
+    // 17.11, and in 17.10 behind the flag `force_cancel_build`, off by default, as it is here.
     let canceling = state.jobs.get(&id).is_some_and(|job| job.status == Status::Canceling);
     let force = call.params.flag("force")?.filter(|_| state.switches.version_is_at_least(17, 11));
     let project = find_project(call, state, caller)?;
