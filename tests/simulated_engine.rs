@@ -24,6 +24,8 @@ mod others;
 mod port;
 #[path = "simulated_engine/scene.rs"]
 mod scene;
+#[path = "simulated_engine/slow.rs"]
+mod slow;
 #[path = "simulated_engine/stage.rs"]
 mod stage;
 #[path = "simulated_engine/standstill.rs"]

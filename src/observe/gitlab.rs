@@ -204,7 +204,10 @@ impl GitlabSide {
                 QueueTold { probe, over, queue }
             })
         });
-        let answer = read.within(&self.clock, self.patience()).await;
+        // A GitLab that is waited for already is not waited for twice.
+        let waits = self.reading.records.is_some();
+        let patience = if waits { Duration::ZERO } else { self.patience() };
+        let answer = read.within(&self.clock, patience).await;
         let (now, before) = (self.clock.now(), self.queue.clone());
         self.queue = if let Some(told) = answer {
             memory.over.extend(told.over);

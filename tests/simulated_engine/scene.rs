@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -68,6 +68,7 @@ impl Scene {
             gitlab: gitlab_side,
             hides_managers: Arc::default(),
             hides_jobs: Arc::default(),
+            delay: Arc::default(),
         };
         let engines: BTreeMap<_, _> =
             spec.hosts.keys().map(|host| (host.clone(), engine(host, &clock, &gitlab))).collect();
@@ -123,6 +124,11 @@ impl Scene {
     /// GitLab's answers on managers say nothing of any record.
     pub(crate) fn hide_managers(&self, hides: bool) {
         self.front.hides_managers.store(hides, Ordering::Relaxed);
+    }
+
+    /// GitLab holds each answer back for so many seconds.
+    pub(crate) fn drip(&self, seconds: u64) {
+        self.front.delay.store(seconds, Ordering::Relaxed);
     }
 
     /// GitLab shows no job by itself.
@@ -385,6 +391,8 @@ struct Front {
     gitlab: RouterTransport,
     hides_managers: Arc<AtomicBool>,
     hides_jobs: Arc<AtomicBool>,
+    /// For how many seconds each answer is held back.
+    delay: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -393,6 +401,7 @@ impl Transport for Front {
         let asks_managers = String::from_utf8_lossy(request.body()).contains("managers(");
         let asks_job = request.uri().path().contains("/jobs/");
         let mut answer = self.gitlab.send(request).await?;
+        tokio::time::sleep(Duration::from_secs(self.delay.load(Ordering::Relaxed))).await;
         if asks_job && self.hides_jobs.load(Ordering::Relaxed) {
             *answer.status_mut() = StatusCode::NOT_FOUND;
         }

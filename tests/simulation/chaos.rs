@@ -56,6 +56,7 @@ kinds! {
     WokenEarly "woken-early",
     // Of the world.
     GitlabDown "gitlab-down",
+    GitlabDrips "gitlab-drips",
     GitlabClock "gitlab-clock",
     HostDown "host-down",
     HostClock "host-clock",

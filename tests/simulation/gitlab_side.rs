@@ -176,6 +176,9 @@ impl GitlabSide {
             self.stage.clock().sleep(LIMIT).await;
             return Err(TransportError::TimedOut(LIMIT));
         }
+        if self.stage.switches().drips() {
+            self.stage.clock().sleep(LIMIT.saturating_sub(Duration::from_secs(1))).await;
+        }
         if chaos.strikes(Kind::GitlabSlow) {
             let millis = chaos.below(Kind::GitlabSlow, 8_000);
             self.stage.clock().sleep(Duration::from_millis(millis)).await;

@@ -21,6 +21,7 @@ pub(crate) struct Hands {
 #[derive(Debug, Clone)]
 enum Mend {
     Gitlab,
+    Drips,
     Pause(RecordId),
     Host(HostName),
     Token,
@@ -61,6 +62,7 @@ impl Hands {
         for (_, mend) in now {
             match &mend {
                 Mend::Gitlab => stage.gitlab().set_down(Down::None),
+                Mend::Drips => stage.switches().drip(false),
                 Mend::Host(host) => stage.engines()[host].set_reachable(true),
                 Mend::Pause(record) => stage.gitlab().pause_record(*record, false),
                 Mend::Token => stage.gitlab().restore_token(&stage.api_token()),
@@ -80,6 +82,11 @@ impl Hands {
                 stage.gitlab().set_down(down);
                 stage.note(&format!("GitLab is down: {down:?}"));
                 self.mends.push((second + 5 + stage.chaos().below(kind, 180), Mend::Gitlab));
+            }
+            Kind::GitlabDrips => {
+                stage.switches().drip(true);
+                stage.note("GitLab drips");
+                self.mends.push((second + 5 + stage.chaos().below(kind, 180), Mend::Drips));
             }
             Kind::HostDown => {
                 let Some((host, engine)) = a_host(stage, kind) else { return };
@@ -169,6 +176,7 @@ fn is_of_hands(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::GitlabDown
+            | Kind::GitlabDrips
             | Kind::HostDown
             | Kind::TokenRevoked
             | Kind::GitlabClock

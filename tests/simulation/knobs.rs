@@ -101,6 +101,7 @@ fn most(kind: Kind) -> u64 {
         | Kind::RecordRetagged
         | Kind::RecordTokenReset
         | Kind::GitlabDown
+        | Kind::GitlabDrips
         | Kind::HostDown
         | Kind::ClockJumps => 6,
         Kind::GitlabClock

@@ -8,6 +8,8 @@ pub(crate) struct Switches {
     refuses_records: AtomicBool,
     /// AutoGit's token may not list runners any more.
     hides_runners: AtomicBool,
+    /// It answers everything, almost too late.
+    drips: AtomicBool,
 }
 
 impl Switches {
@@ -21,6 +23,14 @@ impl Switches {
 
     pub(crate) fn hide_runners(&self, hides: bool) {
         self.hides_runners.store(hides, Ordering::Relaxed);
+    }
+
+    pub(crate) fn drip(&self, drips: bool) {
+        self.drips.store(drips, Ordering::Relaxed);
+    }
+
+    pub(crate) fn drips(&self) -> bool {
+        self.drips.load(Ordering::Relaxed)
     }
 
     pub(crate) fn hides_runners(&self) -> bool {

@@ -1,0 +1,65 @@
+//! A GitLab that answers late costs its own part of each look only.
+
+use autogit::world::{Observed, World};
+use jiff::Timestamp;
+
+use crate::scene::Scene;
+
+const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
+
+/// When GitLab's parts were told, as far as they are known.
+fn told_at(world: &World) -> [Option<Timestamp>; 2] {
+    fn at<T>(source: &Observed<T>) -> Option<Timestamp> {
+        match source {
+            Observed::Known { at, .. } => Some(*at),
+            Observed::Unknown { .. } => None,
+        }
+    }
+    [at(&world.records), at(&world.queue)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gitlab_that_drips_is_waited_for_once_and_is_as_old_as_its_reads_began() {
+    let mut scene = Scene::new(WARM);
+    scene.tick().await;
+    scene.drip(9);
+    let began = scene.clock.now();
+    for waited in [10, 0, 0] {
+        let before = scene.clock.now();
+        let world = scene.look().await;
+        assert!(world.all_hosts_known());
+        assert_eq!(told_at(&world), [None, None]);
+        assert_eq!(scene.clock.now().duration_since(before).as_secs(), waited);
+    }
+    // A read takes several calls, one after the other.
+    let mut told = [None, None];
+    while told.contains(&None) {
+        scene.pass(9).await;
+        let seen = told_at(&scene.look().await);
+        for (told, seen) in told.iter_mut().zip(seen) {
+            *told = told.or(seen);
+        }
+    }
+    let late = |told: Option<Timestamp>| told.unwrap().duration_since(began).as_secs();
+    assert_eq!(told.map(late), [0, 10]);
+}
+
+/// Its container is cleaned up after although GitLab tells nothing for a while.
+#[tokio::test(start_paused = true)]
+async fn what_ended_is_removed_while_gitlab_drips() {
+    let mut scene = Scene::new(WARM);
+    let mut controller = scene.controller().await;
+    while scene.engine().containers().is_empty() {
+        controller.tick().await;
+        scene.pass(1).await;
+    }
+    let id = scene.runner().await.id;
+    scene.engine().kill_container(&id, 0).unwrap();
+    scene.drip(9);
+    let began = scene.clock.now();
+    while scene.engine().containers().iter().any(|it| it.id == id) {
+        controller.tick().await;
+        scene.pass(1).await;
+    }
+    assert!(scene.clock.now().duration_since(began).as_secs() < 30);
+}
