@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::stage::{
     Doing, NOW, Spot, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known,
-    look_before, lose, queue, record, records_of, spec, state_of, system_id, world,
+    look_before, lose, queue, record, records_of, spec, state_of, system_id, tell, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -47,6 +47,8 @@ struct Case {
     /// `backoff linux 40s no such image`
     #[serde(default)]
     memory: Vec<String>,
+    /// How old GitLab's answers are: `40s`.
+    told: Option<String>,
     /// `gitlab failed with 502`: why the queue is unknown.
     queue: Option<String>,
 }
@@ -87,6 +89,9 @@ pub(crate) fn read(text: &str) -> World {
     }
     for line in late {
         add_record_words(&mut world, line);
+    }
+    if let Some(since) = case.told.as_deref() {
+        tell(&mut world, ago(seconds(since)));
     }
     match case.queue.as_deref() {
         Some("more") => known(&mut world.queue).more = true,

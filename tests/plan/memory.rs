@@ -1,11 +1,14 @@
 //! What a look does to what the process remembers.
 
+use autogit::plan::{Rule, plan};
 use autogit::world::{
-    Backoff, Cause, JobId, Memory, Observed, Phase, RunnerName, Slot, World, note_observed, phases,
+    Backoff, Cause, JobId, Memory, Phase, RunnerName, Slot, World, note_observed, phases,
 };
 use jiff::SignedDuration;
 
-use crate::stage::{Doing, NOW, add_runner, ago, job, known, queue, records_of, spec, world};
+use crate::stage::{
+    Doing, NOW, add_runner, ago, deny_missing, job, known, queue, records_of, spec, tell, world,
+};
 use crate::words::{host, spot, variant};
 
 const PLAIN: &str = "pools: {linux: {tags: [docker]}}";
@@ -14,9 +17,8 @@ const ONE_JOB: &str = "pools: {linux: {tags: [docker], jobs_per_runner: 1}}";
 /// That long after the beginning GitLab tells the same.
 fn pass(world: &mut World, seconds: i64) {
     world.now = NOW + SignedDuration::from_secs(seconds);
-    if let Observed::Known { at, .. } = &mut world.records {
-        *at = world.now;
-    }
+    let now = world.now;
+    tell(world, now);
 }
 
 fn plain(text: &str) -> World {
@@ -58,6 +60,43 @@ fn a_job_beside_a_runner_that_is_idle_for_a_minute_is_unclaimed() {
     queue(&mut world, jobs.map(|(id, tag, since)| job(id, &[tag], since)).into());
     note_observed(&mut world, &mut Memory::default());
     assert_eq!(world.memory.unclaimed.keys().collect::<Vec<_>>(), [&JobId(1)]);
+}
+
+/// What somebody else took since is still in a queue that took long to read.
+#[test]
+fn a_queue_that_was_told_long_ago_leaves_no_job_alone() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Idle(90));
+    queue(&mut world, vec![job(1, &["docker"], 70), job(2, &["docker"], 95)]);
+    tell(&mut world, ago(20));
+    note_observed(&mut world, &mut Memory::default());
+    assert_eq!(world.memory.unclaimed.keys().collect::<Vec<_>>(), [&JobId(2)]);
+}
+
+#[test]
+fn a_source_that_cannot_be_read_leaves_what_was_left_over_as_it_was_found() {
+    let mut world = plain(PLAIN);
+    let row = autogit::world::Manager {
+        system_id: world.system_id(&host("local"), &variant("linux"), Slot(7)).unwrap(),
+        contacted_at: Some(ago(3_600)),
+        busy: false,
+        job: None,
+        caller: None,
+    };
+    known(&mut records_of(&mut world)[0].managers).push(row);
+    deny_missing(&mut world);
+    let mut memory = Memory::default();
+    note_observed(&mut world, &mut memory);
+    let found = memory.leftovers.clone();
+    assert_eq!(found.len(), 1);
+    let told = world.records.clone();
+    world.records = told.clone().next(NOW, Err("timed out".into()));
+    note_observed(&mut world, &mut memory);
+    assert_eq!(memory.leftovers, found);
+    assert!(plan(&world).is_empty(), "nobody can tell");
+    world.records = told;
+    note_observed(&mut world, &mut memory);
+    assert!(plan(&world).decisions.iter().any(|it| it.rule == Rule::SweepLeftover));
 }
 
 /// After an outage of GitLab each job of that time is older than the runners' last contact.

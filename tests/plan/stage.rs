@@ -22,6 +22,16 @@ const FIRST_RECORD: u64 = 17;
 const NO_RECORD: RecordId = RecordId(99);
 
 /// That many seconds before now.
+/// GitLab told what it tells at that time.
+pub(crate) fn tell(world: &mut World, told_at: Timestamp) {
+    if let Observed::Known { at, .. } = &mut world.records {
+        *at = told_at;
+    }
+    if let Observed::Known { at, .. } = &mut world.queue {
+        *at = told_at;
+    }
+}
+
 pub(crate) fn ago(seconds: i64) -> Timestamp {
     NOW - SignedDuration::from_secs(seconds)
 }

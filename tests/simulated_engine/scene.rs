@@ -69,6 +69,7 @@ impl Scene {
             hides_managers: Arc::default(),
             hides_jobs: Arc::default(),
             delay: Arc::default(),
+            clock: clock.clone(),
         };
         let engines: BTreeMap<_, _> =
             spec.hosts.keys().map(|host| (host.clone(), engine(host, &clock, &gitlab))).collect();
@@ -391,8 +392,9 @@ struct Front {
     gitlab: RouterTransport,
     hides_managers: Arc<AtomicBool>,
     hides_jobs: Arc<AtomicBool>,
-    /// For how many seconds each answer is held back.
+    /// For how many seconds each answer is held back, by this clock.
     delay: Arc<AtomicU64>,
+    clock: Clock,
 }
 
 #[async_trait]
@@ -401,7 +403,8 @@ impl Transport for Front {
         let asks_managers = String::from_utf8_lossy(request.body()).contains("managers(");
         let asks_job = request.uri().path().contains("/jobs/");
         let mut answer = self.gitlab.send(request).await?;
-        tokio::time::sleep(Duration::from_secs(self.delay.load(Ordering::Relaxed))).await;
+        let delay = Duration::from_secs(self.delay.load(Ordering::Relaxed));
+        self.clock.sleep(delay).await;
         if asks_job && self.hides_jobs.load(Ordering::Relaxed) {
             *answer.status_mut() = StatusCode::NOT_FOUND;
         }
