@@ -69,8 +69,11 @@ fn job_lines(job: &ExplainJobOutput, options: &RenderOptions) -> Vec<String> {
             table.row([word.to_owned(), words::plain(value).into_owned()]);
         }
     }
-    lines.push(String::new());
-    lines.extend(table.lines());
+    let rows = table.lines();
+    if !rows.is_empty() {
+        lines.push(String::new());
+        lines.extend(rows);
+    }
     lines
 }
 

@@ -97,7 +97,10 @@ fn summary(status: &StatusOutput) -> String {
     let round = status.queue_round.as_ref().map(|round| format!(", each seen every {round}"));
     let pending = format!("{pending}{}", round.unwrap_or_default());
     let runners = words::count(status.total_runners, "runner");
-    format!("{pending}; {runners}: {} busy, {} idle", status.busy_runners, status.idle_runners)
+    let (busy, idle) = (status.busy_runners, status.idle_runners);
+    let rest = status.total_runners.saturating_sub(busy + idle);
+    let rest = if rest > 0 { format!(", {rest} starting or draining") } else { String::new() };
+    format!("{pending}; {runners}: {busy} busy, {idle} idle{rest}")
 }
 
 /// `2`, `0.5`

@@ -89,7 +89,7 @@ fn parse(
     keys::check(&mut tree, &schema, &mut report);
     let (used, empty) = Variables::new(lookup, missing, &mut report).replace(&mut tree);
     if matches!(tree.kind, Kind::Unknown) && !report.failed() {
-        let message = "the file is a mapping, not the value of a variable";
+        let message = "the file has to be a mapping, not the value of a variable";
         report.add(tree.span, Finding::error(Code::WrongType, message));
         return Err((report.finish(), None));
     }

@@ -92,18 +92,21 @@ fn explain(error: &ValidationError<'_>, context: &Context<'_>) -> Vec<Explained>
             union(path, branches, context)
         }
         ValidationErrorKind::Minimum { limit } => {
-            let message = format!("`{field}` is {}, but at least {limit}", context.bare(&path));
+            let message =
+                format!("`{field}` is {}, but has to be at least {limit}", context.bare(&path));
             let none = path.last() == Some("max") && path.parent().last() != Some("services");
             let hint =
                 none.then(|| "a pool that starts no runners has `enabled: false`".to_owned());
             Explained::value(path, wrong(message).maybe_hint(hint))
         }
         ValidationErrorKind::Maximum { limit } => {
-            let message = format!("`{field}` is {}, but at most {limit}", context.bare(&path));
+            let message =
+                format!("`{field}` is {}, but has to be at most {limit}", context.bare(&path));
             Explained::value(path, wrong(message))
         }
         ValidationErrorKind::ExclusiveMinimum { limit } => {
-            let message = format!("`{field}` is {}, but more than {limit}", context.bare(&path));
+            let message =
+                format!("`{field}` is {}, but has to be more than {limit}", context.bare(&path));
             Explained::value(path, wrong(message))
         }
         _ => {
@@ -125,7 +128,11 @@ fn by_keyword(path: &Path, error: &ValidationError<'_>, context: &Context<'_>) -
     };
     let finding = Finding::error(Code::BadValue, message);
     match error.kind().keyword() {
-        "pattern" => finding.hint("use letters, digits and `-`, beginning with a letter or digit"),
+        "pattern" if field == "instance" => finding
+            .hint("use lower-case letters, digits and `-`, with a letter or digit at both ends"),
+        "pattern" => {
+            finding.hint("use letters, digits, `-`, `_` and `.`, beginning with a letter or digit")
+        }
         _ => finding,
     }
 }
@@ -139,14 +146,16 @@ fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>
     };
     let shown = context.shown(path);
     let subject = match path.last() {
-        None => "the file is".to_owned(),
+        None => "the file has to be".to_owned(),
         Some(step) if step == path.field() => format!("`{step}` takes"),
-        Some(_) => format!("each of `{}` is", path.field()),
+        Some(_) => format!("each of `{}` has to be", path.field()),
     };
-    let finding = Finding::error(Code::WrongType, format!("{subject} {wanted}, not {shown}"));
     let number = matches!(kind, TypeKind::Single(JsonType::Integer | JsonType::Number));
     let boolean = matches!(kind, TypeKind::Single(JsonType::Boolean));
     let quoted = context.is_quoted(path);
+    let text = if quoted && (number || boolean) { "the text " } else { "" };
+    let message = format!("{subject} {wanted}, not {text}{shown}");
+    let finding = Finding::error(Code::WrongType, message);
     match (kind, given.as_str()) {
         (_, Some(text)) if number && has_leading_zeros(text) => {
             finding.hint("write it without leading zeros, or with `0o` if it is octal")
@@ -188,8 +197,12 @@ fn no_such_word(path: &Path, options: &Value, given: &Value, context: &Context<'
         [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
         all => all.join(""),
     };
-    let message = format!("`{}` takes {listed}, not {}", path.field(), context.shown(path));
+    let listed = forms(path.field()).unwrap_or(&listed);
     let word = given.as_str().unwrap_or_default();
+    // A variable's value is text, however much it looks like a mapping.
+    let text = if word.starts_with('{') { "the text " } else { "" };
+    let shown = context.shown(path);
+    let message = format!("`{}` takes {listed}, not {text}{shown}", path.field());
     let other_name = super::Arch::parse(word).map(super::Arch::as_str);
     let meant = other_name.filter(|name| words.contains(name));
     let meant = meant.or_else(|| nearest(word, words.iter().copied()));
@@ -203,6 +216,10 @@ const FORMS: &[(&str, &str)] = &[
     ("warm", "a whole number, or one by architecture as in `{amd64: 1}`"),
     ("gpus", "`auto` or a whole number"),
 ];
+
+fn forms(field: &str) -> Option<&'static str> {
+    FORMS.iter().find(|(of, _)| *of == field).map(|(_, forms)| *forms)
+}
 
 /// Of several forms the one that was meant is the one whose type fits; its errors are the faults.
 fn union(
@@ -218,8 +235,7 @@ fn union(
     if let Some(branch) = meant {
         return branch.iter().flat_map(|error| explain(error, context)).collect();
     }
-    let forms = FORMS.iter().find(|(field, _)| *field == path.field());
-    let forms = forms.map_or("another form", |(_, forms)| forms);
+    let forms = forms(path.field()).unwrap_or("another form");
     let message = format!("`{}` takes {forms}, not {}", path.field(), context.shown(&path));
     Explained::value(path, Finding::error(Code::WrongType, message))
 }

@@ -210,7 +210,7 @@ impl Stage {
         let api = api.map(|address| {
             format!(
                 "AutoGit  http://{address}/\n\
-                 look     autogit status --server {address}   (also plan, queue, explain JOB)\n"
+                 look     autogit status --server {address}   (also runners, queue, plan, explain JOB)\n"
             )
         });
         let api = api.unwrap_or_default();

@@ -41,8 +41,10 @@ fn open(spec: &Spec, context: &mut Context<'_>) {
     if ip.is_loopback() || spec.api.read_token.is_some() || !judged {
         return;
     }
-    let message =
-        format!("the API listens beyond this machine, on `{}`, and shows all to all", value(ip));
+    let message = format!(
+        "the API listens beyond this machine, on `{}`, and shows everything to everyone",
+        value(ip)
+    );
     let finding = Finding::warning(Code::Unsafe, message).hint(
         "set `api.read_token_file`, or listen on `127.0.0.1` behind a proxy that asks who it is",
     );

@@ -35,7 +35,7 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
 fn unreachable(key: &str, host: &str) -> Finding {
     if key == "url" {
         let message = format!(
-            "runners cannot reach GitLab at `{}`: there it is they themselves",
+            "runners cannot reach GitLab at `{}`: in a container that is the container itself",
             value(host)
         );
         return Finding::error(Code::Conflict, message)

@@ -54,7 +54,9 @@ fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
     for (index, tag) in pool.tags.iter().enumerate() {
         let fits = !tag.trim().is_empty() && tag.trim() == tag && !tag.contains(',');
         if !fits || tag.chars().count() > 255 {
-            let finding = Finding::error(Code::BadValue, format!("`{}` is no tag", value(tag)))
+            let shown = format!("`{}`", value(tag));
+            let shown = if tag.is_empty() { "an empty text" } else { &shown };
+            let finding = Finding::error(Code::BadValue, format!("{shown} is no tag"))
                 .hint("a tag has no comma, and no space around it");
             findings.push((vec![tags.join(&index.to_string())], finding));
         }

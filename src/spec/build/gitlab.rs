@@ -84,7 +84,7 @@ fn poll_interval(word: Option<String>, section: &Path, context: &mut Context<'_>
     let (shortest, longest) = POLL_INTERVAL;
     if interval < shortest || interval > longest {
         let message = format!(
-            "`poll_interval` is {}, but from 1s to 5m",
+            "`poll_interval` is {}, but has to be from 1s to 5m",
             value(humantime::format_duration(interval))
         );
         context.add(&path, Finding::error(Code::BadValue, message));
