@@ -37,7 +37,7 @@ pub use host::{
 pub(crate) use leftovers::GONE_FOR;
 pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
-pub use memory::{AtWork, Leftover, Memory, Unclaimed};
+pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
     Slot, SpecHash, SystemId, Variant,

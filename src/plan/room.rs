@@ -312,8 +312,8 @@ fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
 fn starts_left(world: &World) -> u32 {
     let minute = SignedDuration::from_mins(1);
     let memory = &world.memory;
-    let all = memory.starts.iter().chain(memory.made.values());
-    let recent = all.filter(|at| world.now.duration_since(**at) < minute);
+    let all = memory.starts_of_the_minute();
+    let recent = all.filter(|at| world.now.duration_since(*at) < minute);
     // One that ended is among those that were made, or failed.
     let under_way = world.starts_unseen().into_iter();
     let under_way = under_way.filter(|start| !memory.in_doubt.contains_key(start.runner));

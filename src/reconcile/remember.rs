@@ -9,7 +9,7 @@ use crate::apply::{ApplyError, Effect, Outcome};
 use crate::engine::EngineError;
 use crate::gitlab::ErrorKind;
 use crate::plan::{Action, Plan, Rule};
-use crate::world::{Backoff, Cause, Memory, Variant, World, early_end};
+use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, World, early_end};
 
 /// How long a slot is left alone whose name someone else's container has.
 const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
@@ -19,6 +19,13 @@ const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
 pub(super) fn begun(memory: &mut Memory, plan: &Plan, now: Timestamp) {
     let backoffs = memory.backoffs.clone();
     for action in plan.decisions.iter().map(|decision| &decision.action) {
+        if let Action::Start { host, runner, .. } = action {
+            // A container that is seen from now on may be of this start, not of one that failed.
+            let slot = (host.clone(), runner.clone());
+            memory.shown.remove(&slot);
+            let before = memory.starts.iter_mut().filter(|start| start.of.as_ref() == Some(&slot));
+            before.for_each(|start| start.of = None);
+        }
         if let Action::Reap { runner, .. } = action
             && let Some(error) = early_end(runner)
             && !memory.is_repeated(&action.deed(), None)
@@ -46,6 +53,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
     match (&outcome.decision.action, effect) {
         (Action::Start { host, runner, .. }, Effect::Started(id)) => {
             memory.made.insert(id.clone(), now);
+            memory.shown.remove(&(host.clone(), runner.clone()));
             // It counts also where its host is not seen again soon.
             memory.in_doubt.insert(runner.clone(), (host.clone(), now));
         }
@@ -79,8 +87,12 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
     let words = || Arc::from(error.to_string());
     match &outcome.decision.action {
         Action::Start { host, runner, variant, .. } => {
-            // Every attempt counts, or a broken image would become a storm.
-            memory.starts.push(now);
+            // Every attempt counts, or a broken image would become a storm, and once: a look may
+            // have seen the container that it made.
+            let slot = (host.clone(), runner.clone());
+            if !memory.shown.remove(&slot) {
+                memory.starts.push(FailedStart { at: now, of: Some(slot) });
+            }
             if error.in_doubt() {
                 memory.in_doubt.insert(runner.clone(), (host.clone(), now));
             }

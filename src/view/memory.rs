@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::View;
 use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, ContainerId, JobId, Memory, OtherRunner, RecordId, RunnerName, Unclaimed,
-    Variant,
+    Backoff, Cause, ContainerId, FailedStart, JobId, Memory, OtherRunner, RecordId, RunnerName,
+    Unclaimed, Variant,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -173,7 +173,7 @@ impl View {
             paused: since(&memory.paused),
             leaving: since(&memory.leaving),
             contacted: memory.contacted.iter().map(ToString::to_string).collect(),
-            starts: memory.starts.iter().map(ToString::to_string).collect(),
+            starts: memory.starts.iter().map(|start| start.at.to_string()).collect(),
             backoffs: backoffs.collect(),
             networks: networks.collect(),
             unclaimed: unclaimed.collect(),
@@ -207,6 +207,8 @@ impl MemoryOutput {
             let host = HostName::new(&one.host).ok()?;
             Some((RunnerName::from_observed(&one.runner), (host, one.at.parse().ok()?)))
         });
+        let starts = self.starts.iter().filter_map(|at| at.parse().ok());
+        let starts = starts.map(|at| FailedStart { at, of: None });
         Memory {
             draining: since(&self.draining),
             idle: since(&self.idle),
@@ -216,7 +218,7 @@ impl MemoryOutput {
             paused: since(&self.paused),
             leaving: since(&self.leaving),
             contacted: contacted.collect(),
-            starts: self.starts.iter().filter_map(|at| at.parse().ok()).collect(),
+            starts: starts.collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),

@@ -18,10 +18,12 @@ pub struct Memory {
     pub backoffs: BTreeMap<Variant, Backoff>,
     /// Hosts on which the runners' network could not be made.
     pub networks: BTreeMap<HostName, Backoff>,
-    /// When a start failed, within the last minute.
-    pub starts: Vec<Timestamp>,
+    /// Starts that failed within the last minute and are not among those that were made.
+    pub starts: Vec<FailedStart>,
     /// Containers of runners that were made within the last minute, by whomever, and when.
     pub made: BTreeMap<ContainerId, Timestamp>,
+    /// Starts that are under way and whose container is among those that were made.
+    pub shown: BTreeSet<(HostName, RunnerName)>,
     /// Jobs that no fitting idle runner took.
     pub unclaimed: BTreeMap<JobId, Unclaimed>,
     /// Jobs that wait although an idle runner had a minute to take them, whether or not it was in
@@ -92,6 +94,11 @@ impl Memory {
         }
     }
 
+    /// When each start of the last minute was, as `starts_per_minute` counts them.
+    pub fn starts_of_the_minute(&self) -> impl Iterator<Item = Timestamp> {
+        self.starts.iter().map(|start| start.at).chain(self.made.values().copied())
+    }
+
     fn set_back(&mut self, by: SignedDuration) {
         let since = [
             &mut self.draining,
@@ -107,7 +114,7 @@ impl Memory {
         let times = times
             .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))
             .chain(self.networks.values_mut().map(|backoff| &mut backoff.until))
-            .chain(&mut self.starts)
+            .chain(self.starts.iter_mut().map(|start| &mut start.at))
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|(_, at)| at))
             .chain(self.taken.values_mut())
@@ -116,6 +123,16 @@ impl Memory {
             .chain(self.at_work.values_mut().filter_map(|it| it.gone_since.as_mut()));
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }
+}
+
+/// A start that failed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailedStart {
+    /// When.
+    pub at: Timestamp,
+    /// Where and who, while a container of that name that is seen for the first time can only be the
+    /// one that it made: until the slot is tried again.
+    pub of: Option<(HostName, RunnerName)>,
 }
 
 /// A runner as it was last seen with a job; of one whose container this process never saw, what its

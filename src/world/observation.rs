@@ -37,7 +37,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
         keep_since(&mut updated.silent, silent(world), world.now);
     }
     note_made(world, &mut updated);
-    updated.starts.retain(|at| world.now.duration_since(*at).abs() < MINUTE);
+    updated.starts.retain(|start| world.now.duration_since(start.at).abs() < MINUTE);
     updated.efforts = super::brake::recent(&updated.efforts, world.now);
     updated.networks.retain(|host, _| world.lacks_network(host));
     updated.taken.retain(|_, until| *until > world.now);
@@ -94,14 +94,26 @@ fn note_contacts(views: &[RunnerView<'_>], memory: &mut Memory) {
     }
 }
 
-/// Remembers what was made lately, also by a process that crashed and though it is removed soon.
+/// Remembers what was made lately, also by a process that crashed and though it is removed soon. A
+/// start of ours that failed, or is about to, counts no more beside the container that it made.
 fn note_made(world: &World, memory: &mut Memory) {
     let lately = |at: Timestamp| world.now.duration_since(at).abs() < MINUTE;
-    let states = world.hosts.values().filter_map(|host| host.state.known());
-    for runner in states.flat_map(|state| &state.runners).filter(|it| lately(it.created_at)) {
-        memory.made.entry(runner.id.clone()).or_insert(runner.created_at);
+    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+    for (host, runner) in known.flat_map(|(name, it)| it.runners.iter().map(move |it| (name, it))) {
+        if !lately(runner.created_at) || memory.made.contains_key(&runner.id) {
+            continue;
+        }
+        memory.made.insert(runner.id.clone(), runner.created_at);
+        let slot = (host.clone(), runner.name.clone());
+        let failed = memory.starts.iter().position(|start| start.of.as_ref() == Some(&slot));
+        if let Some(failed) = failed {
+            memory.starts.remove(failed);
+        } else if world.is_being_started(host, &runner.name) {
+            memory.shown.insert(slot);
+        }
     }
     memory.made.retain(|_, at| lately(*at));
+    memory.shown.retain(|(host, runner)| world.is_being_started(host, runner));
 }
 
 /// Remembers which runners ended, and since when those that are missing are gone.

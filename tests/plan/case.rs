@@ -15,8 +15,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::stage::{
-    Doing, NOW, Spot, add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known,
-    look_before, lose, queue, record, records_of, spec, state_of, system_id, tell, world,
+    Doing, NOW, Spot, add_runner, ago, deny_missing, failed_start, host_spec, id_of, job,
+    job_container, known, look_before, lose, queue, record, records_of, spec, state_of, system_id,
+    tell, world,
 };
 use crate::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -374,7 +375,7 @@ fn remember(world: &mut World, text: &str) {
     let name = |word: &str| RunnerName::new(&instance, &spot(word).variant, spot(word).slot);
     match words.as_slice() {
         ["started", count, since] => {
-            let starts = std::iter::repeat_n(ago(seconds(since)), number(count));
+            let starts = std::iter::repeat_n(failed_start(seconds(since)), number(count));
             world.memory.starts.extend(starts);
         }
         ["made", place, since] => {

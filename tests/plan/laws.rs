@@ -270,8 +270,8 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let starts = starts(plan);
     let live = || views.iter().filter(|view| view.is_live());
     let memory = &world.memory;
-    let all = memory.starts.iter().chain(memory.made.values());
-    let recent = all.filter(|at| (world.now - **at).as_secs() < 60);
+    let all = memory.starts.iter().map(|start| start.at).chain(memory.made.values().copied());
+    let recent = all.filter(|at| (world.now - *at).as_secs() < 60);
     let under_way = world.starts_unseen();
     let recent = recent.count() + under_way.len();
     let most = (world.spec.starts_per_minute as usize).saturating_sub(recent);

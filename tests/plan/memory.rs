@@ -2,7 +2,8 @@
 
 use autogit::plan::{Rule, plan};
 use autogit::world::{
-    Backoff, Cause, JobId, Memory, Phase, RunnerName, Slot, World, note_observed, phases,
+    Backoff, Cause, FailedStart, JobId, Memory, Phase, RunnerName, Slot, World, note_observed,
+    phases,
 };
 use jiff::SignedDuration;
 
@@ -207,5 +208,21 @@ fn each_failure_in_a_row_waits_twice_as_long_up_to_ten_minutes() {
         let most = (least + least / 4).min(600);
         assert!((least..=most).contains(&pause), "{pause} s, not {least} to {most}");
         before = Some(next);
+    }
+}
+
+#[test]
+fn a_failed_start_counts_no_more_once_its_container_is_seen() {
+    let mut world = plain(PLAIN);
+    add_runner(&mut world, &spot("linux/0"), Doing::Starting(5));
+    let failed = |slot| {
+        let name = RunnerName::new(&world.spec.instance, &variant("linux"), Slot(slot));
+        FailedStart { at: ago(3), of: Some((spot("linux/0").host, name)) }
+    };
+    let starts = vec![failed(1), failed(0), failed(0), FailedStart { at: ago(9), of: None }];
+    let mut memory = Memory { starts, ..Memory::default() };
+    for _ in 0..2 {
+        note_observed(&mut world, &mut memory);
+        assert_eq!((memory.starts.len(), memory.made.len()), (3, 1), "{:?}", memory.starts);
     }
 }

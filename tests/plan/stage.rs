@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
-    Absence, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
-    JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin, Place,
-    ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SpecHash,
-    SystemId, Token, Variant, World, leftovers, questions, record_settings,
+    Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
+    HostState, Job, JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed,
+    Origin, Place, ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
+    Slot, SpecHash, SystemId, Token, Variant, World, leftovers, questions, record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -322,6 +322,11 @@ fn container(doing: Doing) -> (Timestamp, ContainerState, Option<RunnerLog>) {
         }
     };
     (created_at, state, log)
+}
+
+/// A start that failed, of no slot that is known any more.
+pub(crate) fn failed_start(seconds: i64) -> FailedStart {
+    FailedStart { at: ago(seconds), of: None }
 }
 
 /// A pending job of `team/app` on a protected ref.

@@ -12,8 +12,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::stage::{
-    Doing, NOW, Spot, add_runner, ago, job_container, known, look_before, lose, record, records_of,
-    state_of, system_id,
+    Doing, NOW, Spot, add_runner, ago, failed_start, job_container, known, look_before, lose,
+    record, records_of, state_of, system_id,
 };
 use crate::words::host;
 use crate::worlds::{ARCHES, HOSTS, POOLS};
@@ -170,7 +170,7 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
             let variant = variant.clone();
             let name = RunnerName::new(&world.spec.instance, &variant, Slot(number % 3));
             match what {
-                0 => world.memory.starts.push(ago(i64::from(number) * 10)),
+                0 => world.memory.starts.push(failed_start(i64::from(number) * 10)),
                 1 => {
                     let (cause, error) = (Cause::Start, "no such image".into());
                     let backoff = Backoff { cause, failures: 1, until, error };

@@ -5,7 +5,7 @@ use autogit::plan::Action;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::world::Deed;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, refusal};
 
 /// The engine answers after ten seconds, and says that it did not.
 #[tokio::test(start_paused = true)]
@@ -35,4 +35,31 @@ async fn looks_go_on_and_nothing_is_decided_again_while_a_start_hangs() {
         scene.pass(2).await;
     };
     assert!(looks > 2 && result.is_err(), "{looks} looks: {result:?}");
+}
+
+/// Whether a look saw its container before the answer that did not come, after it, or never.
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_counts_once_against_the_starts_per_minute() {
+    let lost = || Fault::AnswerLost;
+    for (operation, fault) in [
+        (Operation::CreateRunner, lost()),
+        (Operation::Start, lost()),
+        (Operation::Start, refusal()),
+        (Operation::CreateRunner, refusal()),
+    ] {
+        let mut scene = Scene::new("{linux: {tags: [docker], max: 1, warm: 1}}");
+        let mut controller = scene.controller().await;
+        scene.engine().fail_next(operation, fault);
+        let is_start = |outcome: &Outcome| matches!(outcome.decision.action, Action::Start { .. });
+        loop {
+            let tick = controller.tick().await;
+            assert!(tick.view.world.memory.starts_of_the_minute().count() <= 1, "{operation}");
+            if tick.outcomes.iter().any(is_start) {
+                break;
+            }
+            scene.pass(2).await;
+        }
+        let memory = controller.look().await.world.memory.clone();
+        assert_eq!(memory.starts_of_the_minute().count(), 1, "{operation}: {memory:?}");
+    }
 }

@@ -324,8 +324,7 @@ impl AsOf<'_> {
             }
             Some(JobHold::StartRate { .. }) => {
                 let minute = SignedDuration::from_mins(1);
-                let oldest =
-                    self.world.memory.starts.iter().chain(self.world.memory.made.values()).min();
+                let oldest = self.world.memory.starts_of_the_minute().min();
                 let free = oldest.and_then(|at| at.checked_add(minute).ok());
                 format!("a runner may be started in {}", self.left(free.unwrap_or(self.world.now)))
             }
