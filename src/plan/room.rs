@@ -8,9 +8,7 @@ use jiff::SignedDuration;
 use super::held_job::{JobHold, Lack};
 use super::slots::Slots;
 use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
-use crate::world::{
-    EngineInfo, Host, HostState, Offer, RunnerName, RunnerView, Slot, Variant, World,
-};
+use crate::world::{EngineInfo, Host, HostState, Offer, RunnerName, RunnerView, Slot, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: f64 = 2.0;
@@ -298,14 +296,11 @@ fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, 
     doubts.filter_map(|(name, (host, _))| Some((pool_of(world, name)?, host))).collect()
 }
 
-/// The pool whose runner has that name.
+/// The pool whose runner has that name, also at an architecture that the spec declares no more: the
+/// pool's maximum counts its runners of all architectures.
 fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
-    let (_, slot) = name.as_str().rsplit_once('-')?;
-    let slot = Slot(slot.parse().ok()?);
-    let instance = &world.spec.instance;
-    let is_its = |variant: &Variant| RunnerName::new(instance, variant, slot) == *name;
-    let (_, pool) = world.variants().into_iter().find(|(it, _)| is_its(it))?;
-    Some(pool)
+    let (variant, _) = name.of_slot(&world.spec.instance)?;
+    world.spec.pool(&variant.pool)
 }
 
 /// Starts that the minute before now leaves, and those that are under way.
