@@ -1,5 +1,6 @@
 //! What a page shows when it is opened.
 
+use autogit::spec::{Proxy, ProxyUrl};
 use autogit::world::{JobId, OtherRunner, RecordId};
 
 use crate::browser::Browser;
@@ -49,6 +50,24 @@ async fn an_operator_sees_what_waits_and_why_and_what_runs_where() {
     }
     let link = browser.value("document.querySelector('[data-job=\"8812\"] a').href").await;
     assert_eq!(link, "https://gitlab.example.com/team/app/-/jobs/8812");
+    browser.is_clean(&stage.url()).await;
+}
+
+#[tokio::test]
+async fn a_pool_shows_its_proxy_without_its_credentials() {
+    let Some(browser) = Browser::open().await else { return };
+    let proxy = |url| Some(Proxy { http: ProxyUrl::read(url), ..Proxy::default() });
+    let mut scene = day();
+    scene.spec.pools[1].proxy = proxy("http://me:proxy-pw@proxy.lan:3128");
+    scene.spec.pools[2].proxy = proxy("http://plain.lan:3128");
+    let stage = Stage::of(scene).await;
+    browser.visit(&stage.url()).await;
+    browser.says("[data-pool=docs] .pool-takes", "jobs' proxy http://***@proxy.lan:3128").await;
+    browser.says("[data-pool=cuda] .pool-takes", "proxy http://plain.lan:3128").await;
+    let others = browser.text("[data-pool=linux] .pool-takes").await;
+    assert!(!others.contains("proxy"), "{others}");
+    let page = browser.value("document.documentElement.outerHTML").await.to_string();
+    assert!(!page.contains("proxy-pw"), "{page}");
     browser.is_clean(&stage.url()).await;
 }
 

@@ -66,7 +66,7 @@ function makePool({ name }) {
   return h("li", { "data-pool": name }, head, h("div", { class: "pool-body" }, cells, h("p", { class: "pool-why" }), takes));
 }
 
-function updatePool(element, { pool, runners, cells, held }) {
+function updatePool(element, { name, pool, runners, cells, held }) {
   const [head, body] = element.children;
   const [places, why, takes] = body.children;
   const count = (phase) => runners.filter((runner) => runner.phase === phase).length;
@@ -79,10 +79,12 @@ function updatePool(element, { pool, runners, cells, held }) {
   say(head.children[2], pool?.pending ? `${figure(pool.pending)} waiting` : "");
   fill(why, pool?.why ?? "gone", () => prose(pool?.why ?? "not in the spec any more: its runners finish and go"));
   const tags = pool?.tags ?? [];
-  fill(takes, JSON.stringify([tags, pool?.scope]), () => [
+  const proxies = (state.status.proxies ?? []).filter(({ pools }) => pools.includes(name));
+  fill(takes, JSON.stringify([tags, pool?.scope, proxies]), () => [
     ...tags.slice(0, TAGS_SHOWN).map((tag) => span("chip", foreign(tag))),
     ...moreTags(tags),
     pool?.scope && pool.scope !== "instance" ? span("soft", "only jobs of ", foreign(pool.scope)) : "",
+    ...proxies.map(proxyOf),
   ]);
   const live = runners.filter((runner) => runner.phase !== "exited").length;
   const free = pool ? Math.max(0, Math.min(FREE_MAX, pool.max - live)) : 0;
@@ -147,6 +149,14 @@ function walk(event) {
 }
 
 const TAGS_SHOWN = 6;
+
+/** The proxy of a pool's runners and jobs, whose address tells no credentials. */
+function proxyOf({ http, https, no_proxy, jobs_only, from }) {
+  const [one, other] = [http ?? https, http && https && http !== https ? https : null];
+  const whose = jobs_only ? "jobs' proxy " : "proxy ";
+  const title = `by ${from}${no_proxy ? `; not for ${no_proxy}` : ""}`;
+  return h("span", { class: "soft", title }, whose, foreign(one), ...(other ? [", ", foreign(other)] : []));
+}
 
 /** The tags beyond those that are shown. */
 function moreTags(tags) {
