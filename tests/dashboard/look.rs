@@ -45,7 +45,7 @@ async fn an_operator_sees_what_waits_and_why_and_what_runs_where() {
         assert!(waiting.contains(words), "{words} is not in {waiting}");
     }
     let running = browser.text("#running").await;
-    for words in ["#8790 job-8790 team/app", "cuda/amd64 slot 0", "on rack", "31m"] {
+    for words in ["#8790 fine-tune team/app", "cuda/amd64 slot 0", "on rack", "31m"] {
         assert!(running.contains(words), "{words} is not in {running}");
     }
     let link = browser.value("document.querySelector('[data-job=\"8812\"] a').href").await;

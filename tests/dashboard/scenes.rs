@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use autogit::spec::{Arch, Credential, Resources, Spec, Warm};
 use autogit::view::View;
+use autogit::world::JobId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::stage::TOKEN;
@@ -69,6 +70,15 @@ pub(crate) fn day() -> Scene {
         (8820, "infra/images", "docker", 3, "build image"),
     ] {
         scene = job(scene, id, project, &[tags], seconds, name);
+    }
+    for (id, name) in [
+        (8781, "integration tests"),
+        (8786, "package"),
+        (8790, "fine-tune"),
+        (8793, "unit tests"),
+        (8797, "lint"),
+    ] {
+        scene.memory.job_facts.get_mut(&JobId(id)).unwrap().name = name.into();
     }
     with_token(scene)
 }
