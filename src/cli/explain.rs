@@ -118,16 +118,16 @@ fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> 
     let mut lines = vec![
         options.paint.strong(&first),
         format!(
-            "{}: {} busy, {} idle, {} starting, {} draining; {} for it",
+            "{}: {} busy, {} idle, {} starting, {} draining; {}",
             words::count(live, "runner"),
             counts.busy,
             counts.idle,
             counts.starting,
             counts.draining,
-            if counts.pending == 1 {
-                "1 job waits".to_owned()
-            } else {
-                format!("{} jobs wait", counts.pending)
+            match counts.pending {
+                _ if !pool.queue_known => "the queue is unknown".to_owned(),
+                1 => "1 job waits for it".to_owned(),
+                pending => format!("{pending} jobs wait for it"),
             },
         ),
         format!("why: {}", words::plain(&counts.why)),

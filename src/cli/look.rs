@@ -12,7 +12,7 @@ use super::shell::{Shell, say, talk};
 use super::sight::{About, Sight, Theirs, Whoever, completeness};
 use super::{Adapters, candidate, render_explain, render_plan, render_plan_markdown};
 use crate::clock::Clock;
-use crate::gitlab::Gitlab;
+use crate::gitlab::{ErrorKind, Gitlab};
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
 use crate::source::Loaded;
@@ -245,9 +245,15 @@ async fn explained_there(
     let gitlab = theirs.loaded.as_ref().filter(|_| !job.is_pending());
     let gitlab = gitlab.and_then(|loaded| (adapters.gitlab)(loaded, shell).ok());
     let Some(gitlab) = gitlab else { return Ok(ExplainOutput::Job(job)) };
-    let told = Gitlab::job(gitlab.as_ref(), job.id, None).await;
-    let told = told.map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(ExplainOutput::Job(job.told_by_gitlab(&told)))
+    match Gitlab::job(gitlab.as_ref(), job.id, None).await {
+        Ok(told) => Ok(ExplainOutput::Job(job.told_by_gitlab(&told))),
+        // What the AutoGit that runs knows is better than nothing.
+        Err(error) if error.kind() == ErrorKind::Unreachable => {
+            talk(&error.to_string());
+            Ok(ExplainOutput::Job(job))
+        }
+        Err(error) => Err(Failure::Failed(error.to_string())),
+    }
 }
 
 fn is_pending(view: &View, id: JobId) -> bool {

@@ -40,9 +40,11 @@ fn pools(status: &StatusOutput) -> Vec<String> {
     let heading = ["pool", "pending", "starting", "idle", "busy", "draining", "max", "warm", "why"];
     let mut table = Table::new(&heading).right(&[1, 2, 3, 4, 5, 6, 7]);
     for (name, pool) in &status.pools {
-        let counts = [pool.pending, pool.starting, pool.idle, pool.busy, pool.draining];
+        // Of an unknown queue nobody knows how many jobs are pending.
+        let pending = status.queue_pending.map_or("?".to_owned(), |_| pool.pending.to_string());
+        let counts = [pool.starting, pool.idle, pool.busy, pool.draining];
         let limits = [pool.max, pool.warm];
-        let numbers = counts.iter().map(ToString::to_string);
+        let numbers = [pending].into_iter().chain(counts.iter().map(ToString::to_string));
         let numbers = numbers.chain(limits.iter().map(ToString::to_string));
         let why = words::plain(&pool.why).into_owned();
         table.row(std::iter::once(name.clone()).chain(numbers).chain([why]));

@@ -20,6 +20,8 @@ struct Table<T> {
     path: &'static str,
     of_view: fn(&AsOf<'_>) -> T,
     render: fn(&T, &RenderOptions) -> String,
+    /// It tells of all sources by itself.
+    shows_sources: bool,
 }
 
 pub(super) async fn status(
@@ -27,8 +29,12 @@ pub(super) async fn status(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let table =
-        Table { path: "/status", of_view: |view| view.status_output(), render: render_status };
+    let table = Table {
+        path: "/status",
+        of_view: |view| view.status_output(),
+        render: render_status,
+        shows_sources: true,
+    };
     show(table, arguments, shell, adapters).await
 }
 
@@ -41,6 +47,7 @@ pub(super) async fn runners(
         path: "/runners",
         of_view: |view| view.runners_output(),
         render: |runners, options| render_runners(runners, options),
+        shows_sources: false,
     };
     show(table, arguments, shell, adapters).await
 }
@@ -50,7 +57,12 @@ pub(super) async fn queue(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let table = Table { path: "/queue", of_view: |view| view.queue_output(), render: render_queue };
+    let table = Table {
+        path: "/queue",
+        of_view: |view| view.queue_output(),
+        render: render_queue,
+        shows_sources: false,
+    };
     show(table, arguments, shell, adapters).await
 }
 
@@ -78,8 +90,8 @@ async fn show<T: Serialize + DeserializeOwned>(
         Format::Text => (table.render)(&output, &options),
         Format::Json => json(&output),
     })?;
-    // A table does not show all sources, so stderr names those that are unknown.
-    if !SourceOutput::unknown(&sources).is_empty() {
+    // A list does not show the sources, so stderr names those that are unknown.
+    if !table.shows_sources && !SourceOutput::unknown(&sources).is_empty() {
         talk(&sources::lines(&sources, &options).join("\n"));
     }
     Ok(completeness(sources.values()))

@@ -87,7 +87,7 @@ impl AsOf<'_> {
     /// What could not be read, so that it is not known whether jobs wait for it.
     fn unread(&self, pool: &Pool) -> Vec<String> {
         let mut unread = Vec::new();
-        if self.world.queue.known().is_none() {
+        if pool.enabled && self.world.queue.known().is_none() {
             unread.push("the queue is unknown, so nothing is started for it".to_owned());
         }
         // Without its host nobody knows what it would take; else its jobs' reasons tell of hosts.

@@ -45,7 +45,8 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if text.contains(is_sly) {
-        Cow::Owned(text.replace('\n', " ").replace(is_sly, "\u{fffd}"))
+        let line = text.replace("\nhint: ", "; hint: ").replace('\n', " ");
+        Cow::Owned(line.replace(is_sly, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }
@@ -65,6 +66,7 @@ mod tests {
         assert_eq!(plain("build\u{1b}[2J"), "build\u{fffd}[2J");
         assert_eq!(plain("a\u{202e}b"), "a\u{fffd}b");
         assert_eq!(plain("größe"), "größe");
+        assert_eq!(plain("refused\nhint: ask\nagain"), "refused; hint: ask again");
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
         lines.extend(group_lines(group, width, options));
     }
     lines.extend(keep_lines(plan, width, options));
-    lines.push(String::new());
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
     lines.push(format!("waiting   {}", waiting::summary(plan)));
     lines.extend(waiting::lines(plan, options));
     lines.extend(headed("warm      ", unmet_warm_lines(plan)));

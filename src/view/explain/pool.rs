@@ -25,6 +25,9 @@ pub struct ExplainPoolOutput {
     pub cooldown: String,
     /// Higher is served first.
     pub priority: i32,
+    /// The queue could be read; else nobody knows how many jobs are pending.
+    #[serde(default = "yes")]
+    pub queue_known: bool,
     /// Its counts, and the reason of its size.
     #[serde(flatten)]
     pub counts: PoolOutput,
@@ -34,6 +37,11 @@ pub struct ExplainPoolOutput {
     pub held: Vec<HeldCountOutput>,
     /// Its runners, each with what is done about it or why it stays.
     pub runners: Vec<PoolRunnerOutput>,
+}
+
+/// For an AutoGit that does not tell, whose reasons do.
+fn yes() -> bool {
+    true
 }
 
 /// A runner of the pool.
@@ -67,6 +75,7 @@ impl AsOf<'_> {
                 .collect(),
             cooldown: brief(cooldown),
             priority: pool.priority,
+            queue_known: self.world.queue.known().is_some(),
             counts,
             unaccounted: unaccounted.map(|(_, count)| count).sum(),
             held: self.held_of(name),
