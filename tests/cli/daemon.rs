@@ -86,6 +86,11 @@ fn all_commands_say_first_that_an_autogit_runs_and_how_old_its_view_is() {
             "{words:?}: {first}"
         );
         assert!(parts.all(|part| first.contains(part)), "{words:?}: {first}");
+        // `status` names its sources itself.
+        assert_eq!(
+            talk(&told).contains("UNKNOWN"),
+            !matches!(words, ["status" | "plan" | "explain", ..])
+        );
         // Its sources are away.
         assert_eq!(code(&told), 1, "{words:?}: {told:?}");
         let json = daemon.ask(&[words, &["--format", "json"]].concat());

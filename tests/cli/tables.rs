@@ -62,6 +62,18 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
 }
 
 #[test]
+fn of_an_unknown_queue_nobody_says_how_long_it_is() {
+    let scene = Scene::new().pool("linux", "docker", |_| {}).lose_queue("GitLab failed with 502");
+    let view = scene.view();
+    let status = render_status(&view.as_seen().status_output(), &RenderOptions::bare());
+    let row = status.lines().find(|line| line.starts_with("linux")).unwrap();
+    assert_eq!(row.split_whitespace().nth(1), Some("?"), "{row}");
+    let output = view.as_seen().explain(&view.subject("linux").unwrap(), None).unwrap();
+    let explained = render_explain(&output, &[], &[], &RenderOptions::bare());
+    assert!(explained.contains("0 draining; the queue is unknown\n"), "{explained}");
+}
+
+#[test]
 fn runners_are_listed_with_what_keeps_them() {
     insta::assert_snapshot!(render_runners(
         &busy_day().view().as_seen().runners_output(),
