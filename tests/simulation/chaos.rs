@@ -46,6 +46,7 @@ kinds! {
     EngineAnswerLost "engine-answer-lost",
     EngineSlow "engine-slow",
     ListPartial "list-partial",
+    RemovalHangs "removal-hangs",
     // Of a runner's request to GitLab.
     RunnerCutOff "runner-cut-off",
     // Of AutoGit itself.
@@ -66,12 +67,15 @@ kinds! {
     RunnerOdd "runner-odd",
     RunnerDies "runner-dies",
     RunnerHangs "runner-hangs",
+    RunnerDeaf "runner-deaf",
     RunnerNeverConnects "runner-never-connects",
     JobWithheld "job-withheld",
     // Of people.
     RunnerRemoved "runner-removed",
     RunnerRenamed "runner-renamed",
+    RunnerPaused "runner-paused",
     JobCancelled "job-cancelled",
+    QueueFlooded "queue-flooded",
     JobContainerRemoved "job-container-removed",
     PlaceMoved "place-moved",
     RecordLent "record-lent",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
-use autogit::sandbox::engine::{Operation, SimulatedEngine};
+use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
 use autogit::sandbox::invariants::{container_goes_last, kept_cache_stays};
 use autogit::spec::{HostName, InstanceName};
 use autogit::world::{
@@ -313,6 +313,9 @@ impl Engine for EngineSide {
                 let sentence = "a runner's container goes after its jobs' objects and its row";
                 self.stage.break_promise("the_container_goes_last", sentence, how);
             }
+            if self.is_being_removed(id) {
+                return Err(EngineError::BeingRemoved { id: id.clone() });
+            }
             self.engine.remove_container(id).await
         };
         self.call(Operation::RemoveContainer, short(id), act).await
@@ -361,6 +364,26 @@ impl EngineSide {
         !self.attempt.acts()
             && self.stage.chaos().strikes(Kind::ListPartial)
             && self.stage.may_lack(&self.host, list)
+    }
+
+    /// The engine answers 409 while a removal hangs, to each who asks, and the container is listed as
+    /// one that ended until it is gone by itself.
+    fn is_being_removed(&self, id: &ContainerId) -> bool {
+        if self.stage.recorder().removing.contains_key(id) {
+            return true;
+        }
+        let ended = |it: &ContainerView| {
+            it.id == *id && !matches!(it.state, ContainerState::Running { .. })
+        };
+        let chaos = self.stage.chaos();
+        let hangs = self.engine.containers().iter().any(ended) && chaos.strikes(Kind::RemovalHangs);
+        if hangs {
+            let seconds = 5 + chaos.below(Kind::RemovalHangs, 120);
+            let until = self.stage.clock().now() + Duration::from_secs(seconds);
+            self.stage.recorder().removing.insert(id.clone(), (self.host.clone(), until));
+            self.stage.note(&format!("{}: removing {} takes {seconds}s", self.host, short(id)));
+        }
+        hangs
     }
 
     fn leave_out<T>(&self, list: &mut Vec<T>) -> Option<T> {

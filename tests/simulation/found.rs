@@ -3,12 +3,16 @@
 use crate::history::happen;
 use crate::knobs::Knobs;
 
+/// What strikes since these were found, left out so that each remains the history that it was.
+const LATER: [&str; 5] =
+    ["gitlab-drips", "removal-hangs", "runner-paused", "runner-deaf", "queue-flooded"];
+
 macro_rules! found {
     ($($name:ident: $seed:literal,)*) => {
         $(
             #[test]
             fn $name() {
-                let outcome = happen(&Knobs::of($seed));
+                let outcome = happen(&Knobs::of($seed).without(&LATER.into()));
                 let lines = || outcome.lines.join("\n");
                 assert!(outcome.broken.is_none(), "{}\n{:?}", lines(), outcome.broken);
             }

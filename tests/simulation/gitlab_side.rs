@@ -18,8 +18,8 @@ use crate::stage::Stage;
 const LISTS_RECORDS: &str = "/api/v4/runners/all";
 pub(crate) const MAKES_A_RECORD: &str = "/api/v4/user/runners";
 
-/// So that all jobs of a history fit on as many pages as a look reads.
-const QUEUE_PAGE_MIN: u64 = 6;
+/// So that all jobs of a history fit on as many pages as a look reads, but for those of a flood.
+pub(crate) const QUEUE_PAGE_MIN: u64 = 6;
 
 /// The adapter's own limit for an answer.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -2,14 +2,16 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a kind that is not named is not of hands")]
 
+use std::collections::BTreeMap;
+
 use autogit::sandbox::engine::{ContainerView, Hiding, SimulatedEngine};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
 use autogit::spec::HostName;
 use autogit::world::{ContainerId, ContainerState, RecordId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::chaos::Kind;
-use crate::others::is_planted;
+use crate::others::{self, is_planted};
 use crate::stage::Stage;
 
 /// What was broken and is to be mended, and when.
@@ -28,6 +30,10 @@ enum Mend {
     Odd(HostName, ContainerId),
     /// Who is told of a container from then on.
     Shown(HostName, ContainerId, Hiding),
+    /// Goes on.
+    Paused(HostName, ContainerId),
+    /// Nothing but `docker rm --force`, as the hint says, ends one that does not heed SIGQUIT.
+    Deaf(HostName, ContainerId),
 }
 
 /// Exit codes that a process may end with.
@@ -37,6 +43,8 @@ impl Hands {
     /// One second of a history in which things go wrong.
     pub(crate) fn work(&mut self, stage: &Stage, second: u64) {
         self.mend(stage, |due| due <= second);
+        let now = stage.clock().now();
+        end_removals(stage, |due| due <= now);
         for kind in Kind::ALL {
             if is_of_hands(*kind) && stage.chaos().strikes(*kind) {
                 self.strike(stage, *kind, second);
@@ -47,6 +55,7 @@ impl Hands {
     /// Mends all that is broken: from here on nothing goes wrong.
     pub(crate) fn mend_all(&mut self, stage: &Stage) {
         self.mend(stage, |_| true);
+        end_removals(stage, |_| true);
         for engine in stage.engines().values() {
             for image in crate::stage::IMAGES {
                 engine.publish_image(image);
@@ -69,6 +78,11 @@ impl Hands {
                 // Either may be gone by now.
                 Mend::Odd(host, id) => drop(stage.engines()[host].say_of_state(id, None)),
                 Mend::Shown(host, id, hiding) => drop(stage.engines()[host].hide(id, *hiding)),
+                Mend::Paused(host, id) => drop(stage.engines()[host].pause_by_hand(id, false)),
+                Mend::Deaf(host, id) => {
+                    doom_jobs_of(stage, &stage.engines()[host], id);
+                    drop(stage.engines()[host].remove_by_hand(id));
+                }
             }
             stage.note(&format!("mended: {mend:?}"));
         }
@@ -99,27 +113,12 @@ impl Hands {
                 stage.note("the API token is revoked");
                 self.mends.push((second + 5 + stage.chaos().below(kind, 120), Mend::Token));
             }
-            Kind::GitlabClock => {
-                let skew = minutes(stage, kind);
-                stage.gitlab().set_clock_skew(skew);
-                stage.recorder().gitlab_was_set = true;
-                stage.note(&format!("GitLab's clock is off by {skew:#}"));
-            }
-            Kind::HostClock => {
-                let Some((host, engine)) = a_host(stage, kind) else { return };
-                let skew = minutes(stage, kind);
-                engine.set_skew(skew);
-                stage.clock_was_set();
-                stage.note(&format!("the clock of {host} is off by {skew:#}"));
-            }
-            Kind::ClockJumps => {
-                let by = minutes(stage, kind);
-                stage.jump(by);
-                stage.note(&format!("AutoGit's clock jumps by {by:#}"));
-            }
+            Kind::GitlabClock | Kind::HostClock | Kind::ClockJumps => clock_strikes(stage, kind),
             Kind::EngineRestarts | Kind::ImageGone => engine_strikes(stage, kind),
             Kind::RunnerUnlisted => self.hide(stage, second),
             Kind::RunnerOdd => self.spoil(stage, second),
+            Kind::RunnerPaused | Kind::RunnerDeaf => self.hold(stage, kind, second),
+            Kind::QueueFlooded => others::flood(stage),
             Kind::JobCancelled => cancel_a_job(stage, kind),
             Kind::PlaceMoved => move_a_place(stage, kind),
             Kind::RecordLent
@@ -156,6 +155,23 @@ impl Hands {
         }
     }
 
+    /// A person freezes a runner for minutes, or its process does not heed SIGQUIT until a person
+    /// removes it. Neither costs a promise: a frozen runner keeps its job and is left alone, and one
+    /// that does not go when it is asked counts for as long as it is there, and may take a job.
+    fn hold(&mut self, stage: &Stage, kind: Kind, second: u64) {
+        let Some((host, runner)) = a_runner(stage, kind).filter(|(_, it)| runs(it)) else { return };
+        let (engine, id) = (&stage.engines()[&host], runner.id.clone());
+        let mend = if kind == Kind::RunnerPaused {
+            engine.pause_by_hand(&id, true).unwrap();
+            Mend::Paused(host.clone(), id)
+        } else {
+            engine.deafen(&id).unwrap();
+            Mend::Deaf(host.clone(), id)
+        };
+        stage.note(&format!("{kind}: {} on {host}", runner.name));
+        self.mends.push((second + 5 + stage.chaos().below(kind, 300), mend));
+    }
+
     /// A runner's state is told in Podman's word, or one of its labels cannot be read.
     fn spoil(&mut self, stage: &Stage, second: u64) {
         let kind = Kind::RunnerOdd;
@@ -186,7 +202,10 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::ImageGone
             | Kind::RunnerUnlisted
             | Kind::RunnerOdd
+            | Kind::RunnerPaused
+            | Kind::RunnerDeaf
             | Kind::JobCancelled
+            | Kind::QueueFlooded
             | Kind::PlaceMoved
             | Kind::RecordLent
             | Kind::RecordDeleted
@@ -199,6 +218,30 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::RunnerRenamed
             | Kind::JobContainerRemoved
     )
+}
+
+/// A clock is set.
+fn clock_strikes(stage: &Stage, kind: Kind) {
+    match kind {
+        Kind::GitlabClock => {
+            let skew = minutes(stage, kind);
+            stage.gitlab().set_clock_skew(skew);
+            stage.recorder().gitlab_was_set = true;
+            stage.note(&format!("GitLab's clock is off by {skew:#}"));
+        }
+        Kind::HostClock => {
+            let Some((host, engine)) = a_host(stage, kind) else { return };
+            let skew = minutes(stage, kind);
+            engine.set_skew(skew);
+            stage.clock_was_set();
+            stage.note(&format!("the clock of {host} is off by {skew:#}"));
+        }
+        _ => {
+            let by = minutes(stage, kind);
+            stage.jump(by);
+            stage.note(&format!("AutoGit's clock jumps by {by:#}"));
+        }
+    }
 }
 
 fn minutes(stage: &Stage, kind: Kind) -> SignedDuration {
@@ -324,10 +367,7 @@ fn container_strikes(stage: &Stage, kind: Kind) {
     let containers: Vec<_> = engine.containers().into_iter().filter(fits).collect();
     let Some(container) = stage.chaos().pick(kind, &containers) else { return };
     let id = &container.id;
-    let doom = |of: &ContainerId| {
-        let jobs = engine.running_jobs().into_iter().filter(|running| running.runner == *of);
-        stage.doom(jobs.map(|running| running.job));
-    };
+    let doom = |of: &ContainerId| doom_jobs_of(stage, &engine, of);
     match kind {
         Kind::RunnerHangs => {
             doom(id);
@@ -355,6 +395,24 @@ fn container_strikes(stage: &Stage, kind: Kind) {
         }
     }
     stage.note(&format!("{kind}: {} on {host}", container.name));
+}
+
+fn doom_jobs_of(stage: &Stage, engine: &SimulatedEngine, runner: &ContainerId) {
+    let jobs = engine.running_jobs().into_iter().filter(|running| running.runner == *runner);
+    stage.doom(jobs.map(|running| running.job));
+}
+
+/// The engine is done with removals that hung.
+fn end_removals(stage: &Stage, due: impl Fn(Timestamp) -> bool) {
+    let removing = std::mem::take(&mut stage.recorder().removing);
+    let (now, later) = removing.into_iter().partition(|(_, (_, until))| due(*until));
+    stage.recorder().removing = later;
+    let now: BTreeMap<ContainerId, (HostName, Timestamp)> = now;
+    for (id, (host, _)) in now {
+        // A person may have removed it.
+        drop(stage.engines()[&host].remove_by_hand(&id));
+        stage.note(&format!("{host} is done with removing {id}"));
+    }
 }
 
 fn runs(container: &ContainerView) -> bool {

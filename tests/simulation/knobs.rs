@@ -81,9 +81,13 @@ fn most(kind: Kind) -> u64 {
         | Kind::ListPartial
         | Kind::RunnerCutOff => 60,
         Kind::GitlabSlow | Kind::EngineSlow | Kind::RunnerNeverConnects => 100,
-        Kind::PageShifts | Kind::WokenEarly | Kind::PagingDropped | Kind::GitlabNormalises => 300,
+        Kind::PageShifts
+        | Kind::WokenEarly
+        | Kind::PagingDropped
+        | Kind::GitlabNormalises
+        | Kind::RemovalHangs => 300,
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
-        Kind::RunnerDies | Kind::RunnerHangs | Kind::SpecEdited => 20,
+        Kind::RunnerDies | Kind::RunnerHangs | Kind::RunnerPaused | Kind::SpecEdited => 20,
         Kind::GitlabLimits
         | Kind::JobWithheld
         | Kind::Crash
@@ -92,6 +96,8 @@ fn most(kind: Kind) -> u64 {
         | Kind::JobContainerRemoved
         | Kind::RunnerUnlisted
         | Kind::RunnerOdd
+        | Kind::RunnerDeaf
+        | Kind::QueueFlooded
         | Kind::SpecBroken => 10,
         Kind::RunnerRemoved
         | Kind::PlaceMoved

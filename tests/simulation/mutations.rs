@@ -67,17 +67,18 @@ const fn on_engine(name: &'static str, seed: u64, bug: EngineBug) -> Mutation {
 /// What is taken for something else.
 const SEEING: &[Mutation] = &[
     planned("a busy runner counts as idle", 2, planning::busy_is_idle),
-    planned("a queue that could not be read is empty", 30, planning::unknown_queue_is_empty),
+    planned("a queue that could not be read is empty", 46, planning::unknown_queue_is_empty),
+    planned("what lies behind a flood of jobs waits for its end", 5, planning::flood_is_waited_out),
     planned("a host that could not be read is empty", 0, planning::unknown_host_is_empty),
     planned("records that could not be read are none", 1, planning::unknown_records_are_none),
-    planned("a record that was not read is overlooked", 0, planning::unread_record_is_none),
+    planned("a record that was not read is overlooked", 3, planning::unread_record_is_none),
     planned("managers that could not be read are none", 2, planning::unknown_managers_are_none),
     planned("a draining runner counts as gone", 0, planning::draining_is_gone),
     planned("a starting runner is overlooked", 0, planning::starting_is_gone),
     planned("a failed runner counts as supply", 71, planning::failed_is_supply),
-    planned("a foreign record is ours", 0, planning::foreign_is_ours),
+    planned("a foreign record is ours", 2, planning::foreign_is_ours),
     on_engine("runners are read before the jobs", 0, EngineBug::RunnersBeforeJobs),
-    on_engine("clocks are not corrected", 4, EngineBug::NoClockCorrection),
+    on_engine("clocks are not corrected", 5, EngineBug::NoClockCorrection),
     on_engine("the runners of other instances are ours", 0, EngineBug::EveryInstance),
 ];
 
@@ -121,7 +122,7 @@ const REMOVING: &[Mutation] = &[
     planned("caches that are kept are discarded", 2, planning::caches_go),
     planned("lost jobs are queued again unasked", 0, planning::lost_jobs_are_retried),
     planned("old records are kept", 4, planning::records_stay),
-    planned("another AutoGit's young record is left over", 0, planning::young_records_go),
+    planned("another AutoGit's young record is left over", 2, planning::young_records_go),
     Mutation {
         name: "a record is deleted under a living runner",
         seed: 0,
@@ -129,7 +130,7 @@ const REMOVING: &[Mutation] = &[
         engine: Some(EngineBug::NoRunnersOnSecondLook),
         gitlab: None,
     },
-    on_engine("a list is the truth about each runner", 0, EngineBug::ListIsAll),
+    on_engine("a list is the truth about each runner", 168, EngineBug::ListIsAll),
     on_engine("a volume without a label is a job's alone", 0, EngineBug::LabelsAlone),
     planned("a runner that is gone at two looks is gone", 0, planning::gone_is_gone_at_once),
     on_engine("volumes are forgotten", 0, EngineBug::ForgetsVolumes),

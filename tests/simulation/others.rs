@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use autogit::sandbox::engine::{ContainerView, JobLeftovers, ObjectView, SimulatedEngine};
-use autogit::sandbox::gitlab::{NewRecord, SimulatedGitlab};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, SimulatedGitlab};
 use autogit::sandbox::invariants::Others;
 use autogit::sandbox::runner::{Labels, PREFIX, Version};
 use autogit::spec::{Arch, HostName, InstanceName, PoolName, Scope};
 use autogit::world::{EngineId, JobId, Slot, SystemId, Variant};
+
+use crate::chaos::Kind;
+use crate::gitlab_side::QUEUE_PAGE_MIN;
+use crate::stage::Stage;
 
 /// A plain gitlab-runner with a job, another instance's runner with a job, volumes and networks of
 /// both, and records of a person, of another instance and of another installation.
@@ -95,3 +99,25 @@ pub(crate) fn is_planted(others: &Others, host: &HostName, container: &Container
 pub(crate) fn counted(objects: &BTreeMap<HostName, Vec<ObjectView>>) -> usize {
     objects.values().map(Vec::len).sum()
 }
+
+/// Pages of the queue that a look reads.
+const PAGES_READ: u64 = 10;
+
+/// Other people queue more jobs than a look reads, which no pool may take; only where pages are
+/// small, for more jobs show no more.
+pub(crate) fn flood(stage: &Stage) {
+    let is_there = || stage.gitlab().jobs_without_logs().iter().any(|job| job.tags == [FLOOD]);
+    if stage.page_size().is_none() || is_there() {
+        return;
+    }
+    let kind = Kind::QueueFlooded;
+    let project = stage.chaos().pick(kind, stage.projects()).unwrap();
+    let jobs = QUEUE_PAGE_MIN * PAGES_READ + stage.chaos().below(kind, 60);
+    for _ in 0..jobs {
+        stage.gitlab().add_job(NewJob::new(project).tagged(&[FLOOD]));
+    }
+    stage.note(&format!("{jobs} jobs of others arrive"));
+}
+
+/// The tag that the jobs of a flood have, and no pool.
+const FLOOD: &str = "flood-of-others";

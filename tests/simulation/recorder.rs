@@ -1,11 +1,11 @@
 //! What happened in a history, and the first promise that was broken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use autogit::sandbox::invariants::{Broken, Ledger, Watch, no_secret_in};
-use autogit::spec::Spec;
+use autogit::spec::{HostName, Spec};
 use autogit::view::View;
 use autogit::world::ContainerId;
 use jiff::Timestamp;
@@ -35,6 +35,8 @@ pub(crate) struct Recorder {
     pub(crate) twins_end: bool,
     /// Runners that a list lacked once.
     pub(crate) lacked: BTreeSet<ContainerId>,
+    /// Containers that their engine is removing, and until when.
+    pub(crate) removing: BTreeMap<ContainerId, (HostName, Timestamp)>,
     began: Timestamp,
     log: Log,
 }
@@ -55,6 +57,7 @@ impl Recorder {
             newest_record: 0,
             twins_end: false,
             lacked: BTreeSet::new(),
+            removing: BTreeMap::new(),
             began,
             log: Log::default(),
         }

@@ -18,7 +18,8 @@ impl Freeze {
     pub(super) fn set(&self, frozen: bool) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.frozen = frozen;
-        if let Some(waker) = inner.waker.take().filter(|_| !frozen) {
+        // Frozen twice, it is still to be woken once it may go on.
+        if !frozen && let Some(waker) = inner.waker.take() {
             waker.wake();
         }
     }
@@ -42,5 +43,24 @@ impl Freeze {
             }
         }
         process.poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_is_frozen_twice_goes_on_once_it_may() {
+        let freeze = Freeze::default();
+        freeze.set(true);
+        let process = tokio::spawn(freeze.clone().run(async {}));
+        tokio::task::yield_now().await;
+        freeze.set(true);
+        tokio::task::yield_now().await;
+        assert!(!process.is_finished());
+        freeze.set(false);
+        tokio::task::yield_now().await;
+        assert!(process.is_finished());
     }
 }

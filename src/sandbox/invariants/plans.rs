@@ -163,7 +163,8 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
     let supply: Vec<&Variant> = phases(world)
         .into_iter()
         .filter(|view| view.seen && supplies(&view.phase) && !leaving.contains(&view.runner.id))
-        .filter(|view| !used_up(view.runner))
+        // A frozen one takes no job, and others are started in its place.
+        .filter(|view| !used_up(view.runner) && !view.runner.paused)
         .map(|view| &view.runner.variant)
         .collect();
     for offer in world.offers() {

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use autogit::plan::{Action, Decision, Facts, HeldRunner, Plan, Rule, RunnerHold, plan};
+use autogit::plan::{
+    Action, Decision, Facts, HeldJob, HeldRunner, JobHold, Plan, Rule, RunnerHold, plan,
+};
 use autogit::spec::{Cache, LostJobs, Spec, Warm};
 use autogit::world::{
     ContainerState, HostState, JobObjects, Leftover, Made, Observed, Origin, Phase, Queue, Slot,
     Token, World, leftovers, phases,
 };
 use jiff::SignedDuration;
+
+/// The jobs that a look reads in a row where pages are small.
+const JOBS_OF_A_LOOK: usize = 60;
 
 fn seeing(world: &World, change: impl FnOnce(&mut World)) -> Plan {
     let mut world = world.clone();
@@ -72,6 +77,26 @@ pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
             world.queue = Observed::Known { at: world.now, value: Queue::default() };
         }
     })
+}
+
+/// Of a queue that is longer than a look reads, only the oldest jobs are served, which are others';
+/// something is said of each of the rest all the same.
+pub(super) fn flood_is_waited_out(world: &World) -> Plan {
+    let mut behind = Vec::new();
+    let mut plan = seeing(world, |world| {
+        if let Observed::Known { value, .. } = &mut world.queue
+            && value.more
+        {
+            let read = value.jobs.len().min(JOBS_OF_A_LOOK);
+            behind = value.jobs.split_off(read);
+        }
+    });
+    plan.held_jobs.extend(behind.into_iter().map(|job| HeldJob {
+        job: job.id,
+        hold: Arc::new(JobHold::Unseen { what: "the queue is long".into() }),
+        dropped_in: None,
+    }));
+    plan
 }
 
 pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
