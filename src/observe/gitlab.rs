@@ -152,7 +152,11 @@ impl GitlabSide {
             world.scopes.clone_from(&self.scopes);
             match self.take_records(told, ports, world, tokens, memory).await {
                 Ok(records) => before.next(read.began(), Ok(records)),
-                Err(error) => before.next(world.now, Err(error)),
+                Err(error) => {
+                    // Its runners may have failed to reach it as well; one that is slow they reach.
+                    memory.silent.clear();
+                    before.next(world.now, Err(error))
+                }
             }
         } else {
             let words = read.words(world.now).into();

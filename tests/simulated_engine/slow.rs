@@ -1,5 +1,6 @@
 //! A GitLab that answers late costs its own part of each look only.
 
+use autogit::sandbox::gitlab::Down;
 use autogit::world::{Observed, World};
 use jiff::Timestamp;
 
@@ -62,4 +63,25 @@ async fn what_ended_is_removed_while_gitlab_drips() {
         scene.pass(1).await;
     }
     assert!(scene.clock.now().duration_since(began).as_secs() < 30);
+}
+
+/// When GitLab was away, each runner comes back within seconds, and AutoGit must not be faster.
+#[tokio::test(start_paused = true)]
+async fn a_runner_is_not_silent_for_the_time_in_which_gitlab_was_away() {
+    let mut scene = Scene::new(WARM);
+    let mut controller = scene.controller().await;
+    while !controller.tick().await.settled {
+        scene.pass(1).await;
+    }
+    for away_secs in [66 * 60, 2 * 60] {
+        scene.gitlab.set_down(Down::Unreachable);
+        for _ in 0..away_secs / 10 {
+            scene.pass(10).await;
+            controller.tick().await;
+        }
+        scene.gitlab.set_down(Down::None);
+        let view = controller.tick().await.view;
+        assert!(view.world.records.known().is_some());
+        assert!(view.plan.is_empty(), "{:?}", view.plan.decisions);
+    }
 }
