@@ -153,8 +153,7 @@ impl GitlabSide {
             match self.take_records(told, ports, world, tokens, memory).await {
                 Ok(records) => before.next(read.began(), Ok(records)),
                 Err(error) => {
-                    // Its runners may have failed to reach it as well; one that is slow they reach.
-                    memory.silent.clear();
+                    memory.gitlab_failed_at = Some(world.now);
                     before.next(world.now, Err(error))
                 }
             }

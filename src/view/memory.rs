@@ -38,6 +38,8 @@ pub struct MemoryOutput {
     pub paused: Since,
     /// Runners without a job that were asked to exit.
     pub leaving: Since,
+    /// When GitLab failed last.
+    pub gitlab_failed: Option<String>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<String>,
     /// When runners were started, within the last minute.
@@ -172,6 +174,7 @@ impl View {
             silent: since(&memory.silent),
             paused: since(&memory.paused),
             leaving: since(&memory.leaving),
+            gitlab_failed: memory.gitlab_failed_at.map(|at| at.to_string()),
             contacted: memory.contacted.iter().map(ToString::to_string).collect(),
             starts: memory.starts.iter().map(|start| start.at.to_string()).collect(),
             backoffs: backoffs.collect(),
@@ -217,6 +220,7 @@ impl MemoryOutput {
             silent: since(&self.silent),
             paused: since(&self.paused),
             leaving: since(&self.leaving),
+            gitlab_failed_at: self.gitlab_failed.as_ref().and_then(|at| at.parse().ok()),
             contacted: contacted.collect(),
             starts: starts.collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),

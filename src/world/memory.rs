@@ -62,6 +62,8 @@ pub struct Memory {
     pub job_facts: BTreeMap<JobId, super::JobFacts>,
     /// Runners of others that may take a job which no pool may take.
     pub other_runners: BTreeMap<JobId, super::OtherRunner>,
+    /// When GitLab was asked for the records last and did not tell them, though not for being slow.
+    pub gitlab_failed_at: Option<Timestamp>,
     /// Runners that made contact with GitLab at some time.
     pub contacted: BTreeSet<ContainerId>,
     /// What this process is doing, since when: also what ended since the look began.
@@ -120,6 +122,7 @@ impl Memory {
             .chain(self.taken.values_mut())
             .chain(self.under_way.values_mut())
             .chain(self.gone.values_mut())
+            .chain(&mut self.gitlab_failed_at)
             .chain(self.at_work.values_mut().filter_map(|it| it.gone_since.as_mut()));
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }

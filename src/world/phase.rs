@@ -24,8 +24,9 @@ pub(super) const SILENT_AFTER: SignedDuration = SignedDuration::from_mins(65);
 /// The same while jobs stay pending that an idle runner should have taken: gitlab-runner's longest
 /// pauses between two polls are the five minutes after a refusal and the 50 s of a long poll.
 const SILENT_AFTER_UNCLAIMED: SignedDuration = SignedDuration::from_mins(6);
-/// For how long it must be seen to be silent: when GitLab was away, each runner comes back within
-/// seconds, and AutoGit must not be faster.
+/// For how long it must be seen to be silent, and GitLab to be there, before want of contact is the
+/// runner's fault: when GitLab was away, each runner comes back within seconds, and AutoGit must not
+/// be faster.
 const SILENT_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far a corrected time may be off: GitLab tells its own to the second.
@@ -190,13 +191,16 @@ fn phase(
     let late = is_late(world.now);
     if let Some(last) = contact.silent_since(world)
         && is_seen_silent(world, runner)
+        && !was_away(world)
         && !runner.paused
     {
         return Phase::Failed { since: last };
     }
     match contact {
         Contact::Made(_) => Phase::Idle { since: idle_since(world, runner, started_at) },
-        Contact::None if is_late(world.records_told_at()) => Phase::Failed { since: unheard_since },
+        Contact::None if is_late(world.records_told_at()) && !was_away(world) => {
+            Phase::Failed { since: unheard_since }
+        }
         Contact::None | Contact::Unknown => Phase::Starting { since: unheard_since, late },
     }
 }
@@ -270,6 +274,12 @@ impl Contact<'_> {
 fn is_seen_silent(world: &World, runner: &Runner) -> bool {
     let since = world.memory.silent.get(&runner.id);
     since.is_some_and(|since| world.now.duration_since(*since) >= SILENT_FOR)
+}
+
+/// GitLab was away a moment ago, for its runners as well by all we know.
+fn was_away(world: &World) -> bool {
+    let failed_at = world.memory.gitlab_failed_at;
+    failed_at.is_some_and(|at| world.records_told_at().duration_since(at) < SILENT_FOR)
 }
 
 /// Running runners that GitLab has not heard of for long.

@@ -1,5 +1,8 @@
 //! A GitLab that answers late costs its own part of each look only.
 
+use std::time::Duration;
+
+use autogit::plan::Rule;
 use autogit::sandbox::gitlab::Down;
 use autogit::world::{Observed, World};
 use jiff::Timestamp;
@@ -84,4 +87,24 @@ async fn a_runner_is_not_silent_for_the_time_in_which_gitlab_was_away() {
         assert!(view.world.records.known().is_some());
         assert!(view.plan.is_empty(), "{:?}", view.plan.decisions);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_began_while_gitlab_was_away_has_not_failed_when_it_is_back() {
+    let mut scene = Scene::new(WARM);
+    let mut controller = scene.controller().await;
+    while scene.engine().containers().is_empty() {
+        controller.tick().await;
+        scene.clock.sleep(Duration::from_millis(100)).await;
+    }
+    scene.gitlab.set_down(Down::Unreachable);
+    for _ in 0..20 {
+        scene.pass(10).await;
+        controller.tick().await;
+    }
+    scene.gitlab.set_down(Down::None);
+    let view = controller.tick().await.view;
+    assert!(view.world.records.known().is_some());
+    let failed = view.plan.decisions.iter().filter(|it| it.rule == Rule::DrainFailed);
+    assert_eq!(failed.count(), 0, "{:?}", view.plan.decisions);
 }
