@@ -36,6 +36,7 @@ mod words;
 pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};
 pub use hash::Digest;
+pub(crate) use hidden::looks_secret;
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
 pub use proxy::{Proxies, Proxy, ProxyOrigin, ProxyUrl};

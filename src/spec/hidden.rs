@@ -93,6 +93,8 @@ const MARKS: &[&str] = &[
     "AKIA",
     "eyJ",
     "-----BEGIN",
+    // The same in base64.
+    "LS0tLS1CRUdJTi",
 ];
 
 /// What is in the name of a key or variable that holds a secret.
@@ -140,12 +142,20 @@ impl Hidden {
             }
             Kind::Map(entries) => {
                 for entry in entries {
+                    self.note_key(&entry.key, entry.key_span);
                     self.note(&entry.value, &path.join(&entry.key));
                 }
             }
             Kind::Unknown => {
                 self.hidden.insert(node.span);
             }
+        }
+    }
+
+    /// Notes a key that may be, or hold, a secret: `glpat-…:`, or `"token: hunter2":`.
+    pub(super) fn note_key(&mut self, key: &str, span: Span) {
+        if looks_secret(key) || (named(key) != key && is_secret_name(key)) {
+            self.hidden.insert(span);
         }
     }
 
@@ -187,7 +197,7 @@ fn is_listed(steps: &[&str], open: &[&str]) -> bool {
 }
 
 /// Whether a text looks like a token or key, or holds a password as URLs do.
-pub(super) fn looks_secret(text: &str) -> bool {
+pub(crate) fn looks_secret(text: &str) -> bool {
     MARKS.iter().any(|mark| text.contains(mark))
         || has_credentials(text)
         || names_in(text).any(is_secret_name)

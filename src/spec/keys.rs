@@ -112,6 +112,7 @@ fn take_out<'s>(
                 let below = at_key(&mappings, &entry.key);
                 let first = unknown.len();
                 if below.is_empty() {
+                    hidden.note_key(&entry.key, entry.key_span);
                     hidden.note(&entry.value, &path);
                     let keys = vec![entry.key_span];
                     unknown.push(Unknown { path, keys, known: known.clone() });

@@ -50,7 +50,7 @@ impl Path {
     /// The nearest key above or at the value, past list positions: what an operator calls it.
     pub(super) fn field(&self) -> &str {
         let is_key = |step: &&String| step.parse::<usize>().is_err();
-        self.0.iter().rev().find(is_key).map_or("the file", String::as_str)
+        self.0.iter().rev().find(is_key).map_or("the file", |step| named(step))
     }
 
     pub(super) fn starts_with(&self, above: &Self) -> bool {

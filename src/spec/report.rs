@@ -164,7 +164,10 @@ impl<'a> Report<'a> {
     /// Whether that byte is one of a key, or the colon after it.
     fn is_of_a_key(&self, at: usize, keys: &[Span]) -> bool {
         let is_colon = || self.text.as_bytes().get(at) == Some(&b':');
-        keys.iter().any(|key| (key.start..key.end).contains(&at) || (key.end == at && is_colon()))
+        let shown = keys.iter().filter(|key| !self.hidden.hides(**key));
+        shown
+            .into_iter()
+            .any(|key| (key.start..key.end).contains(&at) || (key.end == at && is_colon()))
     }
 
     /// A caret marks one line: what a longer value has beyond its first one is cut off.

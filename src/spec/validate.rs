@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::fault::Code;
+use super::hidden::named;
 use super::nearest::nearest;
 use super::path::Path;
 use super::report::Finding;
@@ -147,7 +148,7 @@ fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>
     let shown = context.shown(path);
     let subject = match path.last() {
         None => "the file has to be".to_owned(),
-        Some(step) if step == path.field() => format!("`{step}` takes"),
+        Some(step) if named(step) == path.field() => format!("`{}` takes", path.field()),
         Some(_) => format!("each of `{}` has to be", path.field()),
     };
     let number = matches!(kind, TypeKind::Single(JsonType::Integer | JsonType::Number));

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::hidden::looks_secret;
+
 /// Before and after a value. Neither can stand in a value: [`value`] takes them out.
 const OPEN: char = '\u{2}';
 const CLOSE: char = '\u{3}';
@@ -10,9 +12,13 @@ const CLOSE: char = '\u{3}';
 /// What stands for a value where none is shown.
 const ELSEWHERE: &str = "…";
 
-/// A value of the file, to be put into a sentence.
+/// A value of the file, to be put into a sentence. What looks like a secret is in none.
 pub(super) fn value(shown: impl fmt::Display) -> String {
-    let shown: String = shown.to_string().chars().filter(|c| !c.is_control()).collect();
+    let shown = shown.to_string();
+    if looks_secret(&shown) {
+        return ELSEWHERE.to_owned();
+    }
+    let shown: String = shown.chars().filter(|c| !c.is_control()).collect();
     format!("{OPEN}{shown}{CLOSE}")
 }
 
@@ -61,6 +67,7 @@ mod tests {
         let words = Words::from(format!("`warm` is {} of `{}`", value(5), value("a\u{3}b\n")));
         assert_eq!(words.whole(), "`warm` is 5 of `ab`");
         assert_eq!(words.without_values(), "`warm` is … of …");
+        assert_eq!(Words::from(format!("`{}`", value("glpat-x"))).whole(), "`…`");
         assert_eq!(Words::from("cut \u{2}off").without_values(), "cut …");
     }
 }

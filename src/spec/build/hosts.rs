@@ -133,6 +133,7 @@ fn pools(words: &[String], path: &Path, context: &mut Context<'_>) -> Vec<PoolNa
         }
         let path = path.join(&index.to_string());
         let near = crate::spec::nearest::nearest(word, declared.iter().map(String::as_str));
+        let near = near.filter(|near| named(near) == *near);
         let hint = near.map(|near| format!("did you mean `{near}`?"));
         let message = format!("no pool is named {}", context.shown(&path));
         context.add(&path, Finding::error(Code::Conflict, message).maybe_hint(hint));
