@@ -23,8 +23,9 @@ pub(super) fn authority(spec: &Spec, noted: &mut Noted) -> Result<Option<Vec<u8>
     let Some(path) = &spec.gitlab.ca_file else { return Ok(None) };
     let field = "gitlab.ca_file";
     let pem = noted.bytes(path, BYTES_MAX);
-    let pem = pem.and_then(|pem| certificates(path, &pem).map(|_| pem));
-    pem.map(Some).map_err(|error| NamedFileError { field: field.into(), error })
+    // Each has to be of use, for one that is not keeps the connection from being made.
+    let pem = pem.and_then(|pem| authorities(path, &pem).map(|_| pem));
+    pem.map(Some).map_err(|error| NamedFileError { field: field.into(), error: error.shown() })
 }
 
 /// What cannot be used of the certificates of hosts.
@@ -34,7 +35,7 @@ pub(super) fn of_hosts(spec: &Spec, noted: &mut Noted) -> Vec<NamedFileError> {
         let Some(tls) = &host.tls else { continue };
         errors.extend(of_host(tls, noted).into_iter().map(|(key, error)| NamedFileError {
             field: format!("hosts.{name}.tls.{key}"),
-            error,
+            error: error.shown(),
         }));
     }
     errors
@@ -82,7 +83,8 @@ fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, FileError> {
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let refused = |why: String| FileProblem::NoCertificate(why).of(path);
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found: Vec<CertificateDer<'static>> = found.map_err(|error| refused(error.to_string()))?;
+    let found: Vec<CertificateDer<'static>> =
+        found.map_err(|_| refused("a part of it has no end, or is no base64".to_owned()))?;
     let mut why = "there is none".to_owned();
     let usable = found.iter().any(|certificate| match ParsedCertificate::try_from(certificate) {
         Ok(_) => true,

@@ -30,7 +30,8 @@ pub(super) fn read(
     let mut from_files = BTreeMap::new();
     for (field, credential) in named(spec) {
         let Credential::File(path) = credential else { continue };
-        let path = folder.join(path);
+        let written = path.clone();
+        let path = folder.join(&written);
         noted.0.insert(path.clone());
         match secret(&field, &path) {
             Ok((text, mode)) => {
@@ -45,7 +46,10 @@ pub(super) fn read(
                     warnings.push(Warning::Exposed { field, path, mode });
                 }
             }
-            Err(error) => errors.push(NamedFileError { field, error }),
+            Err(error) => {
+                let error = error.of_a_secret(&written, folder);
+                errors.push(NamedFileError { field, error });
+            }
         }
     }
     errors.extend(same_tokens(spec, &from_files));

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::spec::looks_secret;
+
 /// A file that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` {problem}", path.display())]
@@ -22,6 +24,32 @@ impl FileError {
     pub(super) fn without_folder(&self) -> Self {
         Self { path: name(&self.path), problem: self.problem.clone() }
     }
+
+    /// The same as it may be shown: a path that leads nowhere and looks like a secret is one that
+    /// was written where its file's name belongs.
+    pub(super) fn shown(self) -> Self {
+        let secret = looks_secret(&self.path.to_string_lossy());
+        if secret { self.without_path() } else { self }
+    }
+
+    /// The same of the file that `folder` has by the name `written`, which holds a secret. A name
+    /// alone may be any password, so only what names a folder that is there is taken for a path.
+    pub(super) fn of_a_secret(self, written: &Path, folder: &Path) -> Self {
+        let above = written.parent().filter(|above| above.file_name().is_some());
+        if above.is_some_and(|above| folder.join(above).is_dir()) {
+            self.shown()
+        } else {
+            self.without_path()
+        }
+    }
+
+    fn without_path(self) -> Self {
+        if matches!(self.problem, FileProblem::Missing | FileProblem::Unreadable(_)) {
+            FileProblem::NoPath.of(Path::new("…"))
+        } else {
+            self
+        }
+    }
 }
 
 /// The last part of a path.
@@ -35,6 +63,11 @@ pub enum FileProblem {
     /// There is none.
     #[error("does not exist")]
     Missing,
+    /// There is none, and what stands in the place of its path is not shown.
+    #[error(
+        "does not exist (it may be the secret itself, and is not shown)\nhint: this field takes the path of a file that holds the secret"
+    )]
+    NoPath,
     /// The system does not hand it out.
     #[error("cannot be read: {0}")]
     Unreadable(String),

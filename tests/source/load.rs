@@ -86,6 +86,29 @@ fn all_files_that_cannot_be_used_are_named_with_their_fields() {
 }
 
 #[test]
+fn a_secret_in_the_place_of_its_files_path_is_not_told() {
+    for written in ["hunter2", "${HUNTER}", "glpat-hunter2", "./hunter2", "/hunter2", "a/hunter2"] {
+        let folder = Folder::new();
+        let spec = SPEC.replace("token: glpat-1", &format!("token_file: {written}"));
+        let path = folder.write("autogit.yaml", &spec);
+        // Longer than a file's name may be.
+        let variable = ("HUNTER".to_owned(), "x".repeat(300) + "hunter2");
+        let environment = Environment::new(BTreeMap::from([variable]), Vec::new());
+        let error = load(&path, &environment, Timestamp::UNIX_EPOCH).unwrap_err();
+        for told in [error.to_string(), error.in_words()] {
+            assert!(told.starts_with("gitlab.token_file: `…` does not exist"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+    let key = "hosts: {local: {docker: 'tcp://a:1', tls: {ca: a, cert: b, key: '-----BEGIN x'}}}\n";
+    let folder = Folder::new();
+    let path = folder.write("autogit.yaml", &(SPEC.to_owned() + key));
+    let told = loaded(&path).unwrap_err().to_string();
+    assert!(told.contains("hosts.local.tls.key: `…` does not exist"), "{told}");
+    assert!(told.contains("/a` does not exist") && !told.contains("BEGIN"), "{told}");
+}
+
+#[test]
 fn a_secret_that_others_may_read_is_warned_of() {
     let (ca, _) = certificates::pair();
     let folder = with_files([("token", "a"), ("ca.pem", &ca), ("api", "c"), ("runner", "glrt-d")]);
@@ -152,12 +175,12 @@ fn faults_of_the_text_and_of_the_files_that_it_names_are_told_together() {
     let faulty = faulty.replace("tags: [docker]", "tags: [docker]\n    warm: 9");
     let error = loaded(&folder.write("autogit.yaml", &faulty)).unwrap_err();
     let words = error.in_words();
-    for part in ["`warm` is …", "gitlab.token_file: `secret` does", "gitlab.ca_file: `ca.pem` does"]
+    for part in ["`warm` is …", "gitlab.token_file: `…` does", "gitlab.ca_file: `ca.pem` does"]
     {
         assert!(words.contains(part), "{part} is not in {words}");
     }
     // Where files lie is nothing for those who see the page.
-    assert!(!words.contains("/secret") && error.to_string().contains("/secret"), "{words}");
+    assert!(!words.contains("/ca.pem") && error.to_string().contains("/ca.pem"), "{words}");
 }
 
 #[test]
@@ -250,7 +273,13 @@ pools:";
     let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     folder.write("authority.pem", nonsense);
     assert!(told().contains("holds no certificate in PEM form"), "{}", told());
-    folder.write("authority.pem", &certificates::pair().0);
+    let good = certificates::pair().0;
+    for bad in [nonsense, "-----BEGIN CERTIFICATE-----\n"] {
+        folder.write("authority.pem", &format!("{good}{bad}"));
+        assert!(told().starts_with("gitlab.ca_file: "), "{}", told());
+        assert!(!told().contains('['), "{}", told());
+    }
+    folder.write("authority.pem", &good);
     assert!(loaded(&spec).is_ok());
     folder.write("key.pem", &certificates::pair().1);
     assert!(told().starts_with("hosts.rack.tls.key: "), "{}", told());
