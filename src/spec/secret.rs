@@ -62,6 +62,8 @@ pub(super) fn secret(kind: SecretKind, text: &str) -> Result<&str, Unreadable> {
         fault("is in quotes", "they would be sent as part of it")
     } else if line.contains(char::is_control) {
         fault("holds a control character", "write the secret as text and nothing else")
+    } else if kind == SecretKind::Api && line.contains(' ') {
+        fault("has a blank in it", "it takes the token alone, as GitLab showed it")
     } else if kind == SecretKind::Api && !line.is_ascii() {
         fault("holds a character that no token of GitLab has", "copy it anew")
     } else if kind == SecretKind::Api && line.contains("glrt-") {
@@ -140,6 +142,7 @@ mod tests {
         }
         assert!(secret(SecretKind::Api, "glrt-x").is_err());
         assert!(secret(SecretKind::Api, "glpat-é").is_err());
+        assert!(secret(SecretKind::Api, "Bearer glpat-x").is_err());
         assert!(secret(SecretKind::Runner, "glpat-x").is_err());
         assert_eq!(SecretKind::of("pools.a.runner_token_file"), SecretKind::Runner);
         assert_eq!(SecretKind::of("gitlab.token_file"), SecretKind::Api);

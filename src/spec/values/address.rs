@@ -1,6 +1,6 @@
 //! Addresses: of GitLab, of engines, of our own API.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::Uri;
 
@@ -27,7 +27,7 @@ pub(in crate::spec) fn base_url(word: &str) -> Result<String, Unreadable> {
         let hint = "a port is a number from 1 to 65535; leave out the `:` for the usual one";
         return Err(Unreadable { is: "a URL without a real port", hint });
     }
-    let path = uri.path().trim_end_matches('/');
+    let path = uri.path().trim_end_matches('/').to_ascii_lowercase();
     if path.contains("/api/v") || path.ends_with("/api") || path.ends_with("/graphql") {
         let hint = "write GitLab's own address: leave out `/api` and what follows";
         return Err(Unreadable { is: "an address of the API", hint });
@@ -45,10 +45,32 @@ fn has_real_port(uri: &Uri) -> bool {
     }
 }
 
-/// The host that a URL or endpoint names.
+/// The host that a URL or endpoint names, an address as it is usually written.
 pub(in crate::spec) fn host_of(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
-    uri.host().map(|host| host.trim_matches(['[', ']']).to_ascii_lowercase())
+    let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let address = host.parse().ok().or_else(|| short_address(host).map(IpAddr::V4));
+    Some(address.map_or_else(|| host.to_owned(), |address| address.to_canonical().to_string()))
+}
+
+/// An address as old tools write it, and URLs may: `127.1`, `0x7f000001`, `2130706433`.
+fn short_address(host: &str) -> Option<Ipv4Addr> {
+    let number = |part: &str| match part.strip_prefix("0x") {
+        Some("") => Some(0),
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if part.len() > 1 && part.starts_with('0') => u32::from_str_radix(part, 8).ok(),
+        None => part.parse().ok(),
+    };
+    let parts: Vec<u32> = host.split('.').map(number).collect::<Option<_>>()?;
+    let (last, above) = parts.split_last().filter(|(_, above)| above.len() < 4)?;
+    let bits = 32 - 8 * u32::try_from(above.len()).ok()?;
+    let mut address = u64::from(*last);
+    for (place, part) in (0_u32..).zip(above) {
+        address |= u64::from(u8::try_from(*part).ok()?) << (24 - 8 * place);
+    }
+    let fits = u64::from(*last) < 1 << bits;
+    fits.then(|| u32::try_from(address).ok().map(Ipv4Addr::from)).flatten()
 }
 
 /// Whether a host is the machine (or container) that asks: nothing else can reach it by that name.
@@ -84,14 +106,16 @@ pub(in crate::spec) fn endpoint(word: &str) -> Result<String, Unreadable> {
         Some(("tcp", rest)) => {
             let uri = format!("http://{rest}").parse::<Uri>();
             uri.is_ok_and(|uri| {
-                uri.port_u16().is_some() && has_real_port(&uri) && uri.path() == "/"
+                let bare = uri.path() == "/" && uri.query().is_none();
+                uri.port_u16().is_some() && has_real_port(&uri) && bare
             })
         }
         Some(("ssh", rest)) => {
             let uri = format!("http://{rest}").parse::<Uri>();
             // ssh takes no password, and what is in the address is shown.
             let user = rest.split_once('@').map_or("", |(user, _)| user);
-            uri.is_ok_and(|uri| uri.host().is_some()) && !user.contains(':')
+            let named = |uri: Uri| uri.host().is_some() && has_real_port(&uri);
+            uri.is_ok_and(named) && !user.contains(':')
         }
         _ => false,
     };
@@ -122,7 +146,7 @@ mod tests {
             assert!(base_url(word).is_err(), "{word}");
         }
         for word in
-            ["http://x/api/v4", "http://x/gitlab/api/v4/", "https://x/api", "http://x/api/graphql"]
+            ["http://x/api/v4", "http://x/gitlab/API/V4/", "https://x/api", "http://x/api/graphql"]
         {
             assert_eq!(base_url(word).unwrap_err().is, "an address of the API", "{word}");
         }
@@ -144,6 +168,33 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_is_known_by_any_spelling() {
+        for url in [
+            "http://localhost.",
+            "http://LocalHost:3000",
+            "http://127.1",
+            "http://0x7f.1",
+            "http://0177.0.0.1",
+            "http://2130706433/",
+            "http://0",
+            "http://[::ffff:127.0.0.1]:80",
+        ] {
+            assert!(is_local(&host_of(url).unwrap()), "{url}");
+        }
+        for (url, host) in [
+            ("http://10.1", "10.0.0.1"),
+            ("http://git.example.", "git.example"),
+            ("http://127.0.0.1.example", "127.0.0.1.example"),
+            ("http://300.1.1.1", "300.1.1.1"),
+            ("http://4294967296", "4294967296"),
+            ("http://1.2.3.4.5", "1.2.3.4.5"),
+            ("http://[fd00::1]", "fd00::1"),
+        ] {
+            assert_eq!(host_of(url).unwrap(), host);
+        }
+    }
+
+    #[test]
     fn endpoints_are_unix_tcp_or_ssh() {
         for word in ["unix:///run/user/1000/docker.sock", "tcp://rack:2376", "ssh://ci@rack"] {
             assert!(endpoint(word).is_ok(), "{word}");
@@ -156,6 +207,8 @@ mod tests {
             "http://rack:2375",
             "rack",
             "ssh://ci:secret@rack",
+            "ssh://rack:secret",
+            "tcp://rack:2376?key=secret",
         ] {
             assert!(endpoint(word).is_err(), "{word}");
         }
