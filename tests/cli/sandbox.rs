@@ -103,6 +103,11 @@ fn a_sandbox_refuses_a_spec_of_a_real_gitlab() {
         );
         assert!(words.contains("hint: ") && words.contains("${SANDBOX_RUNNER_URL}"), "{words}");
     }
+    let kept = own_spec("kept").replacen("  poll", "  token_cache: tokens\n  poll", 1);
+    let folder = Folder::new("kept").write("own.yaml", &kept);
+    let refused = folder.autogit(&["sandbox", "-c", "own.yaml", "--for", "1s"], &[]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    assert!(talk(&refused).contains("may keep the tokens of real runners"), "{refused:?}");
     let help = out(&Folder::new("help").autogit(&["sandbox", "--help"], &[]));
     assert!(help.contains("${SANDBOX_URL}") && help.contains("${SANDBOX_RUNNER_URL}"), "{help}");
 }

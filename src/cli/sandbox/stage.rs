@@ -300,6 +300,13 @@ fn refuse_what_is_real(spec: &Spec, own: &[String; 2]) -> Result<(), String> {
              token: ${{SANDBOX_TOKEN}}}}`"
         ));
     }
+    if gitlab.token_cache.is_some() {
+        return Err(
+            "`gitlab.token_cache` may keep the tokens of real runners, and a sandbox would \
+                    write its own over them\nhint: leave it out"
+                .to_owned(),
+        );
+    }
     Ok(())
 }
 
