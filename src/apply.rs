@@ -14,6 +14,8 @@ pub use work::Work;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::engine::EngineError;
 use crate::engine::runner_config::RunnerConfigError;
 use crate::gitlab::{ErrorKind, GitlabError};
@@ -41,6 +43,13 @@ pub enum Effect {
     Done,
     /// A runner runs in that container.
     Started(ContainerId),
+    /// GitLab took an operator's own token.
+    Verified {
+        /// The record behind it.
+        record: RecordId,
+        /// When it ends, if it does.
+        expires_at: Option<Timestamp>,
+    },
     /// A record was made.
     Recorded(RecordId),
     /// Nothing yet: the engine is at it, and a later look shows what comes of that.
@@ -61,6 +70,9 @@ pub enum ApplyError {
     /// No `config.toml` can be made for the pool.
     #[error(transparent)]
     Config(#[from] RunnerConfigError),
+    /// GitLab does not take an operator's own token.
+    #[error("the pool's `runner_token` is not usable: {0}")]
+    Token(#[source] GitlabError),
     /// The variant has no record with a token.
     #[error("`{0}` has no record yet")]
     NoRecord(Variant),
@@ -84,7 +96,7 @@ impl ApplyError {
     /// Who has to act.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Gitlab(error) => error.kind(),
+            Self::Gitlab(error) | Self::Token(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Config(_) => ErrorKind::Yours,
             Self::NoRecord(_) | Self::Scope(_) | Self::SlotTaken(_) => ErrorKind::Refused,
@@ -100,6 +112,7 @@ impl ApplyError {
             Self::Engine(error) => error.in_doubt(),
             Self::NotUndone(_) => true,
             Self::Config(_)
+            | Self::Token(_)
             | Self::NoRecord(_)
             | Self::Scope(_)
             | Self::SlotTaken(_)

@@ -27,6 +27,7 @@ mod slots;
 mod surplus;
 mod sweep;
 mod vanished;
+mod verify;
 mod wanted;
 mod warm;
 
@@ -77,6 +78,7 @@ type Pass = fn(&mut Draft<'_>);
 /// replacing them must not look like a lack of supply. Sweeps touch nothing that a pass before
 /// them could use.
 const PASSES: &[Pass] = &[
+    verify::verify_tokens,
     records::keep_records,
     reap::reap_exited,
     vanished::reap_vanished,

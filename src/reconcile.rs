@@ -218,6 +218,7 @@ impl Controller {
             ports.gitlab.made_before(&made.map(|(id, made)| (*id, made.at)).collect());
         } else {
             self.memory.own_records = OwnRecords::begun(self.clock.now());
+            self.tokens.forget_given();
         }
         self.ports = ports;
         self.observer.reconnect();

@@ -1,6 +1,10 @@
 //! Runner tokens: in memory, and in the token cache where the spec names one. They are found again
 //! in the containers' uploaded `config.toml`; losing them costs caches only.
 
+mod given;
+
+pub use given::Given;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +22,8 @@ pub struct Tokens {
     refused: BTreeMap<RecordId, SecretString>,
     /// The variants that records serve, so that one is known again though a person renamed it.
     serving: BTreeMap<RecordId, Variant>,
+    /// The operator's own.
+    given: Vec<Given>,
     cache: Option<PathBuf>,
     elsewhere: bool,
     /// Those that this process does not see and takes for being somewhere; `None`: it acts, so what
@@ -65,7 +71,7 @@ impl Tokens {
     /// Keeps tokens in another folder from now on; those at hand are written there, too.
     pub fn move_cache(&mut self, instance: &InstanceName, cache: Option<&Path>) {
         let before = std::mem::replace(self, Self::new(instance, cache));
-        self.refused = before.refused;
+        (self.refused, self.given) = (before.refused, before.given);
         for (record, variant) in before.serving {
             self.serves(record, &variant);
         }
@@ -128,8 +134,34 @@ impl Tokens {
     pub fn refuse(&mut self, record: RecordId) {
         if let Some(token) = self.find(record) {
             self.forget(record);
+            self.given.retain(|given| given.record != record);
             self.refused.insert(record, token);
         }
+    }
+
+    /// GitLab took an operator's own token.
+    pub(crate) fn take(&mut self, given: Given) {
+        self.keep(given.record, given.token().clone());
+        self.given.retain(|known| known.record != given.record);
+        if self.has(given.record) {
+            self.given.push(given);
+        }
+    }
+
+    /// The operator's own tokens that GitLab took, and did not refuse since.
+    pub(crate) fn given(&self) -> &[Given] {
+        &self.given
+    }
+
+    /// The operator is to be told that this own token ends soon, which is said once.
+    pub(crate) fn warns_of(&mut self, record: RecordId) -> bool {
+        let mut given = self.given.iter_mut();
+        given.find(|given| given.record == record).is_some_and(Given::warn)
+    }
+
+    /// Another GitLab is asked from now on, which knows none of the operator's tokens.
+    pub(crate) fn forget_given(&mut self) {
+        self.given.clear();
     }
 
     /// Forgets the token of a record that is gone.

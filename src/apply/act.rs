@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use super::start::{Registration, Start};
 use super::{ApplyError, Effect, reap, sweep};
 use crate::engine::{Engine, EngineError, RunnerList};
 use crate::gitlab::NewRecord;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Facts};
-use crate::spec::HostName;
-use crate::world::{ContainerId, RecordId, RunnerName, Variant, World, record_settings};
+use crate::spec::{Credential, HostName};
+use crate::world::{ContainerId, RecordId, RunnerName, SystemId, Variant, World, record_settings};
 
 /// What an action has to work with.
 pub(super) struct Means<'a> {
@@ -30,6 +32,7 @@ impl Means<'_> {
         let Self { ports, world, registration } = self;
         let effect = match &decision.action {
             Action::CreateRecord { variant } => return create_record(ports, world, variant).await,
+            Action::VerifyToken { variant } => verify_token(ports, world, variant).await,
             Action::CreateNetwork { host } => create_network(ports, world, host).await,
             Action::UpdateRecord { record, settings, .. } => {
                 let updated = ports.gitlab.update_record(*record, settings).await;
@@ -62,6 +65,25 @@ impl Means<'_> {
         };
         Ok((effect.or_else(pending_is_no_failure)?, None))
     }
+}
+
+/// Asks with a system id that is no slot's, whose manager row goes again at once.
+async fn verify_token(
+    ports: &Ports,
+    world: &World,
+    variant: &Variant,
+) -> Result<Effect, ApplyError> {
+    let no_record = || ApplyError::NoRecord(variant.clone());
+    let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
+    let installation = world.installation().ok_or_else(no_record)?;
+    let Some(Credential::Value(token)) = &pool.runner_token else { return Err(no_record()) };
+    let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
+    let told = ports.gitlab.verify(token, &keeper).await.map_err(ApplyError::Token)?;
+    ports.gitlab.delete_manager(token, &keeper).await.map_err(ApplyError::Token)?;
+    Ok(Effect::Verified {
+        record: told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret())),
+        expires_at: told.token_expires_at,
+    })
 }
 
 async fn create_network(

@@ -15,8 +15,8 @@ use super::{ApplyError, Effect, Outcome};
 use crate::gitlab::GitlabError;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan, Rule};
-use crate::spec::HostName;
-use crate::tokens::Tokens;
+use crate::spec::{Credential, HostName};
+use crate::tokens::{Given, Tokens};
 use crate::world::{ContainerId, Deed, Leftover, RecordId, SystemId, Variant, World};
 
 /// Actions on one host, and on GitLab, that run at the same time: an engine starts containers one
@@ -109,7 +109,8 @@ impl Work {
                 let its = decision.action.host().and_then(|host| removals.get(host));
                 Needs { containers: its.cloned().unwrap_or_default(), ..Needs::default() }
             }
-            Action::CreateNetwork { .. }
+            Action::VerifyToken { .. }
+            | Action::CreateNetwork { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -230,6 +231,12 @@ impl Work {
             {
                 tokens.forget(*record);
             }
+            if let (Action::VerifyToken { variant }, Ok(Effect::Verified { record, expires_at })) =
+                (&begun.decision.action, &result)
+                && let Some(Credential::Value(token)) = own_token(&begun.world, variant)
+            {
+                tokens.take(Given::new(token.clone(), *record, begun.at, *expires_at));
+            }
             if let Some(record) = doubtful_record(&begun, &result) {
                 self.check(ports, &begun.world, record, tokens);
             }
@@ -326,6 +333,7 @@ fn registration(
         }
         Action::Sweep { leftover: Leftover::Manager(record, _) } => *record,
         Action::Sweep { .. }
+        | Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
@@ -335,6 +343,11 @@ fn registration(
     };
     let token = tokens.find(record)?;
     Some(Arc::new(Registration { record, token }))
+}
+
+/// The token that the variant's pool brings.
+fn own_token<'a>(world: &'a World, variant: &Variant) -> Option<&'a Credential> {
+    world.spec.pool(&variant.pool)?.runner_token.as_ref()
 }
 
 /// The record whose runner made no contact, or whose token did not do for deleting a row.
@@ -361,7 +374,10 @@ fn record_of(world: &World, id: &ContainerId) -> Option<RecordId> {
 fn is_preparation(decision: &Decision) -> bool {
     matches!(
         decision.action,
-        Action::CreateNetwork { .. } | Action::CreateRecord { .. } | Action::UpdateRecord { .. }
+        Action::VerifyToken { .. }
+            | Action::CreateNetwork { .. }
+            | Action::CreateRecord { .. }
+            | Action::UpdateRecord { .. }
     )
 }
 

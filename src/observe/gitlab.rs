@@ -23,7 +23,7 @@ use crate::gitlab::{GitlabError, Server};
 use crate::spec::{Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Job, JobId, Memory, Observed, OtherRunner, Place, Queue, Record, RecordId, World,
+    Job, JobId, Memory, Observed, Origin, OtherRunner, Place, Queue, Record, RecordId, World,
 };
 
 /// How long a look waits for each part: a busy GitLab that tells hundreds of projects' queues answers
@@ -38,8 +38,6 @@ pub(super) struct GitlabSide {
     pub(super) records: Observed<Vec<Record>>,
     pub(super) scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     probe: probe::Probe,
-    /// The records behind the operator's own tokens.
-    given: Vec<given::Given>,
     callers: callers::Callers,
     in_turn: jobs::InTurn,
     names: jobs::Names,
@@ -84,7 +82,6 @@ impl GitlabSide {
             records: Observed::Unknown { since: now, error: unread(), last: None },
             scopes: BTreeMap::new(),
             probe: probe::Probe::default(),
-            given: Vec::new(),
             callers: callers::Callers::default(),
             in_turn: jobs::InTurn::default(),
             names: jobs::Names::default(),
@@ -99,7 +96,6 @@ impl GitlabSide {
     pub(super) fn reconnect(&mut self) {
         self.reading = Reading::default();
         self.probe = probe::Probe::default();
-        self.given = Vec::new();
         self.callers = callers::Callers::default();
     }
 
@@ -135,9 +131,9 @@ impl GitlabSide {
         let (spec, mut read) = goes_on.unwrap_or_else(|| {
             let asked = records::Asked {
                 probe: self.probe.clone(),
-                given: self.given.clone(),
+                given: tokens.given().to_vec(),
                 callers: self.callers.clone(),
-                named: records::named(world, tokens, &self.given),
+                named: records::named(world, tokens),
             };
             let seen = World { memory: memory.clone(), ..world.clone() };
             let read = records::read(Arc::clone(&ports.gitlab), seen, asked);
@@ -150,7 +146,7 @@ impl GitlabSide {
         self.records = if let Some(told) = answer {
             self.scopes = told.scopes.clone();
             world.scopes.clone_from(&self.scopes);
-            match self.take_records(told, ports, world, tokens, memory).await {
+            match self.take_records(told, ports, world, tokens).await {
                 Ok(records) => before.next(read.began(), Ok(records)),
                 Err(error) => {
                     memory.gitlab_failed_at = Some(world.now);
@@ -171,14 +167,15 @@ impl GitlabSide {
         ports: &Ports,
         world: &World,
         tokens: &mut Tokens,
-        memory: &mut Memory,
     ) -> Result<Vec<Record>, Arc<str>> {
         (self.probe, self.callers) = (told.probe, told.callers);
         let mut records = told.records?;
         for id in told.gone {
             tokens.forget(id);
         }
-        given::take(&mut self.given, told.tried, (world, &mut records), tokens, memory);
+        // A person may have reset one meanwhile.
+        records.retain(|record| record.origin != Origin::Given || tokens.has(record.id));
+        given::warn(world, &records, tokens);
         let late = self.clock.sleep(HOSTS_PATIENCE).shared();
         records::find_tokens(ports, (world, &mut records), tokens, late).await;
         Ok(records)

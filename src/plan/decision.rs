@@ -23,6 +23,11 @@ pub struct Decision {
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
+    /// Ask GitLab whether it takes the own token of a variant's pool.
+    VerifyToken {
+        /// The variant.
+        variant: Variant,
+    },
     /// Make the runners' network on a host.
     CreateNetwork {
         /// The host.
@@ -123,6 +128,7 @@ impl Action {
     /// The word for it in output.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::VerifyToken { .. } => "verify-token",
             Self::CreateNetwork { .. } => "create-network",
             Self::CreateRecord { .. } => "create-record",
             Self::UpdateRecord { .. } => "update-record",
@@ -137,6 +143,7 @@ impl Action {
     /// What it does to which object: one at a time of each.
     pub fn deed(&self) -> Deed {
         match self {
+            Self::VerifyToken { variant } => Deed::VerifyToken(variant.clone()),
             Self::CreateNetwork { host } => Deed::MakeNetwork(host.clone()),
             Self::CreateRecord { variant } => Deed::MakeRecord(variant.clone()),
             Self::UpdateRecord { record, .. } => Deed::ChangeRecord(*record),
@@ -157,7 +164,8 @@ impl Action {
     pub fn settings(&self) -> Option<&RecordSettings> {
         match self {
             Self::UpdateRecord { settings, .. } => Some(settings),
-            Self::CreateNetwork { .. }
+            Self::VerifyToken { .. }
+            | Self::CreateNetwork { .. }
             | Self::CreateRecord { .. }
             | Self::DeleteRecord { .. }
             | Self::Start { .. }
@@ -175,16 +183,18 @@ impl Action {
             | Self::Drain { host, .. }
             | Self::Reap { host, .. } => Some(host),
             Self::Sweep { leftover } => leftover.host(),
-            Self::CreateRecord { .. } | Self::UpdateRecord { .. } | Self::DeleteRecord { .. } => {
-                None
-            }
+            Self::VerifyToken { .. }
+            | Self::CreateRecord { .. }
+            | Self::UpdateRecord { .. }
+            | Self::DeleteRecord { .. } => None,
         }
     }
 
     /// The variant it is about, if one.
     pub fn variant(&self) -> Option<&Variant> {
         match self {
-            Self::CreateRecord { variant }
+            Self::VerifyToken { variant }
+            | Self::CreateRecord { variant }
             | Self::UpdateRecord { variant, .. }
             | Self::DeleteRecord { variant, .. }
             | Self::Start { variant, .. }
@@ -199,7 +209,8 @@ impl Action {
         match self {
             Self::Start { runner, .. } | Self::Drain { runner, .. } => Some(runner),
             Self::Reap { runner, .. } => Some(&runner.name),
-            Self::CreateNetwork { .. }
+            Self::VerifyToken { .. }
+            | Self::CreateNetwork { .. }
             | Self::CreateRecord { .. }
             | Self::UpdateRecord { .. }
             | Self::DeleteRecord { .. }

@@ -19,6 +19,8 @@ pub enum Facts {
         #[serde(serialize_with = "as_text")]
         reason: RecordReason,
     },
+    /// GitLab was not asked yet about a pool's own token.
+    Unverified,
     /// What differs between a record and the spec.
     Drift {
         /// The settings that differ.
@@ -165,6 +167,9 @@ impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record { reason } => reason.fmt(f),
+            Self::Unverified => {
+                f.write_str("GitLab was not asked yet whether it takes the pool's `runner_token`")
+            }
             Self::Drift { settings } => write!(f, "differs in {}", settings.join(", ")),
             Self::Exited { code, ago, oom_killed } => {
                 write!(f, "exited {code}, {} ago", brief(*ago))?;

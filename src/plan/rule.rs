@@ -5,6 +5,8 @@ use std::fmt;
 /// The rule behind a decision; its word stands in output, logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
+    /// GitLab takes a pool's own token.
+    VerifyToken,
     /// A declared variant has a usable record.
     KeepRecord,
     /// A record's settings are the spec's.
@@ -39,7 +41,8 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
+        Self::VerifyToken,
         Self::KeepRecord,
         Self::CorrectRecord,
         Self::ReapExited,
@@ -60,6 +63,7 @@ impl Rule {
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::VerifyToken => "verify-token",
             Self::KeepRecord => "keep-record",
             Self::CorrectRecord => "correct-record",
             Self::ReapExited => "reap-exited",

@@ -154,7 +154,12 @@ impl Journal {
                 Ok(Effect::Pending) => {
                     tracing::debug!(rule = %decision.rule, "{subject}: the engine is at it");
                 }
-                Ok(Effect::Done | Effect::Started(_) | Effect::Recorded(_)) => {
+                Ok(
+                    Effect::Done
+                    | Effect::Verified { .. }
+                    | Effect::Started(_)
+                    | Effect::Recorded(_),
+                ) => {
                     self.failing.remove(&subject);
                     say_done(decision, &subject);
                 }
@@ -184,7 +189,8 @@ fn say_done(decision: &Decision, subject: &str) {
     let line = match &decision.action {
         // Its facts say what it is, and so does its subject.
         Action::Sweep { .. } => subject.to_owned(),
-        Action::CreateNetwork { .. }
+        Action::VerifyToken { .. }
+        | Action::CreateNetwork { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -213,7 +219,9 @@ fn subject(decision: &Decision) -> String {
     let word = decision.action.as_str();
     match &decision.action {
         Action::CreateNetwork { host } => format!("{word} on {host}"),
-        Action::CreateRecord { variant } => format!("{word} for {variant}"),
+        Action::VerifyToken { variant } | Action::CreateRecord { variant } => {
+            format!("{word} for {variant}")
+        }
         Action::UpdateRecord { variant, record, .. } | Action::DeleteRecord { variant, record } => {
             format!("{word} {record} of {variant}")
         }

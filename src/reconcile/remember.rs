@@ -71,6 +71,9 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
         }
         (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
+        (Action::VerifyToken { variant }, Effect::Verified { .. }) => {
+            memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
+        }
         (Action::CreateRecord { variant }, Effect::Recorded(id)) => {
             memory.own_records.answered(variant, Some(*id), now);
             memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
@@ -110,6 +113,13 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
                 memory.taken.insert(runner.clone(), until);
             } else if !elsewhere {
                 let failure = Failure { cause: Cause::Start, error: words(), before };
+                back_off(memory, variant, failure, now);
+            }
+        }
+        Action::VerifyToken { variant } => {
+            // A GitLab that is away shows as such at the next look.
+            if error.kind() != ErrorKind::Unreachable {
+                let failure = Failure { cause: Cause::Record, error: words(), before };
                 back_off(memory, variant, failure, now);
             }
         }

@@ -23,6 +23,7 @@ impl View {
 
     fn words_of(&self, deed: &Deed) -> String {
         match deed {
+            Deed::VerifyToken(variant) => format!("verifying the `runner_token` of `{variant}`"),
             Deed::MakeRecord(variant) => format!("making a registration for `{variant}`"),
             Deed::ChangeRecord(record) => format!("changing registration {record}"),
             Deed::MakeNetwork(host) => format!("making the runners' network on {host}"),

@@ -338,7 +338,8 @@ fn slot(action: &Action, slots: &BTreeMap<&ContainerId, Slot>) -> Option<Slot> {
         Action::Start { slot, .. } => Some(*slot),
         Action::Drain { id, .. } => slots.get(id).copied(),
         Action::Reap { runner, .. } => Some(runner.slot),
-        Action::CreateNetwork { .. }
+        Action::VerifyToken { .. }
+        | Action::CreateNetwork { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -354,7 +355,8 @@ fn lost_job(action: &Action) -> Option<LostJobOutput> {
 fn record(action: &Action) -> Option<RecordId> {
     match action {
         Action::UpdateRecord { record, .. } | Action::DeleteRecord { record, .. } => Some(*record),
-        Action::CreateNetwork { .. }
+        Action::VerifyToken { .. }
+        | Action::CreateNetwork { .. }
         | Action::CreateRecord { .. }
         | Action::Start { .. }
         | Action::Drain { .. }

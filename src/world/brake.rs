@@ -18,6 +18,8 @@ const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// What is done to one object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
+    /// GitLab is asked whether it takes a variant's own token.
+    VerifyToken(Variant),
     /// A variant gets a record.
     MakeRecord(Variant),
     /// A record gets its settings.

@@ -4,7 +4,7 @@
 use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
     ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
-    Phase, RecordId, Runner, SystemId, VolumeKind, World, leftovers, note_observed, phases,
+    Origin, Phase, RecordId, Runner, SystemId, VolumeKind, World, leftovers, note_observed, phases,
 };
 use jiff::SignedDuration;
 
@@ -71,13 +71,19 @@ impl Model {
     fn act(&mut self, action: &Action) {
         let world = &mut self.world;
         match action {
+            Action::VerifyToken { variant } => {
+                let id = next_id(world);
+                let mut given = record(world, id, variant);
+                given.origin = Origin::Given;
+                records(world).push(given);
+            }
             Action::CreateNetwork { host } => {
                 let id = format!("net-{host}");
                 state(world, host).network = Some(NetworkState { id, ours: true, containers: 1 });
             }
             Action::CreateRecord { variant } => {
-                let newest = records(world).iter().map(|record| record.id.0).max().unwrap_or(16);
-                let mut made = record(world, RecordId(newest + 1), variant);
+                let id = next_id(world);
+                let mut made = record(world, id, variant);
                 made.created_at = Some(world.now);
                 self.memory.own_records.answered(variant, Some(made.id), world.now);
                 records(world).push(made);
@@ -258,4 +264,10 @@ fn state<'a>(world: &'a mut World, host: &autogit::spec::HostName) -> &'a mut Ho
 
 fn records(world: &mut World) -> &mut Vec<autogit::world::Record> {
     crate::stage::records_of(world)
+}
+
+/// The id of the next record that is made.
+fn next_id(world: &mut World) -> RecordId {
+    let newest = records(world).iter().map(|record| record.id.0).max().unwrap_or(16);
+    RecordId(newest + 1)
 }

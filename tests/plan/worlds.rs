@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use autogit::spec::{Arch, Pool, PoolName, Resources, Scope, Spec, Warm};
+use autogit::spec::{Arch, Credential, Pool, PoolName, Resources, Scope, Spec, Warm};
 use autogit::world::{Job, JobId, ProjectId, World};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use secrecy::SecretString;
 
 use crate::stage::{
     deny_missing, host_spec, id_of, job, known, queue, records_of, spec, state_of, world,
@@ -78,8 +79,9 @@ fn pools() -> impl Strategy<Value = Pool> {
     let flags = (prop::bool::weighted(0.9), any::<bool>(), prop::bool::weighted(0.2));
     let scopes = select(vec![Scope::Instance, Scope::Instance, Scope::Group("team".to_owned())]);
     let sizes = (0..5_u32, 0..3_u32, select(vec![0, 300, 1_800]), 0..2_u32, 0..2_i32);
-    (tags, arches, flags, scopes, sizes, any::<bool>()).prop_map(
-        |(tags, arches, (enabled, untagged, protected), scope, sizes, costly)| {
+    let own_token = prop::bool::weighted(0.1);
+    (tags, arches, flags, scopes, sizes, (any::<bool>(), own_token)).prop_map(
+        |(tags, arches, (enabled, untagged, protected), scope, sizes, (costly, own_token))| {
             let (max, warm, cooldown, jobs_per_runner, priority) = sizes;
             let mut pool = BASE.pools[0].clone();
             pool.tags = tags.into_iter().map(str::to_owned).collect();
@@ -90,6 +92,8 @@ fn pools() -> impl Strategy<Value = Pool> {
             (pool.jobs_per_runner, pool.priority) = (jobs_per_runner, priority);
             let resources = Resources { cpus: Some(1.5), memory: Some(3 << 30), services: None };
             pool.resources = costly.then_some(resources);
+            let token = || Credential::Value(SecretString::from("glrt-own"));
+            pool.runner_token = own_token.then(token);
             pool
         },
     )

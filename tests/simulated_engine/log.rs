@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use autogit::sandbox::gitlab::{Down, NewRecord};
-use autogit::spec::{Credential, Scope};
+use autogit::sandbox::gitlab::Down;
+use autogit::spec::Credential;
 use jiff::SignedDuration;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -94,13 +94,7 @@ async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
 #[tokio::test(start_paused = true)]
 async fn an_operators_token_is_warned_of_once_when_three_quarters_of_its_life_are_over() {
     let mut scene = Scene::new("{linux: {tags: [docker], max: 1}}");
-    let (id, token) = scene.gitlab.add_record_by_hand(NewRecord {
-        scope: Scope::Instance,
-        description: "made by a person".to_owned(),
-        tags: vec!["docker".to_owned()],
-        run_untagged: false,
-        protected: false,
-    });
+    let (id, token) = scene.record_by_hand();
     let ends = scene.clock.now() + SignedDuration::from_secs(4000);
     scene.gitlab.expire_record_token(id, Some(ends));
     scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));

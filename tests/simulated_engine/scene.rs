@@ -18,8 +18,8 @@ use autogit::reconcile::Controller;
 use autogit::sandbox::engine::{
     Fault, Latencies, Operation, SimulatedEngine, SimulatedEngineSettings,
 };
-use autogit::sandbox::gitlab::{NewJob, RouterTransport, SimulatedGitlab, WaitsFor};
-use autogit::spec::{Arch, HostName, Missing, PoolName, Spec};
+use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, WaitsFor};
+use autogit::spec::{Arch, HostName, Missing, PoolName, Scope, Spec};
 use autogit::tokens::Tokens;
 use autogit::view::SpecInfo;
 use autogit::world::{
@@ -125,6 +125,17 @@ impl Scene {
     /// GitLab's answers on managers say nothing of any record.
     pub(crate) fn hide_managers(&self, hides: bool) {
         self.front.hides_managers.store(hides, Ordering::Relaxed);
+    }
+
+    /// A person makes a record for jobs with the tag `docker`.
+    pub(crate) fn record_by_hand(&self) -> (RecordId, SecretString) {
+        self.gitlab.add_record_by_hand(NewRecord {
+            scope: Scope::Instance,
+            description: "made by a person".to_owned(),
+            tags: vec!["docker".to_owned()],
+            run_untagged: false,
+            protected: false,
+        })
     }
 
     /// GitLab holds each answer back for so many seconds.

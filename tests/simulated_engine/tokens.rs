@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use autogit::apply::{ApplyError, Effect};
 use autogit::engine::Engine;
 use autogit::gitlab::GitlabError;
-use autogit::plan::{Action, Rule, plan};
-use autogit::reconcile::Controller;
+use autogit::plan::{Action, Rule};
+use autogit::reconcile::{Controller, Tick};
 use autogit::sandbox::gitlab::{Down, WaitsFor};
-use autogit::spec::{Arch, InstanceName, PoolName, Warm};
+use autogit::spec::{Arch, Credential, InstanceName, PoolName, Warm};
 use autogit::tokens::Tokens;
 use autogit::view::SpecInfo;
-use autogit::world::{Leftover, RecordId, Token, Variant, World};
+use autogit::world::{Leftover, Origin, RecordId, Token, Variant, World};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::scene::{Scene, linux, planned, record, token};
@@ -273,16 +273,40 @@ async fn a_runner_token_that_gitlab_does_not_take_is_the_pools_reason_and_rests(
         let verified = by.into_iter().filter(|((endpoint, _), _)| *endpoint == VERIFY);
         verified.map(|(_, count)| count).sum::<u64>()
     };
+    let mut controller = scene.controller().await;
+    assert_eq!(asked(&scene), 0, "who looks asks nobody");
+    assert_eq!(controller.tick().await.view.plan.held_jobs[0].hold.as_str(), "unseen");
     for _ in 0..3 {
-        let world = scene.look().await;
-        let held = plan(&world).held_jobs.remove(0);
+        let held = controller.tick().await.view.plan.held_jobs[0].clone();
         assert_eq!(held.hold.as_str(), "backing-off");
         assert!(held.to_string().contains("`runner_token` is not usable: "), "{held}");
     }
     assert_eq!(asked(&scene), 1, "not asked for again before its pause is over");
     scene.pass(15).await;
-    scene.look().await;
+    controller.tick().await;
     assert_eq!(asked(&scene), 2);
+}
+
+/// Verifying leaves a row for a moment, so a look does not.
+#[tokio::test(start_paused = true)]
+async fn a_runner_token_is_verified_once_and_serves_from_the_next_look_on() {
+    let mut scene = Scene::new("{linux: {tags: [docker], warm: 1}}");
+    let (_, token) = scene.record_by_hand();
+    scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
+    let mut controller = scene.controller().await;
+    let rules = |tick: &Tick| {
+        let rules = tick.view.plan.decisions.iter().map(|it| it.rule.as_str());
+        rules.collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&controller.tick().await), ["verify-token"]);
+    let view = controller.tick().await.view;
+    assert_eq!(record(&view.world).origin, Origin::Given);
+    assert_eq!(view.plan.unmet_warm[0].hold.as_str(), "image-pull", "it would start otherwise");
+    // A spec that is read anew does not ask again.
+    let info = scene.info().await;
+    controller.reconnect(scene.ports.clone());
+    controller.adopt(info);
+    assert!(!rules(&controller.tick().await).contains(&"verify-token"));
 }
 
 #[tokio::test(start_paused = true)]

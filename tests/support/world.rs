@@ -281,7 +281,7 @@ impl Scene {
             Some(Record {
                 id: self.record_id(variant),
                 variant: variant.clone(),
-                origin: Origin::Ours,
+                origin: if pool.runner_token.is_some() { Origin::Given } else { Origin::Ours },
                 settings: record_settings(pool, variant.arch, first),
                 owner: place_of(&pool.scope).owner(),
                 created_at: Some(ago(86_400)),

@@ -47,7 +47,7 @@ const STUCK = new Set([
   "another-autogit",
 ]);
 const MARKS = {
-  start: "+", "create-record": "+", "create-network": "+", "update-record": "±",
+  start: "+", "verify-token": "+", "create-record": "+", "create-network": "+", "update-record": "±",
   drain: "~", reap: "−", sweep: "−", "delete-record": "−",
 };
 

@@ -42,7 +42,7 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
 /// The sign before an action: adds, changes or takes away.
 pub(crate) fn sign(action: &str) -> char {
     match action {
-        "create-network" | "create-record" | "start" => '+',
+        "verify-token" | "create-network" | "create-record" | "start" => '+',
         "update-record" | "drain" => '~',
         _ => '-',
     }
@@ -93,6 +93,7 @@ pub(crate) fn what(group: &Group<'_>) -> String {
         "start" => format!("{variant}  {}{on}  ({})", runners(), slots()),
         "drain" if count > 1 => format!("{variant}  {}{on}  ({})", runners(), slots()),
         "reap" if count > 1 => format!("{variant}  {}{on}, {}", runners(), slots()),
+        "verify-token" => format!("`runner_token` of {variant}"),
         "create-network" => format!("the runners' network{on}"),
         "sweep" => format!("{}{on}", words::count(count, "leftover")),
         "delete-record" if count > 1 => {
@@ -183,7 +184,8 @@ pub(crate) fn incomplete(plan: &PlanOutput) -> String {
 
 /// `2 to start`, `1 to drain`
 pub(crate) fn totals(plan: &PlanOutput) -> Vec<String> {
-    const WORDS: [(&str, &str, &str); 8] = [
+    const WORDS: [(&str, &str, &str); 9] = [
+        ("verify-token", "token to verify", "tokens to verify"),
         ("create-record", "registration to make", "registrations to make"),
         ("update-record", "registration to correct", "registrations to correct"),
         ("delete-record", "registration to delete", "registrations to delete"),

@@ -7,14 +7,14 @@ use futures_util::future::Shared;
 use jiff::Timestamp;
 
 use super::callers::Callers;
-use super::given::{self, Given, Tried};
+use super::given;
 use super::probe::Probe;
 use super::words;
 use crate::engine::{EngineError, runner_config};
 use crate::gitlab::{ErrorKind, Gitlab};
 use crate::observe::Ports;
 use crate::spec::Scope;
-use crate::tokens::Tokens;
+use crate::tokens::{Given, Tokens};
 use crate::world::{Observed, Origin, Place, Record, RecordId, Token, Variant, World};
 
 /// What is needed beside the world to read the records.
@@ -33,7 +33,6 @@ pub(super) struct Told {
     pub(super) probe: Probe,
     pub(super) callers: Callers,
     pub(super) scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
-    pub(super) tried: Vec<Tried>,
     /// Our records, and those of the operator's tokens; whether their tokens are at hand is not told
     /// yet.
     pub(super) records: Result<Vec<Record>, Arc<str>>,
@@ -46,22 +45,20 @@ pub(super) async fn read(gitlab: Arc<dyn Gitlab>, mut world: World, asked: Asked
     let Asked { mut probe, given, mut callers, named } = asked;
     let gitlab = gitlab.as_ref();
     world.scopes = scopes(gitlab, &world).await;
-    let (mut gone, mut tried) = (Vec::new(), Vec::new());
+    let mut gone = Vec::new();
     let records = match our_records(gitlab, &world, &mut probe, &named).await {
         Ok(mut records) => {
             // What was asked for by its id and is not told is gone.
             let told: BTreeSet<RecordId> = records.iter().map(|record| record.id).collect();
             gone.extend(named.into_keys().filter(|id| !told.contains(id)));
-            let (theirs, came) = given::records(gitlab, &world, &given).await;
-            records.extend(theirs);
-            tried = came;
+            records.extend(given::records(&world, &given));
             fill_managers(gitlab, world.now, &mut probe, &mut records).await;
             callers.name(gitlab, &world, &mut records).await;
             Ok(records)
         }
         Err(error) => Err(error),
     };
-    Told { probe, callers, scopes: world.scopes, tried, records, gone }
+    Told { probe, callers, scopes: world.scopes, records, gone }
 }
 
 /// What the pools' scopes are. What was told once stays while GitLab cannot be asked, also by the
@@ -121,14 +118,10 @@ async fn fill_managers(
 
 /// The records of which a container or the cache has the token, but for those of an operator's own
 /// tokens: whether these are good is asked by the token.
-pub(super) fn named(
-    world: &World,
-    tokens: &Tokens,
-    given: &[Given],
-) -> BTreeMap<RecordId, Variant> {
+pub(super) fn named(world: &World, tokens: &Tokens) -> BTreeMap<RecordId, Variant> {
     let states = world.hosts.values().filter_map(|host| host.state.last());
     let runners = states.flat_map(|state| &state.runners);
-    let given = |id: RecordId| given.iter().any(|given| given.id == id);
+    let given = |id: RecordId| tokens.given().iter().any(|given| given.record == id);
     let named = runners.filter(|runner| !given(runner.record));
     let named = named.map(|runner| (runner.record, runner.variant.clone()));
     let kept = tokens.serving().iter().map(|(id, variant)| (*id, variant.clone()));

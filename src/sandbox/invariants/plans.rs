@@ -54,7 +54,10 @@ pub(super) fn unknown_never_removes(look: &Look<'_>) -> Result<(), String> {
             Action::DeleteRecord { .. }
                 | Action::Sweep { leftover: Leftover::Manager(..) | Leftover::Record(_) }
         );
-        let changes = matches!(action, Action::CreateRecord { .. } | Action::UpdateRecord { .. });
+        let changes = matches!(
+            action,
+            Action::VerifyToken { .. } | Action::CreateRecord { .. } | Action::UpdateRecord { .. }
+        );
         let by_queue = matches!(rule, Rule::ServeDemand | Rule::DrainSurplus);
         let unread = [
             (at_gitlab && !failed.hosts.is_empty(), "a host"),
@@ -88,7 +91,8 @@ fn touches_unread_record(look: &Look<'_>, action: &Action) -> bool {
         Action::Sweep { leftover: Leftover::Record(id) } => {
             (Some(*id), seen.clone().find(|one| one.id == *id).map(|one| &one.variant))
         }
-        Action::CreateNetwork { .. }
+        Action::VerifyToken { .. }
+        | Action::CreateNetwork { .. }
         | Action::Start { .. }
         | Action::Drain { .. }
         | Action::Reap { .. }
@@ -108,7 +112,8 @@ pub(super) fn sweeps_need_two_looks(look: &Look<'_>) -> Result<(), String> {
         Action::DeleteRecord { record, .. } => {
             !look.left_before.contains(&Leftover::Record(*record))
         }
-        Action::CreateNetwork { .. }
+        Action::VerifyToken { .. }
+        | Action::CreateNetwork { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::Start { .. }
@@ -146,7 +151,8 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
             Action::Drain { id, .. } => {
                 leaving.insert(id);
             }
-            Action::CreateNetwork { .. }
+            Action::VerifyToken { .. }
+            | Action::CreateNetwork { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -284,7 +290,8 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
             let mut jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
             jobs.any(|job| world.now.duration_since(job.queued_at) > HURRIED_AFTER)
         }
-        Rule::KeepRecord
+        Rule::VerifyToken
+        | Rule::KeepRecord
         | Rule::CorrectRecord
         | Rule::ReapExited
         | Rule::RemoveUnstarted
