@@ -72,6 +72,13 @@ pub(crate) fn may_start(stage: &Stage, attempt: &Attempt, look: &Look<'_>) {
         let Some(own) = own.max_by_key(|record| record.id).filter(|own| !used(own)) else {
             continue;
         };
+        // It may start with one whose token it found in a container.
+        let world = &look.view.world;
+        let pool = world.spec.pool(&variant.pool);
+        let with = pool.and_then(|pool| world.current_record(variant, pool));
+        if with.is_none_or(|with| with.id != own.id) {
+            continue;
+        }
         let awaited = of_it.iter().find(|record| {
             record.id < own.id
                 && record.scope == own.scope
