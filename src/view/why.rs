@@ -30,6 +30,14 @@ impl AsOf<'_> {
                 reasons.push(reason);
             }
         }
+        // Without a job nobody waits for it, and a misspelt scope gets none.
+        if pool.enabled
+            && let Some(Err(error)) = self.world.scopes.get(&pool.scope)
+            && !reasons.iter().any(|reason| reason.contains(&**error))
+        {
+            let error = words::plain(error);
+            reasons.push(format!("what the scope of pool `{name}` holds is not known: {error}"));
+        }
         reasons.extend(self.troubles(name));
         reasons.extend(self.kept(name));
         reasons.extend(self.unread(pool));

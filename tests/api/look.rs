@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use autogit::plan::plan;
+use autogit::spec::{Pool, Warm};
 use autogit::view::View;
 use autogit::world::World;
 use axum::body::Body;
@@ -59,6 +61,24 @@ async fn a_job_is_explained() {
 async fn a_job_that_is_not_in_the_queue_is_said_to_be_unknown() {
     let job = Stage::small().get("/explain/jobs/999").await.json();
     assert_eq!(job["status"], "unknown");
+}
+
+#[test]
+fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
+    for warm in [0, 1] {
+        let set_warm = |pool: &mut Pool| pool.warm = Warm::Count(warm);
+        let view = Scene::new().pool("linux", "docker", set_warm).view();
+        let mut world = (*view.world).clone();
+        for told in world.scopes.values_mut() {
+            *told = Err("GitLab knows no group `gone`".into());
+        }
+        let (plan, world) = (Arc::new(plan(&world)), Arc::new(world));
+        let status = View { plan, world, ..view }.as_seen().status_output();
+        let why = &serde_json::to_value(status).unwrap()["pools"]["linux"]["why"];
+        let why = why.as_str().unwrap();
+        assert_eq!(why.matches("knows no group `gone`").count(), 1, "{why}");
+        assert!(!why.contains("no jobs"), "{why}");
+    }
 }
 
 /// A look at `scene`, so many seconds after the first.
