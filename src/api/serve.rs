@@ -76,7 +76,8 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: impl Future<Output
     let (end, ending) = watch::channel(false);
     let ending = Ending(ending);
     let clock = api.clock.clone();
-    let on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let on_loopback =
+        listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let router = routes::router(Api { ending: ending.clone(), on_loopback, ..api });
     let places = Connections::new(CONNECTIONS_MAX);
     let doorsteps = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
