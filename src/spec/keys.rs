@@ -137,15 +137,23 @@ fn finding(path: &Path, known: &[&str]) -> Finding {
     };
     let steps: Vec<&str> = above.steps().collect();
     let of_a_pool = matches!(steps.as_slice(), ["pools", _] | ["defaults"]);
-    let other = OTHER_WORDS.iter().find(|(word, _)| of_a_pool && *word == key);
-    let hint = match other {
-        Some((_, hint)) => Some((*hint).to_owned()),
-        None if of_a_pool && OF_A_JOB.contains(&key) => Some(format!("write it as `job.{key}`")),
-        None => nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`?")),
-    };
+    let hint = of_a_pool.then(|| elsewhere(key)).flatten().or_else(|| {
+        let near = nearest(key, known.iter().copied());
+        let near = near.map(|near| format!("did you mean `{near}`?"));
+        // `Image` and `priviledged` are as near to what is said elsewhere.
+        let words = OTHER_WORDS.iter().map(|(word, _)| word).chain(OF_A_JOB).copied();
+        near.or_else(|| elsewhere(nearest(key, words.filter(|_| of_a_pool))?))
+    });
     let mut finding = Finding::error(Code::UnknownKey, message).maybe_hint(hint);
     finding.path = path.to_string();
     finding
+}
+
+/// Where a pool says what other tools, or a job, say by that key.
+fn elsewhere(key: &str) -> Option<String> {
+    let other = OTHER_WORDS.iter().find(|(word, _)| *word == key);
+    let other = other.map(|(_, hint)| (*hint).to_owned());
+    other.or_else(|| OF_A_JOB.contains(&key).then(|| format!("write it as `job.{key}`")))
 }
 
 /// What is said of jobs, and often written where runners are.

@@ -158,9 +158,7 @@ fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>
     let message = format!("{subject} {wanted}, not {text}{shown}");
     let finding = Finding::error(Code::WrongType, message);
     match (kind, given.as_str()) {
-        (_, Some(text)) if number && has_leading_zeros(text) => {
-            finding.hint("write it without leading zeros, or with `0o` if it is octal")
-        }
+        (_, Some(text)) if number && has_leading_zeros(text) => finding.hint(NO_ZEROS),
         (_, Some(text)) if number && quoted && scalar::number(text).is_some() => {
             finding.hint("remove the quotes")
         }
@@ -177,6 +175,8 @@ fn wrong_type(path: &Path, kind: &TypeKind, given: &Value, context: &Context<'_>
         _ => finding,
     }
 }
+
+const NO_ZEROS: &str = "write it without leading zeros, or with `0o` if it is octal";
 
 fn words_for(json_type: JsonType) -> &'static str {
     match json_type {
@@ -238,5 +238,8 @@ fn union(
     }
     let forms = forms(path.field()).unwrap_or("another form");
     let message = format!("`{}` takes {forms}, not {}", path.field(), context.shown(&path));
-    Explained::value(path, Finding::error(Code::WrongType, message))
+    let scalar = context.tree.at(&path).and_then(super::node::Node::scalar);
+    let zeros = scalar.is_some_and(|scalar| scalar.plain && has_leading_zeros(&scalar.text));
+    let finding = Finding::error(Code::WrongType, message);
+    Explained::value(path, finding.maybe_hint(zeros.then(|| NO_ZEROS.to_owned())))
 }
