@@ -391,17 +391,14 @@ impl Controller {
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {
         let notices = self.notices(&world);
-        let mut view = View {
+        View {
             notices,
             world: Arc::new(world),
             plan: Arc::new(plan),
             spec: self.info.clone(),
             requests: self.ports.gitlab.requests().saturating_sub(requests_before),
             gitlab_url: self.ports.gitlab.url().to_owned(),
-        };
-        let hanging = view.hanging(view.world.now).into_iter();
-        view.notices.extend(hanging.map(|what| format!("no answer yet to {what}")));
-        view
+        }
     }
 }
 

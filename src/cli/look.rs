@@ -200,7 +200,7 @@ pub(super) async fn explain(
             let view = eyes.look().await;
             let told = view.as_of(shell.clock().now());
             let output = explained_here(told, &subject, &eyes.ports).await?;
-            (output, told.sources(), view.notices.clone())
+            (output, told.sources(), told.notices())
         }
     };
     sight.say_head(arguments.show.format == Format::Text)?;

@@ -40,7 +40,12 @@ impl Deref for AsOf<'_> {
 }
 
 impl AsOf<'_> {
-    /// The moment of the ages, in UTC.
+    /// The moment of the ages.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The same, in UTC.
     pub(super) fn moment(&self) -> String {
         words::instant(self.now)
     }

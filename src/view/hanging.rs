@@ -2,13 +2,22 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::View;
+use super::{AsOf, View};
 use crate::plan::brief;
 use crate::world::{ContainerId, Deed, Leftover};
 
 /// What takes longer than this hangs: each call to an engine or to GitLab but the pull of an image is
 /// given up after a minute at most.
 const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(90);
+
+impl AsOf<'_> {
+    /// What stands in the way of the work, and what hangs.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let hanging = self.hanging(self.now()).into_iter();
+        let hanging = hanging.map(|what| format!("no answer yet to {what}"));
+        self.notices.iter().cloned().chain(hanging).collect()
+    }
+}
 
 impl View {
     /// Each action that hangs at `now`, and since when.

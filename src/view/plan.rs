@@ -209,7 +209,7 @@ impl AsOf<'_> {
             sources: self.sources(),
             unknown: self.unknown_parts(),
             proxies: proxies(&self.world.spec),
-            notices: self.notices.clone(),
+            notices: self.notices(),
             warnings: self.warnings(),
         }
     }

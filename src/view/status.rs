@@ -163,7 +163,7 @@ impl AsOf<'_> {
             unread: self.unread_lines(),
             standstills: self.standstills(&runners),
             proxies: proxies(&self.world.spec),
-            notices: self.notices.clone(),
+            notices: self.notices(),
             poll_interval_secs: self.world.spec.gitlab.poll_interval.as_secs(),
             cooldown_minutes: cooldown.div_ceil(60),
             total_runners: runners.iter().filter(|view| view.is_live()).count(),

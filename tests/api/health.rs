@@ -41,6 +41,8 @@ async fn an_action_that_hangs_is_named() {
     let answer = stage.get("/health").await.json();
     assert_eq!(answer["status"], "degraded");
     assert_eq!(answer["hanging"], json!(["asking container feed to exit, for 1m35s"]));
+    let notices = &stage.get("/status").await.json()["notices"];
+    assert_eq!(*notices, json!(["no answer yet to asking container feed to exit, for 1m35s"]));
 }
 
 #[tokio::test]
