@@ -53,6 +53,14 @@ impl Endpoint {
         if rest.is_empty() {
             return Err(unreachable("the address is empty\nhint: use unix://, tcp:// or ssh://"));
         }
+        if let ("tcp" | "http" | "https", Some((_, host))) = (scheme, rest.rsplit_once('@')) {
+            return Err(EngineError::Unreachable {
+                endpoint: format!("{scheme}://{host}"),
+                problem: "its address has credentials, and no engine takes any\n\
+                          hint: leave out what stands before the `@`"
+                    .to_owned(),
+            });
+        }
         match (scheme, &settings.tls) {
             ("unix", _) if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
             ("unix", _) => Err(unreachable("a socket's path starts with `/`")),
@@ -255,6 +263,18 @@ mod tests {
         let request = corrected(request.body(bollard::body_full(bytes::Bytes::new())).unwrap());
         let types: Vec<_> = request.headers().get_all(CONTENT_TYPE).iter().collect();
         assert_eq!(types, ["application/x-tar"]);
+    }
+
+    #[test]
+    fn an_address_with_credentials_is_refused_without_them() {
+        for scheme in ["tcp", "http", "https"] {
+            for user in ["me:hunter2", "hunter2", "me:a@hunter2"] {
+                let given = format!("{scheme}://{user}@rack:2376");
+                let told = resolved(None, Some(&given)).unwrap_err();
+                assert!(told.contains("no engine takes any"), "{told}");
+                assert!(told.contains("rack:2376") && !told.contains("hunter2"), "{told}");
+            }
+        }
     }
 
     #[test]
