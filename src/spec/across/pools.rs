@@ -1,6 +1,8 @@
 //! Pools against each other, and against the hosts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::ExposeSecret as _;
 
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
@@ -21,6 +23,28 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
         }
     }
     uncounted(spec, context);
+    of_one_registration(&spec.pools, context);
+}
+
+/// GitLab knows one set of tags for a runner token, and one limit on its requests.
+fn of_one_registration(pools: &[Pool], context: &mut Context<'_>) {
+    let token = |pool: &Pool| {
+        let token = pool.runner_token.as_ref()?.value()?.expose_secret();
+        (!token.is_empty()).then(|| token.to_owned())
+    };
+    let mut above: BTreeMap<String, &Pool> = BTreeMap::new();
+    for pool in pools {
+        let Some(token) = token(pool) else { continue };
+        let Some(first) = above.get(&token) else {
+            above.insert(token, pool);
+            continue;
+        };
+        let message = format!("`runner_token` is that of pool `{}`, too", first.name);
+        let finding = Finding::warning(Code::Conflict, message).about(subject(pool)).hint(
+            "GitLab gives its jobs to either of them: make a runner of its own for each pool",
+        );
+        context.add(&path_of(pool).join("runner_token"), finding);
+    }
 }
 
 fn path_of(pool: &Pool) -> Path {
