@@ -36,10 +36,10 @@ pub use facts::Facts;
 pub use held_job::{HeldJob, JobHold, Lack, UnmetWarm};
 pub use held_runner::{HeldRunner, RunnerHold};
 pub use rule::Rule;
+pub use wanted::is_changed;
 
 pub(crate) use facts::brief;
 pub(crate) use room::{Cost, host_rooms};
-pub(crate) use wanted::is_changed;
 
 use crate::world::World;
 use draft::Draft;

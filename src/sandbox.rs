@@ -5,5 +5,4 @@ pub mod demo;
 pub mod dice;
 pub mod engine;
 pub mod gitlab;
-pub mod invariants;
 pub mod runner;

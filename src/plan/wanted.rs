@@ -42,7 +42,7 @@ impl Wanted {
 }
 
 /// A new runner of its variant would be another one.
-pub(crate) fn is_changed(world: &World, view: &RunnerView<'_>) -> bool {
+pub fn is_changed(world: &World, view: &RunnerView<'_>) -> bool {
     let runner = view.runner;
     let Some(pool) = world.spec.pool(&runner.variant.pool) else { return false };
     !world.is_made_as_new(view.host, runner, pool) || is_superseded(world, runner)

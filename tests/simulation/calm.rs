@@ -12,9 +12,9 @@ mod neighbours;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::invariants::{Moment, REST, Scene, first_broken};
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
-use autogit::sandbox::invariants::{Moment, REST, Scene, first_broken};
 use autogit::world::{ContainerState, JobId, Runner, SystemId};
 use tracing::subscriber::DefaultGuard;
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::invariants::{container_goes_last, kept_cache_stays};
 use async_trait::async_trait;
 use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
-use autogit::sandbox::invariants::{container_goes_last, kept_cache_stays};
 use autogit::spec::{HostName, InstanceName};
 use autogit::world::{
     ContainerId, ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState,

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::invariants::{Broken, Moment, REST, Scene, first_broken};
 use autogit::sandbox::dice::Dice;
-use autogit::sandbox::invariants::{Broken, Moment, REST, Scene, first_broken};
 
 use crate::chaos::{Chaos, Kind};
 use crate::edits::Editor;

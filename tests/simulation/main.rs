@@ -1,5 +1,5 @@
 //! The real controller against the simulated GitLab and engines: histories that follow from one
-//! seed, with and without faults, checked against [`autogit::sandbox::invariants`].
+//! seed, with and without faults, checked against `invariants`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod found;
 mod gitlab_side;
 mod hands;
 mod history;
+mod invariants;
 mod knobs;
 mod lags;
 mod mutations;

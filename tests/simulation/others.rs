@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::invariants::Others;
 use autogit::sandbox::engine::{ContainerView, JobLeftovers, ObjectView, SimulatedEngine};
 use autogit::sandbox::gitlab::{NewJob, NewRecord, SimulatedGitlab};
-use autogit::sandbox::invariants::Others;
 use autogit::sandbox::runner::{Labels, PREFIX, Version};
 use autogit::spec::{Arch, HostName, InstanceName, PoolName, Scope};
 use autogit::world::{EngineId, JobId, Slot, SystemId, Variant};

@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::observe::Ports;
 use autogit::reconcile::{Controller, Tick};
-use autogit::sandbox::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
 use autogit::spec::{HostName, QueueSource, Spec};
 use autogit::view::{SpecInfo, View};
 use autogit::world::{ContainerId, Leftover, Observed, RecordId, World, leftovers};

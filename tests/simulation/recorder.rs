@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use autogit::sandbox::invariants::{Broken, Ledger, Watch, no_secret_in};
+use crate::invariants::{Broken, Ledger, Watch, no_secret_in};
 use autogit::spec::{HostName, Spec};
 use autogit::view::View;
 use autogit::world::ContainerId;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::invariants::Look;
 use autogit::plan::{Action, JobHold};
 use autogit::sandbox::dice::Dice;
 use autogit::sandbox::gitlab::{RecordView, Status};
-use autogit::sandbox::invariants::Look;
 use autogit::world::{JobId, RecordId, Token};
 use bytes::Bytes;
 use http::Response;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use autogit::sandbox::invariants::Broken;
+use crate::invariants::Broken;
 
 use crate::history::{Outcome, happen};
 use crate::knobs::Knobs;

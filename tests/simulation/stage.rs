@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
 use autogit::clock::Clock;
 use autogit::reconcile::Planner;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, WaitsFor};
-use autogit::sandbox::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
 use autogit::spec::{Arch, HostName, LostJobs, Missing, Scope, Spec};
 use autogit::view::View;
 use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};

@@ -1,8 +1,8 @@
 //! Runners come with the jobs and go after them.
 
+use crate::invariants::Moment;
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
-use autogit::sandbox::invariants::Moment;
 
 use super::{Calm, TWO_POOLS, running, spec_of};
 

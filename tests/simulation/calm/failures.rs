@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::invariants::Moment;
 use autogit::engine::EngineError;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
-use autogit::sandbox::invariants::Moment;
 use autogit::sandbox::runner::Version;
 use autogit::world::{ContainerState, JobId, RecordId, Slot};
 

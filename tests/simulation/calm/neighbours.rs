@@ -33,7 +33,7 @@ async fn a_login_page_in_gitlabs_place_does_nothing_that_was_asked_for() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 5s}\n");
     let job = calm.job(&["docker"], 5);
     calm.until_succeeds(job, 60).await;
-    let exited = |moment: &autogit::sandbox::invariants::Moment| {
+    let exited = |moment: &crate::invariants::Moment| {
         moment.runners().count() == 1 && moment.live_runners().next().is_none()
     };
     calm.until(120, "the runner exits", exited).await;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Look, Moment};
-use crate::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
-use crate::sandbox::gitlab::{JobView, Status};
-use crate::spec::{HostName, Warm};
-use crate::world::{
+use autogit::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
+use autogit::sandbox::gitlab::{JobView, Status};
+use autogit::spec::{HostName, Warm};
+use autogit::world::{
     ContainerId, ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, phases,
 };
 
@@ -305,7 +305,7 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
 }
 
 /// The job whose container runs for that runner.
-fn at_work(moment: &Moment, id: &ContainerId) -> Option<crate::world::JobId> {
+fn at_work(moment: &Moment, id: &ContainerId) -> Option<autogit::world::JobId> {
     let mut hosts = moment.hosts.values();
     hosts.find_map(|host| {
         let running = host.running.iter().find(|running| running.runner == *id)?;

@@ -6,44 +6,44 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ledger;
-use crate::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
-use crate::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
-use crate::spec::{HostName, Spec};
-use crate::world::{ContainerId, ContainerState, RecordId, Runner};
+use autogit::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
+use autogit::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
+use autogit::spec::{HostName, Spec};
+use autogit::world::{ContainerId, ContainerState, RecordId, Runner};
 
 /// The simulated world at one moment.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// When, by the simulation's clock.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The spec in force.
-    pub spec: Arc<Spec>,
+    pub(crate) spec: Arc<Spec>,
     /// All jobs.
-    pub jobs: Vec<JobView>,
+    pub(crate) jobs: Vec<JobView>,
     /// All records.
-    pub records: Vec<RecordView>,
+    pub(crate) records: Vec<RecordView>,
     /// What each host holds.
-    pub hosts: BTreeMap<HostName, Arc<EngineView>>,
+    pub(crate) hosts: BTreeMap<HostName, Arc<EngineView>>,
 }
 
 /// A moment, what the simulation did up to it, and what began since the moment before.
 #[derive(Debug)]
-pub struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     /// The moment.
-    pub moment: &'a Moment,
+    pub(crate) moment: &'a Moment,
     /// What the simulation did.
-    pub ledger: &'a Ledger,
+    pub(crate) ledger: &'a Ledger,
     /// Our runners that were not there a moment before.
-    pub fresh: &'a [(HostName, Runner)],
+    pub(crate) fresh: &'a [(HostName, Runner)],
     /// Our runners that were made within the last minute of the running AutoGit's life.
-    pub made_lately: usize,
+    pub(crate) made_lately: usize,
     /// The most records that one variant got within the last hour of it.
-    pub records_made: usize,
+    pub(crate) records_made: usize,
 }
 
 impl Moment {
     /// The world as it is now.
-    pub fn of(
+    pub(crate) fn of(
         spec: &Arc<Spec>,
         gitlab: &SimulatedGitlab,
         engines: &BTreeMap<HostName, SimulatedEngine>,
@@ -59,7 +59,7 @@ impl Moment {
     }
 
     /// Our runners in any state, with their hosts.
-    pub fn runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
+    pub(crate) fn runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
         let instance = self.spec.instance.as_str();
         self.hosts.iter().flat_map(move |(name, host)| {
             let ours =
@@ -70,14 +70,14 @@ impl Moment {
     }
 
     /// Our runners that did not end.
-    pub fn live_runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
+    pub(crate) fn live_runners(&self) -> impl Iterator<Item = (&HostName, &Runner)> {
         self.runners().filter(|(_, runner)| !matches!(runner.state, ContainerState::Exited { .. }))
     }
 }
 
 /// Tells what is new from one moment to the next.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     seen: BTreeSet<ContainerId>,
     made: VecDeque<Timestamp>,
     newest_record: Option<RecordId>,
@@ -88,7 +88,7 @@ pub struct Watch {
 impl Watch {
     /// Our runners in `moment` that were not there at any moment before, and how many were made
     /// within the last minute.
-    pub fn fresh(&mut self, moment: &Moment) -> (Vec<(HostName, Runner)>, usize) {
+    pub(crate) fn fresh(&mut self, moment: &Moment) -> (Vec<(HostName, Runner)>, usize) {
         let new = moment.runners().filter(|(_, runner)| !self.seen.contains(&runner.id));
         let fresh: Vec<(HostName, Runner)> =
             new.map(|(host, runner)| (host.clone(), runner.clone())).collect();
@@ -100,7 +100,7 @@ impl Watch {
     }
 
     /// The most records that one variant got within the last hour.
-    pub fn records_made(&mut self, moment: &Moment) -> usize {
+    pub(crate) fn records_made(&mut self, moment: &Moment) -> usize {
         let prefix = format!("autogit/{}/", moment.spec.instance);
         let before = self.newest_record;
         // Ids are given once, and ever higher.
@@ -119,7 +119,7 @@ impl Watch {
     }
 
     /// A new AutoGit does not know what the one before it started, nor which records it made.
-    pub fn forget_starts(&mut self) {
+    pub(crate) fn forget_starts(&mut self) {
         self.made.clear();
         self.records.clear();
     }

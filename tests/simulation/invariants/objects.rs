@@ -2,10 +2,10 @@
 
 use super::rest::kept_slots;
 use super::{Ledger, Moment, Scene};
-use crate::sandbox::engine::{ContainerView, ObjectView};
-use crate::sandbox::gitlab::RecordView;
-use crate::spec::{Cache, HostName};
-use crate::world::{ContainerId, ContainerState, VolumeKind};
+use autogit::sandbox::engine::{ContainerView, ObjectView};
+use autogit::sandbox::gitlab::RecordView;
+use autogit::spec::{Cache, HostName};
+use autogit::world::{ContainerId, ContainerState, VolumeKind};
 
 pub(super) fn nothing_of_others_is_touched(scene: &Scene<'_>) -> Result<(), String> {
     let others = &scene.ledger.others;
@@ -57,7 +57,7 @@ fn same_record(now: &RecordView, then: &RecordView) -> bool {
 /// A volume that a later job of its slot may use stays, as long as the spec keeps the cache and may
 /// fill the slot; and one of which nothing tells what it is for always does. To be checked right
 /// before it is removed.
-pub fn kept_cache_stays(
+pub(crate) fn kept_cache_stays(
     moment: &Moment,
     ledger: &Ledger,
     host: &HostName,
@@ -78,7 +78,7 @@ pub fn kept_cache_stays(
 
 /// The container of a runner that ended goes after all that its jobs left and after its manager's
 /// row: it says what is still to be done. To be checked right before it is removed.
-pub fn container_goes_last(
+pub(crate) fn container_goes_last(
     moment: &Moment,
     ledger: &Ledger,
     host: &HostName,

@@ -17,39 +17,38 @@ mod rest;
 mod secrets;
 mod slots;
 
-pub use jobs::{is_takeable, may_be_served};
-pub use ledger::{Ledger, Others};
-pub use looks::{FailedReads, Look};
-pub use moment::{Moment, Scene, Watch};
-pub use objects::{container_goes_last, kept_cache_stays};
-pub use secrets::no_secret_in;
+pub(crate) use ledger::{Ledger, Others};
+pub(crate) use looks::{FailedReads, Look};
+pub(crate) use moment::{Moment, Scene, Watch};
+pub(crate) use objects::{container_goes_last, kept_cache_stays};
+pub(crate) use secrets::no_secret_in;
 
 /// One promise; `F` is the function that checks it.
 #[derive(Debug)]
-pub struct Promise<F> {
+pub(crate) struct Promise<F> {
     /// Its name, by which a failing history is recognised while it is shortened.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it promises.
-    pub sentence: &'static str,
+    pub(crate) sentence: &'static str,
     /// `Err` says how it is broken.
-    pub check: F,
+    pub(crate) check: F,
 }
 
 /// A check of a moment.
-pub type OfScene = fn(&Scene<'_>) -> Result<(), String>;
+pub(crate) type OfScene = fn(&Scene<'_>) -> Result<(), String>;
 
 /// A check of a look and its plan.
-pub type OfLook = fn(&Look<'_>) -> Result<(), String>;
+pub(crate) type OfLook = fn(&Look<'_>) -> Result<(), String>;
 
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// Its name.
-    pub promise: &'static str,
+    pub(crate) promise: &'static str,
     /// What it says.
-    pub sentence: &'static str,
+    pub(crate) sentence: &'static str,
     /// How it was broken.
-    pub how: String,
+    pub(crate) how: String,
 }
 
 impl std::fmt::Display for Broken {
@@ -59,7 +58,7 @@ impl std::fmt::Display for Broken {
 }
 
 /// The first of `promises` that does not hold.
-pub fn first_broken<F: Copy>(
+pub(crate) fn first_broken<F: Copy>(
     promises: &[Promise<F>],
     holds: impl Fn(F) -> Result<(), String>,
 ) -> Option<Broken> {
@@ -76,7 +75,7 @@ macro_rules! promises {
 }
 
 /// What holds at every moment.
-pub const SAFETY: &[Promise<OfScene>] = promises![
+pub(crate) const SAFETY: &[Promise<OfScene>] = promises![
     jobs::no_running_job_loses_its_runner: "a running job keeps its runner until it ends",
     jobs::no_job_ends_otherwise_than_scripted: "a job ends as its script says and never by us",
     objects::nothing_of_others_is_touched: "containers, volumes, networks and records of others stay as they are",
@@ -91,7 +90,7 @@ pub const SAFETY: &[Promise<OfScene>] = promises![
 ];
 
 /// What holds of every look and its plan.
-pub const PLANS: &[Promise<OfLook>] = promises![
+pub(crate) const PLANS: &[Promise<OfLook>] = promises![
     plans::every_job_is_served_or_held: "each pending job that was seen is served or held with a reason",
     plans::every_runner_is_decided_or_held: "each runner that was seen has a decision or is held with a reason",
     plans::unknown_never_removes: "what could not be read is neither removed nor taken for empty",
@@ -104,7 +103,7 @@ pub const PLANS: &[Promise<OfLook>] = promises![
 ];
 
 /// What is reached once nothing fails any more.
-pub const REST: &[Promise<OfScene>] = promises![
+pub(crate) const REST: &[Promise<OfScene>] = promises![
     rest::every_takeable_job_ran: "each job that a pool may take ended as its script says",
     rest::the_runners_are_those_of_the_spec: "each enabled pool has its warm runners and no other",
     rest::the_records_are_those_of_the_spec: "each declared variant has one record with the spec's settings, and there is no other of ours",

@@ -1,8 +1,8 @@
 //! Limits that the operator set.
 
 use super::Scene;
-use crate::spec::HostName;
-use crate::world::Runner;
+use autogit::spec::HostName;
+use autogit::world::Runner;
 
 pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), String> {
     if scene.ledger.twins {

@@ -28,7 +28,11 @@ pub(super) fn no_secret_is_shown(scene: &Scene<'_>) -> Result<(), String> {
 }
 
 /// Whether `text`, which is found at `place`, holds none of `secrets`.
-pub fn no_secret_in(secrets: &[SecretString], text: &str, place: &str) -> Result<(), String> {
+pub(crate) fn no_secret_in(
+    secrets: &[SecretString],
+    text: &str,
+    place: &str,
+) -> Result<(), String> {
     let shown = secrets.iter().any(|secret| text.contains(secret.expose_secret()));
     if shown { Err(format!("a token is in {place}")) } else { Ok(()) }
 }

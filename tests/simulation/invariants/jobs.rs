@@ -1,9 +1,9 @@
 //! Jobs: the reason for all of it.
 
 use super::{Moment, Scene};
-use crate::sandbox::gitlab::{JobView, Status};
-use crate::spec::{Pool, Scope, Spec};
-use crate::world::JobId;
+use autogit::sandbox::gitlab::{JobView, Status};
+use autogit::spec::{Pool, Scope, Spec};
+use autogit::world::JobId;
 
 pub(super) fn no_running_job_loses_its_runner(scene: &Scene<'_>) -> Result<(), String> {
     let held = |job: JobId| {
@@ -41,12 +41,12 @@ fn fits(job: &JobView) -> bool {
 
 /// Whether an enabled pool of `spec` may take `job`. Of the simulated histories: all projects take
 /// runners of each kind.
-pub fn is_takeable(spec: &Spec, job: &JobView) -> bool {
+pub(crate) fn is_takeable(spec: &Spec, job: &JobView) -> bool {
     !job.withheld && spec.pools.iter().any(|pool| pool.enabled && may_be_served(pool, job))
 }
 
 /// Whether `pool` may take `job`.
-pub fn may_be_served(pool: &Pool, job: &JobView) -> bool {
+pub(crate) fn may_be_served(pool: &Pool, job: &JobView) -> bool {
     let offered = |tag: &String| pool.tags.contains(tag) || tag == "amd64";
     let held = match &pool.scope {
         Scope::Instance => true,

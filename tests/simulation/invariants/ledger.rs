@@ -4,46 +4,46 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
-use crate::sandbox::engine::{ContainerView, ObjectView};
-use crate::sandbox::gitlab::RecordView;
-use crate::spec::HostName;
-use crate::world::{ContainerId, JobId, RecordId};
+use autogit::sandbox::engine::{ContainerView, ObjectView};
+use autogit::sandbox::gitlab::RecordView;
+use autogit::spec::HostName;
+use autogit::world::{ContainerId, JobId, RecordId};
 
 /// What the simulation itself did.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// Jobs that the simulation ended, or whose runner it killed.
-    pub doomed: BTreeSet<JobId>,
+    pub(crate) doomed: BTreeSet<JobId>,
     /// Runners that the simulation killed.
-    pub killed: BTreeSet<ContainerId>,
+    pub(crate) killed: BTreeSet<ContainerId>,
     /// Records that a person deleted.
-    pub records_deleted: BTreeSet<RecordId>,
+    pub(crate) records_deleted: BTreeSet<RecordId>,
     /// Records whose token a person reset.
-    pub tokens_reset: BTreeSet<RecordId>,
+    pub(crate) tokens_reset: BTreeSet<RecordId>,
     /// What belongs to others.
-    pub others: Others,
+    pub(crate) others: Others,
     /// What must never be shown.
-    pub secrets: Vec<SecretString>,
+    pub(crate) secrets: Vec<SecretString>,
     /// More than one AutoGit runs under the name, by mistake: `max` may be passed by one plan.
-    pub twins: bool,
+    pub(crate) twins: bool,
     /// Records that were there when one of two under one name ended: the other leaves its alone
     /// for a while.
-    pub of_twins: BTreeSet<RecordId>,
+    pub(crate) of_twins: BTreeSet<RecordId>,
     /// Hosts that the AutoGit that runs now has never seen: it cannot count what is there.
-    pub unseen: BTreeSet<HostName>,
+    pub(crate) unseen: BTreeSet<HostName>,
     /// Runners that the lists on which it plans lacked: it cannot count them either.
-    pub unlisted: BTreeSet<ContainerId>,
+    pub(crate) unlisted: BTreeSet<ContainerId>,
 }
 
 /// What belongs to others, as it was planted.
 #[derive(Debug, Clone, Default)]
-pub struct Others {
+pub(crate) struct Others {
     /// Containers, by host.
-    pub containers: BTreeMap<HostName, Vec<ContainerView>>,
+    pub(crate) containers: BTreeMap<HostName, Vec<ContainerView>>,
     /// Volumes, by host.
-    pub volumes: BTreeMap<HostName, Vec<ObjectView>>,
+    pub(crate) volumes: BTreeMap<HostName, Vec<ObjectView>>,
     /// Networks, by host.
-    pub networks: BTreeMap<HostName, Vec<ObjectView>>,
+    pub(crate) networks: BTreeMap<HostName, Vec<ObjectView>>,
     /// Records.
-    pub records: Vec<RecordView>,
+    pub(crate) records: Vec<RecordView>,
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::jobs::unfinished;
 use super::{Moment, Scene};
-use crate::sandbox::gitlab::RecordView;
-use crate::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
-use crate::world::{
+use autogit::sandbox::gitlab::RecordView;
+use autogit::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
+use autogit::world::{
     ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings, spec_hash,
 };
 

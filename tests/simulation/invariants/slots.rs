@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Scene;
-use crate::world::{ContainerState, Runner};
+use autogit::world::{ContainerState, Runner};
 
 pub(super) fn no_slot_has_two_living_containers(scene: &Scene<'_>) -> Result<(), String> {
     let mut holders: BTreeMap<_, &Runner> = BTreeMap::new();
