@@ -1,4 +1,4 @@
-//! A [`Plan`] to port calls: one task per decision, no choices left to make.
+//! A [`Plan`](crate::plan::Plan) to port calls: one task per decision, no choices left to make.
 //!
 //! No action waits for another, but for what it needs: a runner for its own network and record, and
 //! the removal of a volume or network for the containers of its host that have it. Each step is safe

@@ -82,7 +82,7 @@ pub(super) fn secret(kind: SecretKind, text: &str) -> Result<&str, Unreadable> {
     }
 }
 
-/// [`secret`], for whoever read `text` from the file that the field at `path` names: what is wrong,
+/// `secret`, for whoever read `text` from the file that the field at `path` names: what is wrong,
 /// and what to do about it.
 pub fn secret_in_file<'t>(
     path: &str,
@@ -122,7 +122,7 @@ pub(super) fn weakness(kind: SecretKind, secret: &str) -> Option<&'static str> {
 /// What to do about [`weakness`].
 pub(crate) const STRONGER: &str = "make one up by `openssl rand -hex 32`";
 
-/// [`weakness`], for whoever read the secret from the file that the field at `path` names.
+/// `weakness`, for whoever read the secret from the file that the field at `path` names.
 pub fn weak_secret_in_file(path: &str, secret: &str) -> Option<&'static str> {
     weakness(SecretKind::of(path), secret)
 }

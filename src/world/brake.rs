@@ -75,7 +75,7 @@ const REMOVING: Brake = Brake {
     longest: SignedDuration::from_mins(10),
 };
 
-/// The most records that one variant ever gets within an hour: what [`MAKING`] comes to.
+/// The most records that one variant ever gets within an hour: what `MAKING` comes to.
 pub const RECORDS_PER_HOUR_MAX: usize = 12;
 
 /// What was done to one object within the hour.
