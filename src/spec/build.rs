@@ -67,6 +67,14 @@ fn pools(
         .flat_map(super::node::Node::entries)
         .map(|entry| entry.key.clone())
         .collect();
+    let given = context.tree.at(&section).is_some_and(|pools| !pools.is_null());
+    if given && names.is_empty() {
+        let message = "`pools` asks for no runner: those that are there exit after their jobs, and \
+                       their caches and registrations are removed";
+        let finding = Finding::warning(Code::Doubtful, message);
+        context
+            .add_at_key(&section, finding.hint("to keep caches, set `enabled: false` in a pool"));
+    }
     let mut pools = Vec::new();
     for word in names {
         let path = section.join(&word);

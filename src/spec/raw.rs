@@ -50,8 +50,9 @@ pub(super) struct RawSpec {
         reason = "for the schema: it is merged into each pool before this is read"
     )]
     pub(super) defaults: Option<RawPool>,
-    /// The pools of runners by name.
-    #[schemars(required, extend("minProperties" = 1))]
+    /// The pools of runners by name. `{}` asks for none: runners exit after their jobs, and what is
+    /// left of them is removed.
+    #[schemars(required)]
     pub(super) pools: Option<BTreeMap<String, RawPool>>,
     /// The status API.
     pub(super) api: Option<RawApi>,

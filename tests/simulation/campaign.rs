@@ -1,4 +1,10 @@
 //! Many seeds, and one again.
+//!
+//! Played beside the ordinary runs: 100 000 histories of one program at 9cc9f81 (seeds 6000000 to
+//! 6099999), of which two were reported. In 6053339 AutoGit took a record for lost while a host did
+//! not answer; it does so no more since 7705da1. In 6069940 the simulated lists were so short that a
+//! job was beyond the ten pages which a look reads. After that 50 000 others (7000000 to 7049999, at
+//! 1dcc21e) and 10 000 (7050000 to 7059999, at 44bf08d) kept every promise.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
