@@ -61,6 +61,12 @@ impl Observer {
         self.reads.forget();
     }
 
+    /// The same, of a GitLab that may be another one: nothing that the last one told counts.
+    pub fn reconnect_to_another(&mut self) {
+        self.reconnect();
+        self.gitlab.forget();
+    }
+
     /// When AutoGit's own token ends, as far as GitLab told.
     pub fn token_ends(&self) -> Option<Timestamp> {
         self.server()?.token_expires_at

@@ -216,12 +216,15 @@ impl Controller {
         if ports.gitlab.url() == self.ports.gitlab.url() {
             let made = self.memory.own_records.made.iter();
             ports.gitlab.made_before(&made.map(|(id, made)| (*id, made.at)).collect());
+            self.observer.reconnect();
         } else {
             self.memory.own_records = OwnRecords::begun(self.clock.now());
             self.tokens.forget_given();
+            self.memory.over.clear();
+            self.memory.job_facts.clear();
+            self.observer.reconnect_to_another();
         }
         self.ports = ports;
-        self.observer.reconnect();
     }
 
     /// Takes up a spec, or what is now said of the one in force.

@@ -99,6 +99,11 @@ impl GitlabSide {
         self.callers = callers::Callers::default();
     }
 
+    /// It may be another GitLab, where the same ids name other things.
+    pub(super) fn forget(&mut self) {
+        *self = Self { looks_once: self.looks_once, ..Self::new(self.clock.clone()) };
+    }
+
     /// This process changed something there: what is being read of the records may be from before.
     pub(super) fn changed(&mut self) {
         self.reading.records = None;

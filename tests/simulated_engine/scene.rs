@@ -109,6 +109,13 @@ impl Scene {
         Controller::new(ports, self.clock.clone(), info)
     }
 
+    /// What reaches a GitLab by another address.
+    pub(crate) fn ports_at(&self, url: &str) -> Ports {
+        let mut spec = Spec::clone(&self.spec);
+        url.clone_into(&mut spec.gitlab.url);
+        ports(&spec, &self.front, &self.api, &self.engines, &self.clock)
+    }
+
     pub(crate) fn change_spec(&mut self, change: impl FnOnce(&mut Spec)) {
         change(Arc::make_mut(&mut self.spec));
     }

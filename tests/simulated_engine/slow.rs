@@ -108,3 +108,20 @@ async fn a_runner_that_began_while_gitlab_was_away_has_not_failed_when_it_is_bac
     let failed = view.plan.decisions.iter().filter(|it| it.rule == Rule::DrainFailed);
     assert_eq!(failed.count(), 0, "{:?}", view.plan.decisions);
 }
+
+/// The same ids may be of other things there.
+#[tokio::test(start_paused = true)]
+async fn what_one_gitlab_told_is_not_taken_for_what_another_one_tells() {
+    let mut scene = Scene::new("{linux: {tags: [docker], scope: {project: team/app}}}");
+    let mut controller = scene.controller().await;
+    let told = controller.tick().await.view;
+    assert!(told.world.scopes.values().all(Result::is_ok) && !told.world.scopes.is_empty());
+    scene.gitlab.set_down(Down::Unreachable);
+    controller.reconnect(scene.ports.clone());
+    let away = controller.tick().await.view;
+    assert_eq!(away.world.scopes, told.world.scopes, "the same GitLab");
+    controller.reconnect(scene.ports_at("http://elsewhere.sim"));
+    let other = controller.tick().await.view;
+    assert!(other.world.scopes.values().all(Result::is_err));
+    assert!(other.world.records.last().is_none() && other.world.queue.last().is_none());
+}
