@@ -1,6 +1,9 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use autogit::gitlab::{Gitlab, GitlabError, NewRecord, TransportError};
+use async_trait::async_trait;
+use autogit::gitlab::http::HttpGitlab;
+use autogit::gitlab::{Gitlab, GitlabError, NewRecord, Transport, TransportError};
 use autogit::spec::{Arch, PoolName};
 use autogit::world::{
     Access, GroupId, Installation, Origin, Place, RecordId, RecordSettings, SystemId, Variant,
@@ -8,11 +11,16 @@ use autogit::world::{
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
+use http::{Method, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::Notify;
 
-use crate::fake::{Fixture, NOW, REGISTRATION_TOKEN, TOKEN, home, over, server, settings};
+use crate::fake::{
+    Fixture, InProcess, NOW, REGISTRATION_TOKEN, TOKEN, home, over, server, settings,
+};
 use crate::registry::Registry;
 
 fn record_settings() -> RecordSettings {
@@ -267,4 +275,42 @@ async fn what_this_process_made_is_known_through_another_connection() {
     }
     after.gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
+}
+
+/// Holds back what is told of one runner until somebody lets it go.
+#[derive(Debug)]
+struct Late {
+    to: InProcess,
+    let_go: Notify,
+}
+
+#[async_trait]
+impl Transport for Late {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let is_told = request.method() == Method::GET && request.uri().path().ends_with("/1");
+        let answer = self.to.send(request).await;
+        if is_told {
+            self.let_go.notified().await;
+        }
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_before_a_change_is_not_what_holds_after_it() {
+    let Fixture { gitlab, transport, clock } = process(&Registry::default());
+    let id = gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
+    let late = Arc::new(Late { to: transport, let_go: Notify::new() });
+    let gitlab = HttpGitlab::new(settings(), Arc::clone(&late) as Arc<dyn Transport>, clock);
+    let mut to = record_settings();
+    to.tags.push("fast".to_owned());
+    let change = async {
+        gitlab.update_record(id, &to).await.unwrap();
+        late.let_go.notify_one();
+    };
+    let (home, named) = (home(), BTreeMap::new());
+    let (told, ()) = futures_util::join!(gitlab.records(&home, &named), change);
+    assert_eq!(told.unwrap()[0].settings, record_settings());
+    late.let_go.notify_one();
+    assert_eq!(gitlab.records(&home, &named).await.unwrap()[0].settings, to);
 }

@@ -46,6 +46,8 @@ pub(super) struct Known {
     polls_ended: BTreeMap<RecordId, Timestamp>,
     /// Records that this process made, so that it has handed out their tokens, and when.
     pub(super) handed_out: BTreeMap<RecordId, Timestamp>,
+    /// How often this process changed a record.
+    changes: u64,
     /// Those whose runners take jobs.
     pub(super) served: BTreeSet<RecordId>,
     /// Rows of the last list that could not be read: each may be a record of ours.
@@ -138,11 +140,18 @@ impl HttpGitlab {
     ) -> Result<(), GitlabError> {
         let mut missing = Vec::new();
         for id in due {
+            let changes = self.records.with(|known| known.changes);
             match self.read_details(id).await {
                 Ok(details) => {
                     let unlisted = look.absent.contains(&id);
                     let at = self.wire.now();
-                    self.records.with(|known| known.keep(id, details, at, unlisted));
+                    self.records.with(|known| {
+                        known.keep(id, details, at, unlisted);
+                        // An own write that came between may have changed it.
+                        if known.changes != changes {
+                            known.read_again(id);
+                        }
+                    });
                 }
                 Err(GitlabError::NotFound { .. }) => missing.push(id),
                 Err(error @ (GitlabError::Unauthorized { .. } | GitlabError::Limited { .. })) => {

@@ -178,6 +178,11 @@ impl Known {
 
     /// Has the details read again at the next look, after an own write.
     pub(in super::super) fn changed(&mut self, id: RecordId) {
+        self.changes += 1;
+        self.read_again(id);
+    }
+
+    pub(super) fn read_again(&mut self, id: RecordId) {
         if let Some(details) = self.details.get_mut(&id)
             && details.read != Read::Never
         {
