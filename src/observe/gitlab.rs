@@ -23,7 +23,8 @@ use crate::gitlab::{GitlabError, Server};
 use crate::spec::{Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Job, JobId, Memory, Observed, Origin, OtherRunner, Place, Queue, Record, RecordId, World,
+    Job, JobId, Memory, Observed, Origin, OtherRunner, Place, Queue, Record, RecordId, Variant,
+    World,
 };
 
 /// How long a look waits for each part: a busy GitLab that tells hundreds of projects' queues answers
@@ -51,9 +52,17 @@ pub(super) struct GitlabSide {
 /// What is being read.
 #[derive(Debug, Default)]
 struct Reading {
-    records: Option<(Arc<Spec>, Read<records::Told>)>,
+    records: Option<RecordsRead>,
     queue: Option<Read<QueueTold>>,
     single: Option<Read<SingleTold>>,
+}
+
+#[derive(Debug)]
+struct RecordsRead {
+    spec: Arc<Spec>,
+    /// Those that are asked for by their id where the list lacks them.
+    named: BTreeMap<RecordId, Variant>,
+    read: Read<records::Told>,
 }
 
 /// The queue, and which of the jobs that were asked about are over.
@@ -131,18 +140,23 @@ impl GitlabSide {
         tokens: &mut Tokens,
         memory: &mut Memory,
     ) {
-        let goes_on = self.reading.records.take();
-        let goes_on = goes_on.filter(|(spec, _)| Arc::ptr_eq(spec, &world.spec));
-        let (spec, mut read) = goes_on.unwrap_or_else(|| {
+        let named = records::named(world, tokens);
+        let goes_on = self.reading.records.take().filter(|goes_on| {
+            // Of what a host shows since, nobody was asked whether it is gone.
+            let asks_all = named.keys().all(|id| goes_on.named.contains_key(id));
+            asks_all && Arc::ptr_eq(&goes_on.spec, &world.spec)
+        });
+        let RecordsRead { spec, named, mut read } = goes_on.unwrap_or_else(|| {
             let asked = records::Asked {
                 probe: self.probe.clone(),
                 given: tokens.given().to_vec(),
                 callers: self.callers.clone(),
-                named: records::named(world, tokens),
+                named: named.clone(),
             };
             let seen = World { memory: memory.clone(), ..world.clone() };
             let read = records::read(Arc::clone(&ports.gitlab), seen, asked);
-            (Arc::clone(&world.spec), Read::begin(world.now, read))
+            let read = Read::begin(world.now, read);
+            RecordsRead { spec: Arc::clone(&world.spec), named, read }
         });
         let patience = self.patience();
         let answer = read.within(&self.clock, patience).await;
@@ -160,7 +174,7 @@ impl GitlabSide {
             }
         } else {
             let words = read.words(world.now).into();
-            self.reading.records = Some((spec, read));
+            self.reading.records = Some(RecordsRead { spec, named, read });
             before.next(world.now, Err(words))
         };
         world.records = self.records.clone();
@@ -271,7 +285,7 @@ impl GitlabSide {
     /// Goes on with what is being read until a part is over; for ever where nothing is.
     pub(super) async fn one_over(&mut self) {
         let Reading { records, queue, single } = &mut self.reading;
-        let records = records.as_mut().and_then(|(_, read)| read.going_on()).map(FutureExt::boxed);
+        let records = records.as_mut().and_then(|it| it.read.going_on()).map(FutureExt::boxed);
         let queue = queue.as_mut().and_then(Read::going_on).map(FutureExt::boxed);
         let single = single.as_mut().and_then(Read::going_on).map(FutureExt::boxed);
         let all: Vec<_> = records.into_iter().chain(queue).chain(single).collect();

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use autogit::plan::Rule;
+use autogit::plan::{Rule, plan};
+use autogit::sandbox::engine::Operation;
 use autogit::sandbox::gitlab::Down;
 use autogit::world::{Observed, World};
 use jiff::Timestamp;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, refusal};
 
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
 
@@ -124,4 +125,28 @@ async fn what_one_gitlab_told_is_not_taken_for_what_another_one_tells() {
     let other = controller.tick().await.view;
     assert!(other.world.scopes.values().all(Result::is_err));
     assert!(other.world.records.last().is_none() && other.world.queue.last().is_none());
+}
+
+/// A right was lost as well, so that the list lacks the record.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_a_host_shows_while_the_records_are_read_is_not_gone() {
+    let pool = "{linux: {tags: [docker], max: 2, warm: 2, scope: {project: team/app}}}";
+    let mut scene = Scene::on(&["alpha", "beta"], pool);
+    scene.change_spec(|spec| spec.hosts.values_mut().next().unwrap().pools = Some(Vec::new()));
+    for _ in 0..9 {
+        scene.tick().await;
+        scene.pass(1).await;
+    }
+    assert!(!scene.engine_of("beta").containers().is_empty());
+    scene.restart();
+    scene.gitlab.set_admin_mode(true);
+    scene.engine_of("beta").fail_next(Operation::Runners, refusal());
+    scene.drip(4);
+    let mut world = scene.look().await;
+    while world.records.known().is_none() {
+        scene.pass(4).await;
+        world = scene.look().await;
+    }
+    assert!(world.all_hosts_known());
+    assert!(plan(&world).decisions.iter().all(|it| it.rule != Rule::DrainOrphan));
 }
