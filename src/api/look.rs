@@ -93,9 +93,11 @@ pub(super) async fn runner(
 /// Why a job waits, or how it stands.
 pub(super) async fn job(
     State(api): State<Api>,
-    Checked(Path(id)): Checked<Path<u64>>,
+    Checked(Path(id)): Checked<Path<String>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let no_id = |_| Problem::bad_request(format!("`{id}` is no job's id: that is a number"));
+    let id: u64 = id.parse().map_err(no_id)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
     explained(&api, &view, Subject::Job(JobId(id)), &headers).await
 }

@@ -31,12 +31,23 @@ pub(super) async fn metrics(
 }
 
 /// Prometheus names what it reads with a weight each, and OpenMetrics first where it reads that at
-/// all; a weight of zero says that it does not.
+/// all.
 fn takes_open_metrics(headers: &HeaderMap) -> bool {
+    let open_metrics = weight(headers, "application/openmetrics-text");
+    open_metrics > 0.0 && open_metrics >= weight(headers, "text/plain")
+}
+
+/// The highest weight that the client gives to a media type; zero where it does not name it.
+fn weight(headers: &HeaderMap, media: &str) -> f32 {
     let given = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|value| value.split(',')).any(|one| {
+    let weights = given.flat_map(|value| value.split(',')).filter_map(|one| {
         let mut parts = one.split(';').map(str::trim);
-        let named = parts.next() == Some("application/openmetrics-text");
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0"))
-    })
+        if !parts.next()?.eq_ignore_ascii_case(media) {
+            return None;
+        }
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        // One that is none says that it is not wanted.
+        Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+    });
+    weights.fold(0.0, f32::max)
 }

@@ -397,6 +397,7 @@ fn other_runner(
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Runners(1) => f.write_str("it may have 1 runner"),
             Self::Runners(most) => write!(f, "it may have {most} runners"),
             Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),

@@ -57,6 +57,8 @@ async fn metrics_are_in_the_format_that_a_scraper_asks_for() {
         ),
         ("text/plain;version=0.0.4", PLAIN),
         ("application/openmetrics-text;q=0,text/plain", PLAIN),
+        ("application/openmetrics-text;q=0.2,text/plain;q=0.9", PLAIN),
+        ("application/OpenMetrics-Text; q=0.9, text/plain; q=0.2", OPEN),
         ("*/*", PLAIN),
         ("text/html,application/xhtml+xml", PLAIN),
     ] {
