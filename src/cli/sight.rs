@@ -82,7 +82,15 @@ impl Sight {
                 Ok(loaded) => Whose::Spec(&loaded.spec),
                 Err(_) => Whose::File(path),
             };
-            (Running::find(&whose, shell, adapters).await?, Some(file))
+            let found = Running::find(&whose, shell, adapters).await;
+            // Who names a file that is not there means no AutoGit but the one that had it.
+            let running = match &file {
+                Err(LoadError::Missing { .. }) if place.is_named(shell) => {
+                    found.ok().flatten().filter(|running| running.is_of(path))
+                }
+                Ok(_) | Err(_) => found?,
+            };
+            (running, Some(file))
         };
         let Some(running) = running else {
             let file = file.unwrap_or_else(read);

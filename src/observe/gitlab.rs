@@ -31,6 +31,9 @@ use crate::world::{
 /// all of it in less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it waits for what decides nothing.
+const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(1);
+
 /// What the observer knows of GitLab between two looks.
 #[derive(Debug)]
 pub(super) struct GitlabSide {
@@ -270,7 +273,7 @@ impl GitlabSide {
                 }));
             }
         }
-        let patience = self.patience();
+        let patience = if self.looks_once { PATIENCE_ONCE } else { PATIENCE_FOR_NAMES };
         if let Some(read) = &mut self.reading.single
             && let Some(told) = read.within(&self.clock, patience).await
         {

@@ -259,8 +259,9 @@ async fn a_flood_of_requests_is_answered_and_the_loop_goes_on() {
     let ask = async |number: usize| {
         let path = ["/status", "/queue", "/metrics", "/nothing", "/plan"][number % 5];
         let answer = server.ask(path).await;
-        let status: u16 = answer[9..12].parse().unwrap();
-        assert!(matches!(status, 200 | 404 | 503), "{answer}");
+        // A connection that said nothing yet gives way to a new one.
+        let status: Option<u16> = answer.get(9..12).map(|status| status.parse().unwrap());
+        assert!(matches!(status, None | Some(200 | 404 | 503)), "{answer}");
         status
     };
     let loop_goes_on = async {
@@ -270,7 +271,7 @@ async fn a_flood_of_requests_is_answered_and_the_loop_goes_on() {
         }
     };
     let (statuses, ()) = tokio::join!(join_all((0..1000).map(ask)), loop_goes_on);
-    let answers = statuses.iter().filter(|status| **status != 503).count();
+    let answers = statuses.iter().filter(|status| matches!(status, Some(200 | 404))).count();
     assert!(answers >= CONNECTIONS_MAX / 2, "{answers}");
 }
 
