@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::engine::EngineError;
 use crate::engine::runner_config::RunnerConfigError;
-use crate::gitlab::{ErrorKind, GitlabError};
+use crate::gitlab::GitlabError;
 use crate::plan::Decision;
 use crate::spec::HostName;
 use crate::world::{Backoff, ContainerId, RecordId, RunnerName, Variant};
@@ -90,33 +90,4 @@ pub enum ApplyError {
     /// The plan names a host that there is no port to.
     #[error("host `{0}` is not connected")]
     NoHost(HostName),
-}
-
-impl ApplyError {
-    /// Who has to act.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Gitlab(error) | Self::Token(error) => error.kind(),
-            Self::Engine(error) => error.kind(),
-            Self::Config(_) => ErrorKind::Yours,
-            Self::NoRecord(_) | Self::Scope(_) | Self::SlotTaken(_) => ErrorKind::Refused,
-            Self::NotUndone(error) => error.kind(),
-            Self::NoHost(_) => ErrorKind::Ours,
-        }
-    }
-
-    /// The effect may have come about although no answer came.
-    pub fn in_doubt(&self) -> bool {
-        match self {
-            Self::Gitlab(error) => error.in_doubt(),
-            Self::Engine(error) => error.in_doubt(),
-            Self::NotUndone(_) => true,
-            Self::Config(_)
-            | Self::Token(_)
-            | Self::NoRecord(_)
-            | Self::Scope(_)
-            | Self::SlotTaken(_)
-            | Self::NoHost(_) => false,
-        }
-    }
 }

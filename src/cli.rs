@@ -36,6 +36,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser};
 
 use crate::engine::Engine;
+use crate::error_policy::EXIT_USAGE;
 use crate::gitlab::{Gitlab, Transport};
 use crate::observe::Ports;
 use crate::source::Loaded;
@@ -110,7 +111,7 @@ pub fn main(
             // Help and version come this way, too.
             if error.use_stderr() {
                 let _ = error.print();
-                return ExitCode::from(2);
+                return ExitCode::from(EXIT_USAGE);
             }
             let text = error.render();
             let painted = shell.render_options(false).paint.is_on();

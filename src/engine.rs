@@ -18,7 +18,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::gitlab::ErrorKind;
 use crate::spec::{Arch, InstanceName, PullPolicy};
 use crate::world::{
     ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
@@ -274,24 +273,4 @@ pub enum EngineError {
         /// What Docker says.
         problem: String,
     },
-}
-
-impl EngineError {
-    /// Who has to act.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } => ErrorKind::Unreachable,
-            Self::NameTaken { .. }
-            | Self::Running { .. }
-            | Self::BeingRemoved { .. }
-            | Self::NotFound { .. }
-            | Self::Refused { .. } => ErrorKind::Refused,
-            Self::NoImage { .. } => ErrorKind::Yours,
-        }
-    }
-
-    /// The effect may have come about although no answer came.
-    pub fn in_doubt(&self) -> bool {
-        matches!(self, Self::TimedOut { .. })
-    }
 }

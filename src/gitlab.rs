@@ -403,19 +403,6 @@ fn hinted(hint: Option<&str>) -> String {
 }
 
 impl GitlabError {
-    /// Who has to act: the server's side, or the operator.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Unreachable { .. } | Self::Limited { .. } | Self::ServerFailed { .. } => {
-                ErrorKind::Unreachable
-            }
-            Self::NotFound { .. } | Self::Rejected { .. } => ErrorKind::Refused,
-            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::NotGitlab { .. } => {
-                ErrorKind::Yours
-            }
-        }
-    }
-
     /// It may be about this one question: what else is asked may well be answered.
     pub(crate) fn is_odd(&self) -> bool {
         match self {
@@ -431,56 +418,5 @@ impl GitlabError {
     /// It took all the time that there is for an answer.
     pub(crate) fn is_late(&self) -> bool {
         matches!(self, Self::Unreachable { source: TransportError::TimedOut(_), .. })
-    }
-
-    /// GitLab itself said no, so that the request had no effect.
-    pub(crate) fn is_refusal(&self) -> bool {
-        match self {
-            Self::Unauthorized { .. }
-            | Self::Forbidden { .. }
-            | Self::NotFound { .. }
-            | Self::Rejected { .. }
-            | Self::Limited { .. } => true,
-            Self::Unreachable { .. } | Self::ServerFailed { .. } | Self::NotGitlab { .. } => false,
-        }
-    }
-
-    /// The request may have had its effect although no answer came.
-    pub fn in_doubt(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable {
-                source: TransportError::TimedOut(_) | TransportError::TooLong(_),
-                ..
-            } | Self::ServerFailed { .. }
-        )
-    }
-}
-
-/// Who has to act on an error; maps to back-off, exit code and metric label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ErrorKind {
-    /// A bug of AutoGit.
-    Ours,
-    /// The other side cannot be reached or fails: wait and try again.
-    Unreachable,
-    /// The other side refuses this one thing.
-    Refused,
-    /// The operator: spec or token.
-    Yours,
-}
-
-impl ErrorKind {
-    /// All kinds, for metrics and docs.
-    pub const ALL: [Self; 4] = [Self::Ours, Self::Unreachable, Self::Refused, Self::Yours];
-
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Unreachable => "unreachable",
-            Self::Refused => "refused",
-            Self::Yours => "yours",
-        }
     }
 }

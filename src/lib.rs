@@ -5,6 +5,7 @@ pub mod apply;
 pub mod cli;
 pub mod clock;
 pub mod engine;
+pub mod error_policy;
 pub mod gitlab;
 pub mod observe;
 pub mod plan;

@@ -60,6 +60,7 @@ const BESIDE_THE_CORE: &[&str] = &[
     "cli",
     "clock",
     "engine",
+    "error_policy",
     "gitlab",
     "observe",
     "operate",

@@ -5,7 +5,8 @@
 use super::sweep::has;
 use super::{ApplyError, Effect};
 use crate::engine::{Engine, EngineError, Sighting, runner_config};
-use crate::gitlab::{DeadJob, ErrorKind, GitlabError};
+use crate::error_policy::ErrorKind;
+use crate::gitlab::{DeadJob, GitlabError};
 use crate::observe::Ports;
 use crate::plan::LostJob;
 use crate::world::{ContainerState, JobObjects, Runner, RunnerName, SystemId, World};

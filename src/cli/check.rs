@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::look::json;
 use super::shell::{Shell, say, talk};
 use super::sources;
+use crate::error_policy::EXIT_USAGE;
 use crate::source::{LoadError, Loaded, Warning, file_named, load, read};
 use crate::spec::{self, Fault, Faults, Missing, Severity, Spec};
 use crate::view::{ProxyOutput, proxies};
@@ -82,7 +83,7 @@ pub(super) fn check(
         }
         Format::Text => {}
     }
-    Ok(if output.valid { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if output.valid { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) })
 }
 
 /// As `autogit run` would read it, files and variables included.

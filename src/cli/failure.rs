@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::error_policy::{EXIT_FAILED, EXIT_USAGE};
 use crate::source::{LoadError, LockError, UnsupportedSource};
 
 /// Why a command did not do what it is for.
@@ -30,11 +31,11 @@ impl Failure {
         }
     }
 
-    /// 1: failed, 2: usage or spec.
+    /// The code that says which of the two it is.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) => ExitCode::from(1),
-            Self::Usage(_) => ExitCode::from(2),
+            Self::Failed(_) => ExitCode::from(EXIT_FAILED),
+            Self::Usage(_) => ExitCode::from(EXIT_USAGE),
         }
     }
 }

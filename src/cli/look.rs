@@ -12,15 +12,13 @@ use super::shell::{Shell, say, talk};
 use super::sight::{About, Sight, Theirs, Whoever, completeness};
 use super::{Adapters, candidate, render_explain, render_plan, render_plan_markdown};
 use crate::clock::Clock;
-use crate::gitlab::{ErrorKind, Gitlab};
+use crate::error_policy::{EXIT_CHANGES, EXIT_FAILED, ErrorKind};
+use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::reconcile::{Controller, loaded_info};
 use crate::source::Loaded;
 use crate::view::{AsOf, ExplainOutput, HeldOutput, PlanOutput, SourceOutput, Subject, View};
 use crate::world::{JobId, Memory};
-
-/// What `plan --detailed-exitcode` ends with if there is something to do.
-const CHANGES: u8 = 3;
 
 /// Time between two questions of `plan --watch` to an AutoGit that runs: it looks no more often for
 /// it. A look of one's own costs GitLab requests, so that takes the spec's interval.
@@ -99,10 +97,10 @@ pub(super) async fn plan(
     };
     say(&rendered(&plan, &arguments, shell))?;
     if !SourceOutput::unknown(&plan.sources).is_empty() {
-        return Ok(ExitCode::from(1));
+        return Ok(ExitCode::from(EXIT_FAILED));
     }
     let changes = arguments.detailed_exitcode && !plan.decisions.is_empty();
-    Ok(if changes { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS })
+    Ok(if changes { ExitCode::from(EXIT_CHANGES) } else { ExitCode::SUCCESS })
 }
 
 fn rendered(plan: &PlanOutput, arguments: &Plan, shell: &Shell) -> String {

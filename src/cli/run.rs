@@ -14,6 +14,7 @@ use super::running::presence;
 use super::shell::Shell;
 use super::{Adapters, logging};
 use crate::api::Api;
+use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::source::{InstanceLock, LockError, Pace, Seeing, SpecSource, Watch, file_named};
@@ -77,7 +78,7 @@ pub(super) async fn run(
         ended?
     };
     tracing::info!("AutoGit ends; runners stay as they are and are found again at the next start");
-    if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(1)) }
+    if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(EXIT_FAILED)) }
 }
 
 /// Runs until it is to stop. Whoever supervises AutoGit hears from it while GitLab does not answer.

@@ -15,6 +15,7 @@ use super::shell::{Shell, say};
 use super::{Adapters, logging, run};
 use crate::api::Api;
 use crate::clock::Clock;
+use crate::error_policy::EXIT_FAILED;
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::sandbox::demo::{Arrival, Demo, Steady};
 use crate::view::View;
@@ -146,5 +147,5 @@ fn sum_up(stage: &Stage, over: Over, until_idle: bool) -> Result<ExitCode, Failu
     };
     say(&format!("{tally}; {left}\n"))?;
     let reached = !until_idle || (over == Over::Idle && tally.as_scripted);
-    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }

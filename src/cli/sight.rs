@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::look::Eyes;
 use super::running::{Running, Whose};
 use super::shell::{Shell, say, talk};
+use crate::error_policy::EXIT_FAILED;
 use crate::source::{InstanceLock, LoadError, Loaded, LockError, file_named, load};
 use crate::spec::InstanceName;
 use crate::view::{MemoryOutput, PlanOutput, SourceOutput, StatusOutput};
@@ -220,7 +221,11 @@ impl Sight {
 
 /// 1 where a source is unknown.
 pub(super) fn completeness<'s>(mut sources: impl Iterator<Item = &'s SourceOutput>) -> ExitCode {
-    if sources.all(SourceOutput::is_known) { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if sources.all(SourceOutput::is_known) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FAILED)
+    }
 }
 
 fn usable(file: Result<Loaded, LoadError>) -> Result<Loaded, Failure> {

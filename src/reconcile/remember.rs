@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
-use crate::engine::EngineError;
-use crate::gitlab::ErrorKind;
+use crate::error_policy::Pause;
 use crate::plan::{Action, Plan, Rule};
 use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, World, early_end};
 
@@ -88,6 +87,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
 fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Timestamp) {
     let before = outcome.backoff.as_ref();
     let words = || Arc::from(error.to_string());
+    let pause = error.pause(&outcome.decision.action);
     match &outcome.decision.action {
         Action::Start { host, runner, variant, .. } => {
             // Every attempt counts, or a broken image would become a storm, and once: a look may
@@ -99,43 +99,40 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
             if error.in_doubt() {
                 memory.in_doubt.insert(runner.clone(), (host.clone(), now));
             }
-            let cause = if let ApplyError::NotUndone(cause) = error { cause } else { error };
-            let slot_taken = matches!(
-                cause,
-                ApplyError::Engine(EngineError::NameTaken { .. }) | ApplyError::SlotTaken(_)
-            );
-            // An engine that is away shows as such at the next look, and a record that is missing
-            // as its own decision: coming back from either needs no pause.
-            let elsewhere = matches!(error, ApplyError::NoRecord(_))
-                || (error.kind() == ErrorKind::Unreachable && !error.in_doubt());
-            if slot_taken {
-                let until = now.saturating_add(NAME_TAKEN).unwrap_or(Timestamp::MAX);
-                memory.taken.insert(runner.clone(), until);
-            } else if !elsewhere {
-                let failure = Failure { cause: Cause::Start, error: words(), before };
-                back_off(memory, variant, failure, now);
+            match pause {
+                Pause::Nothing => {}
+                Pause::Slot => {
+                    let until = now.saturating_add(NAME_TAKEN).unwrap_or(Timestamp::MAX);
+                    memory.taken.insert(runner.clone(), until);
+                }
+                Pause::BackOff => {
+                    let failure = Failure { cause: Cause::Start, error: words(), before };
+                    back_off(memory, variant, failure, now);
+                }
             }
         }
         Action::VerifyToken { variant } => {
-            // A GitLab that is away shows as such at the next look.
-            if error.kind() != ErrorKind::Unreachable {
+            if pause == Pause::BackOff {
                 let failure = Failure { cause: Cause::Record, error: words(), before };
                 back_off(memory, variant, failure, now);
             }
         }
         Action::CreateRecord { variant } => {
             // What came of a request without an answer shows later.
-            let unanswered = matches!(error, ApplyError::Gitlab(error) if !error.is_refusal());
-            if !unanswered {
+            if error.is_final() {
                 memory.own_records.answered(variant, None, now);
             }
-            let failure = Failure { cause: Cause::Record, error: words(), before };
-            back_off(memory, variant, failure, now);
+            if pause == Pause::BackOff {
+                let failure = Failure { cause: Cause::Record, error: words(), before };
+                back_off(memory, variant, failure, now);
+            }
         }
         Action::CreateNetwork { host } => {
-            let previous = memory.networks.get(host);
-            let backoff = Backoff::after(previous, host, Cause::Network, words(), now);
-            memory.networks.insert(host.clone(), backoff);
+            if pause == Pause::BackOff {
+                let previous = memory.networks.get(host);
+                let backoff = Backoff::after(previous, host, Cause::Network, words(), now);
+                memory.networks.insert(host.clone(), backoff);
+            }
         }
         Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }

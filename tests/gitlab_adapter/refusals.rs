@@ -1,5 +1,6 @@
+use autogit::error_policy::ErrorKind;
 use autogit::gitlab::http::GitlabSettings;
-use autogit::gitlab::{ErrorKind, Gitlab, GitlabError, Server};
+use autogit::gitlab::{Gitlab, GitlabError, Server};
 use autogit::spec::{Missing, Spec};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};

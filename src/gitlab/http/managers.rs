@@ -13,7 +13,8 @@ use super::call::Call;
 use super::graphql::{Reply, whole};
 use super::probe::{Proof, older};
 use super::wire::readable;
-use crate::gitlab::{ErrorKind, GitlabError};
+use crate::error_policy::ErrorKind;
+use crate::gitlab::GitlabError;
 use crate::world::{Caller, Manager, RecordId, SystemId};
 
 /// Records asked for in one request: each costs about 18 of GitLab's 250 points of complexity.

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::HttpGitlab;
 use super::call::{Call, segment};
 use super::probe::older;
-use crate::gitlab::{ErrorKind, GitlabError};
+use crate::error_policy::ErrorKind;
+use crate::gitlab::GitlabError;
 use crate::spec::Scope;
 use crate::world::{FullPath, GroupId, Owner, Place, ProjectId};
 

@@ -15,7 +15,7 @@ use super::labels::{
     Version,
 };
 use super::{BearerRefusal, WebhookEvent, WebhookRefusal};
-use crate::gitlab::ErrorKind;
+use crate::error_policy::ErrorKind;
 use crate::plan::Rule;
 
 /// From one poll at its fastest to the hour after which GitLab drops a job.
