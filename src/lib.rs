@@ -7,6 +7,7 @@ pub mod clock;
 pub mod engine;
 pub mod error_policy;
 pub mod gitlab;
+mod lock;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;

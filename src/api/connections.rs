@@ -6,7 +6,9 @@
 //! with a request under way never does.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::locked;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -46,7 +48,7 @@ impl Connections {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Open) -> T) -> T {
-        act(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.open))
     }
 }
 
@@ -82,7 +84,7 @@ impl Connection {
     }
 
     fn set_idle(&self, idle: bool) {
-        let mut since = self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = locked(&self.idle_since);
         self.all.with(|open| {
             if let Some(since) = since.take() {
                 open.idle.remove(&since);

@@ -3,7 +3,7 @@
 //! counted by AutoGit's clock, so that a client needs none.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::problem::Problem;
+use crate::lock::locked;
 use crate::view::{AsOf, View};
 
 /// What can be polled.
@@ -142,7 +143,7 @@ impl Pages {
     }
 
     fn set(&self, view: &Arc<View>, now: Timestamp) -> Arc<Set> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = locked(&self.newest);
         match &*newest {
             Some(set) if set.is_of(view, now) => Arc::clone(set),
             Some(_) | None => {
@@ -178,7 +179,7 @@ impl Set {
     }
 
     fn explanation(&self, subject: String) -> Arc<OnceCell<Rendered>> {
-        let mut explained = self.explained.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut explained = locked(&self.explained);
         if explained.len() >= EXPLAINED_MAX && !explained.contains_key(&subject) {
             explained.clear();
         }

@@ -1,9 +1,10 @@
 //! Who was refused: counted for metrics and `/health`, and logged without a flood.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::lock::locked;
 use crate::reconcile::BearerRefusal;
 
 /// The least time between two lines of the log about refusals: a guesser sends thousands a second,
@@ -41,13 +42,13 @@ impl Refusals {
 
     /// Bearer tokens and webhooks that were refused since the start.
     pub(super) fn counts(&self) -> (u64, u64) {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = locked(&self.0);
         (counts.bearers, counts.webhooks)
     }
 
     /// How many others were refused since the last line, if it is time for another.
     fn note(&self, refused: impl FnOnce(&mut Counts), now: Timestamp) -> Option<u64> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = locked(&self.0);
         refused(&mut counts);
         let lately = counts.logged_at.is_some_and(|at| now.duration_since(at).abs() < LOG_GAP);
         if lately {

@@ -1,8 +1,9 @@
 //! Runners that an operator asks to drain.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock::locked;
 use crate::world::{Phase, RunnerName, World, phases};
 
 /// Runners that shall drain; clones share them. A runner stays asked for until its engine took the
@@ -25,7 +26,7 @@ impl Drains {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeSet<RunnerName>) -> T) -> T {
-        act(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.asked))
     }
 
     /// Forgets those that need not be asked: with all hosts seen there is no such runner, or it runs no

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::lock::locked;
 use crate::view::EventOutput;
 
 /// Events that are kept: a thousand runners that start and are seen to start, which is minutes of
@@ -128,7 +129,7 @@ impl History {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Ring) -> T) -> T {
-        act(&mut self.ring.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.ring))
     }
 }
 

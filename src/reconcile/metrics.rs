@@ -12,13 +12,14 @@ mod spans;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
 use crate::apply::{Effect, Outcome};
+use crate::lock::locked;
 use crate::plan::Action;
 use crate::view::View;
 use families::Families;
@@ -217,7 +218,7 @@ impl Metrics {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
-        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.inner))
     }
 }
 

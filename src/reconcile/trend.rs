@@ -1,10 +1,11 @@
 //! How much there was to do over the last hour: a fresh page shows it, too.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::lock::locked;
 use crate::view::{Load, TrendOutput, TrendPointOutput, View};
 
 /// Seconds that one point stands for: two or three pixels of a picture.
@@ -45,6 +46,6 @@ impl Trend {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut VecDeque<(Timestamp, Load)>) -> T) -> T {
-        act(&mut self.points.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut locked(&self.points))
     }
 }

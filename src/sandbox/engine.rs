@@ -25,12 +25,13 @@ pub use hand::JobLeftovers;
 pub use view::{ContainerView, Counts, EngineView, ObjectView, RunningJob};
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::EngineError;
 use crate::gitlab::Transport;
+use crate::lock::locked;
 use crate::spec::Arch;
 use crate::world::EngineId;
 
@@ -130,7 +131,7 @@ impl Locked<'_> {
 
 impl Inner {
     fn state(&self) -> Locked<'_> {
-        Locked(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Locked(locked(&self.state))
     }
 }
 

@@ -38,7 +38,7 @@ pub use switches::{Down, Limit, Registration};
 pub use transport::RouterTransport;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -46,6 +46,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::lock::locked;
 use state::State;
 
 /// The longest body that is read; a trace or an artifact of a demo job stays far below.
@@ -113,7 +114,7 @@ impl SimulatedGitlab {
     /// Looks at the state or changes it, after what time alone has changed was settled; tells
     /// those who wait. The lock is held for that long only.
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.shared.state);
         let before = state.revision;
         state.now = self.shared.clock.now();
         state.settle();

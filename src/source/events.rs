@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::locked;
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
@@ -28,7 +30,7 @@ impl Events {
         let on_event = move |event: notify::Result<Event>| {
             // An error means that events were lost: looking is the answer to that as well.
             let matters = event.map_or(true, |event| {
-                let names = seen_by_watcher.lock().unwrap_or_else(PoisonError::into_inner);
+                let names = locked(&seen_by_watcher);
                 matters(&event, &names)
             });
             if matters {
@@ -46,7 +48,7 @@ impl Events {
         names.extend(trail.folders.keys().cloned());
         // The lock is released before the watcher is called: it waits for its thread, which may
         // wait for the lock.
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        *locked(&self.names) = names;
         let gone = |(path, id): &(&PathBuf, &FolderId)| trail.folders.get(*path) != Some(*id);
         let gone: Vec<_> = self.folders.iter().filter(gone).map(|(path, _)| path.clone()).collect();
         for path in gone {

@@ -1,7 +1,9 @@
 //! How often candidates are planned: a preview is the one thing that asks for a whole plan, and
 //! the one place where a stranger compares what they wrote with what is in force.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::lock::locked;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,7 +20,7 @@ pub(in crate::api) struct Rate(Mutex<Option<Timestamp>>);
 impl Rate {
     /// Takes a preview; or says for how long there is none.
     pub(super) fn take(&self, now: Timestamp) -> Result<(), SignedDuration> {
-        let mut paid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paid = locked(&self.0);
         let most = EACH * AT_ONCE;
         // A clock that was set back must not lock anybody out.
         let owed = paid.map_or(SignedDuration::ZERO, |paid| paid.duration_since(now));

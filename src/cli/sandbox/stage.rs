@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use crate::cli::run;
 use crate::cli::running;
 use crate::cli::shell::Shell;
 use crate::engine::{Engine, EngineError, ImageRequest};
+use crate::lock::locked;
 use crate::observe::Ports;
 use crate::plan::RunnerHold;
 use crate::reconcile::Daemon;
@@ -185,7 +186,7 @@ impl Stage {
         let engines: Mutex<BTreeMap<HostName, SimulatedEngine>> = Mutex::default();
         let (gitlab, seed) = (self.demo.gitlab.clone(), self.seed);
         Box::new(move |loaded: &Loaded| {
-            let mut engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut engines = locked(&engines);
             let hosts = loaded.spec.hosts.keys().map(|name| {
                 let engine = engines
                     .entry(name.clone())

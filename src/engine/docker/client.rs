@@ -1,7 +1,7 @@
 //! The opened client, and the one way in which the engine is asked.
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -16,6 +16,7 @@ use super::info;
 use super::raw::Wire;
 use crate::clock::Clock;
 use crate::engine::EngineError;
+use crate::lock::locked;
 
 /// What only reads: on a healthy engine milliseconds; a minute of patience would stall the loop.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -83,11 +84,11 @@ impl Client {
     }
 
     pub(super) fn known_facts(&self) -> Option<Facts> {
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.facts)
     }
 
     pub(super) fn learn(&self, facts: Facts) {
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+        *locked(&self.facts) = Some(facts);
     }
 
     /// The client. bollard 0.21 names no version in its requests, so each engine is spoken to in

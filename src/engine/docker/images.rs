@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::query_parameters::CreateImageOptions;
@@ -13,6 +13,7 @@ use super::client::{Client, READ_LIMIT};
 use super::failure::Failure;
 use super::registry::{self, Access};
 use crate::engine::{EngineError, ImageRequest};
+use crate::lock::locked;
 use crate::spec::{Arch, PullPolicy};
 
 /// gitlab-runner's image has 100 MB; a slow line takes minutes for that.
@@ -64,13 +65,13 @@ impl Pulls {
         request: &ImageRequest,
     ) -> Result<(), EngineError> {
         let pull = {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut running = locked(&self.running);
             let start =
                 || pull(Arc::clone(client), request.clone(), self.config.clone()).boxed().shared();
             running.entry(request.clone()).or_insert_with(start).clone()
         };
         let pulled = pull.await;
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = locked(&self.running);
         if running.get(request).is_some_and(|pull| pull.peek().is_some()) {
             running.remove(request);
         }

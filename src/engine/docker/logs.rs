@@ -1,7 +1,7 @@
 //! A runner's log: read whole once, then only its growth.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::client::{Client, READ_LIMIT};
 use super::log_line::{Told, event, stamped};
 use crate::engine::EngineError;
+use crate::lock::locked;
 use crate::world::{ContainerId, Runner, RunnerLog};
 
 /// How many lines from the end are asked for first: Docker searches a log from its start unless
@@ -63,7 +64,7 @@ impl Readers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, Reader>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

@@ -2,13 +2,14 @@
 //! inspected once per state, so that a steady host costs one call.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::client::{Client, Facts};
 use super::labels::{self, Marks};
 use super::listed::{self, Listed, Stage};
 use super::raw;
 use crate::engine::{EngineError, RunnerList, Sighting};
+use crate::lock::locked;
 use crate::spec::InstanceName;
 use crate::world::{ContainerId, ContainerState, Runner, RunnerName, SetAside, SystemId};
 
@@ -18,17 +19,17 @@ pub(super) struct Inspected(Mutex<BTreeMap<ContainerId, (Stage, ContainerState)>
 
 impl Inspected {
     fn state(&self, id: &ContainerId, stage: Stage) -> Option<ContainerState> {
-        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let states = locked(&self.0);
         states.get(id).filter(|(known, _)| *known == stage).map(|(_, state)| state.clone())
     }
 
     fn keep(&self, id: &ContainerId, stage: Stage, inspected: &ContainerState) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = locked(&self.0);
         states.insert(id.clone(), (stage, inspected.clone()));
     }
 
     fn keep_only(&self, listed: &BTreeSet<ContainerId>) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = locked(&self.0);
         states.retain(|id, _| listed.contains(id));
     }
 }

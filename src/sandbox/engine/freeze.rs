@@ -1,8 +1,10 @@
 //! `docker pause`: a process that gets no time, while the time of all others goes on.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+
+use crate::lock::locked;
 
 /// Whether a process gets time.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +18,7 @@ struct Inner {
 
 impl Freeze {
     pub(super) fn set(&self, frozen: bool) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = locked(&self.0);
         inner.frozen = frozen;
         // Frozen twice, it is still to be woken once it may go on.
         if !frozen && let Some(waker) = inner.waker.take() {
@@ -25,7 +27,7 @@ impl Freeze {
     }
 
     pub(super) fn is_frozen(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).frozen
+        locked(&self.0).frozen
     }
 
     /// Runs `process`, which gets no time while it is frozen.
@@ -36,7 +38,7 @@ impl Freeze {
 
     fn poll<F: Future>(&self, process: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         {
-            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut inner = locked(&self.0);
             if inner.frozen {
                 inner.waker = Some(context.waker().clone());
                 return Poll::Pending;
