@@ -119,6 +119,11 @@ impl World {
         found
     }
 
+    /// `arch` is the first architecture of `pool`, whose variant alone takes jobs that ask for none.
+    pub fn is_first(&self, pool: &Pool, arch: Arch) -> bool {
+        self.architectures(pool).first() == Some(&arch)
+    }
+
     /// The declared variants in file order.
     pub fn variants(&self) -> Vec<(Variant, &Pool)> {
         let variants = |pool| {
@@ -147,13 +152,14 @@ impl World {
     /// What the enabled variants offer to jobs, in file order.
     pub fn offers(&self) -> Vec<Offer<'_>> {
         let enabled = self.spec.pools.iter().filter(|pool| pool.enabled);
-        let offers = enabled.flat_map(|pool| {
-            let architectures = self.architectures(pool).into_iter().enumerate();
-            let place = self.place(&pool.scope);
-            architectures
-                .map(move |(index, arch)| Offer::new(pool, place.clone(), arch, index == 0))
-        });
-        offers.collect()
+        enabled.flat_map(|pool| self.offers_of(pool)).collect()
+    }
+
+    /// What the variants of `pool` offer, enabled or not.
+    pub fn offers_of<'a>(&self, pool: &'a Pool) -> impl Iterator<Item = Offer<'a>> + use<'a> {
+        let place = self.place(&pool.scope);
+        let architectures = self.architectures(pool).into_iter().enumerate();
+        architectures.map(move |(index, arch)| Offer::new(pool, place.clone(), arch, index == 0))
     }
 
     /// Whether the spec lets `pool` run on that host. A host that it does not have serves none: it

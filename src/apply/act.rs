@@ -102,7 +102,6 @@ async fn create_record(
 ) -> Result<(Effect, Option<Registration>), ApplyError> {
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
-    let first = world.architectures(pool).first() == Some(&variant.arch);
     let lists = containers_now(ports, world).await;
     if lists.as_deref().is_some_and(|lists| is_served_meanwhile(world, variant, lists)) {
         return Ok((Effect::Skipped("a container that was made meanwhile has a token"), None));
@@ -113,7 +112,7 @@ async fn create_record(
         variant: variant.clone(),
         installation: world.installation().ok_or_else(no_record)?,
         place: world.place(&pool.scope).map_err(ApplyError::Scope)?,
-        settings: record_settings(pool, variant.arch, first),
+        settings: record_settings(pool, variant.arch, world.is_first(pool, variant.arch)),
         in_use: lists.and_then(|lists| records_in_use(world, &lists)),
         old: old.collect(),
     };

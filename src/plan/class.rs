@@ -109,12 +109,8 @@ impl Without<'_> {
 
 /// What the disabled pools would take.
 fn disabled_offers(world: &World) -> Vec<Offer<'_>> {
-    let offers = world.spec.pools.iter().filter(|pool| !pool.enabled).flat_map(|pool| {
-        let architectures = world.architectures(pool).into_iter().enumerate();
-        let place = world.place(&pool.scope);
-        architectures.map(move |(index, arch)| Offer::new(pool, place.clone(), arch, index == 0))
-    });
-    offers.collect()
+    let disabled = world.spec.pools.iter().filter(|pool| !pool.enabled);
+    disabled.flat_map(|pool| world.offers_of(pool)).collect()
 }
 
 /// Pools take their architectures from hosts; while such a host was never read, nobody knows what

@@ -28,10 +28,9 @@ pub(super) fn warn(world: &World, records: &[Record], tokens: &mut Tokens) {
 }
 
 fn given_record(world: &World, given: &Given, variant: Variant, pool: &Pool) -> Record {
-    let first = world.architectures(pool).first() == Some(&variant.arch);
     Record {
         id: given.record,
-        settings: record_settings(pool, variant.arch, first),
+        settings: record_settings(pool, variant.arch, world.is_first(pool, variant.arch)),
         variant,
         origin: Origin::Given,
         owner: world.place(&pool.scope).map_or(Owner::Instance, |place| place.owner()),
