@@ -38,6 +38,7 @@ pub use held_runner::{HeldRunner, RunnerHold};
 pub use rule::Rule;
 pub use wanted::is_changed;
 
+pub(crate) use dropped::DROPPED_UNMATCHED;
 pub(crate) use facts::brief;
 pub(crate) use room::{Cost, host_rooms};
 

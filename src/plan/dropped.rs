@@ -10,7 +10,7 @@ use super::draft::Draft;
 use crate::world::{Job, Phase, Record, Variant, World};
 
 /// How long a job may wait without a matching runner.
-const DROPPED_AFTER: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const DROPPED_UNMATCHED: SignedDuration = SignedDuration::from_hours(1);
 /// How long a runner counts as online after its last contact.
 const ONLINE_FOR: SignedDuration = SignedDuration::from_hours(2);
 /// What is left of the hour when a job goes before those of a higher priority: time for a runner
@@ -41,7 +41,7 @@ fn may_be_online(world: &World, record: &Record) -> bool {
 
 /// How long GitLab keeps a job for which no runner is online.
 pub(super) fn time_left(world: &World, job: &Job) -> SignedDuration {
-    (DROPPED_AFTER - world.now.duration_since(job.queued_at)).max(SignedDuration::ZERO)
+    (DROPPED_UNMATCHED - world.now.duration_since(job.queued_at)).max(SignedDuration::ZERO)
 }
 
 /// Whether a job for which no runner is online has to go first.

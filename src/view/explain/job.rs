@@ -8,15 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::AsOf;
 use crate::gitlab::JobDetail;
-use crate::plan::{JobHold, brief};
+use crate::plan::{DROPPED_UNMATCHED, JobHold, brief};
 use crate::spec::Scope;
 use crate::view::queue::{Waiting, best_offer};
 use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView, phases};
 
-/// GitLab drops a pending job that no matching runner is online for after this long
-/// (`Ci::StuckBuilds::DropPendingService`; GitLab 18.6).
-const DROPPED_UNMATCHED: SignedDuration = SignedDuration::from_hours(1);
-/// And any pending job after this long.
+/// GitLab drops any pending job after this long (`Ci::StuckBuilds::DropPendingService`; GitLab 18.6),
+/// and sooner one that no matching runner is online for.
 const DROPPED: SignedDuration = SignedDuration::from_hours(24);
 /// Busy runners named in a reason at most.
 const NAMED_MAX: usize = 3;
