@@ -93,7 +93,7 @@ fn whole(path: &Path, arguments: &Check, shell: &Shell, adapters: Adapters) -> F
     match load(path, &environment, shell.clock().now()) {
         Ok(loaded) => {
             if let Err(problem) = adapters.connect(&loaded, shell) {
-                let faults = vec![bare_output("error", &problem)];
+                let faults = vec![bare_output(Severity::Error, &problem)];
                 let text = format!("error: {problem}");
                 return Findings {
                     text,
@@ -148,13 +148,13 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
     let faults = match error {
         LoadError::Spec(faults) => outputs(faults),
         LoadError::Both { text, files } => {
-            let files = files.iter().map(|file| bare_output("error", &file.to_string()));
+            let files = files.iter().map(|file| bare_output(Severity::Error, &file.to_string()));
             outputs(text).into_iter().chain(files).collect()
         }
         LoadError::Missing { .. }
         | LoadError::File(_)
         | LoadError::EnvFile(_)
-        | LoadError::Named(_) => vec![bare_output("error", &error.to_string())],
+        | LoadError::Named(_) => vec![bare_output(Severity::Error, &error.to_string())],
     };
     let text = match error {
         LoadError::Spec(faults) => faults.render(color),
@@ -176,10 +176,7 @@ fn outputs(faults: &Faults) -> Vec<FaultOutput> {
 
 fn fault_output(fault: &Fault) -> FaultOutput {
     FaultOutput {
-        severity: match fault.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: fault.severity.as_str(),
         code: Some(fault.code.as_str()),
         path: Some(fault.path.clone()),
         line: Some(fault.line),
@@ -195,15 +192,16 @@ fn warning_output(warning: &Warning) -> FaultOutput {
         Warning::Exposed { .. }
         | Warning::Weak { .. }
         | Warning::Proxy { .. }
-        | Warning::MountedAlone { .. } => bare_output("warning", &warning.to_string()),
+        | Warning::MountedAlone { .. } => bare_output(Severity::Warning, &warning.to_string()),
     }
 }
 
-fn bare_output(severity: &'static str, words: &str) -> FaultOutput {
+fn bare_output(severity: Severity, words: &str) -> FaultOutput {
     let (message, hint) = match words.split_once("\nhint: ") {
         Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
         None => (words.to_owned(), None),
     };
+    let severity = severity.as_str();
     FaultOutput { severity, code: None, path: None, line: None, column: None, message, hint }
 }
 

@@ -14,6 +14,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
@@ -163,10 +173,7 @@ impl Faults {
     /// and all who may see that a file is refused and not what it says.
     pub fn in_words(&self) -> String {
         let lines = self.faults.iter().map(|fault| {
-            let weight = match fault.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            };
+            let weight = fault.severity.as_str();
             let hint = fault.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
             format!("{weight}: {}:{fault}{hint}\n", self.file)
         });

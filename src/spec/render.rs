@@ -113,13 +113,10 @@ impl Faults {
 
     /// A fault without its line.
     fn without_line(&self, fault: &Fault) -> String {
-        let weight = match fault.severity {
-            Severity::Error => "error:",
-            Severity::Warning => "warning:",
-        };
+        let weight = fault.severity.as_str();
         let Fault { line, column, .. } = fault;
         let message = fault.message_in_full();
-        format!("{weight} {message}\n   ╭─[{}:{line}:{column}]\n", self.file)
+        format!("{weight}: {message}\n   ╭─[{}:{line}:{column}]\n", self.file)
     }
 }
 

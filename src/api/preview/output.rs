@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::spec::{Fault, Severity};
+use crate::spec::Fault;
 use crate::view::PlanOutput;
 
 /// What a candidate spec would lead to.
@@ -52,10 +52,7 @@ pub struct CandidateFault {
 impl From<&Fault> for CandidateFault {
     fn from(fault: &Fault) -> Self {
         Self {
-            severity: match fault.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
+            severity: fault.severity.as_str(),
             code: fault.code.as_str(),
             path: fault.path.clone(),
             line: fault.line,
