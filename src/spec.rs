@@ -37,6 +37,7 @@ pub use diff::diff;
 pub use fault::{Code, Fault, Faults, Severity};
 pub use hash::Digest;
 pub(crate) use hidden::looks_secret;
+pub(crate) use names::word_type;
 pub use names::{Arch, HostName, InstanceName, PoolName};
 pub use parse::{Parsed, Templated};
 pub use proxy::{Proxies, Proxy, ProxyOrigin, ProxyUrl};

@@ -23,33 +23,43 @@ fn checked(word: &str, what: &'static str, longest: usize) -> Result<Arc<str>, N
     }
 }
 
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $longest:literal) => {
+/// A type of its own for one kind of word; what makes one is left to its module.
+macro_rules! word_type {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(::std::sync::Arc<str>);
 
         impl $name {
-            /// Checks and takes `word`.
-            pub fn new(word: &str) -> Result<Self, NameError> {
-                checked(word, $what, $longest).map(Self)
-            }
-
-            /// The name as written.
+            /// The word itself.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+pub(crate) use word_type;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $longest:literal) => {
+        word_type!($(#[$doc])* $name);
+
+        impl $name {
+            /// Checks and takes `word`.
+            pub fn new(word: &str) -> Result<Self, NameError> {
+                checked(word, $what, $longest).map(Self)
             }
         }
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ring::hmac;
 use sha2::{Digest, Sha256};
 
-use crate::spec::{Arch, InstanceName, PoolName};
+use crate::spec::{Arch, InstanceName, PoolName, word_type};
 
 /// One pool at one architecture: the unit that is scaled.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,31 +70,12 @@ number!(
 
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        word_type!($(#[$doc])* $name);
 
         impl $name {
             /// Takes the word as an adapter read it.
             pub fn from_observed(word: &str) -> Self {
                 Self(word.into())
-            }
-
-            /// The word itself.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
             }
         }
     };
