@@ -28,6 +28,30 @@ pub(super) struct Fault {
     path: Vec<Value>,
 }
 
+/// One page of a list; `P` is how it tells where the next one is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Connection<N, P = Forward> {
+    pub(super) page_info: P,
+    pub(super) nodes: Vec<N>,
+}
+
+/// Pages from the first to the last.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Forward {
+    pub(super) has_next_page: bool,
+    pub(super) end_cursor: Option<String>,
+}
+
+/// Pages from the last to the first.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Backward {
+    pub(super) has_previous_page: bool,
+    pub(super) start_cursor: Option<String>,
+}
+
 impl Fault {
     /// The field at the top of the query that this error is about, if it is about one.
     pub(super) fn field(&self) -> Option<&str> {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::HttpGitlab;
 use super::call::Call;
-use super::graphql::Gid;
+use super::graphql::{Connection, Gid};
 use super::queue::Pending;
 use crate::gitlab::{Gitlab, GitlabError, JobDetail};
 use crate::world::{FullPath, JobId, ProjectId, RecordId};
@@ -52,21 +52,7 @@ struct Runner {
 
 #[derive(Deserialize)]
 struct Data {
-    jobs: Option<Connection>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Connection {
-    page_info: PageInfo,
-    nodes: Vec<Option<Node>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    end_cursor: Option<String>,
+    jobs: Option<Connection<Option<Node>>>,
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::HttpGitlab;
 use super::call::Call;
-use super::graphql::{Reply, whole};
+use super::graphql::{Connection, Reply, whole};
 use super::probe::{Proof, older};
 use super::wire::readable;
 use crate::error_policy::ErrorKind;
@@ -34,21 +34,7 @@ const IDLE: &str = "IDLE";
 struct Runner {
     /// REST tells it once, when the token is made.
     token_expires_at: Option<Timestamp>,
-    managers: Option<Connection>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Connection {
-    page_info: PageInfo,
-    nodes: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    end_cursor: Option<String>,
+    managers: Option<Connection<Value>>,
 }
 
 #[derive(Deserialize)]

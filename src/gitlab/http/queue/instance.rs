@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::HttpGitlab;
-use super::super::graphql::{Gid, Reply, whole};
+use super::super::graphql::{Backward, Connection, Gid, Reply, whole};
 use super::super::probe::Proof;
 use super::super::wire::readable;
 use super::walk::Place;
@@ -27,23 +27,11 @@ const RECORDS_PER_REQUEST: usize = 6;
 const NODE: &str = "id name tags queuedAt createdAt refName createdByTag project{id fullPath}";
 const ATTEMPT: &str = "read the instance's pending jobs";
 
+type Backwards = Connection<Value, Backward>;
+
 #[derive(Deserialize)]
 struct Data {
-    jobs: Option<Connection>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Connection {
-    page_info: PageInfo,
-    nodes: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_previous_page: bool,
-    start_cursor: Option<String>,
+    jobs: Option<Backwards>,
 }
 
 /// A job. Its id, and when it was made, may be null since 18.x.
@@ -206,7 +194,7 @@ impl HttpGitlab {
             let odd = Odd::of(&mut reply, &alias);
             let refused = reply.errors.iter().any(|fault| fault.field() == Some(&alias));
             let told = reply.data.as_mut().and_then(|data| data.remove(&alias));
-            let told = told.and_then(|told| serde_json::from_value::<Connection>(told).ok());
+            let told = told.and_then(|told| serde_json::from_value::<Backwards>(told).ok());
             let Some(connection) = told.filter(|_| !refused) else { continue };
             let Page { jobs, before, odd } = self.page_of(connection, &odd);
             set_aside.extend(odd);
@@ -214,7 +202,7 @@ impl HttpGitlab {
         }
     }
 
-    fn page_of(&self, connection: Connection, odd: &Odd) -> Page {
+    fn page_of(&self, connection: Backwards, odd: &Odd) -> Page {
         let Connection { page_info, nodes } = connection;
         let nodes = nodes.into_iter().enumerate();
         let whole = nodes.filter(|(index, _)| !odd.nodes.contains(index)).map(|(_, node)| node);
