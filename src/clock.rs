@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use crate::duration::signed;
+
 /// A source of the current time and of waiting.
 ///
 /// The simulated one is driven by tokio's timer, so that a paused runtime makes it deterministic,
@@ -48,7 +50,7 @@ impl Clock {
             Kind::Simulated { base, started, speed, jump_millis } => {
                 let elapsed = started.elapsed().mul_f64(*speed);
                 let jump = SignedDuration::from_millis(jump_millis.load(Ordering::Relaxed));
-                let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
+                let elapsed = signed(elapsed);
                 base.saturating_add(elapsed.saturating_add(jump)).unwrap_or(Timestamp::MAX)
             }
         }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod apply;
 pub mod cli;
 pub mod clock;
+mod duration;
 pub mod engine;
 pub mod error_policy;
 pub mod gitlab;

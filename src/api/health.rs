@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::extract::Checked;
+use crate::duration::signed;
 use crate::view::{View, words};
 
 /// The longest that one tick may take beyond the poll interval: each of its calls has a timeout of
@@ -98,11 +99,11 @@ fn of(
         };
     };
     let age = now.duration_since(view.world.now);
-    let interval = SignedDuration::try_from(view.world.spec.gitlab.poll_interval);
+    let interval = signed(view.world.spec.gitlab.poll_interval);
     let stale = view.unknown_sources();
     let spec_valid = view.spec.pending_fault.is_none();
     let hanging = view.hanging(now);
-    let status = if age > interval.unwrap_or_default().saturating_add(TICK_MAX) {
+    let status = if age > interval.saturating_add(TICK_MAX) {
         "stuck"
     } else if stale.is_empty() && hanging.is_empty() && spec_valid {
         "ok"

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::RecordReason;
+use crate::duration::signed;
 use crate::world::{Cause, Trouble, Unfit, Variant};
 
 /// The numbers behind a decision.
@@ -248,7 +249,7 @@ pub(crate) fn brief(duration: SignedDuration) -> String {
 }
 
 fn brief_std(duration: Duration) -> String {
-    brief(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
+    brief(signed(duration))
 }
 
 fn as_text<S: serde::Serializer>(

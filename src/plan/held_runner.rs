@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::facts::brief;
+use crate::duration::signed;
 use crate::spec::HostName;
 use crate::world::{JobId, RunnerName, Standstill, Trouble};
 
@@ -124,8 +125,7 @@ impl fmt::Display for RunnerHold {
             Self::Needed => f.write_str("a pending job may go to it"),
             Self::Warm => f.write_str("kept warm"),
             Self::CoolingDown { idle, cooldown } => {
-                let cooldown = SignedDuration::try_from(*cooldown).unwrap_or(SignedDuration::MAX);
-                write!(f, "idle {} of {}", brief(*idle), brief(cooldown))
+                write!(f, "idle {} of {}", brief(*idle), brief(signed(*cooldown)))
             }
             Self::Paused => f.write_str("takes no job"),
             Self::Draining { ago, busy: true } => {

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::draft::Draft;
 use super::{Facts, JobHold, Rule};
+use crate::duration::signed;
 use crate::spec::PoolName;
 use crate::world::{Phase, RunnerView};
 
@@ -101,7 +102,7 @@ fn drain_cooled(draft: &mut Draft<'_>, least: SignedDuration) {
         let warm = line.warm();
         let surplus = line.spare().saturating_sub(warm).min(line.idle_spare());
         let cooldown = line.offer.pool.cooldown;
-        let limit = SignedDuration::try_from(cooldown).unwrap_or(SignedDuration::MAX).max(least);
+        let limit = signed(cooldown).max(least);
         let warm = u32::try_from(warm).unwrap_or(u32::MAX);
         // Longest idle first, so those that cooled down are the first ones.
         let cooled = line.idle.iter().take(surplus).map_while(|&runner| {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AsOf, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
+use crate::duration::signed;
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
 use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
 
@@ -293,8 +294,7 @@ impl AsOf<'_> {
 
     fn held_runner(&self, held: &HeldRunner, runner: &RunnerView<'_>) -> HeldRunnerOutput {
         let until = if let RunnerHold::CoolingDown { idle, cooldown } = held.hold {
-            let left = SignedDuration::try_from(cooldown).ok().map(|cooldown| cooldown - idle);
-            left.and_then(|left| self.world.now.checked_add(left).ok())
+            self.world.now.checked_add(signed(cooldown).saturating_sub(idle)).ok()
         } else {
             None
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ContainerState, Runner};
+use crate::duration::signed;
 
 /// The first pause; long enough that a typo in an image name costs a host nothing.
 const FIRST: Duration = Duration::from_secs(10);
@@ -97,5 +98,5 @@ fn pause(failures: u32, subject: &dyn fmt::Display) -> SignedDuration {
         name.bytes().fold(failures, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let quarter = f64::from(spread % 256) / 1024.0;
     let pause = doubled.mul_f64(1.0 + quarter).min(LONGEST);
-    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+    signed(pause)
 }

@@ -8,6 +8,7 @@ use super::{
     ContainerId, ContainerState, HostState, JobId, Manager, Record, RecordId, Runner, RunnerLog,
     SystemId, World,
 };
+use crate::duration::signed;
 use crate::spec::{HostName, PoolName};
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
@@ -137,10 +138,7 @@ pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
 
 /// How long a runner of each pool may take to make contact.
 fn timeouts(world: &World) -> BTreeMap<&PoolName, SignedDuration> {
-    let timeouts = world.spec.pools.iter().map(|pool| {
-        let timeout = SignedDuration::try_from(pool.startup_timeout);
-        (&pool.name, timeout.unwrap_or(SignedDuration::MAX))
-    });
+    let timeouts = world.spec.pools.iter().map(|pool| (&pool.name, signed(pool.startup_timeout)));
     timeouts.collect()
 }
 

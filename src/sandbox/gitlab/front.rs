@@ -13,6 +13,7 @@ use super::SimulatedGitlab;
 use super::answer::Answer;
 use super::state::State;
 use super::switches::{Down, Throttle};
+use crate::duration::signed;
 
 /// How long an application limit refuses.
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
@@ -100,8 +101,7 @@ impl State {
 }
 
 fn window(throttle: &Throttle) -> SignedDuration {
-    let asked = throttle.limit.retry_after.map(SignedDuration::try_from);
-    asked.and_then(Result::ok).unwrap_or(WINDOW)
+    throttle.limit.retry_after.map_or(WINDOW, signed)
 }
 
 fn too_many(throttle: &Throttle, gitlab: &SimulatedGitlab) -> Answer {

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::AsOf;
+use crate::duration::signed;
 use crate::plan::brief;
 use crate::spec::{Arch, PoolName};
 use crate::view::{HeldCountOutput, PoolOutput};
@@ -63,7 +63,6 @@ impl AsOf<'_> {
         let of_pool = runners.iter().filter(|view| view.runner.variant.pool == *name);
         let unaccounted = self.world.unaccounted_managers().into_iter();
         let unaccounted = unaccounted.filter(|(variant, _)| variant.pool == *name);
-        let cooldown = SignedDuration::try_from(pool.cooldown).unwrap_or(SignedDuration::MAX);
         let architectures = self.world.architectures(pool);
         let whys = self.whys();
         Some(ExplainPoolOutput {
@@ -73,7 +72,7 @@ impl AsOf<'_> {
                 .into_iter()
                 .map(|arch: Arch| arch.as_str().into())
                 .collect(),
-            cooldown: brief(cooldown),
+            cooldown: brief(signed(pool.cooldown)),
             priority: pool.priority,
             queue_known: self.world.queue.known().is_some(),
             counts,
