@@ -82,14 +82,17 @@ impl OwnRecords {
         self.made.contains_key(&id)
     }
 
-    /// It may be what came of a request of this process that got no answer.
+    /// It may be what came of a request of this process that got no answer: it was made or first seen
+    /// soon after. GitLab's clock may have been set since.
     fn may_have_made(&self, record: &Record) -> bool {
         let times = self.unanswered.get(&record.variant);
+        let seen = self.seen.get(&record.id);
         times.into_iter().flatten().any(|asked| {
-            record.created_at.is_none_or(|at| {
+            let soon = |at: Timestamp| {
                 let after = at.duration_since(*asked);
                 after > -CLOCK_ERROR && after < UNANSWERED
-            })
+            };
+            record.created_at.is_none_or(soon) || seen.is_some_and(|at| soon(*at))
         })
     }
 

@@ -2,13 +2,14 @@
 
 use autogit::plan::{Rule, plan};
 use autogit::world::{
-    Backoff, Cause, FailedStart, JobId, Memory, Phase, RunnerName, Slot, World, note_observed,
-    phases,
+    Backoff, Cause, FailedStart, JobId, Memory, Phase, RecordId, RunnerName, Slot, World,
+    note_observed, phases,
 };
 use jiff::SignedDuration;
 
 use crate::stage::{
-    Doing, NOW, add_runner, ago, deny_missing, job, known, queue, records_of, spec, tell, world,
+    Doing, NOW, add_runner, ago, deny_missing, job, known, queue, record, records_of, spec, tell,
+    world,
 };
 use crate::words::{host, spot, variant};
 
@@ -98,6 +99,25 @@ fn a_source_that_cannot_be_read_leaves_what_was_left_over_as_it_was_found() {
     world.records = told;
     note_observed(&mut world, &mut memory);
     assert!(plan(&world).decisions.iter().any(|it| it.rule == Rule::SweepLeftover));
+}
+
+/// GitLab's clock was set, so the record looks as if it were made long after it was asked for.
+#[test]
+fn what_appears_soon_after_an_unanswered_request_may_be_what_came_of_it() {
+    let mut world = plain(PLAIN);
+    let mut memory = Memory::begun(ago(60));
+    note_observed(&mut world, &mut memory);
+    memory.own_records.asked(&variant("linux"), NOW);
+    pass(&mut world, 20);
+    let mut made = record(&world, RecordId(28), &variant("linux"));
+    made.created_at = Some(ago(-600));
+    records_of(&mut world).push(made);
+    let mut unasked = memory.clone();
+    note_observed(&mut world, &mut memory);
+    assert_eq!(world.sign_of_another(), None);
+    unasked.own_records.unanswered.clear();
+    note_observed(&mut world, &mut unasked);
+    assert!(world.sign_of_another().is_some(), "else somebody else made it");
 }
 
 /// After an outage of GitLab each job of that time is older than the runners' last contact.
