@@ -1,16 +1,11 @@
 //! The images that the tests on a real Docker Engine run: a runner, and what its jobs run in.
-//!
-//! Tests take this file in with `#[path = "support/image.rs"] mod image;`.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-#[path = "skipped.rs"]
-mod skipped;
-
-pub(crate) use skipped::note_skipped;
+use super::skipped::note_skipped;
 
 /// Names under which the engine has the images.
 #[derive(Debug, Clone, PartialEq, Eq)]

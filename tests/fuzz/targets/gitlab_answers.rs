@@ -2,13 +2,13 @@
 #![no_main]
 #![allow(missing_docs, reason = "a fuzz target")]
 
-#[path = "../../edges/seams/answers.rs"]
+#[path = "../../pure/edges/seams/answers.rs"]
 mod answers;
-#[path = "../../edges/seams/choices.rs"]
+#[path = "../../pure/edges/seams/choices.rs"]
 mod choices;
-#[path = "../../edges/seams/gitlab.rs"]
+#[path = "../../pure/edges/seams/gitlab.rs"]
 mod gitlab;
-#[path = "../../edges/seams/replies.rs"]
+#[path = "../../pure/edges/seams/replies.rs"]
 mod replies;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| gitlab::check(data));

@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(missing_docs, reason = "a fuzz target")]
 
-#[path = "../../edges/seams/interpolation.rs"]
+#[path = "../../pure/edges/seams/interpolation.rs"]
 mod interpolation;
 
 libfuzzer_sys::fuzz_target!(|value: &str| interpolation::check(value));

@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(missing_docs, clippy::panic, reason = "a fuzz target fails by panicking")]
 
-#[path = "../../edges/seams/spec.rs"]
+#[path = "../../pure/edges/seams/spec.rs"]
 mod spec;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

@@ -2,16 +2,21 @@
 #![no_main]
 #![allow(missing_docs, reason = "a fuzz target")]
 
-#[path = "../../edges/seams/choices.rs"]
+#[path = "../../pure/edges/seams/choices.rs"]
 #[allow(dead_code, reason = "other seams need other parts of it")]
 mod choices;
-#[path = "../../api/stage.rs"]
+#[path = "../../pure/api/stage.rs"]
 #[allow(dead_code, reason = "other tests need other parts of it")]
 mod stage;
-#[path = "../../edges/seams/webhook.rs"]
+#[path = "../../pure/edges/seams/webhook.rs"]
 mod webhook;
 #[path = "../../support/world.rs"]
 #[allow(dead_code, reason = "other tests need other parts of it")]
 mod world;
+
+/// Where the tests have it.
+mod support {
+    pub(crate) use crate::world;
+}
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| webhook::check(data));

@@ -1,0 +1,21 @@
+//! AutoGit's real controller on a real Docker Engine: the sandbox's GitLab over HTTP, runners whose
+//! process is a client that is not ours, jobs in containers beside them.
+//!
+//! Each test is an instance of its own with a GitLab of its own, so that all run at once.
+
+mod crash;
+mod engine;
+mod gate;
+mod hand;
+mod leftovers;
+mod limits;
+mod network;
+mod operator;
+mod program;
+mod reload;
+mod rivals;
+mod scale;
+mod stage;
+mod trap;
+mod trouble;
+mod walls;

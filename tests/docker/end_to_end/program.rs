@@ -1,0 +1,85 @@
+//! `autogit run` as a process of its own, to be killed.
+
+use std::fs::File;
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::process::{Child, Command};
+
+use crate::end_to_end::stage::{Stage, until};
+
+/// A running AutoGit; killed when dropped.
+pub(crate) struct Program(Victim);
+
+/// Whom a trap kills.
+#[derive(Clone)]
+pub(crate) struct Victim(Arc<Mutex<Child>>);
+
+impl Victim {
+    /// `kill -9`; it is dead to others when this returns.
+    pub(crate) fn kill(&self) {
+        self.child().start_kill().unwrap();
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Program {
+    /// Starts one with the stage's spec; what it asks of the engine passes the stage's trap.
+    pub(crate) fn start(stage: &Stage) -> Self {
+        Self::start_logging(stage, "info")
+    }
+
+    /// As [`Program::start`], logging as `level` says.
+    pub(crate) fn start_logging(stage: &Stage, level: &str) -> Self {
+        let log = File::create(stage.new_log()).unwrap();
+        let mut command = command(stage, &["run", "--log-format", "human"]);
+        command.env("AUTOGIT_LOG", level).stdout(Stdio::null()).stderr(log);
+        Self(Victim(Arc::new(Mutex::new(command.spawn().unwrap()))))
+    }
+
+    /// What another command answers.
+    pub(crate) async fn ask(stage: &Stage, words: &[&str]) -> Output {
+        command(stage, words).output().await.unwrap()
+    }
+
+    pub(crate) fn victim(&self) -> Victim {
+        self.0.clone()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.child().id().unwrap()
+    }
+
+    /// Waits until it ended, and tells how.
+    pub(crate) async fn until_dead(&self) -> ExitStatus {
+        until("AutoGit ends", async || self.0.child().try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = self.0.child().try_wait();
+            tracing::info!("when the test failed, AutoGit had ended: {ended:?}");
+        }
+    }
+}
+
+/// `autogit` with the stage's spec, and nothing else of this process's surroundings.
+fn command(stage: &Stage, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autogit"));
+    command
+        .args(words)
+        .arg("--config")
+        .arg(stage.spec_file())
+        .env_clear()
+        .envs(stage.variables())
+        .env("DOCKER", format!("unix://{}", stage.trapped_socket().display()))
+        .env("TMPDIR", &stage.folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}

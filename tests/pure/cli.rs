@@ -1,0 +1,10 @@
+//! What the commands print, from worlds made by hand, and what the binary answers.
+
+mod binary;
+mod daemon;
+mod explain;
+mod json;
+mod live;
+mod plan;
+mod sandbox;
+mod tables;

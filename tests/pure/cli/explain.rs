@@ -1,0 +1,89 @@
+use autogit::cli::{RenderOptions, render_explain};
+use autogit::gitlab::JobDetail;
+use autogit::spec::Scope;
+use autogit::view::View;
+use autogit::world::{JobId, RecordId};
+
+use crate::cli::plan::busy_day;
+use crate::support::world::{Doing, Scene};
+
+fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
+    let subject = view.subject(word).unwrap();
+    let output = view.as_seen().explain(&subject, detail).unwrap();
+    let unknown = view.unknown_sources();
+    let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+    render_explain(&output, &unknown, &view.notices, &RenderOptions::bare())
+}
+
+#[test]
+fn a_job_at_its_pools_maximum_is_told_who_holds_it() {
+    let scene = busy_day().pool("heavy", "cuda", |pool| pool.scope = Scope::Group("infra".into()));
+    insta::assert_snapshot!(explained(&scene.view(), "8812", None));
+}
+
+#[test]
+fn a_job_that_no_pool_takes_is_told_when_gitlab_drops_it() {
+    insta::assert_snapshot!(explained(&busy_day().view(), "job-8641#8641", None));
+}
+
+#[test]
+fn a_job_that_runs_is_told_its_runner() {
+    insta::assert_snapshot!(explained(&busy_day().view(), "#8790", None));
+}
+
+#[test]
+fn a_job_that_is_not_ours_is_told_what_gitlab_says() {
+    let detail = JobDetail {
+        id: JobId(7),
+        name: "deploy".to_owned(),
+        project_path: Some("team/app".to_owned()),
+        status: "success".to_owned(),
+        web_url: "https://gitlab.example.com/team/app/-/jobs/7".to_owned(),
+        tags: vec!["docker".to_owned()],
+        ref_name: "main".to_owned(),
+        runner: Some(RecordId(3)),
+        started_at: None,
+    };
+    insta::assert_snapshot!(explained(&busy_day().view(), "7", Some(&detail)));
+    insta::assert_snapshot!(explained(&busy_day().view(), "9", None));
+}
+
+#[test]
+fn a_pool_is_told_why_it_has_its_size() {
+    insta::assert_snapshot!(explained(&busy_day().view(), "linux", None));
+    insta::assert_snapshot!(explained(&busy_day().view(), "cuda/amd64", None));
+}
+
+#[test]
+fn a_runner_is_told_why_it_is_still_there() {
+    let view = busy_day().view();
+    insta::assert_snapshot!(explained(&view, "autogit-runner-cuda-amd64-0", None));
+    insta::assert_snapshot!(explained(&view, "autogit-runner-docs-amd64-0", None));
+    insta::assert_snapshot!(explained(&view, "autogit-runner-linux-amd64-6", None));
+}
+
+#[test]
+fn a_word_that_is_nothing_gets_near_misses() {
+    let view = busy_day().view();
+    let error = view.subject("linx").unwrap_err();
+    insta::assert_snapshot!(error, @r"
+    no pool, runner or pending job is called `linx`
+    hint: did you mean `linux`?
+    ");
+    let error = view.subject("zzzzzzzzz").unwrap_err();
+    assert!(error.to_string().contains("hint: give a job's id"));
+}
+
+#[test]
+fn a_pool_called_like_a_number_is_still_a_pool() {
+    let scene = Scene::new().pool("42", "docker", |_| {}).runner("42", 0, "local", Doing::Idle(1));
+    assert!(explained(&scene.view(), "42", None).starts_with("pool 42"));
+}
+
+#[test]
+fn a_draining_runner_is_told_when_it_was_asked_to_exit() {
+    let scene = Scene::new().pool("linux", "docker", |_| {});
+    let scene = scene.runner("linux", 0, "local", Doing::Draining(12));
+    let text = explained(&scene.view(), "autogit-runner-linux-amd64-0", None);
+    assert!(text.contains("asked to exit 12s ago"), "{text}");
+}

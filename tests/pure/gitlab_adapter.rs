@@ -1,0 +1,15 @@
+//! The GitLab adapter against small routers that answer as GitLab does.
+
+mod fake;
+mod limits;
+mod lost;
+mod odd;
+mod projects;
+mod queue;
+mod records;
+mod refusals;
+mod registry;
+mod scopes;
+mod tls;
+mod unseen;
+mod writes;

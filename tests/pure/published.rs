@@ -1,0 +1,116 @@
+//! The files that users start from: the schema for their editors, the spec at the root, the
+//! examples.
+
+use std::path::{Path, PathBuf};
+
+use autogit::spec::{Faults, Missing, Spec, Warm, schema_json};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `autogit.yaml`, all that is in `examples/` itself, and the spec of the example for compose.
+fn specs() -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(root().join("examples")).unwrap();
+    let examples = listed.map(|entry| entry.unwrap().path());
+    let yaml = examples.filter(|path| path.extension().is_some_and(|suffix| suffix == "yaml"));
+    let others = ["autogit.yaml", "examples/compose/config/autogit.yaml"];
+    let mut specs: Vec<PathBuf> = yaml.chain(others.map(|path| root().join(path))).collect();
+    specs.sort();
+    specs
+}
+
+#[test]
+fn the_published_schema_is_that_of_this_version() {
+    let published = read(&root().join("schema/autogit.schema.json"));
+    assert!(published == schema_json(), "run: autogit schema > schema/autogit.schema.json");
+}
+
+/// All files below `folder`.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_we_tell_people_names_commands_that_there_are() {
+    let command_line = autogit::cli::command_line();
+    let mut told = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    told.extend(["src", "examples"].iter().flat_map(|folder| below(&root().join(folder))));
+    let mut named = 0;
+    for path in told {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for words in text.split("`autogit ").skip(1) {
+            let word = words.split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap();
+            // An option, or the mark of a record's note.
+            if word.is_empty() || word.starts_with('-') || words[word.len()..].starts_with('=') {
+                continue;
+            }
+            named += 1;
+            let known = command_line.find_subcommand(word).is_some();
+            assert!(known, "{}: `autogit {word}`", path.display());
+        }
+    }
+    assert!(named > 20);
+}
+
+#[test]
+fn each_spec_we_publish_passes_and_warns_of_nothing() {
+    let examples = ["group.yaml", "homelab.yaml", "registration-token.yaml", "team.yaml"];
+    for wanted in examples {
+        assert!(specs().iter().any(|path| path.ends_with(wanted)), "{wanted} is gone");
+    }
+    for path in specs() {
+        let (file, text) = (path.display().to_string(), read(&path));
+        let parsed = Spec::parse(&file, &text, &|_| None, Missing::Accept)
+            .unwrap_or_else(|faults| panic!("{}", faults.render(false)));
+        let warnings = Faults::new(&file, parsed.warnings);
+        assert_eq!(warnings.iter().count(), 0, "{}", warnings.render(false));
+    }
+}
+
+#[test]
+fn an_editor_with_the_published_schema_finds_no_fault_in_them() {
+    let schema: serde_json::Value = serde_json::from_str(&schema_json()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for path in specs() {
+        let value: serde_json::Value = serde_yaml::from_str(&read(&path)).unwrap();
+        let faults: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(faults, Vec::<String>::new(), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_guides_variables_drive_the_spec_at_the_root() {
+    let text = read(&root().join("autogit.yaml"));
+    let lookup = |name: &str| {
+        let value = match name {
+            "GITLAB_URL" => "http://gitlab.lan:3000",
+            "GITLAB_TOKEN" => "glpat-x",
+            "GITLAB_RUNNER_REGISTRATION_TOKEN" => "GR-x",
+            "RUNNER_COOLDOWN_MINUTES" => "10",
+            "MAX_IDLE_RUNNERS" => "2",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let spec = Spec::parse("autogit.yaml", &text, &lookup, Missing::Fault).unwrap().spec;
+    assert_eq!(spec.gitlab.url, "http://gitlab.lan:3000");
+    assert!(spec.gitlab.registration_token.is_some());
+    assert_eq!(spec.pools[0].cooldown, std::time::Duration::from_mins(10));
+    assert_eq!(spec.pools[0].warm, Warm::Count(2));
+
+    let token_alone = |name: &str| (name == "GITLAB_TOKEN").then(|| "glpat-x".to_owned());
+    let spec = Spec::parse("autogit.yaml", &text, &token_alone, Missing::Fault).unwrap().spec;
+    assert_eq!(spec.gitlab.url, "http://autogit-git-server:3000");
+    assert!(spec.gitlab.registration_token.is_none());
+    assert_eq!(spec.pools[0].cooldown, std::time::Duration::from_mins(5));
+    assert_eq!(spec.pools[0].warm, Warm::Count(0));
+}

@@ -1,0 +1,6 @@
+//! What the tests of more than one binary use.
+
+pub(crate) mod docker;
+pub(crate) mod image;
+pub(crate) mod skipped;
+pub(crate) mod world;
