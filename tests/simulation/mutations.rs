@@ -130,7 +130,7 @@ const REMOVING: &[Mutation] = &[
         engine: Some(EngineBug::NoRunnersOnSecondLook),
         gitlab: None,
     },
-    on_engine("a list is the truth about each runner", 168, EngineBug::ListIsAll),
+    on_engine("a list is the truth about each runner", 496, EngineBug::ListIsAll),
     on_engine("a volume without a label is a job's alone", 0, EngineBug::LabelsAlone),
     planned("a runner that is gone at two looks is gone", 0, planning::gone_is_gone_at_once),
     on_engine("volumes are forgotten", 0, EngineBug::ForgetsVolumes),
