@@ -25,8 +25,12 @@ struct Server {
 
 impl Server {
     async fn start(scene: Scene) -> Self {
+        Self::start_at("127.0.0.1:0", scene).await
+    }
+
+    async fn start_at(address: &str, scene: Scene) -> Self {
         let stage = Stage::of(scene);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let api: Api = stage.api.clone();
@@ -163,6 +167,15 @@ async fn on_loopback_another_sites_name_is_not_answered() {
                  x-gitlab-token: the-hooks-secret\r\ncontent-length: 0\r\n\r\n";
     stream.write_all(hook).await.unwrap();
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 204"));
+}
+
+/// The same address, written as IPv6 maps it.
+#[tokio::test]
+async fn a_mapped_loopback_address_is_loopback() {
+    let server = Server::start_at("[::ffff:127.0.0.1]:0", small()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /status HTTP/1.1\r\nhost: rebound.example\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 421"));
 }
 
 #[tokio::test]
