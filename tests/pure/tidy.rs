@@ -219,6 +219,25 @@ fn the_top_of_the_tree_holds_what_is_known() {
     check("top-level", unknown.collect());
 }
 
+/// Each links the whole crate anew, so there are no more of them than there are kinds of machine.
+#[test]
+fn the_tests_are_four_programs_whose_files_lie_where_their_modules_are() {
+    let is_program = |file: &&String| {
+        let below: Vec<&str> = file.split('/').collect();
+        matches!(below.as_slice(), ["tests", name] if name.strip_suffix(".rs").is_some())
+            || matches!(below.as_slice(), ["tests", _, "main.rs"])
+    };
+    let all = files();
+    let programs: Vec<&String> = all.iter().filter(is_program).collect();
+    let named = ["browser", "docker", "pure", "simulation"];
+    assert_eq!(programs, named.map(|name| format!("tests/{name}/main.rs")).each_ref());
+    let elsewhere = saying(&sources("tests"), concat!("#[", "path"));
+    let elsewhere = elsewhere.into_iter().filter(|(file, what)| {
+        !file.starts_with("tests/fuzz/") && !what.contains("\"../support/support.rs\"")
+    });
+    check("path", elsewhere.collect());
+}
+
 #[test]
 fn tests_neither_sleep_nor_hide() {
     let all: Vec<Source> = sources("src").into_iter().chain(sources("tests")).collect();
