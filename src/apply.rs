@@ -45,8 +45,6 @@ pub enum Effect {
     Started(ContainerId),
     /// GitLab took an operator's own token.
     Verified {
-        /// The record behind it.
-        record: RecordId,
         /// When it ends, if it does.
         expires_at: Option<Timestamp>,
     },

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::lock::locked;
-
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::lock::locked;
 
 /// All connections; clones share them.
 #[derive(Debug, Clone)]

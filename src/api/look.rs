@@ -115,11 +115,7 @@ pub(super) async fn explain(
         let gone = || Problem::not_found("it is gone");
         Rendered::json(&view.explain(&subject, None).ok_or_else(gone)?)
     };
-    Ok(api
-        .pages
-        .explained((&view, api.clock.now()), name, &api.workers, answer)
-        .await?
-        .answer(&headers))
+    worked_out(&api, &view, (name, answer), &headers).await
 }
 
 fn unknown_subject(unknown: &UnknownSubject) -> Problem {
@@ -155,9 +151,16 @@ async fn explained(
             crate::view::ExplainOutput::Runner(runner) => Rendered::json(&runner),
         }
     };
-    Ok(api
-        .pages
-        .explained((view, api.clock.now()), name, &api.workers, work)
-        .await?
-        .answer(headers))
+    worked_out(api, view, (name, work), headers).await
+}
+
+/// What `work` makes of the view under that name.
+async fn worked_out(
+    api: &Api,
+    view: &Arc<View>,
+    (name, work): (String, impl FnOnce(AsOf<'_>) -> Result<Rendered, Problem> + Send + 'static),
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let told = (view, api.clock.now());
+    Ok(api.pages.explained(told, name, &api.workers, work).await?.answer(headers))
 }

@@ -24,7 +24,7 @@ pub(super) struct Means<'a> {
 }
 
 impl Means<'_> {
-    /// Does what the decision says; a record that was made comes with its token.
+    /// Does what the decision says; a record that was made or proved comes with its token.
     pub(super) async fn act(
         &self,
         decision: &Decision,
@@ -32,7 +32,7 @@ impl Means<'_> {
         let Self { ports, world, registration } = self;
         let effect = match &decision.action {
             Action::CreateRecord { variant } => return create_record(ports, world, variant).await,
-            Action::VerifyToken { variant } => verify_token(ports, world, variant).await,
+            Action::VerifyToken { variant } => return verify_token(ports, world, variant).await,
             Action::CreateNetwork { host } => create_network(ports, world, host).await,
             Action::UpdateRecord { record, settings, .. } => {
                 let updated = ports.gitlab.update_record(*record, settings).await;
@@ -72,18 +72,17 @@ async fn verify_token(
     ports: &Ports,
     world: &World,
     variant: &Variant,
-) -> Result<Effect, ApplyError> {
+) -> Result<(Effect, Option<Registration>), ApplyError> {
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
     let installation = world.installation().ok_or_else(no_record)?;
-    let Some(Credential::Value(token)) = &pool.runner_token else { return Err(no_record()) };
+    let token = pool.runner_token.as_ref().and_then(Credential::value).ok_or_else(no_record)?;
     let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
     let told = ports.gitlab.verify(token, &keeper).await.map_err(ApplyError::Token)?;
     ports.gitlab.delete_manager(token, &keeper).await.map_err(ApplyError::Token)?;
-    Ok(Effect::Verified {
-        record: told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret())),
-        expires_at: told.token_expires_at,
-    })
+    let record = told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret()));
+    let proved = Registration { record, token: token.clone() };
+    Ok((Effect::Verified { expires_at: told.token_expires_at }, Some(proved)))
 }
 
 async fn create_network(

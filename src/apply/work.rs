@@ -15,7 +15,7 @@ use super::{ApplyError, Effect, Outcome};
 use crate::gitlab::GitlabError;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan, Rule};
-use crate::spec::{Credential, HostName};
+use crate::spec::HostName;
 use crate::tokens::{Given, Tokens};
 use crate::world::{ContainerId, Deed, Leftover, RecordId, SystemId, Variant, World};
 
@@ -223,19 +223,17 @@ impl Work {
         ended.sort_by_key(|(begun, _)| begun.number);
         let mut outcomes = Vec::with_capacity(ended.len());
         for (begun, Done { result, made }) in ended {
-            if let Some(made) = made {
-                tokens.keep(made.record, made.token.clone());
+            match (&result, made) {
+                (Ok(Effect::Verified { expires_at }), Some(it)) => {
+                    tokens.take(Given::new(it.token.clone(), it.record, begun.at, *expires_at));
+                }
+                (_, Some(made)) => tokens.keep(made.record, made.token.clone()),
+                (_, None) => {}
             }
             if let (Action::DeleteRecord { record, .. }, Ok(Effect::Done)) =
                 (&begun.decision.action, &result)
             {
                 tokens.forget(*record);
-            }
-            if let (Action::VerifyToken { variant }, Ok(Effect::Verified { record, expires_at })) =
-                (&begun.decision.action, &result)
-                && let Some(Credential::Value(token)) = own_token(&begun.world, variant)
-            {
-                tokens.take(Given::new(token.clone(), *record, begun.at, *expires_at));
             }
             if let Some(record) = doubtful_record(&begun, &result) {
                 self.check(ports, &begun.world, record, tokens);
@@ -343,11 +341,6 @@ fn registration(
     };
     let token = tokens.find(record)?;
     Some(Arc::new(Registration { record, token }))
-}
-
-/// The token that the variant's pool brings.
-fn own_token<'a>(world: &'a World, variant: &Variant) -> Option<&'a Credential> {
-    world.spec.pool(&variant.pool)?.runner_token.as_ref()
 }
 
 /// The record whose runner made no contact, or whose token did not do for deleting a row.

@@ -156,8 +156,7 @@ impl GitlabSide {
                 callers: self.callers.clone(),
                 named: named.clone(),
             };
-            let seen = World { memory: memory.clone(), ..world.clone() };
-            let read = records::read(Arc::clone(&ports.gitlab), seen, asked);
+            let read = records::read(Arc::clone(&ports.gitlab), world.clone(), asked);
             let read = Read::begin(world.now, read);
             RecordsRead { spec: Arc::clone(&world.spec), named, read }
         });

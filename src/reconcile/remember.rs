@@ -13,8 +13,9 @@ use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, World, early_en
 /// How long a slot is left alone whose name someone else's container has.
 const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
 
-/// What the plan itself shows: a runner that ended at once pauses its variant while it is cleaned up
-/// after, however long that takes, and once. To be noted before the efforts are.
+/// What the plan itself shows. A slot that is tried again has nothing to do with the start that failed
+/// before. A runner that ended at once pauses its variant while it is cleaned up after, however long
+/// that takes, and once. To be noted before the efforts are.
 pub(super) fn begun(memory: &mut Memory, plan: &Plan, now: Timestamp) {
     let backoffs = memory.backoffs.clone();
     for action in plan.decisions.iter().map(|decision| &decision.action) {
@@ -70,18 +71,21 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
         }
         (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
-        (Action::VerifyToken { variant }, Effect::Verified { .. }) => {
-            memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
-        }
+        (Action::VerifyToken { variant }, Effect::Verified { .. }) => has_record(memory, variant),
         (Action::CreateRecord { variant }, Effect::Recorded(id)) => {
             memory.own_records.answered(variant, Some(*id), now);
-            memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
+            has_record(memory, variant);
         }
         (Action::CreateRecord { variant }, _) => {
             memory.own_records.answered(variant, None, now);
         }
         _ => {}
     }
+}
+
+/// The variant got a record: what stood in the way of one is over.
+fn has_record(memory: &mut Memory, variant: &Variant) {
+    memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
 }
 
 fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Timestamp) {
@@ -111,15 +115,9 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
                 }
             }
         }
-        Action::VerifyToken { variant } => {
-            if pause == Pause::BackOff {
-                let failure = Failure { cause: Cause::Record, error: words(), before };
-                back_off(memory, variant, failure, now);
-            }
-        }
-        Action::CreateRecord { variant } => {
+        action @ (Action::VerifyToken { variant } | Action::CreateRecord { variant }) => {
             // What came of a request without an answer shows later.
-            if error.is_final() {
+            if matches!(action, Action::CreateRecord { .. }) && error.is_final() {
                 memory.own_records.answered(variant, None, now);
             }
             if pause == Pause::BackOff {

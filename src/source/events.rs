@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::lock::locked;
-
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::trail::{FolderId, Trail};
+use crate::lock::locked;
 
 /// A watch on the folders of a trail. Events on other names in those folders wake nobody: a folder
 /// may hold a busy log file beside the spec.

@@ -3,9 +3,9 @@
 
 use std::sync::Mutex;
 
-use crate::lock::locked;
-
 use jiff::{SignedDuration, Timestamp};
+
+use crate::lock::locked;
 
 /// Time from one preview to the next, in the long run: pipelines of merge requests are far slower.
 const EACH: SignedDuration = SignedDuration::from_secs(3);

@@ -1,6 +1,6 @@
 //! The records behind the operator's own tokens.
 
-use crate::spec::{Credential, Pool};
+use crate::spec::Pool;
 use crate::tokens::{Given, Tokens};
 use crate::world::{Observed, Origin, Owner, Record, Token, Variant, World, record_settings};
 
@@ -8,7 +8,7 @@ use crate::world::{Observed, Origin, Owner, Record, Token, Variant, World, recor
 pub(super) fn records(world: &World, given: &[Given]) -> Vec<Record> {
     let variants = world.variants().into_iter();
     let records = variants.filter_map(|(variant, pool)| {
-        let Some(Credential::Value(token)) = &pool.runner_token else { return None };
+        let token = pool.runner_token.as_ref()?.value()?;
         let given = given.iter().find(|given| given.is(token))?;
         Some(given_record(world, given, variant, pool))
     });
