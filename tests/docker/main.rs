@@ -13,6 +13,7 @@ mod docker_faults;
 mod end_to_end;
 mod hosts;
 mod images;
+mod wait;
 
 #[path = "../support/support.rs"]
 #[allow(dead_code, reason = "other binaries use the rest")]

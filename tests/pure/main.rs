@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod beside;
 mod cli;
 mod edges;
 mod gitlab_adapter;

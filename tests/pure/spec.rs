@@ -1,9 +1,10 @@
 //! Case files: `tests/pure/spec/<fact>.yaml`, and beside each what `autogit check` says of it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use autogit::spec::{Faults, Missing, Spec};
+
+use crate::beside;
 
 /// Each case is read under this environment.
 fn lookup(name: &str) -> Option<String> {
@@ -28,37 +29,11 @@ fn said_of(file: &str, text: &str) -> String {
     said.trim_end().to_owned() + "\n"
 }
 
-fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pure/spec");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut cases: Vec<_> =
-        entries.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
-    cases.sort();
-    cases
-}
-
-/// Set `UPDATE_CASES` to write what is said now; then read the difference.
 #[test]
 fn each_case_file_gets_the_faults_beside_it() {
-    let update = std::env::var_os("UPDATE_CASES").is_some();
-    let cases = cases();
+    let cases = beside::cases("tests/pure/spec");
     assert!(cases.len() > 20, "the case files are gone");
-    let mut differing = String::new();
-    for case in cases {
-        let text = std::fs::read_to_string(&case).unwrap();
-        let file = case.file_name().unwrap().to_str().unwrap();
-        let said = said_of(file, &text);
-        let beside = case.with_extension("faults");
-        if update {
-            std::fs::write(&beside, said).unwrap();
-            continue;
-        }
-        let expected = std::fs::read_to_string(&beside).unwrap_or_default();
-        if said != expected {
-            writeln!(differing, "expected of {file}:\n{expected}\nbut:\n{said}\n").unwrap();
-        }
-    }
-    assert!(differing.is_empty(), "{differing}");
+    beside::compare(&cases, "faults", said_of);
 }
 
 /// For continuous integration, where no environment is at hand.

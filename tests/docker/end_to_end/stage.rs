@@ -21,12 +21,11 @@ use crate::end_to_end::engine::{Found, OwnEngine};
 use crate::end_to_end::gate::Gates;
 use crate::end_to_end::trap::{Trap, before_gitlab};
 use crate::support::image::{self, Images};
+use crate::wait;
 
 /// Far longer than anything here takes on a busy machine; what takes longer does not come. The
 /// longest are the two minutes for which GitLab alone may say that a runner is busy.
 const PATIENCE: Duration = Duration::from_mins(4);
-/// Between two looks at something that tells nobody when it changes.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 const TRAPPED_SOCKET: &str = "docker.sock";
 
@@ -77,17 +76,7 @@ async fn on_stage_with<F: Future<Output = ()>>(images: Images, test: impl Fn(Arc
 
 /// Looks until there is something, and returns it.
 pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let clock = Clock::system();
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            clock.sleep(LOOK_EVERY).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, looking).await;
-    found.unwrap_or_else(|_| panic!("{what}: not within {}s", PATIENCE.as_secs()))
+    wait::until(PATIENCE, what, look).await
 }
 
 impl Stage {

@@ -7,14 +7,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use autogit::clock::Clock;
-
 use crate::support::skipped::note_skipped;
+use crate::wait;
 
 /// Far longer than anything here takes on a busy machine; what takes longer does not come.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Between two looks at something that tells nobody when it changes.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Whether all these programs are here, and root may use them. A test returns where they are not,
 /// unless the variable `AUTOGIT_REQUIRE_<what>` is 1: then it fails.
@@ -95,15 +92,5 @@ pub(crate) fn free_port() -> u16 {
 
 /// Looks until there is something, and returns it.
 pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let clock = Clock::system();
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            clock.sleep(LOOK_EVERY).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, looking).await;
-    found.unwrap_or_else(|_| panic!("{what}: not within {}s", PATIENCE.as_secs()))
+    wait::until(PATIENCE, what, look).await
 }

@@ -1,7 +1,6 @@
 //! Case files: `tests/pure/plan/cases/<fact>.yaml`, and beside each the plan that it gets.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use autogit::cli::{RenderOptions, render_plan};
@@ -9,6 +8,7 @@ use autogit::plan::plan;
 use autogit::view::{SpecInfo, View};
 use autogit::world::World;
 
+use crate::beside;
 use crate::plan::case::read;
 use crate::plan::model::settle;
 use crate::plan::stage::ago;
@@ -44,34 +44,12 @@ fn view(world: World) -> View {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pure/plan/cases");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut cases: Vec<_> =
-        entries.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
-    cases.sort();
-    cases
+    beside::cases("tests/pure/plan/cases")
 }
 
-/// Set `UPDATE_CASES` to write what is planned now; then read the difference.
 #[test]
 fn each_case_gets_the_plan_beside_it() {
-    let update = std::env::var_os("UPDATE_CASES").is_some();
-    let mut differing = String::new();
-    for case in cases() {
-        let text = std::fs::read_to_string(&case).unwrap();
-        let said = said_of(read(&text));
-        let beside = case.with_extension("plan");
-        if update {
-            std::fs::write(&beside, said).unwrap();
-            continue;
-        }
-        let expected = std::fs::read_to_string(&beside).unwrap_or_default();
-        if said != expected {
-            let file = case.file_name().unwrap().to_str().unwrap();
-            writeln!(differing, "expected of {file}:\n{expected}\nbut:\n{said}\n").unwrap();
-        }
-    }
-    assert!(differing.is_empty(), "{differing}");
+    beside::compare(&cases(), "plan", |_, text| said_of(read(text)));
 }
 
 #[test]
