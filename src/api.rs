@@ -20,13 +20,13 @@ mod look;
 mod metrics;
 mod openapi;
 mod pages;
-mod patience;
 mod preview;
 mod problem;
 mod refusals;
 mod routes;
 mod serve;
 mod webhook;
+mod write_timeout;
 
 pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};
@@ -45,7 +45,7 @@ use secrecy::SecretString;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 use crate::clock::Clock;
-use crate::reconcile::{Wake, Window};
+use crate::reconcile::{LoopHandle, Wake};
 use crate::spec::Spec;
 use crate::view::View;
 
@@ -56,7 +56,7 @@ const WORKERS: usize = 2;
 /// What the handlers share; clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Api {
-    window: Window,
+    handle: LoopHandle,
     wakes: mpsc::Sender<Wake>,
     clock: Clock,
     started_at: Timestamp,
@@ -79,10 +79,10 @@ pub struct Api {
 }
 
 impl Api {
-    /// Shows what `window` shows, and wakes the loop through `wakes`.
-    pub fn new(window: Window, wakes: mpsc::Sender<Wake>, clock: Clock) -> Self {
+    /// Shows what `handle` shows, and wakes the loop through `wakes`.
+    pub fn new(handle: LoopHandle, wakes: mpsc::Sender<Wake>, clock: Clock) -> Self {
         Self {
-            window,
+            handle,
             wakes,
             started_at: clock.now(),
             clock,
@@ -112,11 +112,11 @@ impl Api {
 
     /// The spec in force, whose tokens and secrets count from the moment of its reload on.
     fn spec(&self) -> Arc<Spec> {
-        Arc::clone(&self.window.in_force.borrow().spec)
+        Arc::clone(&self.handle.in_force.borrow().spec)
     }
 
     /// The newest view; none before the first look is over.
     fn view(&self) -> Option<Arc<View>> {
-        self.window.views.borrow().clone()
+        self.handle.views.borrow().clone()
     }
 }

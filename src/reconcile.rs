@@ -10,8 +10,8 @@ mod history;
 mod images;
 mod journal;
 mod metrics;
+mod outcome_memory;
 mod polls;
-mod remember;
 mod trend;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
@@ -92,7 +92,7 @@ impl InForce {
 
 /// What others may see of the loop and ask of it: none of it makes the loop wait.
 #[derive(Debug, Clone)]
-pub struct Window {
+pub struct LoopHandle {
     /// The newest view, as ticks publish it.
     pub views: watch::Receiver<Option<Arc<View>>>,
     /// The recent events.
@@ -174,8 +174,8 @@ impl Controller {
     }
 
     /// What the API shows of this loop and asks of it.
-    pub fn window(&self) -> Window {
-        Window {
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle {
             views: self.views.subscribe(),
             history: self.history.clone(),
             trend: self.trend.clone(),
@@ -280,7 +280,7 @@ impl Controller {
         self.drains.settle(&world);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
-        remember::begun(&mut self.memory, &view.plan, view.world.now);
+        outcome_memory::begun(&mut self.memory, &view.plan, view.world.now);
         efforts::note(&mut self.memory, &view.plan, view.world.now);
         self.journal.say_view(&view);
         self.publish(&view);
@@ -329,7 +329,7 @@ impl Controller {
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
         let now = self.clock.now();
-        remember::outcomes(&mut self.memory, &outcomes, now);
+        outcome_memory::outcomes(&mut self.memory, &outcomes, now);
         let actions = outcomes.iter().map(|outcome| &outcome.decision.action);
         let on_hosts =
             actions.filter_map(|action| Some((action.deed(), (action.host()?.clone(), now))));
@@ -360,7 +360,7 @@ impl Controller {
     fn note_images(&mut self, world: &mut World) {
         let failed = self.images.take_failures();
         self.journal.say_images(&failed);
-        remember::image_failures(&mut self.memory, world, failed);
+        outcome_memory::image_failures(&mut self.memory, world, failed);
         self.memory.pulling = self.images.pulling();
         world.memory.pulling.clone_from(&self.memory.pulling);
         world.memory.backoffs.clone_from(&self.memory.backoffs);

@@ -2,7 +2,7 @@
 //! simulated engine whose runners behave as gitlab-runner does. For `autogit sandbox` and for tests.
 
 pub mod demo;
-pub mod dice;
 pub mod engine;
 pub mod gitlab;
+pub mod rng;
 pub mod runner;

@@ -22,7 +22,7 @@ mod lock;
 mod mount;
 mod presence;
 mod proxies;
-mod trail;
+mod symlinks;
 mod watch;
 mod written;
 

@@ -61,7 +61,7 @@ pub(super) async fn drain(
     api.admit(&headers, Right::Act)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
     if let Subject::Runner(runner) = runner_named(&view, &name)? {
-        api.window.drains.ask(&runner);
+        api.handle.drains.ask(&runner);
     }
     api.wake(Wake::Reconcile)?;
     Ok(AcceptedOutput { accepted: "drain", runner: Some(name) })

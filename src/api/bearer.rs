@@ -79,7 +79,7 @@ impl Api {
             Some(given) if matches(given, &all(&spec.api)) => BearerRefusal::Insufficient,
             Some(_) => BearerRefusal::Wrong,
         };
-        self.window.metrics.bearer_refused(why);
+        self.handle.metrics.bearer_refused(why);
         self.refusals.bearer(why, self.clock.now());
         Err(refusal(why, right))
     }

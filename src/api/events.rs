@@ -59,9 +59,9 @@ pub(super) async fn events(
     })?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let follower = Follower {
-        history: api.window.history.clone(),
-        news: api.window.history.news(),
-        views: api.window.views.clone(),
+        history: api.handle.history.clone(),
+        news: api.handle.history.news(),
+        views: api.handle.views.clone(),
         ending: api.ending.clone(),
         last,
         pending: vec![Sent::default().retry(COME_BACK_AFTER).comment("autogit")],

@@ -34,7 +34,7 @@ pub(super) async fn queue(state: State<Api>, headers: HeaderMap) -> Result<Respo
 
 /// The last hour; written anew for each client, since it is small.
 pub(super) async fn trend(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
-    Ok(Rendered::json(&api.window.trend.output())?.answer(&headers))
+    Ok(Rendered::json(&api.handle.trend.output())?.answer(&headers))
 }
 
 pub(super) async fn plan(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -71,7 +71,7 @@ pub struct SpecOutput {
 pub(super) async fn spec(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     api.admit(&headers, Right::Read)?;
     let view = api.view().ok_or_else(Problem::no_view)?;
-    let InForce { written, pending, .. } = api.window.in_force.borrow().clone();
+    let InForce { written, pending, .. } = api.handle.in_force.borrow().clone();
     let text = written.and_then(|written| shown(written.text()));
     let text = text.ok_or_else(|| Problem::not_found("the spec in force is in no file"))?;
     let (source, hash) = (view.spec.source.clone(), view.spec.hash.clone());

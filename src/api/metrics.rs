@@ -21,7 +21,7 @@ pub(super) async fn metrics(
     } else {
         (Exposition::Prometheus, PROMETHEUS)
     };
-    let text = api.window.metrics.encode(api.clock.now(), exposition);
+    let text = api.handle.metrics.encode(api.clock.now(), exposition);
     let text = text.map_err(|error| Problem::ours(error.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media)),

@@ -64,7 +64,7 @@ pub(super) async fn preview(
     let turn = Arc::clone(&api.previews).acquire_owned().await.map_err(closed)?;
     let Checked(text) = Checked::<String>::from_request(request, &()).await?;
     let place = Arc::clone(&api.workers).acquire_owned().await.map_err(closed)?;
-    let written = api.window.in_force.borrow().written.clone();
+    let written = api.handle.in_force.borrow().written.clone();
     let output = aside(move || {
         let output = candidate::plan(&view, written.as_deref(), &text);
         drop((turn, place));

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::connections::{self, Connection, Connections};
-use super::patience::Patient;
+use super::write_timeout::Patient;
 use super::{Api, routes};
 
 /// Connections that are open at the same time. Each costs a few KiB and a file descriptor, of which

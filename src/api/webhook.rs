@@ -40,12 +40,12 @@ pub(super) async fn gitlab(
     let (parts, body) = request.into_parts();
     let mut body = Body::into_data_stream(body);
     if let Err(why) = authenticate(&api, &parts.headers, &mut body, secret).await {
-        api.window.metrics.webhook_refused(why);
+        api.handle.metrics.webhook_refused(why);
         api.refusals.webhook(why.as_str(), api.clock.now());
         return Err(refusal(why));
     }
     let event = event(&parts.headers);
-    api.window.metrics.webhook_received(event);
+    api.handle.metrics.webhook_received(event);
     let woken = match event {
         WebhookEvent::Job => api.wake(Wake::Reconcile),
         WebhookEvent::Pipeline | WebhookEvent::Push => api.wake(Wake::Pushed),

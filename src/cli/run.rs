@@ -64,7 +64,7 @@ pub(super) async fn run(
         prove_token(&daemon).await?;
         daemon.run(&mut wakes, Ending::WhenSettled).await
     } else {
-        let api = Api::new(daemon.controller().window(), wake, clock);
+        let api = Api::new(daemon.controller().handle(), wake, clock);
         let listener = listener_or_none(listen).await?;
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let presence = presence(&instance, address, path)?;

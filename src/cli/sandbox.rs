@@ -2,7 +2,7 @@
 //! spec file, on simulated or real containers.
 
 mod screen;
-mod stage;
+mod setup;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::reconcile::{Daemon, Ending, Wake};
 use crate::sandbox::demo::{Arrival, Demo, Steady};
 use crate::view::View;
 use screen::Screen;
-use stage::Stage;
+use setup::Setup;
 
 /// Why the show is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,23 +42,23 @@ pub(super) async fn sandbox(
     // A board that is drawn again is no place for a log; failures show on it.
     let level = if shell.terminal().is_some() { "off" } else { "warn" };
     logging::start(&shell, None, level);
-    let stage = Stage::build(&arguments, &shell, adapters).await?;
-    let (mut daemon, mut lock) = stage.daemon().await?;
+    let setup = Setup::build(&arguments, &shell, adapters).await?;
+    let (mut daemon, mut lock) = setup.daemon().await?;
     let (wake, mut wakes) = run::signals()?;
     let listen = daemon.source().loaded().spec.api.listen;
     let listener = run::listener(listen).await.map_err(Failure::Failed)?;
-    say(&stage.programme(listener.local_addr().ok()))?;
-    let presence = stage.presence(&daemon, listener.local_addr().ok())?;
+    say(&setup.programme(listener.local_addr().ok()))?;
+    let presence = setup.presence(&daemon, listener.local_addr().ok())?;
     lock.announce(&presence);
-    let api = Api::new(daemon.controller().window(), wake, shell.clock().clone());
+    let api = Api::new(daemon.controller().handle(), wake, shell.clock().clone());
     let api = api.showing_to(presence.key.secret());
     let api = run::serve(listener, api);
 
-    let arrivals = stage.demo.load(arguments.seed, stage.job_image());
-    let steady = stage.demo.steady(arguments.seed, stage.job_image());
+    let arrivals = setup.demo.load(arguments.seed, setup.job_image());
+    let steady = setup.demo.steady(arguments.seed, setup.job_image());
     let steady = (!arguments.until_idle).then_some(steady);
-    let loading = tokio::spawn(load(stage.demo.clone(), arrivals, steady, shell.clock().clone()));
-    let mut screen = Screen::new(&shell, stage.demo.clone());
+    let loading = tokio::spawn(load(setup.demo.clone(), arrivals, steady, shell.clock().clone()));
+    let mut screen = Screen::new(&shell, setup.demo.clone());
     let mut views = daemon.controller().views();
     let limit = arguments.limit;
     let over = tokio::select! {
@@ -75,7 +75,7 @@ pub(super) async fn sandbox(
         wind_down(&mut daemon, &mut wakes).await?;
     }
     api.end().await;
-    sum_up(&stage, over, arguments.until_idle)
+    sum_up(&setup, over, arguments.until_idle)
 }
 
 fn clock(arguments: &Sandbox, shell: &Shell) -> Result<Clock, Failure> {
@@ -121,7 +121,7 @@ async fn show(
     while views.changed().await.is_ok() {
         let Some(view) = views.borrow_and_update().clone() else { continue };
         screen.show(&view)?;
-        if loaded() && screen.jobs_ended() && stage::nothing_is_left(&view) {
+        if loaded() && screen.jobs_ended() && setup::nothing_is_left(&view) {
             return Ok(());
         }
     }
@@ -137,8 +137,8 @@ async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) -> Res
     Ok(())
 }
 
-fn sum_up(stage: &Stage, over: Over, until_idle: bool) -> Result<ExitCode, Failure> {
-    let tally = stage.tally();
+fn sum_up(setup: &Setup, over: Over, until_idle: bool) -> Result<ExitCode, Failure> {
+    let tally = setup.tally();
     let left = match over {
         Over::Idle => "no runner is left",
         Over::TimeUp if until_idle => "its time was up before everything was done",

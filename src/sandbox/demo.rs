@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::dice::Dice;
 use super::gitlab::{NewJob, SimulatedGitlab};
+use super::rng::Rng;
 use crate::world::{JobId, ProjectId};
 
 /// The spec that `autogit sandbox` runs with: short cooldowns, so that zero is reached while one
@@ -55,7 +55,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Steady {
     demo: Demo,
-    dice: Dice,
+    rng: Rng,
     number: u64,
     image: Option<String>,
 }
@@ -76,29 +76,29 @@ impl Demo {
 
     /// The jobs of a demo of that seed, in the order of their arrival. `image` is what they name.
     pub fn load(&self, seed: u64, image: Option<&str>) -> Vec<Arrival> {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let mut arrivals: Vec<Arrival> =
-            (0..JOBS).filter_map(|number| self.arrival(&mut dice, number, image)).collect();
+            (0..JOBS).filter_map(|number| self.arrival(&mut rng, number, image)).collect();
         arrivals.sort_by_key(|arrival| arrival.after);
         arrivals
     }
 
-    fn arrival(&self, dice: &mut Dice, number: u64, image: Option<&str>) -> Option<Arrival> {
-        let mut job = NewJob::new(*dice.pick(&self.projects)?);
-        job.name = format!("{} {}", dice.pick(&["test", "lint", "build", "docs"])?, number + 1);
+    fn arrival(&self, rng: &mut Rng, number: u64, image: Option<&str>) -> Option<Arrival> {
+        let mut job = NewJob::new(*rng.pick(&self.projects)?);
+        job.name = format!("{} {}", rng.pick(&["test", "lint", "build", "docs"])?, number + 1);
         job.image = image.map(str::to_owned);
-        job.duration = Duration::from_millis(2_000 + dice.below(6_000));
-        job.fails = dice.below(7) == 0;
-        job = job.tagged(dice.pick(&WANTS)?);
+        job.duration = Duration::from_millis(2_000 + rng.below(6_000));
+        job.fails = rng.below(7) == 0;
+        job = job.tagged(rng.pick(&WANTS)?);
         job.script = script(&job);
         let spread = u64::try_from(SPREAD.as_millis()).unwrap_or(u64::MAX);
-        Some(Arrival { after: Duration::from_millis(dice.below(spread)), job })
+        Some(Arrival { after: Duration::from_millis(rng.below(spread)), job })
     }
 
     /// Jobs that go on to arrive after those, so that there is something to watch.
     pub fn steady(&self, seed: u64, image: Option<&str>) -> Steady {
-        let dice = Dice::new(seed.wrapping_add(1));
-        Steady { demo: self.clone(), dice, number: JOBS, image: image.map(str::to_owned) }
+        let rng = Rng::new(seed.wrapping_add(1));
+        Steady { demo: self.clone(), rng, number: JOBS, image: image.map(str::to_owned) }
     }
 
     /// Queues a job now.
@@ -112,9 +112,9 @@ impl Iterator for Steady {
 
     /// The next job, and how long it comes after the one before.
     fn next(&mut self) -> Option<Arrival> {
-        let arrival = self.demo.arrival(&mut self.dice, self.number, self.image.as_deref())?;
+        let arrival = self.demo.arrival(&mut self.rng, self.number, self.image.as_deref())?;
         self.number += 1;
-        let after = PAUSE + Duration::from_millis(self.dice.below(PAUSE_SPREAD));
+        let after = PAUSE + Duration::from_millis(self.rng.below(PAUSE_SPREAD));
         Some(Arrival { after, ..arrival })
     }
 }

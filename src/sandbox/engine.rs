@@ -10,18 +10,18 @@
 mod container;
 mod faults;
 mod freeze;
-mod hand;
 mod labels;
 mod machine;
 mod objects;
 mod port;
 mod process;
 mod state;
+mod tamper;
 mod view;
 
 pub use container::Hiding;
 pub use faults::{Fault, Operation};
-pub use hand::JobLeftovers;
+pub use tamper::JobLeftovers;
 pub use view::{ContainerView, Counts, EngineView, ObjectView, RunningJob};
 
 use std::ops::{Deref, DerefMut};

@@ -16,11 +16,11 @@ mod build;
 mod call;
 mod entities;
 mod forms;
-mod front;
 mod graphql;
 mod inspect;
 mod lifecycle;
 mod matching;
+mod middleware;
 mod moves;
 mod paging;
 mod params;
@@ -78,9 +78,9 @@ impl SimulatedGitlab {
         let router = runner::routes(router, self);
         let router = graphql::routes(router, self);
         router
-            .fallback(front::unknown_route)
-            .method_not_allowed_fallback(front::unknown_method)
-            .layer(axum::middleware::from_fn_with_state(self.clone(), front::front))
+            .fallback(middleware::unknown_route)
+            .method_not_allowed_fallback(middleware::unknown_method)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), middleware::middleware))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(self.clone())
     }

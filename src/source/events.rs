@@ -1,4 +1,4 @@
-//! The system's events on a trail, as bare wake-ups.
+//! The system's events on a path's symlinks, as bare wake-ups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-use super::trail::{FolderId, Trail};
+use super::symlinks::{FolderId, Symlinks};
 use crate::lock::locked;
 
-/// A watch on the folders of a trail. Events on other names in those folders wake nobody: a folder
+/// A watch on the folders of a path and its symlinks. Events on other names in those folders wake nobody: a folder
 /// may hold a busy log file beside the spec.
 #[derive(Debug)]
 pub(super) struct Events {
@@ -40,15 +40,15 @@ impl Events {
         Ok(Self { watcher, names, folders: BTreeMap::new() })
     }
 
-    /// Watches that trail's folders and no others; or says why that cannot be. The answer is
+    /// Watches their folders and no others; or says why that cannot be. The answer is
     /// whether all could be watched: one that went away meanwhile could not.
-    pub(super) fn follow(&mut self, trail: &Trail) -> Result<bool, String> {
-        let mut names = trail.names.clone();
-        names.extend(trail.folders.keys().cloned());
+    pub(super) fn follow(&mut self, symlinks: &Symlinks) -> Result<bool, String> {
+        let mut names = symlinks.names.clone();
+        names.extend(symlinks.folders.keys().cloned());
         // The lock is released before the watcher is called: it waits for its thread, which may
         // wait for the lock.
         *locked(&self.names) = names;
-        let gone = |(path, id): &(&PathBuf, &FolderId)| trail.folders.get(*path) != Some(*id);
+        let gone = |(path, id): &(&PathBuf, &FolderId)| symlinks.folders.get(*path) != Some(*id);
         let gone: Vec<_> = self.folders.iter().filter(gone).map(|(path, _)| path.clone()).collect();
         for path in gone {
             self.folders.remove(&path);
@@ -56,7 +56,7 @@ impl Events {
             let _ = self.watcher.unwatch(&path);
         }
         let mut all = true;
-        for (path, id) in &trail.folders {
+        for (path, id) in &symlinks.folders {
             if self.folders.contains_key(path) {
                 continue;
             }
@@ -86,7 +86,7 @@ fn matters(event: &Event, names: &BTreeSet<PathBuf>) -> bool {
     changes && ours
 }
 
-/// The folder went away since the trail was followed.
+/// The folder went away since the path was followed.
 fn is_missing(error: &notify::Error) -> bool {
     match &error.kind {
         notify::ErrorKind::PathNotFound => true,

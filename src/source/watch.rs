@@ -1,7 +1,7 @@
 //! Tells when the spec file, or one that it names, may have changed.
 //!
 //! A hint carries no truth: whoever gets one reads the file. Two things make hints. The system's
-//! events on the folders along the path's trail, because editors and `ConfigMap`s replace the file
+//! events on the folders along the path's symlinks, because editors and `ConfigMap`s replace the file
 //! or a link to it; and a look at the file every few seconds, because no event comes from a network
 //! file system, from behind a bind mount, or where the limit of watches is reached. A hint waits
 //! until the file was quiet for a moment, so that a half-written one is rarely read.
@@ -17,13 +17,13 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::events::Events;
-use super::trail::Trail;
+use super::symlinks::Symlinks;
 use crate::clock::Clock;
 
 /// A file that never rests is reported after so many rounds of waiting: 2 s at the usual pace.
 const SETTLE_ROUNDS_MAX: usize = 10;
 
-/// A trail that changes while it is being watched is followed anew this often at once; after that
+/// A path whose symlinks change while it is being watched is followed anew this often at once; after that
 /// the next look goes on.
 const FOLLOW_ROUNDS_MAX: usize = 3;
 
@@ -98,7 +98,7 @@ impl Watch {
             pace,
             wake,
             events,
-            trail: Trail::default(),
+            symlinks: Symlinks::default(),
             last: Prints::new(),
             hint,
             say_seeing,
@@ -148,7 +148,7 @@ struct Lookout {
     pace: Pace,
     wake: Arc<Notify>,
     events: Option<Events>,
-    trail: Trail,
+    symlinks: Symlinks,
     last: Prints,
     hint: mpsc::Sender<()>,
     say_seeing: watch::Sender<Seeing>,
@@ -202,24 +202,24 @@ impl Lookout {
         self.files.borrow().iter().map(print).collect()
     }
 
-    fn trail(&self) -> Trail {
-        let mut whole = Trail::default();
+    fn symlinks(&self) -> Symlinks {
+        let mut whole = Symlinks::default();
         for path in self.files.borrow().iter() {
-            whole.extend(Trail::of(path));
+            whole.extend(Symlinks::of(path));
         }
         whole
     }
 
     fn follow(&mut self) {
         for _ in 0..FOLLOW_ROUNDS_MAX {
-            let trail = self.trail();
+            let symlinks = self.symlinks();
             let Some(events) = &mut self.events else { return };
-            if trail == self.trail {
+            if symlinks == self.symlinks {
                 return;
             }
-            match events.follow(&trail) {
-                Ok(true) => self.trail = trail,
-                Ok(false) => self.trail = Trail::default(),
+            match events.follow(&symlinks) {
+                Ok(true) => self.symlinks = symlinks,
+                Ok(false) => self.symlinks = Symlinks::default(),
                 Err(why) => {
                     self.events = None;
                     self.say_seeing.send_replace(Seeing::Looking { why });

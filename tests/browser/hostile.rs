@@ -3,29 +3,29 @@
 use std::sync::Arc;
 
 use crate::browser::Browser;
-use crate::scenes::calm;
-use crate::stage::Stage;
-use crate::support::world::Scene;
+use crate::fixtures::calm;
+use crate::harness::Harness;
+use crate::support::world::Fixture;
 
 /// What would run, load or hide something if it became HTML.
 const HOSTILE: &str = "<img src=x onerror=\"window.bitten=1\"></bdi></script><script>window.bitten=2</script><style>*{display:none}</style>&lt;b&gt;\u{202e}gnp.exe";
 
-fn hostile() -> Scene {
-    let mut scene = calm().job(60, HOSTILE, &[HOSTILE, "javascript:window.bitten=3"], 9);
-    let job = scene.jobs.last_mut().unwrap();
+fn hostile() -> Fixture {
+    let mut fixture = calm().job(60, HOSTILE, &[HOSTILE, "javascript:window.bitten=3"], 9);
+    let job = fixture.jobs.last_mut().unwrap();
     (job.name, job.ref_name) = (HOSTILE.into(), HOSTILE.into());
-    scene.lose_host("local", 41, HOSTILE)
+    fixture.lose_host("local", 41, HOSTILE)
 }
 
 #[tokio::test]
 async fn hostile_names_paths_tags_and_errors_stay_text() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::empty().await;
-    stage.show(calm().view());
+    let harness = Harness::empty().await;
+    harness.show(calm().view());
     let mut view = hostile().view();
     view.spec.pending_fault = Some(HOSTILE.to_owned());
-    stage.show(view);
-    browser.visit(&stage.url()).await;
+    harness.show(view);
+    browser.visit(&harness.url()).await;
     browser.until("document.querySelector('[data-job=\"60\"]')").await;
     for place in ["[data-job='60'] .name bdi", "[data-job='60'] .tags bdi", "#fault"] {
         let text = format!("document.querySelector(\"{place}\").textContent");
@@ -39,13 +39,13 @@ async fn hostile_names_paths_tags_and_errors_stay_text() {
     assert_eq!(browser.value("window.bitten ?? null").await, serde_json::Value::Null);
     let isolated = "getComputedStyle(document.querySelector('[data-job] bdi')).unicodeBidi";
     assert_eq!(browser.value(isolated).await, "isolate");
-    browser.is_clean(&stage.url()).await;
+    browser.is_clean(&harness.url()).await;
 }
 
 #[tokio::test]
 async fn only_addresses_of_the_web_become_links() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::empty().await;
+    let harness = Harness::empty().await;
     let mut view = calm().job(60, "team/app", &["docker"], 9).view();
     view.gitlab_url = "javascript:window.bitten=1//".to_owned();
     let mut world = (*view.world).clone();
@@ -57,8 +57,8 @@ async fn only_addresses_of_the_web_become_links() {
         host.state = host.state.clone().next(world.now, Ok(seen));
     }
     view.world = Arc::new(world);
-    stage.show(view);
-    browser.visit(&stage.url()).await;
+    harness.show(view);
+    browser.visit(&harness.url()).await;
     browser.until("document.querySelector('[data-job=\"60\"]')").await;
     browser.says("#running", "#40").await;
     assert_eq!(browser.value("document.querySelectorAll('main a').length").await, 0);
@@ -67,8 +67,8 @@ async fn only_addresses_of_the_web_become_links() {
 #[tokio::test]
 async fn the_policy_lets_nothing_become_html_or_come_from_elsewhere() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::of(calm()).await;
-    browser.visit(&stage.url()).await;
+    let harness = Harness::of(calm()).await;
+    browser.visit(&harness.url()).await;
     browser.says("#headline", "Everything").await;
     let html = "(() => { try { document.body.innerHTML = '<b>'; return 'taken' } \
                 catch (fault) { return fault.name } })()";
@@ -78,7 +78,7 @@ async fn the_policy_lets_nothing_become_html_or_come_from_elsewhere() {
                   return getComputedStyle(document.querySelector('h1')).display })()";
     assert_eq!(browser.value(inline).await, "flex");
     let response = reqwest::Client::builder().no_proxy().build().unwrap();
-    let response = response.get(stage.url()).send().await.unwrap();
+    let response = response.get(harness.url()).send().await.unwrap();
     let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
     for part in
         ["default-src 'none'", "connect-src 'self'", "form-action 'none'", "base-uri 'none'"]

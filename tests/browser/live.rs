@@ -3,63 +3,63 @@
 use autogit::spec::Credential;
 
 use crate::browser::Browser;
-use crate::scenes::{With, calm, day};
-use crate::stage::Stage;
-use crate::support::world::{Doing, Scene};
+use crate::fixtures::{With, calm, day};
+use crate::harness::Harness;
+use crate::support::world::{Doing, Fixture};
 
-fn linux(doing: Doing) -> Scene {
-    Scene::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", doing)
+fn linux(doing: Doing) -> Fixture {
+    Fixture::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", doing)
 }
 
 #[tokio::test]
 async fn a_look_changes_the_open_page() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::of(linux(Doing::Starting(5))).await;
-    browser.visit(&stage.url()).await;
+    let harness = Harness::of(linux(Doing::Starting(5))).await;
+    browser.visit(&harness.url()).await;
     browser.until("document.querySelector('[data-runner]').innerText === 'S'").await;
     browser.value("document.querySelector('[data-runner]').kept = 'the same'").await;
-    stage.show(linux(Doing::Busy(41, 3)).job(42, "team/app", &["cuda"], 7).view());
+    harness.show(linux(Doing::Busy(41, 3)).job(42, "team/app", &["cuda"], 7).view());
     browser.until("document.querySelector('[data-runner]').innerText === 'B'").await;
     browser.says("#headline", "1 job waits: no pool has tag cuda").await;
     browser.says("#running", "#41").await;
-    stage.show(Scene::new().pool("linux", "docker", |_| {}).view());
+    harness.show(Fixture::new().pool("linux", "docker", |_| {}).view());
     browser.until("!document.querySelector('[data-runner]')").await;
     browser.says("#headline", "Everything runs as asked").await;
-    browser.is_clean(&stage.url()).await;
+    browser.is_clean(&harness.url()).await;
 }
 
 #[tokio::test]
 async fn a_runner_keeps_its_cell_and_the_cell_its_focus() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::of(linux(Doing::Idle(5))).await;
-    browser.visit(&stage.url()).await;
+    let harness = Harness::of(linux(Doing::Idle(5))).await;
+    browser.visit(&harness.url()).await;
     browser.until("document.querySelector('[data-runner]').innerText === 'I'").await;
     browser.value("document.querySelector('[data-runner]').focus()").await;
-    stage.show(linux(Doing::Busy(41, 3)).view());
+    harness.show(linux(Doing::Busy(41, 3)).view());
     browser.until("document.activeElement.matches('[data-phase=busy]')").await;
 }
 
 #[tokio::test]
 async fn a_restart_behind_the_open_page_is_said_and_then_caught_up_with() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::of(calm()).await;
-    stage.show(day().view());
-    let url = stage.url();
+    let harness = Harness::of(calm()).await;
+    harness.show(day().view());
+    let url = harness.url();
     browser.visit(&url).await;
     browser.says("#activity", "start 2 × linux").await;
     browser.says("#running", "#8790").await;
     browser.value("window.kept = 'the same page'").await;
-    let address = stage.stop().await;
+    let address = harness.stop().await;
     browser.says("#health", "Not connected to AutoGit since").await;
     browser.says("#link", "Not connected for").await;
     // What was last seen stays.
     browser.says("#running", "#8790").await;
-    let stage = Stage::restarted(address, 60).await;
+    let harness = Harness::restarted(address, 60).await;
     browser.says("#headline", "2 jobs wait").await;
-    stage.show(linux(Doing::Busy(41, 3)).view());
+    harness.show(linux(Doing::Busy(41, 3)).view());
     browser.says("#headline", "Everything runs as asked").await;
     browser.says("#running", "#41").await;
-    stage.show(linux(Doing::Busy(41, 9)).job(43, "team/app", &["docker"], 1).view());
+    harness.show(linux(Doing::Busy(41, 9)).job(43, "team/app", &["docker"], 1).view());
     browser.says("#activity li", "start autogit-runner-linux-amd64-1 on local").await;
     browser.says("#activity", "AutoGit restarted").await;
     browser.says("#activity", "start 2 × linux").await;
@@ -69,12 +69,12 @@ async fn a_restart_behind_the_open_page_is_said_and_then_caught_up_with() {
 #[tokio::test]
 async fn where_reading_takes_a_token_the_page_asks_for_it_and_then_follows() {
     let Some(browser) = Browser::open().await else { return };
-    let reading = |scene: Scene| {
-        scene
+    let reading = |fixture: Fixture| {
+        fixture
             .with(|spec| spec.api.read_token = Some(Credential::Value("readers".to_owned().into())))
     };
-    let stage = Stage::of(reading(linux(Doing::Idle(5)))).await;
-    browser.visit(&stage.url()).await;
+    let harness = Harness::of(reading(linux(Doing::Idle(5)))).await;
+    browser.visit(&harness.url()).await;
     browser.says("#headline", "AutoGit shows nothing without a token").await;
     assert_eq!(browser.text("#pools").await, "");
     for (token, then) in [("guessed", "this is not the token"), ("readers", "")] {
@@ -87,20 +87,20 @@ async fn where_reading_takes_a_token_the_page_asks_for_it_and_then_follows() {
     browser.says("#headline", "Everything runs as asked").await;
     assert_eq!(browser.value("document.querySelector('#reconcile').hidden").await, true);
     // News come by the stream, which shows the token, too.
-    stage.show(reading(linux(Doing::Busy(41, 3)).job(42, "team/app", &["docker"], 1)).view());
+    harness.show(reading(linux(Doing::Busy(41, 3)).job(42, "team/app", &["docker"], 1)).view());
     browser.says("#activity li", "start autogit-runner-linux-amd64-1 on local").await;
 }
 
 #[tokio::test]
 async fn a_screen_reader_hears_of_a_turn_and_not_of_each_number() {
     let Some(browser) = Browser::open().await else { return };
-    let stage = Stage::of(calm()).await;
-    browser.visit(&stage.url()).await;
+    let harness = Harness::of(calm()).await;
+    browser.visit(&harness.url()).await;
     browser.says("#headline", "Everything runs as asked").await;
     assert_eq!(browser.value("document.querySelector('#announce').textContent").await, "");
-    stage.show(calm().job(50, "team/app", &["cuda"], 7).view());
+    harness.show(calm().job(50, "team/app", &["cuda"], 7).view());
     browser.until("document.querySelector('#announce').textContent === '1 job waits'").await;
-    stage.show(calm().job(50, "team/app", &["cuda"], 9).job(51, "a/b", &["cuda"], 1).view());
+    harness.show(calm().job(50, "team/app", &["cuda"], 9).job(51, "a/b", &["cuda"], 1).view());
     browser.says("#headline", "2 jobs wait").await;
     let announced = browser.value("document.querySelector('#announce').textContent").await;
     assert_eq!(announced, "1 job waits");

@@ -14,14 +14,14 @@
 mod act;
 mod big;
 mod browser;
+mod fixtures;
+mod harness;
 mod hostile;
 mod live;
 mod look;
 mod pictures;
 mod reach;
 mod sandbox;
-mod scenes;
-mod stage;
 
 #[path = "../support/support.rs"]
 #[allow(dead_code, reason = "other binaries use the rest")]

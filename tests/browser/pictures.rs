@@ -7,33 +7,33 @@ use autogit::view::View;
 use jiff::SignedDuration;
 
 use crate::browser::Browser;
-use crate::scenes::{big, calm, day, hour, ill, taken_at};
-use crate::stage::Stage;
-use crate::support::world::{Doing, NOW, Scene};
+use crate::fixtures::{big, calm, day, hour, ill, taken_at};
+use crate::harness::Harness;
+use crate::support::world::{Doing, Fixture, NOW};
 
 fn folder() -> Option<PathBuf> {
     std::env::var_os("AUTOGIT_PICTURES").map(PathBuf::from)
 }
 
-async fn filled(view: View) -> Stage {
-    let stage = Stage::empty().await;
+async fn filled(view: View) -> Harness {
+    let harness = Harness::empty().await;
     for view in before() {
-        stage.show(view);
+        harness.show(view);
     }
     for view in hour() {
-        stage.trend.add(&view);
+        harness.trend.add(&view);
     }
-    stage.show(view);
-    stage
+    harness.show(view);
+    harness
 }
 
 /// What happened in the minutes before [`NOW`].
 fn before() -> impl Iterator<Item = View> {
     let pools = || {
-        let scene = Scene::new().host("rack", Arch::Amd64).pool("linux", "docker", |_| {});
-        scene.pool("docs", "docs", |_| {}).runner("linux", 0, "local", Doing::Busy(8781, 20))
+        let fixture = Fixture::new().host("rack", Arch::Amd64).pool("linux", "docker", |_| {});
+        fixture.pool("docs", "docs", |_| {}).runner("linux", 0, "local", Doing::Busy(8781, 20))
     };
-    let scenes = [
+    let fixtures = [
         (530, pools()),
         (525, pools().job(8786, "team/app", &["docker"], 3).job(8790, "team/app", &["docker"], 2)),
         (410, pools().lose_host("rack", 2, "connect timed out")),
@@ -42,9 +42,9 @@ fn before() -> impl Iterator<Item = View> {
         (120, pools().job(8797, "team/site", &["docs"], 1)),
         (60, pools()),
     ];
-    scenes
-        .into_iter()
-        .map(|(seconds, scene)| taken_at(scene.view(), NOW - SignedDuration::from_secs(seconds)))
+    fixtures.into_iter().map(|(seconds, fixture)| {
+        taken_at(fixture.view(), NOW - SignedDuration::from_secs(seconds))
+    })
 }
 
 #[tokio::test]
@@ -63,26 +63,26 @@ async fn the_page_can_be_had_as_pictures() {
         ("ill", ill(), 1440, "light", nothing),
         ("ill-dark", ill(), 1440, "dark", nothing),
         ("calm", calm().view(), 1440, "light", nothing),
-        ("empty", Scene::new().view(), 1440, "light", nothing),
+        ("empty", Fixture::new().view(), 1440, "light", nothing),
         ("big", big().view(), 1440, "light", nothing),
         ("runner", day().view(), 1440, "light", runner),
         ("sign-in", day().view(), 1440, "dark", sign_in),
     ];
     for (name, view, width, scheme, then) in pictures {
-        let stage = filled(view).await;
+        let harness = filled(view).await;
         browser.size(width, 1000).await;
         browser.prefer("prefers-color-scheme", scheme).await;
-        browser.visit(&stage.url()).await;
+        browser.visit(&harness.url()).await;
         browser.until("document.querySelector('.figures dd').innerText !== '–'").await;
         browser.value(then).await;
         browser.until("document.getAnimations().length === 0").await;
         let whole = then == nothing;
         browser.picture(&folder.join(format!("{name}.png")), whole).await;
     }
-    let stage = filled(day().view()).await;
-    browser.visit(&stage.url()).await;
+    let harness = filled(day().view()).await;
+    browser.visit(&harness.url()).await;
     browser.says("#running", "#8790").await;
-    stage.stop().await;
+    harness.stop().await;
     browser.says("#health", "Not connected").await;
     browser.picture(&folder.join("away.png"), true).await;
 }

@@ -3,26 +3,26 @@
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, END, ENTER, ESCAPE, HOME, LEFT, RIGHT, TAB};
-use crate::scenes::{big, day, ill, with_token};
-use crate::stage::Stage;
+use crate::fixtures::{big, day, ill, with_token};
+use crate::harness::Harness;
 use crate::support::skipped::note_skipped;
 
 const FOCUS: &str = "document.activeElement.id || document.activeElement.dataset.runner || \
                      document.activeElement.innerText";
 
-async fn opened() -> Option<(Browser, Stage)> {
+async fn opened() -> Option<(Browser, Harness)> {
     let browser = Browser::open().await?;
-    let stage = Stage::empty().await;
-    stage.show(with_token(day()).view());
-    stage.show(ill());
-    browser.visit(&stage.url()).await;
+    let harness = Harness::empty().await;
+    harness.show(with_token(day()).view());
+    harness.show(ill());
+    browser.visit(&harness.url()).await;
     browser.says("#running", "#8790").await;
-    Some((browser, stage))
+    Some((browser, harness))
 }
 
 #[tokio::test]
 async fn a_keyboard_reaches_everything_and_comes_back() {
-    let Some((browser, _stage)) = opened().await else { return };
+    let Some((browser, _harness)) = opened().await else { return };
     browser.press(TAB).await;
     assert_eq!(browser.value(FOCUS).await, "Skip to the content");
     let visible = "document.activeElement.getBoundingClientRect().top >= 0";
@@ -60,11 +60,11 @@ async fn a_keyboard_reaches_everything_and_comes_back() {
 
 #[tokio::test]
 async fn a_narrow_screen_is_never_scrolled_sideways() {
-    let Some((browser, stage)) = opened().await else { return };
+    let Some((browser, harness)) = opened().await else { return };
     let long = "a-name-that-never-ends-".repeat(9);
     for view in [ill(), day().job(60, &long, &[&long], 9).view(), big().view()] {
-        stage.show(view);
-        browser.visit(&stage.url()).await;
+        harness.show(view);
+        browser.visit(&harness.url()).await;
         browser.until("document.querySelector('#queue li')").await;
         for width in [360, 768, 1440] {
             browser.size(width, 800).await;
@@ -107,7 +107,7 @@ const FAINT: &str = "(() => {
 
 #[tokio::test]
 async fn all_text_stands_out_in_light_and_in_dark() {
-    let Some((browser, _stage)) = opened().await else { return };
+    let Some((browser, _harness)) = opened().await else { return };
     let ground = "getComputedStyle(document.body).backgroundColor";
     let mut grounds = Vec::new();
     for scheme in ["light", "dark"] {
@@ -124,12 +124,12 @@ async fn all_text_stands_out_in_light_and_in_dark() {
 
 #[tokio::test]
 async fn nothing_moves_for_those_who_do_not_want_it() {
-    let Some((browser, stage)) = opened().await else { return };
+    let Some((browser, harness)) = opened().await else { return };
     browser.prefer("prefers-reduced-motion", "reduce").await;
     browser
         .value("(window.moved = 0, Element.prototype.animate = () => { window.moved += 1 })")
         .await;
-    stage.show(day().view());
+    harness.show(day().view());
     browser.says("#headline", "2 jobs wait").await;
     assert_eq!(browser.value("window.moved").await, 0);
     assert_eq!(browser.value("document.getAnimations().length").await, 0);
@@ -137,7 +137,7 @@ async fn nothing_moves_for_those_who_do_not_want_it() {
 
 #[tokio::test]
 async fn landmarks_headings_and_names_lead_through_the_page() {
-    let Some((browser, _stage)) = opened().await else { return };
+    let Some((browser, _harness)) = opened().await else { return };
     let count = |selector: &str| format!("document.querySelectorAll('{selector}').length");
     for one in ["body > header", "body > main", "h1", "html[lang=en]"] {
         assert_eq!(browser.value(&count(one)).await, 1, "{one}");
@@ -169,7 +169,7 @@ async fn a_checker_of_accessibility_finds_no_fault() {
         return;
     };
     let axe = std::fs::read_to_string(file).unwrap();
-    let Some((browser, _stage)) = opened().await else { return };
+    let Some((browser, _harness)) = opened().await else { return };
     for (scheme, width) in [("light", 1440), ("dark", 1440), ("light", 360)] {
         browser.prefer("prefers-color-scheme", scheme).await;
         browser.size(width, 900).await;

@@ -101,7 +101,7 @@ async fn a_sandbox_is_followed_from_the_first_job_to_zero_runners() {
     let file = SpecFile::new(SPEC);
     let mut daemon = daemon(&file, &demo, &clock);
     let (wake, mut wakes) = mpsc::channel(4);
-    let api = Api::new(daemon.controller().window(), wake, clock.clone());
+    let api = Api::new(daemon.controller().handle(), wake, clock.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let looks = async {

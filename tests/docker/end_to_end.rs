@@ -6,7 +6,7 @@
 mod crash;
 mod engine;
 mod gate;
-mod hand;
+mod harness;
 mod leftovers;
 mod limits;
 mod network;
@@ -15,7 +15,7 @@ mod program;
 mod reload;
 mod rivals;
 mod scale;
-mod stage;
+mod tamper;
 mod trap;
 mod trouble;
 mod walls;

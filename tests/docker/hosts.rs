@@ -5,6 +5,7 @@
 
 mod certificates;
 mod discovery;
+mod harness;
 mod life;
 mod own_engine;
 mod podman;
@@ -12,6 +13,5 @@ mod require;
 mod restart;
 mod ssh;
 mod sshd;
-mod stage;
 mod tls;
 mod userns;

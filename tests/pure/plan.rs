@@ -5,11 +5,11 @@
 mod case;
 mod cases;
 mod changes;
+mod harness;
 mod laws;
 mod memory;
 mod model;
 mod properties;
-mod stage;
 mod steps;
 mod words;
 mod worlds;

@@ -12,15 +12,15 @@ mod neighbours;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::invariants::{Moment, REST, Scene, first_broken};
+use crate::invariants::{Fixture, REST, Snapshot, first_broken};
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
 use autogit::world::{ContainerState, JobId, Runner, SystemId};
 use tracing::subscriber::DefaultGuard;
 
 use crate::chaos::Chaos;
+use crate::harness::{Harness, Setup};
 use crate::process::Process;
-use crate::stage::{Setup, Stage};
 
 /// Two pools that differ in all that matters here.
 pub(crate) const TWO_POOLS: &str = "
@@ -36,13 +36,13 @@ hosts:
   alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: 8}}}}
 defaults: {{runner_image: {image}}}
 pools:{pools}",
-        image = crate::stage::IMAGE
+        image = crate::harness::IMAGE
     )
 }
 
 /// A calm history with one AutoGit.
 struct Calm {
-    stage: Stage,
+    harness: Harness,
     autogit: Option<Process>,
     _log: DefaultGuard,
 }
@@ -68,37 +68,37 @@ impl Calm {
             page_size,
             mutation: None,
         };
-        let stage = Stage::new(setup);
-        let log = stage.recorder().catch_log();
-        let autogit = Some(Process::start(&stage, "autogit"));
-        Self { stage, autogit, _log: log }
+        let harness = Harness::new(setup);
+        let log = harness.recorder().catch_log();
+        let autogit = Some(Process::start(&harness, "autogit"));
+        Self { harness, autogit, _log: log }
     }
 
     fn write(&self, pools: &str) {
-        assert!(self.stage.write_spec(&spec_of(pools)), "{pools}");
+        assert!(self.harness.write_spec(&spec_of(pools)), "{pools}");
     }
 
     /// Queues a job that succeeds after so many seconds.
     fn job(&self, tags: &[&str], seconds: u64) -> JobId {
-        self.stage.job(tags, Duration::from_secs(seconds), false)
+        self.harness.job(tags, Duration::from_secs(seconds), false)
     }
 
     fn status(&self, job: JobId) -> Status {
-        self.stage.gitlab().job(job).unwrap().status
+        self.harness.gitlab().job(job).unwrap().status
     }
 
     /// Lets a second pass, and looks.
-    async fn second(&self) -> Moment {
-        self.stage.clock().sleep(Duration::from_secs(1)).await;
-        let moment = self.stage.check();
-        let recorder = self.stage.recorder();
+    async fn second(&self) -> Snapshot {
+        self.harness.clock().sleep(Duration::from_secs(1)).await;
+        let snapshot = self.harness.check();
+        let recorder = self.harness.recorder();
         if let Some(broken) = &recorder.broken {
             panic!("{broken}\n{}", recorder.lines.join("\n"));
         }
         drop(recorder);
         let ended = self.autogit.as_ref().is_some_and(Process::has_ended);
         assert!(!ended, "AutoGit panicked\n{}", self.told());
-        moment
+        snapshot
     }
 
     async fn pass(&self, seconds: u64) {
@@ -108,7 +108,7 @@ impl Calm {
     }
 
     /// Lets time pass until `reached`, for so many seconds at most.
-    async fn until(&self, seconds: u64, what: &str, reached: impl Fn(&Moment) -> bool) {
+    async fn until(&self, seconds: u64, what: &str, reached: impl Fn(&Snapshot) -> bool) {
         for _ in 0..seconds {
             if reached(&self.second().await) {
                 return;
@@ -119,13 +119,13 @@ impl Calm {
 
     /// Sees to it that jobs wait for a runner.
     fn feed(&self) {
-        while self.stage.gitlab().pending().len() < 4 {
+        while self.harness.gitlab().pending().len() < 4 {
             self.job(&["docker"], 20);
         }
     }
 
     /// The same as [`Self::until`], while jobs keep coming.
-    async fn under_load(&self, seconds: u64, what: &str, reached: impl Fn(&Moment) -> bool) {
+    async fn under_load(&self, seconds: u64, what: &str, reached: impl Fn(&Snapshot) -> bool) {
         for _ in 0..seconds {
             self.feed();
             if reached(&self.second().await) {
@@ -137,7 +137,7 @@ impl Calm {
 
     /// Who runs that job.
     fn runner_of(&self, job: JobId) -> SystemId {
-        self.stage.gitlab().job(job).unwrap().system_id.unwrap()
+        self.harness.gitlab().job(job).unwrap().system_id.unwrap()
     }
 
     async fn until_runs(&self, job: JobId) {
@@ -151,23 +151,23 @@ impl Calm {
     /// Lets time pass until all is as the spec asks, and makes sure that it stays so.
     async fn until_at_rest(&self, seconds: u64) {
         let unrest = || {
-            let moment = self.stage.moment();
-            let ledger = self.stage.ledger();
-            let scene = Scene {
-                moment: &moment,
-                ledger: &ledger,
+            let snapshot = self.harness.snapshot();
+            let injected = self.harness.injected();
+            let fixture = Fixture {
+                snapshot: &snapshot,
+                injected: &injected,
                 fresh: &[],
                 made_lately: 0,
                 records_made: 0,
             };
-            first_broken(REST, |check| check(&scene))
+            first_broken(REST, |check| check(&fixture))
         };
         for _ in 0..seconds {
             self.second().await;
-            if unrest().is_none() && self.stage.recorder().empty_plans > 1 {
+            if unrest().is_none() && self.harness.recorder().empty_plans > 1 {
                 self.pass(60).await;
                 assert_eq!(unrest(), None, "{}", self.told());
-                assert!(self.stage.recorder().empty_plans > 5, "{}", self.told());
+                assert!(self.harness.recorder().empty_plans > 5, "{}", self.told());
                 return;
             }
         }
@@ -175,13 +175,13 @@ impl Calm {
     }
 
     fn told(&self) -> String {
-        self.stage.recorder().lines.join("\n")
+        self.harness.recorder().lines.join("\n")
     }
 
     /// Ends AutoGit wherever it is.
     async fn kill(&mut self) {
-        self.autogit.take().unwrap().kill(&self.stage).await;
-        self.stage.recorder().watch.forget_starts();
+        self.autogit.take().unwrap().kill(&self.harness).await;
+        self.harness.recorder().watch.forget_starts();
     }
 
     async fn restart(&mut self) {
@@ -191,26 +191,26 @@ impl Calm {
 
     /// Starts AutoGit after it was killed.
     fn begin_again(&mut self) {
-        self.autogit = Some(Process::start(&self.stage, "autogit again"));
+        self.autogit = Some(Process::start(&self.harness, "autogit again"));
     }
 
     fn runners(&self) -> Vec<Runner> {
-        self.stage.moment().runners().map(|(_, runner)| runner.clone()).collect()
+        self.harness.snapshot().runners().map(|(_, runner)| runner.clone()).collect()
     }
 
     fn engine(&self) -> &autogit::sandbox::engine::SimulatedEngine {
-        self.stage.engines().values().next().unwrap()
+        self.harness.engines().values().next().unwrap()
     }
 
     /// Why a job is held, in the words of the newest log and view.
     fn hold(&self, job: JobId) -> Option<JobHold> {
-        let view = self.stage.recorder().view.clone()?;
+        let view = self.harness.recorder().view.clone()?;
         let held = view.plan.held_jobs.iter().find(|held| held.job == job)?;
         Some(JobHold::clone(&held.hold))
     }
 }
 
-fn running(moment: &Moment) -> usize {
+fn running(snapshot: &Snapshot) -> usize {
     let runs = |runner: &Runner| matches!(runner.state, ContainerState::Running { .. });
-    moment.runners().filter(|(_, runner)| runs(runner)).count()
+    snapshot.runners().filter(|(_, runner)| runs(runner)).count()
 }

@@ -1,11 +1,11 @@
-//! Which faults strike, drawn from one stream of dice per kind: to leave one kind out does not
+//! Which faults strike, each kind from a generator of its own: to leave one kind out does not
 //! change what the others draw.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
-use autogit::sandbox::dice::Dice;
+use autogit::sandbox::rng::Rng;
 
 macro_rules! kinds {
     ($($name:ident $word:literal,)*) => {
@@ -89,14 +89,14 @@ kinds! {
 }
 
 impl Kind {
-    /// Its own dice, which no kind that is added or left out changes.
-    pub(crate) fn dice(self, seed: u64) -> Dice {
+    /// Its own generator, which no kind that is added or left out changes.
+    pub(crate) fn rng(self, seed: u64) -> Rng {
         let word = self.as_str().bytes();
         // FNV-1a.
         let hash = word.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Dice::new(seed ^ hash)
+        Rng::new(seed ^ hash)
     }
 }
 
@@ -115,14 +115,14 @@ struct State {
     active: bool,
     /// In a thousand.
     rates: BTreeMap<Kind, u64>,
-    dice: BTreeMap<Kind, Dice>,
+    rng: BTreeMap<Kind, Rng>,
 }
 
 impl Chaos {
     /// Faults of these rates, once [`Chaos::set_active`].
     pub(crate) fn new(seed: u64, rates: BTreeMap<Kind, u64>) -> Self {
-        let dice = Kind::ALL.iter().map(|kind| (*kind, kind.dice(seed))).collect();
-        Self(Mutex::new(State { active: false, rates, dice }))
+        let rng = Kind::ALL.iter().map(|kind| (*kind, kind.rng(seed))).collect();
+        Self(Mutex::new(State { active: false, rates, rng }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,16 +142,16 @@ impl Chaos {
     pub(crate) fn strikes(&self, kind: Kind) -> bool {
         let mut state = self.state();
         let rate = state.rates.get(&kind).copied().unwrap_or(0);
-        state.active && rate > 0 && state.dice.get_mut(&kind).unwrap().below(1000) < rate
+        state.active && rate > 0 && state.rng.get_mut(&kind).unwrap().below(1000) < rate
     }
 
-    /// A number below `limit`, from that kind's dice.
+    /// A number below `limit`, from that kind's generator.
     pub(crate) fn below(&self, kind: Kind, limit: u64) -> u64 {
-        self.state().dice.get_mut(&kind).unwrap().below(limit)
+        self.state().rng.get_mut(&kind).unwrap().below(limit)
     }
 
-    /// One of `choices`, by that kind's dice.
+    /// One of `choices`, by that kind's generator.
     pub(crate) fn pick<T: Clone>(&self, kind: Kind, choices: &[T]) -> Option<T> {
-        self.state().dice.get_mut(&kind).unwrap().pick(choices).cloned()
+        self.state().rng.get_mut(&kind).unwrap().pick(choices).cloned()
     }
 }

@@ -1,17 +1,17 @@
 //! What people write into `autogit.yaml`.
 
-use autogit::sandbox::dice::Dice;
+use autogit::sandbox::rng::Rng;
 
 use crate::chaos::Kind;
+use crate::harness::Harness;
 use crate::knobs::{Frame, Knobs, PoolKnobs, drawn, text};
-use crate::stage::Stage;
 
 /// The file, and who edits it.
 #[derive(Debug)]
 pub(crate) struct Editor {
     frame: Frame,
     pools: Vec<PoolKnobs>,
-    dice: Dice,
+    rng: Rng,
 }
 
 /// Files that no version of AutoGit takes.
@@ -25,21 +25,21 @@ const BROKEN: &[&str] = &[
 impl Editor {
     pub(crate) fn new(knobs: &Knobs) -> Self {
         let (frame, pools) = (knobs.frame.clone(), knobs.pools.clone());
-        Self { frame, pools, dice: Dice::new(knobs.seed ^ 0x5eed_ed17) }
+        Self { frame, pools, rng: Rng::new(knobs.seed ^ 0x5eed_ed17) }
     }
 
     /// One second in which the file may be edited.
-    pub(crate) fn work(&mut self, stage: &Stage) {
-        if stage.chaos().strikes(Kind::SpecBroken) {
-            let text = stage.chaos().pick(Kind::SpecBroken, BROKEN).unwrap();
-            assert!(!stage.write_spec(text), "{text}");
-            stage.note("the file is broken");
+    pub(crate) fn work(&mut self, harness: &Harness) {
+        if harness.chaos().strikes(Kind::SpecBroken) {
+            let text = harness.chaos().pick(Kind::SpecBroken, BROKEN).unwrap();
+            assert!(!harness.write_spec(text), "{text}");
+            harness.note("the file is broken");
         }
-        if stage.chaos().strikes(Kind::SpecEdited) {
+        if harness.chaos().strikes(Kind::SpecEdited) {
             let what = self.edit();
             let text = text(&self.frame, &self.pools);
-            assert!(stage.write_spec(&text), "{what}:\n{text}");
-            stage.note(&format!("the file is edited: {what}"));
+            assert!(harness.write_spec(&text), "{what}:\n{text}");
+            harness.note(&format!("the file is edited: {what}"));
         }
     }
 
@@ -48,25 +48,25 @@ impl Editor {
             .into_iter()
             .filter(|name| self.pools.iter().all(|pool| pool.name != *name))
             .collect();
-        let choice = self.dice.below(10);
+        let choice = self.rng.below(10);
         if choice == 0 && !gone.is_empty() {
-            let name = *self.dice.pick(&gone).unwrap();
+            let name = *self.rng.pick(&gone).unwrap();
             let tags = match name {
                 "linux" => vec!["docker"],
                 "build" => vec!["docker", "build"],
                 other => vec![other],
             };
-            let pool = drawn(&mut self.dice, name, tags);
+            let pool = drawn(&mut self.rng, name, tags);
             self.pools.push(pool);
             return format!("pool {name} is added");
         }
         let all: Vec<usize> = (0..self.pools.len()).collect();
-        let index = *self.dice.pick(&all).unwrap();
+        let index = *self.rng.pick(&all).unwrap();
         if choice == 1 && self.pools.len() > 1 {
             let pool = self.pools.remove(index);
             return format!("pool {} is removed", pool.name);
         }
-        let fresh = drawn(&mut self.dice, "drawn", Vec::new());
+        let fresh = drawn(&mut self.rng, "drawn", Vec::new());
         let pool = &mut self.pools[index];
         let what = change(pool, &fresh, choice);
         format!("pool {}: {what}", pool.name)

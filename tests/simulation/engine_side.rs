@@ -17,8 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::chaos::Kind;
+use crate::harness::Harness;
 use crate::process::Attempt;
-use crate::stage::Stage;
 
 /// The adapter's own limit for an answer.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ const NEW_FOR: SignedDuration = SignedDuration::from_secs(55);
 
 #[derive(Debug)]
 pub(crate) struct EngineSide {
-    stage: Stage,
+    harness: Harness,
     attempt: Arc<Attempt>,
     host: HostName,
     engine: SimulatedEngine,
@@ -36,15 +36,15 @@ pub(crate) struct EngineSide {
 
 impl EngineSide {
     pub(crate) fn connect(
-        stage: &Stage,
+        harness: &Harness,
         attempt: &Arc<Attempt>,
         host: &HostName,
     ) -> Arc<dyn Engine> {
-        let engine = stage.engines()[host].clone();
-        let (stage, attempt, host) = (stage.clone(), Arc::clone(attempt), host.clone());
-        let mutation = stage.mutation();
+        let engine = harness.engines()[host].clone();
+        let (harness, attempt, host) = (harness.clone(), Arc::clone(attempt), host.clone());
+        let mutation = harness.mutation();
         let side: Arc<dyn Engine> =
-            Arc::new(Self { stage: stage.clone(), attempt, host, engine: engine.clone() });
+            Arc::new(Self { harness: harness.clone(), attempt, host, engine: engine.clone() });
         match mutation {
             Some(mutation) => mutation.engine(side, engine),
             None => side,
@@ -61,27 +61,27 @@ impl EngineSide {
     where
         T: Send,
     {
-        self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
+        self.attempt.may_crash(&self.harness, Kind::CrashBeforeCall).await;
         if self.attempt.acts()
             && let Some(view) = self.attempt.acts_on()
             && changes(operation)
         {
-            self.stage.recorder().plans_on(&view);
+            self.harness.recorder().plans_on(&view);
         }
         let result = self.meet(operation, act).await;
         if changes(operation) {
             let words = result.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
             let words = words.lines().next().unwrap_or_default();
             let (name, host) = (&self.attempt.name, &self.host);
-            self.stage.note(&format!("{name}: {host}: {operation} {on}: {words}"));
-            self.stage.check();
+            self.harness.note(&format!("{name}: {host}: {operation} {on}: {words}"));
+            self.harness.check();
         }
         if result.is_err() && looks(operation) {
             self.attempt.failed(|reads| {
                 reads.hosts.insert(self.host.clone());
             });
         }
-        self.attempt.may_crash(&self.stage, Kind::CrashAfterCall).await;
+        self.attempt.may_crash(&self.harness, Kind::CrashAfterCall).await;
         result
     }
 
@@ -90,7 +90,7 @@ impl EngineSide {
         operation: Operation,
         act: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
-        let chaos = self.stage.chaos();
+        let chaos = self.harness.chaos();
         let attempt = || operation.to_string();
         if chaos.strikes(Kind::EngineUnreachable) {
             let (endpoint, problem) = (self.host.to_string(), "connection refused".to_owned());
@@ -101,7 +101,7 @@ impl EngineSide {
             return Err(EngineError::Refused { attempt: attempt(), problem });
         }
         if chaos.strikes(Kind::EngineTimesOut) {
-            self.stage.clock().sleep(LIMIT).await;
+            self.harness.clock().sleep(LIMIT).await;
             return Err(EngineError::TimedOut { attempt: attempt(), limit: LIMIT });
         }
         let slow = chaos.strikes(Kind::EngineSlow);
@@ -111,7 +111,7 @@ impl EngineSide {
         let lost = chaos.strikes(Kind::EngineAnswerLost);
         let result = act.await;
         if lost {
-            self.stage.clock().sleep(LIMIT).await;
+            self.harness.clock().sleep(LIMIT).await;
             return Err(EngineError::TimedOut { attempt: attempt(), limit: LIMIT });
         }
         if slow {
@@ -121,13 +121,13 @@ impl EngineSide {
     }
 
     async fn wait(&self, kind: Kind) {
-        let millis = self.stage.chaos().below(kind, 4_000);
-        self.stage.clock().sleep(Duration::from_millis(millis)).await;
+        let millis = self.harness.chaos().below(kind, 4_000);
+        self.harness.clock().sleep(Duration::from_millis(millis)).await;
     }
 
     /// A time of the simulation's clock by AutoGit's, as the adapter corrects it.
     fn ours(&self, at: Timestamp) -> Timestamp {
-        at.saturating_add(self.stage.our_lead()).unwrap_or(at)
+        at.saturating_add(self.harness.our_lead()).unwrap_or(at)
     }
 
     fn correct(&self, runner: &mut Runner) {
@@ -175,7 +175,7 @@ fn short(id: &ContainerId) -> &str {
 impl Engine for EngineSide {
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         let info = self.call(Operation::Info, "", self.engine.info()).await?;
-        let skew = info.skew.saturating_sub(self.stage.our_lead());
+        let skew = info.skew.saturating_sub(self.harness.our_lead());
         Ok(EngineInfo { skew, ..info })
     }
 
@@ -183,7 +183,7 @@ impl Engine for EngineSide {
         let mut jobs = self.call(Operation::Jobs, "", self.engine.jobs()).await?;
         self.attempt.note_jobs_read(&self.host);
         if self.lacks_something("jobs") {
-            match self.stage.chaos().below(Kind::ListPartial, 3) {
+            match self.harness.chaos().below(Kind::ListPartial, 3) {
                 0 => {
                     let left_out = self.leave_out(&mut jobs.containers);
                     let its = left_out.map(|container| container.system_id);
@@ -200,7 +200,7 @@ impl Engine for EngineSide {
         if !self.attempt.acts() && !self.attempt.takes_jobs_read(&self.host) {
             let how = format!("the runners of {} were read first", self.host);
             let sentence = "what jobs made is read before the runners";
-            self.stage.break_promise("jobs_are_read_before_runners", sentence, how);
+            self.harness.break_promise("jobs_are_read_before_runners", sentence, how);
         }
         let runners = self.engine.runners(instance);
         let mut list = self.call(Operation::Runners, instance.as_str(), runners).await?;
@@ -213,7 +213,7 @@ impl Engine for EngineSide {
         let listed = |id: &ContainerId| list.runners.iter().any(|runner| runner.id == *id);
         let all = self.engine.containers().into_iter().filter_map(|container| container.runner);
         for runner in all.filter(|runner| !listed(&runner.id)) {
-            self.stage.note_lacked(&runner.id);
+            self.harness.note_lacked(&runner.id);
             self.attempt.failed(|reads| {
                 reads.unlisted.insert(runner.id);
             });
@@ -308,10 +308,10 @@ impl Engine for EngineSide {
     async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
         self.left_to_its_maker(id);
         let act = async {
-            let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
-            if let Err(how) = container_goes_last(&moment, &ledger, &self.host, id) {
+            let (snapshot, injected) = (self.harness.snapshot(), self.harness.injected());
+            if let Err(how) = container_goes_last(&snapshot, &injected, &self.host, id) {
                 let sentence = "a runner's container goes after its jobs' objects and its row";
-                self.stage.break_promise("the_container_goes_last", sentence, how);
+                self.harness.break_promise("the_container_goes_last", sentence, how);
             }
             if self.is_being_removed(id) {
                 return Err(EngineError::BeingRemoved { id: id.clone() });
@@ -328,10 +328,10 @@ impl Engine for EngineSide {
 
     async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
         let remove = async {
-            let (moment, ledger) = (self.stage.moment(), self.stage.ledger());
-            if let Err(how) = kept_cache_stays(&moment, &ledger, &self.host, &volume.name) {
+            let (snapshot, injected) = (self.harness.snapshot(), self.harness.injected());
+            if let Err(how) = kept_cache_stays(&snapshot, &injected, &self.host, &volume.name) {
                 let sentence = "a cache that the spec keeps is never removed";
-                self.stage.break_promise("the_kept_cache_stays", sentence, how);
+                self.harness.break_promise("the_kept_cache_stays", sentence, how);
             }
             self.engine.remove_job_volume(volume).await
         };
@@ -362,56 +362,56 @@ impl EngineSide {
     /// is narrow, and taken to be whole.
     fn lacks_something(&self, list: &'static str) -> bool {
         !self.attempt.acts()
-            && self.stage.chaos().strikes(Kind::ListPartial)
-            && self.stage.may_lack(&self.host, list)
+            && self.harness.chaos().strikes(Kind::ListPartial)
+            && self.harness.may_lack(&self.host, list)
     }
 
     /// The engine answers 409 while a removal hangs, to each who asks, and the container is listed as
     /// one that ended until it is gone by itself.
     fn is_being_removed(&self, id: &ContainerId) -> bool {
-        if self.stage.recorder().removing.contains_key(id) {
+        if self.harness.recorder().removing.contains_key(id) {
             return true;
         }
         let ended = |it: &ContainerView| {
             it.id == *id && !matches!(it.state, ContainerState::Running { .. })
         };
-        let chaos = self.stage.chaos();
+        let chaos = self.harness.chaos();
         let hangs = self.engine.containers().iter().any(ended) && chaos.strikes(Kind::RemovalHangs);
         if hangs {
             let seconds = 5 + chaos.below(Kind::RemovalHangs, 120);
-            let until = self.stage.clock().now() + Duration::from_secs(seconds);
-            self.stage.recorder().removing.insert(id.clone(), (self.host.clone(), until));
-            self.stage.note(&format!("{}: removing {} takes {seconds}s", self.host, short(id)));
+            let until = self.harness.clock().now() + Duration::from_secs(seconds);
+            self.harness.recorder().removing.insert(id.clone(), (self.host.clone(), until));
+            self.harness.note(&format!("{}: removing {} takes {seconds}s", self.host, short(id)));
         }
         hangs
     }
 
     fn leave_out<T>(&self, list: &mut Vec<T>) -> Option<T> {
         let places: Vec<usize> = (0..list.len()).collect();
-        self.stage.chaos().pick(Kind::ListPartial, &places).map(|place| list.remove(place))
+        self.harness.chaos().pick(Kind::ListPartial, &places).map(|place| list.remove(place))
     }
 
     /// But for one that a list lacked meanwhile, or where a clock was set: it may be a new process.
     fn asked_once(&self, id: &ContainerId) {
-        let lacked = self.stage.recorder().lacked.contains(id);
-        if self.attempt.has_drained(id) && !lacked && self.stage.jumps() == 0 {
+        let lacked = self.harness.recorder().lacked.contains(id);
+        if self.attempt.has_drained(id) && !lacked && self.harness.jumps() == 0 {
             let how = format!("{} is asked again", short(id));
             let sentence = "a runner that was asked to leave is known to leave";
-            self.stage.break_promise("drains_are_remembered", sentence, how);
+            self.harness.break_promise("drains_are_remembered", sentence, how);
         }
     }
 
     /// Whoever made a container within the last minute may be about to start it.
     fn left_to_its_maker(&self, id: &ContainerId) {
-        let moment = self.stage.moment();
-        let mut runners = moment.runners().map(|(_, runner)| runner);
+        let snapshot = self.harness.snapshot();
+        let mut runners = snapshot.runners().map(|(_, runner)| runner);
         let Some(runner) = runners.find(|runner| runner.id == *id) else { return };
-        let age = moment.at.duration_since(runner.created_at);
+        let age = snapshot.at.duration_since(runner.created_at);
         let new = runner.state == ContainerState::Created && age < NEW_FOR;
-        if new && !self.attempt.has_made(id) && self.stage.jumps() == 0 {
+        if new && !self.attempt.has_made(id) && self.harness.jumps() == 0 {
             let how = format!("{} was made {age:#} ago", runner.name);
             let sentence = "a container that was made just now is left to whoever made it";
-            self.stage.break_promise("new_containers_are_their_makers", sentence, how);
+            self.harness.break_promise("new_containers_are_their_makers", sentence, how);
         }
     }
 }

@@ -11,9 +11,9 @@ use http::header::{DATE, LINK};
 use http::{Method, Request, Response, Uri};
 
 use crate::chaos::Kind;
+use crate::harness::Harness;
 use crate::process::Attempt;
 use crate::rivals;
-use crate::stage::Stage;
 
 const LISTS_RECORDS: &str = "/api/v4/runners/all";
 pub(crate) const MAKES_A_RECORD: &str = "/api/v4/user/runners";
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
 pub(crate) struct GitlabSide {
-    pub(crate) stage: Stage,
+    pub(crate) harness: Harness,
     pub(crate) attempt: Arc<Attempt>,
 }
 
@@ -79,18 +79,18 @@ fn one_record(path: &str) -> Option<RecordId> {
 #[async_trait]
 impl Transport for GitlabSide {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        self.attempt.may_crash(&self.stage, Kind::CrashBeforeCall).await;
+        self.attempt.may_crash(&self.harness, Kind::CrashBeforeCall).await;
         let about = about(&request);
         let told = format!("{} {}", request.method(), request.uri().path());
         let writes = !reads(&request);
-        if told.contains("/jobs/") && writes && !self.stage.retries() {
+        if told.contains("/jobs/") && writes && !self.harness.retries() {
             let sentence = "a job is cancelled or queued again only where the operator chose so";
-            self.stage.break_promise("jobs_are_left_alone", sentence, told.clone());
+            self.harness.break_promise("jobs_are_left_alone", sentence, told.clone());
         }
         let body = String::from_utf8_lossy(request.body());
         if request.method() == Method::PUT && body.contains("\"paused\"") {
             let sentence = "what a person paused stays paused";
-            self.stage.break_promise("a_pause_stays", sentence, told.clone());
+            self.harness.break_promise("a_pause_stays", sentence, told.clone());
         }
         self.may_delete(&request);
         let makes = told.ends_with(MAKES_A_RECORD);
@@ -105,9 +105,9 @@ impl Transport for GitlabSide {
                 Ok(answer) => answer.status().to_string(),
                 Err(error) => error.to_string(),
             };
-            self.stage.note(&format!("{}: {told}: {words}", self.attempt.name));
-            self.stage.learn_secrets();
-            self.stage.check();
+            self.harness.note(&format!("{}: {told}: {words}", self.attempt.name));
+            self.harness.learn_secrets();
+            self.harness.check();
         }
         let failed = result.as_ref().map_or(true, |answer| is_failure(about, answer));
         if failed {
@@ -124,7 +124,7 @@ impl Transport for GitlabSide {
                 About::Other => {}
             });
         }
-        self.attempt.may_crash(&self.stage, Kind::CrashAfterCall).await;
+        self.attempt.may_crash(&self.harness, Kind::CrashAfterCall).await;
         result
     }
 }
@@ -143,7 +143,7 @@ fn is_no_api(answer: &Response<Bytes>) -> bool {
 
 impl GitlabSide {
     fn is_ours(&self, id: RecordId) -> bool {
-        let records = self.stage.gitlab().records();
+        let records = self.harness.gitlab().records();
         let mut ours = records.iter().filter(|record| record.description.starts_with("autogit/"));
         ours.any(|record| record.id == id)
     }
@@ -151,37 +151,37 @@ impl GitlabSide {
     fn may_delete(&self, request: &Request<Bytes>) {
         let one = one_record(request.uri().path());
         if let Some(id) = one.filter(|_| *request.method() == Method::DELETE) {
-            rivals::may_delete(&self.stage, &self.attempt, id);
+            rivals::may_delete(&self.harness, &self.attempt, id);
         }
     }
 
     /// By a deliberate bug, or by what a person turned at GitLab.
     fn answered_otherwise(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let path = request.uri().path();
-        let refused = path == MAKES_A_RECORD && self.stage.refuses_records()
-            || path == LISTS_RECORDS && self.stage.switches().hides_runners();
+        let refused = path == MAKES_A_RECORD && self.harness.refuses_records()
+            || path == LISTS_RECORDS && self.harness.switches().hides_runners();
         let refusal = || refused.then(|| answer(403, &[], "{\"message\":\"403 Forbidden\"}"));
-        self.stage.mutation().and_then(|bug| bug.answers(request)).or_else(refusal)
+        self.harness.mutation().and_then(|bug| bug.answers(request)).or_else(refusal)
     }
 
     async fn meet(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         if let Some(answer) = self.answered_otherwise(&request) {
             return Ok(answer);
         }
-        let chaos = self.stage.chaos();
+        let chaos = self.harness.chaos();
         if chaos.strikes(Kind::GitlabUnreachable) {
             return Err(TransportError::Unreachable("connection refused".to_owned()));
         }
         if chaos.strikes(Kind::GitlabTimesOut) {
-            self.stage.clock().sleep(LIMIT).await;
+            self.harness.clock().sleep(LIMIT).await;
             return Err(TransportError::TimedOut(LIMIT));
         }
-        if self.stage.switches().drips() {
-            self.stage.clock().sleep(LIMIT.saturating_sub(Duration::from_secs(1))).await;
+        if self.harness.switches().drips() {
+            self.harness.clock().sleep(LIMIT.saturating_sub(Duration::from_secs(1))).await;
         }
         if chaos.strikes(Kind::GitlabSlow) {
             let millis = chaos.below(Kind::GitlabSlow, 8_000);
-            self.stage.clock().sleep(Duration::from_millis(millis)).await;
+            self.harness.clock().sleep(Duration::from_millis(millis)).await;
         }
         if chaos.strikes(Kind::GitlabFails) {
             let status = chaos.pick(Kind::GitlabFails, &[500, 502, 503]).unwrap();
@@ -218,7 +218,7 @@ impl GitlabSide {
             self.distort(asked, of_records, answer);
         }
         if lost {
-            self.stage.clock().sleep(LIMIT).await;
+            self.harness.clock().sleep(LIMIT).await;
             return Err(TransportError::TimedOut(LIMIT));
         }
         result
@@ -228,10 +228,10 @@ impl GitlabSide {
     fn normalised(&self, request: Request<Bytes>) -> Request<Bytes> {
         let text = String::from_utf8_lossy(request.body()).into_owned();
         let sets_tags = !reads(&request) && text.contains("tag_list");
-        if !sets_tags || !self.stage.chaos().strikes(Kind::GitlabNormalises) {
+        if !sets_tags || !self.harness.chaos().strikes(Kind::GitlabNormalises) {
             return request;
         }
-        self.stage.note("GitLab keeps its tags in other letters");
+        self.harness.note("GitLab keeps its tags in other letters");
         request.map(|_| {
             text.replace("\"docker\"", "\"Docker\"").replace("\"docs\"", "\"Docs\"").into()
         })
@@ -239,11 +239,11 @@ impl GitlabSide {
 
     /// What is told may lack links, or be from a while ago.
     fn distort(&self, asked: String, of_records: bool, answer: &mut Response<Bytes>) {
-        if self.stage.chaos().strikes(Kind::PagingDropped) {
+        if self.harness.chaos().strikes(Kind::PagingDropped) {
             // A proxy that rewrites links may lose them; GitLab's own headers stay.
             answer.headers_mut().remove(LINK);
         }
-        if of_records && let Some(before) = self.stage.lagging(&asked, answer) {
+        if of_records && let Some(before) = self.harness.lagging(&asked, answer) {
             replace(answer, before);
         }
         self.lag_behind(asked, answer);
@@ -251,11 +251,11 @@ impl GitlabSide {
 
     /// GitLab may read from a replica of its database that lags behind.
     fn lag_behind(&self, asked: String, answer: &mut Response<Bytes>) {
-        let before = self.stage.answered_before(&asked);
-        let stale = before.filter(|_| self.stage.chaos().strikes(Kind::GitlabStale));
+        let before = self.harness.answered_before(&asked);
+        let stale = before.filter(|_| self.harness.chaos().strikes(Kind::GitlabStale));
         match stale.filter(|stale| stale.status() == answer.status()) {
             Some(stale) => replace(answer, stale),
-            None => self.stage.note_answer(asked, answer),
+            None => self.harness.note_answer(asked, answer),
         }
     }
 
@@ -264,7 +264,7 @@ impl GitlabSide {
         let (mut parts, body) = request.into_parts();
         let uri = parts.uri.to_string();
         let mut text = String::from_utf8_lossy(&body).into_owned();
-        let size = self.stage.page_size();
+        let size = self.harness.page_size();
         if let Some(size) = size {
             let small = uri.replace("per_page=100", &format!("per_page={size}"));
             parts.uri = small.parse::<Uri>().unwrap();
@@ -272,10 +272,10 @@ impl GitlabSide {
             text = text.replace("first:100", &format!("first:{size}"));
         }
         let later = uri.contains("&page=") || text.contains("\"before\":\"");
-        if later && self.stage.chaos().strikes(Kind::PageShifts) {
-            self.stage.shift_pages();
+        if later && self.harness.chaos().strikes(Kind::PageShifts) {
+            self.harness.shift_pages();
         }
-        self.stage.gitlab_transport().send(Request::from_parts(parts, text.into())).await
+        self.harness.gitlab_transport().send(Request::from_parts(parts, text.into())).await
     }
 }
 

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use crate::invariants::{Broken, Moment, REST, Scene, first_broken};
-use autogit::sandbox::dice::Dice;
+use crate::invariants::{Broken, Fixture, REST, Snapshot, first_broken};
+use autogit::sandbox::rng::Rng;
 
 use crate::chaos::{Chaos, Kind};
 use crate::edits::Editor;
-use crate::hands::Hands;
+use crate::harness::{Harness, Setup};
 use crate::knobs::Knobs;
 use crate::mutations::Mutation;
 use crate::process::Process;
-use crate::stage::{Setup, Stage};
+use crate::tamper::Tampering;
 
 /// Seconds within which all is at rest once nothing fails any more and the last job ended. The
 /// longest waits in a row: a name that is taken (10 min) or a variant that backs off (12.5 min),
@@ -54,7 +54,7 @@ pub(crate) fn happen_within(
 }
 
 async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within: u64) -> Outcome {
-    let stage = Stage::new(Setup {
+    let harness = Harness::new(Setup {
         seed: knobs.seed,
         text: knobs.text(),
         hosts: knobs.hosts,
@@ -62,12 +62,12 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within
         page_size: knobs.page_size,
         mutation,
     });
-    stage.gitlab().set_runner_token_lifetime(knobs.token_lifetime);
+    harness.gitlab().set_runner_token_lifetime(knobs.token_lifetime);
     let [of_gitlab, of_hosts] = knobs.skews;
-    stage.gitlab().set_clock_skew(of_gitlab);
-    stage.engines().values().for_each(|engine| engine.set_skew(of_hosts));
-    let log = stage.recorder().catch_log();
-    let mut told = History::new(knobs, stage.clone());
+    harness.gitlab().set_clock_skew(of_gitlab);
+    harness.engines().values().for_each(|engine| engine.set_skew(of_hosts));
+    let log = harness.recorder().catch_log();
+    let mut told = History::new(knobs, harness.clone());
     told.fail().await;
     told.mend().await;
     let rested_after = told.rest(rest_within).await;
@@ -75,11 +75,11 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within
         told.tell_views();
     }
     for autogit in told.autogits.drain(..) {
-        autogit.kill(&stage).await;
+        autogit.kill(&harness).await;
     }
     drop(log);
-    let mut recorder = stage.recorder();
-    let operations = stage.engines().iter().flat_map(|(host, engine)| {
+    let mut recorder = harness.recorder();
+    let operations = harness.engines().iter().flat_map(|(host, engine)| {
         engine.operations().into_iter().map(move |line| format!("{host}: {line}"))
     });
     let mut lines = std::mem::take(&mut recorder.lines);
@@ -92,10 +92,10 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within
 
 struct History<'a> {
     knobs: &'a Knobs,
-    stage: Stage,
-    dice: Dice,
+    harness: Harness,
+    rng: Rng,
     editor: Editor,
-    hands: Hands,
+    hands: Tampering,
     autogits: Vec<Process>,
     /// When those that crashed are started again.
     again: Vec<(u64, String)>,
@@ -103,18 +103,18 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(knobs: &'a Knobs, stage: Stage) -> Self {
-        let mut autogits = vec![Process::start(&stage, "autogit")];
+    fn new(knobs: &'a Knobs, harness: Harness) -> Self {
+        let mut autogits = vec![Process::start(&harness, "autogit")];
         if knobs.twins {
-            stage.recorder().ledger.twins = true;
-            autogits.push(Process::start(&stage, "twin"));
+            harness.recorder().injected.twins = true;
+            autogits.push(Process::start(&harness, "twin"));
         }
         Self {
             knobs,
-            stage,
-            dice: Dice::new(knobs.seed ^ 0x10ad),
+            harness,
+            rng: Rng::new(knobs.seed ^ 0x10ad),
             editor: Editor::new(knobs),
-            hands: Hands::default(),
+            hands: Tampering::default(),
             autogits,
             again: Vec::new(),
             lives: 1,
@@ -123,26 +123,26 @@ impl<'a> History<'a> {
 
     /// Everything may fail.
     async fn fail(&mut self) {
-        self.stage.chaos().set_active(true);
+        self.harness.chaos().set_active(true);
         let mut arrivals: Vec<u64> =
-            (0..self.knobs.jobs).map(|_| self.dice.below(self.knobs.fault_secs)).collect();
+            (0..self.knobs.jobs).map(|_| self.rng.below(self.knobs.fault_secs)).collect();
         arrivals.sort_unstable();
         for second in 0..self.knobs.fault_secs {
             while arrivals.first().is_some_and(|at| *at <= second) {
                 arrivals.remove(0);
                 self.job();
             }
-            if self.stage.chaos().strikes(Kind::JobWithheld) {
-                let tags = self.stage.chaos().pick(Kind::JobWithheld, &["docker", "docs"]);
-                self.stage.withheld_job(&tags.into_iter().collect::<Vec<_>>());
+            if self.harness.chaos().strikes(Kind::JobWithheld) {
+                let tags = self.harness.chaos().pick(Kind::JobWithheld, &["docker", "docs"]);
+                self.harness.withheld_job(&tags.into_iter().collect::<Vec<_>>());
             }
-            self.hands.work(&self.stage, second);
-            self.editor.work(&self.stage);
-            if self.stage.chaos().strikes(Kind::Crash) {
+            self.hands.work(&self.harness, second);
+            self.editor.work(&self.harness);
+            if self.harness.chaos().strikes(Kind::Crash) {
                 self.crash_one(second).await;
             }
             self.start_again(second);
-            let offset = self.stage.chaos().below(Kind::Crash, 1_000);
+            let offset = self.harness.chaos().below(Kind::Crash, 1_000);
             self.pass(second, Duration::from_millis(500 + offset)).await;
             if self.is_broken() {
                 return;
@@ -152,12 +152,12 @@ impl<'a> History<'a> {
 
     /// From here on nothing fails.
     async fn mend(&mut self) {
-        self.stage.chaos().set_active(false);
-        self.hands.mend_all(&self.stage);
+        self.harness.chaos().set_active(false);
+        self.hands.mend_all(&self.harness);
         let stood: Vec<Process> = std::mem::take(&mut self.autogits);
         for autogit in stood {
             if autogit.has_crashed() || !self.autogits.is_empty() {
-                autogit.kill(&self.stage).await;
+                autogit.kill(&self.harness).await;
             } else {
                 self.autogits.push(autogit);
             }
@@ -165,8 +165,8 @@ impl<'a> History<'a> {
         if self.autogits.is_empty() {
             self.begin();
         }
-        self.stage.end_of_twins();
-        self.stage.note("nothing fails any more");
+        self.harness.end_of_twins();
+        self.harness.note("nothing fails any more");
     }
 
     /// Waits for rest and sees whether it lasts; the seconds that it took.
@@ -176,16 +176,16 @@ impl<'a> History<'a> {
             if self.is_broken() {
                 return second;
             }
-            let moment = self.pass(second, Duration::from_secs(1)).await;
-            let unrest = self.unrest(&moment);
-            let jobs_now = moment.jobs.iter().filter(|job| !job.status.is_open()).count();
+            let snapshot = self.pass(second, Duration::from_secs(1)).await;
+            let unrest = self.unrest(&snapshot);
+            let jobs_now = snapshot.jobs.iter().filter(|job| !job.status.is_open()).count();
             if std::mem::replace(&mut jobs, jobs_now) != jobs_now {
                 (acted, ended) = (second, second);
             }
             if second - ended > within {
                 break;
             }
-            acted = if self.stage.recorder().empty_plans == 0 { second } else { acted };
+            acted = if self.harness.recorder().empty_plans == 0 { second } else { acted };
             if unrest.is_some() && second > acted + STALLED {
                 break;
             }
@@ -196,12 +196,12 @@ impl<'a> History<'a> {
                 (false, _) => since = None,
             }
         }
-        let broken = self.unrest(&self.stage.moment()).unwrap_or(Broken {
+        let broken = self.unrest(&self.harness.snapshot()).unwrap_or(Broken {
             promise: "rest_lasts",
             sentence: "once all is as the spec asks, it stays so",
             how: "it does not".to_owned(),
         });
-        self.stage.broke(Some(broken));
+        self.harness.broke(Some(broken));
         within
     }
 
@@ -210,35 +210,40 @@ impl<'a> History<'a> {
         let views: Vec<_> = self.autogits.iter().filter_map(Process::view).collect();
         for view in views {
             for decision in &view.plan.decisions {
-                self.stage.note(&format!("plan: {:?}: {}", decision.action, decision.facts));
+                self.harness.note(&format!("plan: {:?}: {}", decision.action, decision.facts));
             }
             for held in &view.plan.held_jobs {
-                self.stage.note(&format!("held: job {}: {}", held.job, held.hold));
+                self.harness.note(&format!("held: job {}: {}", held.job, held.hold));
             }
             for held in &view.plan.held_runners {
-                self.stage.note(&format!("held: {}: {}", held.runner, held.hold));
+                self.harness.note(&format!("held: {}: {}", held.runner, held.hold));
             }
             for record in view.world.records.last().into_iter().flatten() {
-                self.stage.note(&format!("saw {record:?}"));
+                self.harness.note(&format!("saw {record:?}"));
             }
         }
     }
 
     /// What is not yet as the spec asks.
-    fn unrest(&self, moment: &Moment) -> Option<Broken> {
-        let recorder = self.stage.recorder();
+    fn unrest(&self, snapshot: &Snapshot) -> Option<Broken> {
+        let recorder = self.harness.recorder();
         if recorder.empty_plans < 2 {
             let how = "it is not".to_owned();
             let sentence = "the plan is empty once all is as the spec asks";
             return Some(Broken { promise: "the_plan_is_empty", sentence, how });
         }
-        let scene =
-            Scene { moment, ledger: &recorder.ledger, fresh: &[], made_lately: 0, records_made: 0 };
-        first_broken(REST, |check| check(&scene))
+        let fixture = Fixture {
+            snapshot,
+            injected: &recorder.injected,
+            fresh: &[],
+            made_lately: 0,
+            records_made: 0,
+        };
+        first_broken(REST, |check| check(&fixture))
     }
 
     fn is_broken(&self) -> bool {
-        self.stage.recorder().broken.is_some()
+        self.harness.recorder().broken.is_some()
     }
 
     fn job(&mut self) {
@@ -252,29 +257,29 @@ impl<'a> History<'a> {
             &[],
             &["windows"],
         ];
-        let tags = *self.dice.pick(&tags).unwrap();
-        let longest = *self.dice.pick(&[5, 30, 120, 300]).unwrap();
-        let seconds = 1 + self.dice.below(longest);
-        let fails = self.dice.below(6) == 0;
-        self.stage.job(tags, Duration::from_secs(seconds), fails);
+        let tags = *self.rng.pick(&tags).unwrap();
+        let longest = *self.rng.pick(&[5, 30, 120, 300]).unwrap();
+        let seconds = 1 + self.rng.below(longest);
+        let fails = self.rng.below(6) == 0;
+        self.harness.job(tags, Duration::from_secs(seconds), fails);
     }
 
     /// Lets time pass; an AutoGit that crashes meanwhile is started again later.
-    async fn pass(&mut self, second: u64, time: Duration) -> Moment {
-        let (stage, clock) = (self.stage.clone(), self.stage.clock().clone());
+    async fn pass(&mut self, second: u64, time: Duration) -> Snapshot {
+        let (harness, clock) = (self.harness.clone(), self.harness.clock().clone());
         let passes = clock.sleep(time);
         tokio::pin!(passes);
         loop {
             tokio::select! {
                 biased;
                 () = &mut passes => break,
-                () = stage.crash() => self.bury(second).await,
+                () = harness.crash() => self.bury(second).await,
             }
         }
         assert!(!self.autogits.iter().any(Process::has_ended), "AutoGit panicked");
-        let moment = stage.check();
-        stage.hung().keep(|id| moment.live_runners().any(|(_, runner)| runner.id == *id));
-        moment
+        let snapshot = harness.check();
+        harness.hung().keep(|id| snapshot.live_runners().any(|(_, runner)| runner.id == *id));
+        snapshot
     }
 
     /// Ends those that stand still where they crashed.
@@ -282,7 +287,7 @@ impl<'a> History<'a> {
         let all = std::mem::take(&mut self.autogits);
         for autogit in all {
             if autogit.has_crashed() {
-                autogit.kill(&self.stage).await;
+                autogit.kill(&self.harness).await;
                 self.schedule(second);
             } else {
                 self.autogits.push(autogit);
@@ -295,14 +300,14 @@ impl<'a> History<'a> {
             return;
         }
         let all: Vec<usize> = (0..self.autogits.len()).collect();
-        let index = self.stage.chaos().pick(Kind::Crash, &all).unwrap();
-        self.autogits.remove(index).kill(&self.stage).await;
+        let index = self.harness.chaos().pick(Kind::Crash, &all).unwrap();
+        self.autogits.remove(index).kill(&self.harness).await;
         self.schedule(second);
     }
 
     fn schedule(&mut self, second: u64) {
-        self.stage.recorder().watch.forget_starts();
-        let wait = self.dice.below(40);
+        self.harness.recorder().watch.forget_starts();
+        let wait = self.rng.below(40);
         self.again.push((second + wait, format!("autogit-{}", self.lives)));
         self.lives += 1;
     }
@@ -313,12 +318,12 @@ impl<'a> History<'a> {
         self.again = later;
         let now: Vec<(u64, String)> = now;
         for (_, name) in now {
-            self.autogits.push(Process::start(&self.stage, &name));
+            self.autogits.push(Process::start(&self.harness, &name));
         }
     }
 
     fn begin(&mut self) {
         self.again.clear();
-        self.autogits.push(Process::start(&self.stage, "autogit at last"));
+        self.autogits.push(Process::start(&self.harness, "autogit at last"));
     }
 }

@@ -1,27 +1,27 @@
 //! What must hold in every simulated history, checked against the world as it really is, not as
 //! AutoGit sees it. Each promise is one small function with the sentence it stands for.
 //!
-//! - [`SAFETY`] holds at every moment, whatever fails;
+//! - [`SAFETY`] holds at every snapshot, whatever fails;
 //! - [`PLANS`] holds of every look and the plan that it led to;
 //! - [`REST`] is reached once nothing fails any more, and then it holds.
 
 mod bounds;
+mod injected;
 mod jobs;
-mod ledger;
 mod looks;
-mod moment;
 mod objects;
 mod plans;
 mod records;
 mod rest;
 mod secrets;
 mod slots;
+mod snapshot;
 
-pub(crate) use ledger::{Ledger, Others};
+pub(crate) use injected::{Injected, Others};
 pub(crate) use looks::{FailedReads, Look};
-pub(crate) use moment::{Moment, Scene, Watch};
 pub(crate) use objects::{container_goes_last, kept_cache_stays};
 pub(crate) use secrets::no_secret_in;
+pub(crate) use snapshot::{Fixture, Snapshot, Watch};
 
 /// One promise; `F` is the function that checks it.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(crate) struct Promise<F> {
     pub(crate) check: F,
 }
 
-/// A check of a moment.
-pub(crate) type OfScene = fn(&Scene<'_>) -> Result<(), String>;
+/// A check of a snapshot.
+pub(crate) type OfFixture = fn(&Fixture<'_>) -> Result<(), String>;
 
 /// A check of a look and its plan.
 pub(crate) type OfLook = fn(&Look<'_>) -> Result<(), String>;
@@ -74,8 +74,8 @@ macro_rules! promises {
     };
 }
 
-/// What holds at every moment.
-pub(crate) const SAFETY: &[Promise<OfScene>] = promises![
+/// What holds at every snapshot.
+pub(crate) const SAFETY: &[Promise<OfFixture>] = promises![
     jobs::no_running_job_loses_its_runner: "a running job keeps its runner until it ends",
     jobs::no_job_ends_otherwise_than_scripted: "a job ends as its script says and never by us",
     objects::nothing_of_others_is_touched: "containers, volumes, networks and records of others stay as they are",
@@ -103,7 +103,7 @@ pub(crate) const PLANS: &[Promise<OfLook>] = promises![
 ];
 
 /// What is reached once nothing fails any more.
-pub(crate) const REST: &[Promise<OfScene>] = promises![
+pub(crate) const REST: &[Promise<OfFixture>] = promises![
     rest::every_takeable_job_ran: "each job that a pool may take ended as its script says",
     rest::the_runners_are_those_of_the_spec: "each enabled pool has its warm runners and no other",
     rest::the_records_are_those_of_the_spec: "each declared variant has one record with the spec's settings, and there is no other of ours",

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use autogit::sandbox::dice::Dice;
+use autogit::sandbox::rng::Rng;
 use jiff::SignedDuration;
 
 use crate::chaos::Kind;
-use crate::stage::IMAGES;
+use crate::harness::IMAGES;
 
 const BOTH: &[&str] = &["alpha", "beta"];
 
@@ -121,13 +121,13 @@ fn most(kind: Kind) -> u64 {
 impl Knobs {
     /// Those of a seed.
     pub(crate) fn of(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         // One in five is calm, one in five violent; of the others each has its own few kinds.
-        let temper = dice.below(5);
+        let temper = rng.below(5);
         let mut rates = BTreeMap::new();
         for kind in Kind::ALL {
-            // Not the dice with which it strikes.
-            let mut its = kind.dice(!seed);
+            // Not the generator with which it strikes.
+            let mut its = kind.rng(!seed);
             let (struck, rate) = (its.below(10), 1 + its.below(most(*kind)));
             let strikes = match temper {
                 0 => struck < 1,
@@ -138,19 +138,19 @@ impl Knobs {
                 rates.insert(*kind, rate);
             }
         }
-        let fault_secs = 60 + dice.below(if temper == 4 { 1_200 } else { 600 });
+        let fault_secs = 60 + rng.below(if temper == 4 { 1_200 } else { 600 });
         Self {
             seed,
             rates,
             fault_secs,
-            jobs: dice.below(30),
-            page_size: *dice.pick(&[None, Some(3), Some(5)]).unwrap(),
-            twins: dice.below(8) == 0,
+            jobs: rng.below(30),
+            page_size: *rng.pick(&[None, Some(3), Some(5)]).unwrap(),
+            twins: rng.below(8) == 0,
             skews: skews(seed),
-            hosts: dice.pick(&[&BOTH[..1], BOTH]).unwrap(),
+            hosts: rng.pick(&[&BOTH[..1], BOTH]).unwrap(),
             token_lifetime: token_lifetime(seed),
             frame: frame(seed),
-            pools: with_scopes(seed, pools(&mut dice)),
+            pools: with_scopes(seed, pools(&mut rng)),
         }
     }
 
@@ -201,30 +201,30 @@ impl Knobs {
 }
 
 fn skews(seed: u64) -> [SignedDuration; 2] {
-    let mut dice = Dice::new(seed ^ 0xc10c);
-    [(); 2].map(|()| match dice.below(2) {
+    let mut rng = Rng::new(seed ^ 0xc10c);
+    [(); 2].map(|()| match rng.below(2) {
         0 => SignedDuration::ZERO,
-        _ => SignedDuration::from_secs(i64::try_from(dice.below(1_800)).unwrap() - 900),
+        _ => SignedDuration::from_secs(i64::try_from(rng.below(1_800)).unwrap() - 900),
     })
 }
 
 fn token_lifetime(seed: u64) -> Option<SignedDuration> {
-    let mut dice = Dice::new(seed ^ 0x70ce);
-    let minutes = 15 + i64::try_from(dice.below(30)).unwrap();
-    (dice.below(4) == 0).then(|| SignedDuration::from_mins(minutes))
+    let mut rng = Rng::new(seed ^ 0x70ce);
+    let minutes = 15 + i64::try_from(rng.below(30)).unwrap();
+    (rng.below(4) == 0).then(|| SignedDuration::from_mins(minutes))
 }
 
 fn frame(seed: u64) -> Frame {
-    let mut dice = Dice::new(seed ^ 0xb0d6);
-    let (budget, retry) = (2 + dice.below(5), dice.below(3) == 0);
-    Frame { budget, retry, image: dice.pick(&IMAGES).unwrap() }
+    let mut rng = Rng::new(seed ^ 0xb0d6);
+    let (budget, retry) = (2 + rng.below(5), rng.below(3) == 0);
+    Frame { budget, retry, image: rng.pick(&IMAGES).unwrap() }
 }
 
-fn pools(dice: &mut Dice) -> Vec<PoolKnobs> {
-    let mut pools = vec![drawn(dice, "linux", vec!["docker"])];
+fn pools(rng: &mut Rng) -> Vec<PoolKnobs> {
+    let mut pools = vec![drawn(rng, "linux", vec!["docker"])];
     for (name, tags) in [("build", vec!["docker", "build"]), ("docs", vec!["docs"])] {
-        if dice.below(3) > 0 {
-            pools.push(drawn(dice, name, tags));
+        if rng.below(3) > 0 {
+            pools.push(drawn(rng, name, tags));
         }
     }
     pools
@@ -243,26 +243,26 @@ const SCOPES: &[&str] = &[
 
 /// One pool in four takes the jobs of some projects only.
 fn with_scopes(seed: u64, mut pools: Vec<PoolKnobs>) -> Vec<PoolKnobs> {
-    let mut dice = Dice::new(seed ^ 0x5c09e);
+    let mut rng = Rng::new(seed ^ 0x5c09e);
     for pool in &mut pools {
-        let scoped = dice.below(4) == 0;
-        pool.scope = dice.pick(SCOPES).copied().filter(|_| scoped);
+        let scoped = rng.below(4) == 0;
+        pool.scope = rng.pick(SCOPES).copied().filter(|_| scoped);
     }
     pools
 }
 
 /// A pool of any kind.
-pub(crate) fn drawn(dice: &mut Dice, name: &'static str, tags: Vec<&'static str>) -> PoolKnobs {
-    let max = 1 + dice.below(4);
+pub(crate) fn drawn(rng: &mut Rng, name: &'static str, tags: Vec<&'static str>) -> PoolKnobs {
+    let max = 1 + rng.below(4);
     PoolKnobs {
         name,
         tags,
-        untagged: dice.below(4) == 0,
+        untagged: rng.below(4) == 0,
         max,
-        warm: if dice.below(2) == 0 { 0 } else { dice.below(max.min(2) + 1) },
-        cooldown: *dice.pick(&[0, 5, 30, 60, 180]).unwrap(),
-        jobs_per_runner: *dice.pick(&[0, 0, 0, 1]).unwrap(),
-        discard: dice.below(3) == 0,
+        warm: if rng.below(2) == 0 { 0 } else { rng.below(max.min(2) + 1) },
+        cooldown: *rng.pick(&[0, 5, 30, 60, 180]).unwrap(),
+        jobs_per_runner: *rng.pick(&[0, 0, 0, 1]).unwrap(),
+        discard: rng.below(3) == 0,
         enabled: true,
         scope: None,
         image: "alpine:3",

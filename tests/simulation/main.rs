@@ -16,7 +16,7 @@ mod edits;
 mod engine_side;
 mod found;
 mod gitlab_side;
-mod hands;
+mod harness;
 mod history;
 mod invariants;
 mod knobs;
@@ -28,8 +28,8 @@ mod recorder;
 mod rivals;
 mod runner_side;
 mod shrink;
-mod stage;
 mod switches;
+mod tamper;
 
 /// Says something to whoever runs the tests.
 #[expect(clippy::print_stdout, reason = "a history that fails is shown")]

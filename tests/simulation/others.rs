@@ -11,7 +11,7 @@ use autogit::world::{EngineId, JobId, Slot, SystemId, Variant};
 
 use crate::chaos::Kind;
 use crate::gitlab_side::QUEUE_PAGE_MIN;
-use crate::stage::Stage;
+use crate::harness::Harness;
 
 /// A plain gitlab-runner with a job, another instance's runner with a job, volumes and networks of
 /// both, and records of a person, of another instance and of another installation.
@@ -105,18 +105,18 @@ const PAGES_READ: u64 = 10;
 
 /// Other people queue more jobs than a look reads, which no pool may take; only where pages are
 /// small, for more jobs show no more.
-pub(crate) fn flood(stage: &Stage) {
-    let is_there = || stage.gitlab().jobs_without_logs().iter().any(|job| job.tags == [FLOOD]);
-    if stage.page_size().is_none() || is_there() {
+pub(crate) fn flood(harness: &Harness) {
+    let is_there = || harness.gitlab().jobs_without_logs().iter().any(|job| job.tags == [FLOOD]);
+    if harness.page_size().is_none() || is_there() {
         return;
     }
     let kind = Kind::QueueFlooded;
-    let project = stage.chaos().pick(kind, stage.projects()).unwrap();
-    let jobs = QUEUE_PAGE_MIN * PAGES_READ + stage.chaos().below(kind, 60);
+    let project = harness.chaos().pick(kind, harness.projects()).unwrap();
+    let jobs = QUEUE_PAGE_MIN * PAGES_READ + harness.chaos().below(kind, 60);
     for _ in 0..jobs {
-        stage.gitlab().add_job(NewJob::new(project).tagged(&[FLOOD]));
+        harness.gitlab().add_job(NewJob::new(project).tagged(&[FLOOD]));
     }
-    stage.note(&format!("{jobs} jobs of others arrive"));
+    harness.note(&format!("{jobs} jobs of others arrive"));
 }
 
 /// The tag that the jobs of a flood have, and no pool.

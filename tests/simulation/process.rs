@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::invariants::{FailedReads, Look, Moment, PLANS, first_broken, no_secret_in};
+use crate::invariants::{FailedReads, Look, PLANS, Snapshot, first_broken, no_secret_in};
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::observe::Ports;
 use autogit::reconcile::{Controller, Tick};
@@ -20,8 +20,8 @@ use tokio::task::{Id, JoinHandle, try_id};
 use crate::chaos::Kind;
 use crate::engine_side::EngineSide;
 use crate::gitlab_side::GitlabSide;
+use crate::harness::Harness;
 use crate::rivals;
-use crate::stage::Stage;
 
 /// The loop's own pause after a tick that did something.
 const AFTER_PROGRESS: Duration = Duration::from_secs(1);
@@ -150,13 +150,13 @@ impl Attempt {
     }
 
     /// Ends here and now, if that kind of crash strikes.
-    pub(crate) async fn may_crash(&self, stage: &Stage, kind: Kind) {
+    pub(crate) async fn may_crash(&self, harness: &Harness, kind: Kind) {
         if self.has_crashed() {
             std::future::pending::<()>().await;
         }
-        if stage.chaos().strikes(kind) {
+        if harness.chaos().strikes(kind) {
             self.state.lock().unwrap().crashed = true;
-            stage.crashed();
+            harness.crashed();
             std::future::pending::<()>().await;
         }
     }
@@ -164,26 +164,26 @@ impl Attempt {
 
 impl Process {
     /// Starts an AutoGit that knows nothing yet.
-    pub(crate) fn start(stage: &Stage, name: &str) -> Self {
-        Self::spawn(stage, name, None)
+    pub(crate) fn start(harness: &Harness, name: &str) -> Self {
+        Self::spawn(harness, name, None)
     }
 
     /// Starts one with a spec of its own, whose looks are not checked.
-    pub(crate) fn start_with(stage: &Stage, name: &str, spec: Arc<Spec>) -> Self {
-        Self::spawn(stage, name, Some(spec))
+    pub(crate) fn start_with(harness: &Harness, name: &str, spec: Arc<Spec>) -> Self {
+        Self::spawn(harness, name, Some(spec))
     }
 
-    fn spawn(stage: &Stage, name: &str, own: Option<Arc<Spec>>) -> Self {
+    fn spawn(harness: &Harness, name: &str, own: Option<Arc<Spec>>) -> Self {
         let attempt = Arc::new(Attempt {
             name: name.to_owned(),
-            began: stage.clock().now(),
+            began: harness.clock().now(),
             state: Mutex::default(),
         });
-        stage.note(&format!("{name}: starts"));
-        let (stage, noted) = (stage.clone(), Arc::clone(&attempt));
+        harness.note(&format!("{name}: starts"));
+        let (harness, noted) = (harness.clone(), Arc::clone(&attempt));
         let task = match own {
-            Some(spec) => tokio::spawn(live_apart(stage, noted, spec)),
-            None => tokio::spawn(live(stage, noted)),
+            Some(spec) => tokio::spawn(live_apart(harness, noted, spec)),
+            None => tokio::spawn(live(harness, noted)),
         };
         Self { task, attempt }
     }
@@ -199,7 +199,7 @@ impl Process {
     }
 
     /// Ends it wherever it is.
-    pub(crate) async fn kill(self, stage: &Stage) {
+    pub(crate) async fn kill(self, harness: &Harness) {
         self.task.abort();
         let ended = self.task.await;
         if let Err(error) = ended
@@ -207,7 +207,7 @@ impl Process {
         {
             std::panic::resume_unwind(error.into_panic());
         }
-        stage.note(&format!("{}: is gone", self.attempt.name));
+        harness.note(&format!("{}: is gone", self.attempt.name));
     }
 
     /// Whether it ended by itself, which it never does but by panicking.
@@ -216,52 +216,52 @@ impl Process {
     }
 }
 
-async fn live(stage: Stage, attempt: Arc<Attempt>) {
-    let mut spec = stage.wanted();
-    let ports = ports(&stage, &attempt, &spec);
-    let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
-    if let Some(planner) = stage.planner() {
+async fn live(harness: Harness, attempt: Arc<Attempt>) {
+    let mut spec = harness.wanted();
+    let ports = ports(&harness, &attempt, &spec);
+    let mut controller = Controller::new(ports, harness.our_clock(), info(&harness, &spec));
+    if let Some(planner) = harness.planner() {
         controller = controller.with_planner(planner);
     }
-    stage.takes_up(&spec, &attempt.name);
+    harness.takes_up(&spec, &attempt.name);
     attempt.state.lock().unwrap().views = Some(controller.views());
     let mut seen = Seen::default();
     loop {
-        let tick = one_tick(&stage, &attempt, &mut controller, &mut seen).await;
-        let interval = stage.spec().gitlab.poll_interval;
+        let tick = one_tick(&harness, &attempt, &mut controller, &mut seen).await;
+        let interval = harness.spec().gitlab.poll_interval;
         let busy = tick.made_progress() || !tick.view.world.memory.pulling.is_empty();
         let mut pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
         // By a webhook or an event, that may come once more or never.
-        if stage.chaos().strikes(Kind::WokenEarly) {
+        if harness.chaos().strikes(Kind::WokenEarly) {
             let whole = u64::try_from(pause.as_millis()).unwrap();
-            pause = Duration::from_millis(stage.chaos().below(Kind::WokenEarly, whole));
+            pause = Duration::from_millis(harness.chaos().below(Kind::WokenEarly, whole));
         }
-        let edit = stage.edit();
-        if Arc::ptr_eq(&spec, &stage.wanted()) {
+        let edit = harness.edit();
+        if Arc::ptr_eq(&spec, &harness.wanted()) {
             tokio::select! {
                 biased;
                 () = edit => {}
                 () = controller.something_ended() => {
-                    stage.clock().sleep(AFTER_PROGRESS.min(pause)).await;
+                    harness.clock().sleep(AFTER_PROGRESS.min(pause)).await;
                 }
-                () = stage.clock().sleep(pause) => {}
+                () = harness.clock().sleep(pause) => {}
             }
         }
-        spec = stage.wanted();
-        controller.adopt(info(&stage, &spec));
-        stage.takes_up(&spec, &attempt.name);
+        spec = harness.wanted();
+        controller.adopt(info(&harness, &spec));
+        harness.takes_up(&spec, &attempt.name);
     }
 }
 
 /// A neighbour with a spec of its own.
-async fn live_apart(stage: Stage, attempt: Arc<Attempt>, spec: Arc<Spec>) {
-    let ports = ports(&stage, &attempt, &spec);
-    let mut controller = Controller::new(ports, stage.our_clock(), info(&stage, &spec));
+async fn live_apart(harness: Harness, attempt: Arc<Attempt>, spec: Arc<Spec>) {
+    let ports = ports(&harness, &attempt, &spec);
+    let mut controller = Controller::new(ports, harness.our_clock(), info(&harness, &spec));
     attempt.state.lock().unwrap().views = Some(controller.views());
     loop {
         attempt.begin_tick(&Waits::default());
         controller.tick().await;
-        stage.clock().sleep(spec.gitlab.poll_interval).await;
+        harness.clock().sleep(spec.gitlab.poll_interval).await;
     }
 }
 
@@ -272,7 +272,7 @@ struct Seen {
     left: BTreeSet<Leftover>,
     /// What still waits for an answer, and the truth when the first look of these began.
     waits: Waits,
-    since: Option<Moment>,
+    since: Option<Snapshot>,
 }
 
 /// Sources that are still being read: what they tell later is from before.
@@ -284,21 +284,21 @@ struct Waits {
 }
 
 async fn one_tick(
-    stage: &Stage,
+    harness: &Harness,
     attempt: &Attempt,
     controller: &mut Controller,
     seen: &mut Seen,
 ) -> Tick {
     attempt.begin_tick(&seen.waits);
-    stage.begin_tick();
-    let before = seen.since.take().unwrap_or_else(|| stage.moment());
+    harness.begin_tick();
+    let before = seen.since.take().unwrap_or_else(|| harness.snapshot());
     let tick = controller.tick().await;
     if attempt.has_crashed() {
         std::future::pending::<()>().await;
     }
-    let after = stage.moment();
+    let after = harness.snapshot();
     let failed = attempt.state.lock().unwrap().reads.clone();
-    check_tick(stage, attempt, &tick, &seen.left, (&before, &after, &failed));
+    check_tick(harness, attempt, &tick, &seen.left, (&before, &after, &failed));
     let world = &tick.view.world;
     seen.left = leftovers(world).into_iter().chain(left_unseen(world, &seen.left)).collect();
     seen.waits = Waits::of(world);
@@ -335,10 +335,10 @@ impl Waits {
     }
 }
 
-type Truth<'a> = (&'a Moment, &'a Moment, &'a FailedReads);
+type Truth<'a> = (&'a Snapshot, &'a Snapshot, &'a FailedReads);
 
 fn check_tick(
-    stage: &Stage,
+    harness: &Harness,
     attempt: &Attempt,
     tick: &Tick,
     left_before: &BTreeSet<Leftover>,
@@ -354,7 +354,7 @@ fn check_tick(
         let what = decision.action.runner().map(ToString::to_string).unwrap_or_default();
         let line =
             format!("{}: {} {what} ({}): {result}", attempt.name, decision.rule, decision.facts);
-        stage.note(&line);
+        harness.note(&line);
     }
     let look = Look {
         view,
@@ -362,35 +362,35 @@ fn check_tick(
         after,
         failed,
         left_before,
-        steady: stage.jumps() == 0,
-        alone: !stage.has_twins(),
+        steady: harness.jumps() == 0,
+        alone: !harness.has_twins(),
     };
-    stage.broke(first_broken(PLANS, |check| check(&look)));
-    rivals::may_start(stage, attempt, &look);
-    stage.saw(view);
-    stage.check();
+    harness.broke(first_broken(PLANS, |check| check(&look)));
+    rivals::may_start(harness, attempt, &look);
+    harness.saw(view);
+    harness.check();
     if !tick.outcomes.is_empty() {
         let shown = format!("{:?} {:?}", tick.outcomes, view.plan);
-        if let Err(how) = no_secret_in(&stage.secrets(), &shown, "what is shown of a plan") {
-            stage.break_promise("no_secret_is_told", "no token is in a plan or an outcome", how);
+        if let Err(how) = no_secret_in(&harness.secrets(), &shown, "what is shown of a plan") {
+            harness.break_promise("no_secret_is_told", "no token is in a plan or an outcome", how);
         }
     }
 }
 
-fn info(stage: &Stage, spec: &Arc<Spec>) -> SpecInfo {
+fn info(harness: &Harness, spec: &Arc<Spec>) -> SpecInfo {
     SpecInfo {
         source: "autogit.yaml".to_owned(),
         hash: "simulated".to_owned(),
-        loaded_at: stage.clock().now(),
+        loaded_at: harness.clock().now(),
         pending_fault: None,
         spec: Arc::clone(spec),
     }
 }
 
-fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
+fn ports(harness: &Harness, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
     let settings = GitlabSettings {
         url: spec.gitlab.url.clone(),
-        token: stage.api_token(),
+        token: harness.api_token(),
         registration_token: None,
         instance: spec.instance.clone(),
         queue_source: QueueSource::Auto,
@@ -399,9 +399,9 @@ fn ports(stage: &Stage, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
         instance_records: true,
         makes_records: true,
     };
-    let transport = GitlabSide { stage: stage.clone(), attempt: Arc::clone(attempt) };
-    let gitlab = HttpGitlab::new(settings, Arc::new(transport), stage.our_clock());
-    let side = |host: &HostName| EngineSide::connect(stage, attempt, host);
-    let engines = stage.engines().keys().map(|host| (host.clone(), side(host)));
+    let transport = GitlabSide { harness: harness.clone(), attempt: Arc::clone(attempt) };
+    let gitlab = HttpGitlab::new(settings, Arc::new(transport), harness.our_clock());
+    let side = |host: &HostName| EngineSide::connect(harness, attempt, host);
+    let engines = harness.engines().keys().map(|host| (host.clone(), side(host)));
     Ports { gitlab: Arc::new(gitlab), engines: engines.collect() }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use crate::invariants::{Broken, Ledger, Watch, no_secret_in};
+use crate::invariants::{Broken, Injected, Watch, no_secret_in};
 use autogit::spec::{HostName, Spec};
 use autogit::view::View;
 use autogit::world::ContainerId;
@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) struct Recorder {
     pub(crate) lines: Vec<String>,
     pub(crate) broken: Option<Broken>,
-    pub(crate) ledger: Ledger,
+    pub(crate) injected: Injected,
     pub(crate) watch: Watch,
     /// The spec that the running AutoGit has taken up.
     pub(crate) spec: Arc<Spec>,
@@ -46,7 +46,7 @@ impl Recorder {
         Self {
             lines: Vec::new(),
             broken: None,
-            ledger: Ledger::default(),
+            injected: Injected::default(),
             watch: Watch::default(),
             spec,
             view: None,
@@ -76,7 +76,7 @@ impl Recorder {
         if said.is_empty() {
             return;
         }
-        if let Err(how) = no_secret_in(&self.ledger.secrets, &said, "the log") {
+        if let Err(how) = no_secret_in(&self.injected.secrets, &said, "the log") {
             self.break_promise("no_secret_is_logged", "no token is in a line of the log", how);
         }
         said.lines().for_each(|line| self.write(now, &format!("  log: {}", line.trim())));
@@ -87,12 +87,12 @@ impl Recorder {
     pub(crate) fn plans_on(&mut self, view: &View) {
         let hosts = view.world.hosts.iter();
         let unseen = hosts.clone().filter(|(_, host)| host.state.last().is_none());
-        self.ledger.unseen = unseen.map(|(name, _)| name.clone()).collect();
+        self.injected.unseen = unseen.map(|(name, _)| name.clone()).collect();
         let lists = hosts.filter_map(|(_, host)| host.state.last());
         let listed: BTreeSet<&ContainerId> =
             lists.flat_map(|state| &state.runners).map(|runner| &runner.id).collect();
         let unlisted = self.lacked.iter().filter(|id| !listed.contains(id));
-        self.ledger.unlisted = unlisted.cloned().collect();
+        self.injected.unlisted = unlisted.cloned().collect();
     }
 
     fn write(&mut self, now: Timestamp, line: &str) {

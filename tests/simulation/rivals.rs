@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::invariants::Look;
 use autogit::plan::{Action, JobHold};
-use autogit::sandbox::dice::Dice;
 use autogit::sandbox::gitlab::{RecordView, Status};
+use autogit::sandbox::rng::Rng;
 use autogit::world::{JobId, RecordId, Token};
 use bytes::Bytes;
 use http::Response;
@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use crate::calm::{TWO_POOLS, spec_of};
 use crate::chaos::Chaos;
+use crate::harness::{Harness, Setup};
 use crate::mutations::{LOWER_IS_NOT_AWAITED, Mutation};
 use crate::process::{Attempt, Process};
-use crate::stage::{Setup, Stage};
 
 /// How young a record is that its maker alone may delete; less what clocks are off.
 const YOUNG: SignedDuration = SignedDuration::from_mins(9);
@@ -36,21 +36,21 @@ pub(crate) fn note_made(attempt: &Attempt, answer: &Response<Bytes>) {
 }
 
 /// It asks GitLab to delete that record.
-pub(crate) fn may_delete(stage: &Stage, attempt: &Attempt, id: RecordId) {
-    let records = stage.gitlab().records();
+pub(crate) fn may_delete(harness: &Harness, attempt: &Attempt, id: RecordId) {
+    let records = harness.gitlab().records();
     let Some(record) = records.iter().find(|record| record.id == id) else { return };
-    let age = stage.clock().now().duration_since(record.created_at);
-    let steady = stage.jumps() == 0 && !stage.recorder().gitlab_was_set;
+    let age = harness.clock().now().duration_since(record.created_at);
+    let steady = harness.jumps() == 0 && !harness.recorder().gitlab_was_set;
     if steady && age < YOUNG && !attempt.has_made_record(id) {
         let sentence = "a record is deleted by who made it, or when it is ten minutes old";
         let how = format!("{} deletes record {id}, which is {} s old", attempt.name, age.as_secs());
-        stage.break_promise("a_young_record_is_its_makers", sentence, how);
+        harness.break_promise("a_young_record_is_its_makers", sentence, how);
     }
 }
 
 /// It starts runners by that plan.
-pub(crate) fn may_start(stage: &Stage, attempt: &Attempt, look: &Look<'_>) {
-    let steady = look.steady && !stage.recorder().gitlab_was_set;
+pub(crate) fn may_start(harness: &Harness, attempt: &Attempt, look: &Look<'_>) {
+    let steady = look.steady && !harness.recorder().gitlab_was_set;
     if !steady || look.failed.records || look.failed.managers {
         return;
     }
@@ -94,7 +94,7 @@ pub(crate) fn may_start(stage: &Stage, attempt: &Attempt, look: &Look<'_>) {
         if let Some(awaited) = awaited.filter(|_| !unanswered) {
             let sentence = "of two records that were made at once the lower one serves";
             let how = format!("{} starts with {} beside {}", attempt.name, own.id, awaited.id);
-            stage.break_promise("the_lower_record_wins", sentence, how);
+            harness.break_promise("the_lower_record_wins", sentence, how);
         }
     }
 }
@@ -112,13 +112,13 @@ const SEEDS: u64 = 6;
 
 /// Two on one GitLab and one engine, one of which begins so much later than the other.
 struct Two {
-    stage: Stage,
+    harness: Harness,
     both: [Process; 2],
     _log: tracing::subscriber::DefaultGuard,
 }
 
-fn stage(seed: u64, mutation: Option<&'static Mutation>) -> Stage {
-    Stage::new(Setup {
+fn harness(seed: u64, mutation: Option<&'static Mutation>) -> Harness {
+    Harness::new(Setup {
         seed,
         text: spec_of(TWO_POOLS),
         hosts: &["alpha"],
@@ -130,23 +130,23 @@ fn stage(seed: u64, mutation: Option<&'static Mutation>) -> Stage {
 
 impl Two {
     async fn begin(seed: u64, apart: Duration) -> Self {
-        Self::begin_on(stage(seed, None), apart).await
+        Self::begin_on(harness(seed, None), apart).await
     }
 
-    async fn begin_on(stage: Stage, apart: Duration) -> Self {
-        let log = stage.recorder().catch_log();
-        stage.recorder().ledger.twins = true;
-        let first = Process::start(&stage, "one");
-        stage.clock().sleep(apart).await;
-        let second = Process::start(&stage, "another");
-        Self { stage, both: [first, second], _log: log }
+    async fn begin_on(harness: Harness, apart: Duration) -> Self {
+        let log = harness.recorder().catch_log();
+        harness.recorder().injected.twins = true;
+        let first = Process::start(&harness, "one");
+        harness.clock().sleep(apart).await;
+        let second = Process::start(&harness, "another");
+        Self { harness, both: [first, second], _log: log }
     }
 
     async fn pass(&self, seconds: u64) {
         for _ in 0..seconds {
-            self.stage.clock().sleep(Duration::from_secs(1)).await;
-            self.stage.check();
-            let recorder = self.stage.recorder();
+            self.harness.clock().sleep(Duration::from_secs(1)).await;
+            self.harness.check();
+            let recorder = self.harness.recorder();
             if let Some(broken) = &recorder.broken {
                 panic!("{broken}\n{}", recorder.lines.join("\n"));
             }
@@ -154,7 +154,7 @@ impl Two {
     }
 
     fn told(&self) -> String {
-        self.stage.recorder().lines.join("\n")
+        self.harness.recorder().lines.join("\n")
     }
 
     /// How many records were ever made for one of the pools, at most.
@@ -164,13 +164,13 @@ impl Two {
     }
 
     fn job(&self, tags: &[&str]) -> JobId {
-        self.stage.job(tags, Duration::from_secs(20), false)
+        self.harness.job(tags, Duration::from_secs(20), false)
     }
 
     async fn until_succeeded(&self, job: JobId, within: u64) {
         for _ in 0..within {
             self.pass(1).await;
-            if self.stage.gitlab().job(job).unwrap().status == Status::Success {
+            if self.harness.gitlab().job(job).unwrap().status == Status::Success {
                 return;
             }
         }
@@ -189,10 +189,10 @@ impl Two {
 
 /// Lets a history of two happen that share nothing but GitLab and an engine.
 async fn two_without_a_lock(seed: u64) {
-    let mut dice = Dice::new(seed);
-    let apart = if dice.below(2) == 0 { 0 } else { dice.below(40_000) };
+    let mut rng = Rng::new(seed);
+    let apart = if rng.below(2) == 0 { 0 } else { rng.below(40_000) };
     let two = Two::begin(seed, Duration::from_millis(apart)).await;
-    let idle = dice.below(25) * 60;
+    let idle = rng.below(25) * 60;
     two.pass(idle + 20).await;
     // One each for the beginning, and one after the later one took the other's for left over.
     let most = 3;
@@ -244,43 +244,43 @@ async fn of_two_that_begin_at_once_the_later_record_waits_and_both_say_so() {
     assert_eq!(held, 1, "{}", two.told());
     two.until_succeeded(job, 60).await;
     let ours = |record: &&RecordView| record.description == "autogit/autogit/linux-amd64";
-    assert_eq!(two.stage.gitlab().records().iter().filter(ours).count(), 1, "{}", two.told());
+    assert_eq!(two.harness.gitlab().records().iter().filter(ours).count(), 1, "{}", two.told());
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_whose_rival_is_gone_serves_ten_minutes_later_and_deletes_what_it_left_in_an_hour() {
     let two = Two::begin(1, Duration::ZERO).await;
     two.pass(15).await;
-    let Two { stage, both: [one, another], _log } = two;
-    one.kill(&stage).await;
-    let job = stage.job(&["docker"], Duration::from_secs(5), false);
+    let Two { harness, both: [one, another], _log } = two;
+    one.kill(&harness).await;
+    let job = harness.job(&["docker"], Duration::from_secs(5), false);
     let pass = async |minutes| {
         for _ in 0..minutes * 12 {
-            stage.clock().sleep(Duration::from_secs(5)).await;
-            stage.check();
+            harness.clock().sleep(Duration::from_secs(5)).await;
+            harness.check();
         }
     };
     pass(11).await;
-    let told = stage.recorder().lines.join("\n");
-    assert_eq!(stage.gitlab().job(job).unwrap().status, Status::Success, "{told}");
+    let told = harness.recorder().lines.join("\n");
+    assert_eq!(harness.gitlab().job(job).unwrap().status, Status::Success, "{told}");
     pass(51).await;
-    let told = stage.recorder().lines.join("\n");
+    let told = harness.recorder().lines.join("\n");
     let ours = |record: &&RecordView| record.description.starts_with("autogit/autogit/linux");
-    assert_eq!(stage.gitlab().records().iter().filter(ours).count(), 1, "{told}");
+    assert_eq!(harness.gitlab().records().iter().filter(ours).count(), 1, "{told}");
     assert!(!another.has_ended());
 }
 
 #[tokio::test(start_paused = true)]
 async fn that_the_lower_record_is_not_awaited_is_noticed() {
-    let stage = stage(1, Some(&LOWER_IS_NOT_AWAITED));
+    let harness = harness(1, Some(&LOWER_IS_NOT_AWAITED));
     // Both make their records well after they began, so that no clock's error hides it.
-    stage.refuse_records(true);
-    let two = Two::begin_on(stage, Duration::ZERO).await;
+    harness.refuse_records(true);
+    let two = Two::begin_on(harness, Duration::ZERO).await;
     two.pass(9).await;
-    two.stage.refuse_records(false);
+    two.harness.refuse_records(false);
     two.pass(20).await;
     two.job(&["docker"]);
-    two.stage.clock().sleep(Duration::from_secs(30)).await;
-    let broken = two.stage.recorder().broken.clone().map(|broken| broken.promise);
+    two.harness.clock().sleep(Duration::from_secs(30)).await;
+    let broken = two.harness.recorder().broken.clone().map(|broken| broken.promise);
     assert_eq!(broken, Some("the_lower_record_wins"), "{}", two.told());
 }

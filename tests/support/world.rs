@@ -44,7 +44,7 @@ pub(crate) enum Doing {
 
 /// A world in the making: hosts and pools first, then runners and jobs.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     /// The spec.
     pub(crate) spec: Spec,
     hosts: BTreeMap<HostName, Host>,
@@ -56,10 +56,10 @@ pub(crate) struct Scene {
     queue_error: Option<&'static str>,
 }
 
-impl Scene {
+impl Fixture {
     /// One host `local` of 8 cpus and 16 GiB, nothing else.
     pub(crate) fn new() -> Self {
-        let scene = Self {
+        let fixture = Self {
             spec: empty_spec(),
             hosts: BTreeMap::new(),
             jobs: Vec::new(),
@@ -67,7 +67,7 @@ impl Scene {
             memory: Memory::default(),
             queue_error: None,
         };
-        scene.host("local", Arch::Amd64)
+        fixture.host("local", Arch::Amd64)
     }
 
     /// Another host.

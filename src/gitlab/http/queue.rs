@@ -2,8 +2,8 @@
 
 mod instance;
 mod projects;
+mod rotation;
 mod seen;
-mod turn;
 mod walk;
 
 pub(super) use seen::Projects;

@@ -1,11 +1,11 @@
 //! AutoGit killed with -9 and started again: what runs is adopted, and nothing is done twice.
 
-use autogit::sandbox::dice::Dice;
+use autogit::sandbox::rng::Rng;
 use bollard::query_parameters::KillContainerOptionsBuilder;
 use jiff::SignedDuration;
 
+use crate::end_to_end::harness::{Harness, until, with_harness};
 use crate::end_to_end::program::Program;
-use crate::end_to_end::stage::{Stage, on_stage, until};
 use crate::end_to_end::trap::{Point, When};
 
 const KILLS: usize = 6;
@@ -50,10 +50,10 @@ impl Stir {
     }
 }
 
-async fn kill_runner(stage: &Stage, index: usize) {
-    let runners = stage.engine.found().await.runners;
+async fn kill_runner(harness: &Harness, index: usize) {
+    let runners = harness.engine.found().await.runners;
     let signal = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-    stage.engine.docker.kill_container(&runners[index], Some(signal)).await.unwrap();
+    harness.engine.docker.kill_container(&runners[index], Some(signal)).await.unwrap();
 }
 
 /// Right before and right after each of these.
@@ -62,14 +62,14 @@ fn around(points: &[&'static str]) -> Vec<Point> {
 }
 
 /// Starts AutoGit anew for each of the points, the first one aside, until it is killed there.
-async fn killed_at(stage: &Stage, points: &[Point], mut program: Program) {
+async fn killed_at(harness: &Harness, points: &[Point], mut program: Program) {
     for (number, &point) in points.iter().enumerate() {
         if number > 0 {
             // What another one made a moment ago may be in use elsewhere.
-            stage.gitlab.age_records(SignedDuration::from_mins(11));
-            program = Program::start(stage);
+            harness.gitlab.age_records(SignedDuration::from_mins(11));
+            program = Program::start(harness);
         }
-        stage.trap.set(point, program.victim());
+        harness.trap.set(point, program.victim());
         tracing::info!("waits for AutoGit to be killed at {point:?}");
         program.until_dead().await;
     }
@@ -78,41 +78,41 @@ async fn killed_at(stage: &Stage, points: &[Point], mut program: Program) {
 /// Kills AutoGit at one point after the other while a job runs, starts it again, and checks that
 /// all ends well.
 async fn survives(points: &[&'static str], stir: Stir) {
-    on_stage(async |stage| {
-        stage.save(&stir.pools_before());
-        let first = Program::start(&stage);
-        let busy = stage.queue_gated(&["docker"], "busy");
-        let before = stage.until_begun(busy).await;
+    with_harness(async |harness| {
+        harness.save(&stir.pools_before());
+        let first = Program::start(&harness);
+        let busy = harness.queue_gated(&["docker"], "busy");
+        let before = harness.until_begun(busy).await;
         if stir == Stir::LostRunner {
-            let lost = stage.queue_gated(&["docker"], "never");
-            stage.until_begun(lost).await;
+            let lost = harness.queue_gated(&["docker"], "never");
+            harness.until_begun(lost).await;
         }
         let points = around(points);
-        stage.trap.set(points[0], first.victim());
+        harness.trap.set(points[0], first.victim());
         let mut next = None;
         match stir {
-            Stir::Job => next = Some(stage.queue(&["docker"], &["echo next"])),
-            Stir::LostRunner => kill_runner(&stage, 1).await,
-            Stir::NewPool | Stir::Retag | Stir::RemovePool => stage.save(&stir.pools_after().0),
+            Stir::Job => next = Some(harness.queue(&["docker"], &["echo next"])),
+            Stir::LostRunner => kill_runner(&harness, 1).await,
+            Stir::NewPool | Stir::Retag | Stir::RemovePool => harness.save(&stir.pools_after().0),
         }
-        killed_at(&stage, &points, first).await;
-        assert_eq!(stage.gitlab.running().first(), Some(&busy));
+        killed_at(&harness, &points, first).await;
+        assert_eq!(harness.gitlab.running().first(), Some(&busy));
 
-        stage.gitlab.age_records(SignedDuration::from_mins(11));
-        let last = Program::start(&stage);
-        let next = next.unwrap_or_else(|| stage.queue(&["docker"], &["echo next"]));
-        stage.until_succeeded(next).await;
-        stage.gates.open("busy");
-        let after = stage.until_succeeded(busy).await;
+        harness.gitlab.age_records(SignedDuration::from_mins(11));
+        let last = Program::start(&harness);
+        let next = next.unwrap_or_else(|| harness.queue(&["docker"], &["echo next"]));
+        harness.until_succeeded(next).await;
+        harness.gates.open("busy");
+        let after = harness.until_succeeded(busy).await;
         assert_eq!(after.system_id, before.system_id);
         assert_eq!(after.trace.matches("begin").count(), 1);
-        stage.until_nothing_is_left().await;
+        harness.until_nothing_is_left().await;
         until("the records are those of the spec", async || {
-            (stage.gitlab.records().len() == stir.pools_after().1).then_some(())
+            (harness.gitlab.records().len() == stir.pools_after().1).then_some(())
         })
         .await;
         drop(last);
-        let log = stage.logs().concat();
+        let log = harness.logs().concat();
         assert!(!log.contains("ERROR"), "what a dead one left is no error to the next: {log}");
     })
     .await;
@@ -120,23 +120,26 @@ async fn survives(points: &[&'static str], stir: Stir) {
 
 #[tokio::test]
 async fn killed_between_two_looks_it_finds_all_again_and_has_nothing_to_do() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], warm: 1, max: 2}");
-        let first = Program::start(&stage);
-        let busy = stage.queue_gated(&["docker"], "busy");
-        stage.until_begun(busy).await;
-        until("a warm runner beside it", async || (stage.managers().len() == 2).then_some(()))
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], warm: 1, max: 2}");
+        let first = Program::start(&harness);
+        let busy = harness.queue_gated(&["docker"], "busy");
+        harness.until_begun(busy).await;
+        until("a warm runner beside it", async || (harness.managers().len() == 2).then_some(()))
             .await;
         first.victim().kill();
         first.until_dead().await;
-        let before = (stage.engine.found().await, stage.managers(), stage.record_ids());
-        let _second = Program::start(&stage);
-        stage.until_asked_twice().await;
-        assert_eq!((stage.engine.found().await, stage.managers(), stage.record_ids()), before);
-        let plan = Program::ask(&stage, &["plan", "--detailed-exitcode"]).await;
+        let before = (harness.engine.found().await, harness.managers(), harness.record_ids());
+        let _second = Program::start(&harness);
+        harness.until_asked_twice().await;
+        assert_eq!(
+            (harness.engine.found().await, harness.managers(), harness.record_ids()),
+            before
+        );
+        let plan = Program::ask(&harness, &["plan", "--detailed-exitcode"]).await;
         assert_eq!(plan.status.code(), Some(0), "{}", String::from_utf8_lossy(&plan.stdout));
-        stage.gates.open("busy");
-        stage.until_succeeded(busy).await;
+        harness.gates.open("busy");
+        harness.until_succeeded(busy).await;
     })
     .await;
 }
@@ -151,41 +154,41 @@ fn seed() -> u64 {
 
 #[tokio::test]
 async fn killed_at_any_moment_again_and_again_it_loses_no_job() {
-    on_stage(async |stage| {
+    with_harness(async |harness| {
         let shared = "job: {network: shared}";
         let linux = format!("linux: {{tags: [docker], max: 2, {shared}}}");
-        stage.save(&format!("{linux}\ndocs: {{tags: [docs], {shared}}}"));
+        harness.save(&format!("{linux}\ndocs: {{tags: [docs], {shared}}}"));
         let tags = ["docker", "docker", "docs", "docker", "docs", "docker"];
-        let jobs = tags.map(|tag| stage.queue(&[tag], &["echo begin", "sleep 1"]));
-        let mut dice = Dice::new(seed());
+        let jobs = tags.map(|tag| harness.queue(&[tag], &["echo begin", "sleep 1"]));
+        let mut rng = Rng::new(seed());
         for _ in 0..KILLS {
-            let program = Program::start(&stage);
-            let when = if dice.below(2) == 0 { When::Before } else { When::After };
-            stage.trap.set_after(dice.below(MOMENTS), Point("*", when), program.victim());
+            let program = Program::start(&harness);
+            let when = if rng.below(2) == 0 { When::Before } else { When::After };
+            harness.trap.set_after(rng.below(MOMENTS), Point("*", when), program.victim());
             program.until_dead().await;
         }
-        let _last = Program::start(&stage);
+        let _last = Program::start(&harness);
         for job in jobs {
-            let job = stage.until_succeeded(job).await;
+            let job = harness.until_succeeded(job).await;
             assert_eq!(job.trace.matches("begin\n").count(), 1, "{}", job.trace);
         }
-        stage.until_nothing_is_left().await;
+        harness.until_nothing_is_left().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn killed_while_it_makes_and_removes_the_network() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker]}");
-        let first = Program::start(&stage);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker]}");
+        let first = Program::start(&harness);
         let points = around(&["POST /networks/create", "DELETE /networks/*"]);
-        stage.trap.set(points[0], first.victim());
-        let job = stage.queue(&["docker"], &["echo done"]);
-        killed_at(&stage, &points, first).await;
-        stage.until_succeeded(job).await;
-        let _last = Program::start(&stage);
-        stage.until_nothing_is_left().await;
+        harness.trap.set(points[0], first.victim());
+        let job = harness.queue(&["docker"], &["echo done"]);
+        killed_at(&harness, &points, first).await;
+        harness.until_succeeded(job).await;
+        let _last = Program::start(&harness);
+        harness.until_nothing_is_left().await;
     })
     .await;
 }

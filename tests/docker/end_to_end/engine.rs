@@ -11,7 +11,7 @@ use bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 
-use crate::end_to_end::hand::BY_HAND;
+use crate::end_to_end::tamper::BY_HAND;
 
 const INSTANCE: &str = "io.autogit.instance";
 const MANAGED: &str = "com.gitlab.gitlab-runner.managed";

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use tokio::sync::watch;
 
-/// The gates of one stage; all are closed at first.
+/// The gates of one test; all are closed at first.
 #[derive(Clone)]
 pub(crate) struct Gates(Arc<watch::Sender<BTreeSet<String>>>);
 

@@ -5,21 +5,22 @@ use autogit::world::{Slot, Variant};
 use bollard::query_parameters::KillContainerOptionsBuilder;
 
 use crate::end_to_end::engine::Found;
-use crate::end_to_end::hand::{Label, Place, arch, of_job};
+use crate::end_to_end::harness::{Harness, until, with_harness};
 use crate::end_to_end::operator::Operator;
-use crate::end_to_end::stage::{Stage, on_stage, until};
+use crate::end_to_end::tamper::{Label, Place, arch, of_job};
 
 const SLEEP: [&str; 2] = ["sleep", "1000"];
 
 /// A job's containers on a network of its own, whose name is returned, with a volume that is the
 /// job's alone.
-async fn leave(stage: &Stage, name: &str, system_id: &str) -> String {
-    let network = stage.network_by_hand(&format!("{name}-network"), &of_job(system_id, "")).await;
-    let volume = stage.volume_by_hand(&format!("{name}-volume"), &cache(system_id, "false")).await;
+async fn leave(harness: &Harness, name: &str, system_id: &str) -> String {
+    let network = harness.network_by_hand(&format!("{name}-network"), &of_job(system_id, "")).await;
+    let volume =
+        harness.volume_by_hand(&format!("{name}-volume"), &cache(system_id, "false")).await;
     let place = Place { network: &network, alias: None, volume: Some(&volume) };
     for kind in ["build", "service"] {
         let name = format!("{name}-{kind}");
-        stage.run_by_hand(&name, &of_job(system_id, kind), place, &SLEEP).await;
+        harness.run_by_hand(&name, &of_job(system_id, kind), place, &SLEEP).await;
     }
     network
 }
@@ -32,103 +33,103 @@ fn cache<'a>(system_id: &'a str, reusable: &'a str) -> Vec<Label<'a>> {
 }
 
 /// What others have on the engine: nothing of it has both gitlab-runner's mark and our prefix.
-async fn leave_others_things(stage: &Stage, our_id: &str) {
-    let network = leave(stage, "other", "r_0123456789ab").await;
+async fn leave_others_things(harness: &Harness, our_id: &str) {
+    let network = leave(harness, "other", "r_0123456789ab").await;
     let place = Place { network: &network, alias: None, volume: None };
     let without = |key: &str, system_id| -> Vec<Label<'_>> {
         of_job(system_id, "build").into_iter().filter(|(name, _)| !name.ends_with(key)).collect()
     };
     let older = without("system_id", our_id);
-    stage.run_by_hand("older", &older, place, &SLEEP).await;
+    harness.run_by_hand("older", &older, place, &SLEEP).await;
     let unmanaged = without("managed", our_id);
-    stage.run_by_hand("unmanaged", &unmanaged, place, &SLEEP).await;
-    let other = format!("{}-2", stage.instance);
+    harness.run_by_hand("unmanaged", &unmanaged, place, &SLEEP).await;
+    let other = format!("{}-2", harness.instance);
     let neighbour = [("io.autogit.instance", other.as_str())];
-    stage.run_by_hand("neighbour", &neighbour, place, &SLEEP).await;
-    stage.network_by_hand("neighbours-network", &neighbour).await;
+    harness.run_by_hand("neighbour", &neighbour, place, &SLEEP).await;
+    harness.network_by_hand("neighbours-network", &neighbour).await;
 }
 
 #[tokio::test]
 async fn leftovers_of_our_runners_go_and_those_of_others_stay() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], cache: keep, max: 1}");
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], cache: keep, max: 1}");
         let variant = Variant::new(&PoolName::new("linux").unwrap(), arch());
-        let slot = |number| stage.engine.system_id(&variant, Slot(number)).to_string();
+        let slot = |number| harness.engine.system_id(&variant, Slot(number)).to_string();
         let (in_use, retired) = (slot(0), slot(1));
-        leave(&stage, "dead", &in_use).await;
-        leave(&stage, "retired", &retired).await;
-        let kept = stage.volume_by_hand("kept-cache", &cache(&in_use, "true")).await;
-        stage.volume_by_hand("retired-cache", &cache(&retired, "true")).await;
+        leave(&harness, "dead", &in_use).await;
+        leave(&harness, "retired", &retired).await;
+        let kept = harness.volume_by_hand("kept-cache", &cache(&in_use, "true")).await;
+        harness.volume_by_hand("retired-cache", &cache(&retired, "true")).await;
         // Neither a label nor its name tells what it holds.
-        let untold = stage.volume_by_hand("untold", &of_job(&retired, "cache")).await;
-        leave_others_things(&stage, &in_use).await;
-        let ours = stage.engine.found().await;
-        let others = stage.engine.found_by_hand().await.without(&ours);
+        let untold = harness.volume_by_hand("untold", &of_job(&retired, "cache")).await;
+        leave_others_things(&harness, &in_use).await;
+        let ours = harness.engine.found().await;
+        let others = harness.engine.found_by_hand().await.without(&ours);
         assert_eq!((others.jobs.len(), others.volumes.len(), others.networks.len()), (5, 1, 2));
 
-        let operator = Operator::start(&stage);
+        let operator = Operator::start(&harness);
         let expected = Found { volumes: vec![kept, untold], ..Found::default() };
         until("what is ours goes, but what is kept", async || {
-            (stage.engine.found().await == expected).then_some(())
+            (harness.engine.found().await == expected).then_some(())
         })
         .await;
         // A sweep takes two looks.
         operator.until_looked_again().await;
         operator.until_looked_again().await;
-        assert_eq!(stage.engine.found_by_hand().await.without(&expected), others);
+        assert_eq!(harness.engine.found_by_hand().await.without(&expected), others);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_runner_that_was_killed_with_its_job_is_cleaned_up_after_and_replaced() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], max: 1}");
-        let lost = stage.queue_gated(&["docker"], "never");
-        let operator = Operator::start(&stage);
-        stage.until_begun(lost).await;
-        let runner = stage.engine.found().await.runners.remove(0);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], max: 1}");
+        let lost = harness.queue_gated(&["docker"], "never");
+        let operator = Operator::start(&harness);
+        harness.until_begun(lost).await;
+        let runner = harness.engine.found().await.runners.remove(0);
         let signal = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-        stage.engine.docker.kill_container(&runner, Some(signal)).await.unwrap();
-        let next = stage.queue(&["docker"], &["echo next"]);
+        harness.engine.docker.kill_container(&runner, Some(signal)).await.unwrap();
+        let next = harness.queue(&["docker"], &["echo next"]);
         operator.wake();
-        stage.until_succeeded(next).await;
-        stage.until_nothing_is_left().await;
+        harness.until_succeeded(next).await;
+        harness.until_nothing_is_left().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_runner_that_was_removed_by_hand_leaves_no_job_to_the_next_one() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], max: 1}");
-        let lost = stage.queue_gated(&["docker"], "never");
-        let operator = Operator::start(&stage);
-        stage.until_begun(lost).await;
-        let runner = stage.engine.found().await.runners.remove(0);
-        stage.engine.remove_container(&runner).await;
-        let next = stage.queue(&["docker"], &["echo next"]);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], max: 1}");
+        let lost = harness.queue_gated(&["docker"], "never");
+        let operator = Operator::start(&harness);
+        harness.until_begun(lost).await;
+        let runner = harness.engine.found().await.runners.remove(0);
+        harness.engine.remove_container(&runner).await;
+        let next = harness.queue(&["docker"], &["echo next"]);
         operator.wake();
-        stage.until_succeeded(next).await;
-        stage.until_nothing_is_left().await;
+        harness.until_succeeded(next).await;
+        harness.until_nothing_is_left().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_runner_that_exits_is_replaced_without_waiting_for_the_poll() {
-    on_stage(async |stage| {
-        stage.save_with("poll_interval: 5m", "linux: {tags: [docker], warm: 1}");
-        let _operator = Operator::start(&stage);
+    with_harness(async |harness| {
+        harness.save_with("poll_interval: 5m", "linux: {tags: [docker], warm: 1}");
+        let _operator = Operator::start(&harness);
         let one = async || {
-            let mut runners = stage.engine.runners().await;
+            let mut runners = harness.engine.runners().await;
             let running = runners.pop()?;
             (running.state?.to_string() == "running").then_some(running.id?)
         };
         let first = until("a warm runner runs", one).await;
-        until("it makes contact", async || (!stage.managers().is_empty()).then_some(())).await;
+        until("it makes contact", async || (!harness.managers().is_empty()).then_some(())).await;
         let signal = KillContainerOptionsBuilder::new().signal("SIGQUIT").build();
-        stage.engine.docker.kill_container(&first, Some(signal)).await.unwrap();
+        harness.engine.docker.kill_container(&first, Some(signal)).await.unwrap();
         until("another one runs", async || one().await.filter(|id| *id != first)).await;
     })
     .await;

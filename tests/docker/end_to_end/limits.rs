@@ -5,8 +5,8 @@ use autogit::view::View;
 use autogit::world::{JobId, Phase, phases};
 use jiff::SignedDuration;
 
+use crate::end_to_end::harness::{Harness, with_harness};
 use crate::end_to_end::operator::Operator;
-use crate::end_to_end::stage::{Stage, on_stage};
 
 /// Why a job waits, in the first view that holds it for the reason that `fits`.
 pub(crate) async fn until_held(operator: &Operator, job: JobId, fits: fn(&JobHold) -> bool) {
@@ -33,36 +33,36 @@ fn warm_beyond_cooldown(view: &View) -> usize {
 
 #[tokio::test]
 async fn warm_runners_come_without_jobs_and_outlive_the_cooldown() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], warm: 2, max: 3}");
-        let operator = Operator::start(&stage);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], warm: 2, max: 3}");
+        let operator = Operator::start(&harness);
         let both = |view: &View| (warm_beyond_cooldown(view) == 2).then_some(());
         operator.until("two warm runners are older than the cooldown", both).await;
-        assert_eq!(stage.engine.runners().await.len(), 2);
+        assert_eq!(harness.engine.runners().await.len(), 2);
 
-        stage.save("linux: {tags: [docker], warm: 0, max: 3}");
-        stage.until_nothing_is_left().await;
+        harness.save("linux: {tags: [docker], warm: 0, max: 3}");
+        harness.until_nothing_is_left().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_pool_at_its_max_makes_the_next_job_wait() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], max: 1}");
-        let first = stage.queue_gated(&["docker"], "first");
-        let operator = Operator::start(&stage);
-        stage.until_begun(first).await;
-        let second = stage.queue(&["docker"], &["echo second"]);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], max: 1}");
+        let first = harness.queue_gated(&["docker"], "first");
+        let operator = Operator::start(&harness);
+        harness.until_begun(first).await;
+        let second = harness.queue(&["docker"], &["echo second"]);
         operator.wake();
         until_held(&operator, second, |hold| matches!(hold, JobHold::PoolAtMax { max: 1, .. }))
             .await;
         operator.until_looked_again().await;
-        assert_eq!(stage.engine.runners().await.len(), 1);
+        assert_eq!(harness.engine.runners().await.len(), 1);
 
-        stage.gates.open("first");
+        harness.gates.open("first");
         let (first, second) =
-            (stage.until_succeeded(first).await, stage.until_succeeded(second).await);
+            (harness.until_succeeded(first).await, harness.until_succeeded(second).await);
         assert_eq!(first.system_id, second.system_id, "one slot serves both");
     })
     .await;
@@ -70,16 +70,16 @@ async fn a_pool_at_its_max_makes_the_next_job_wait() {
 
 #[tokio::test]
 async fn a_job_that_no_pool_fits_is_held_with_the_reason_and_costs_no_runner() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker]}");
-        let tagged = stage.queue(&["docker", "gpu"], &["true"]);
-        let untagged = stage.queue(&[], &["true"]);
-        let operator = Operator::start(&stage);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker]}");
+        let tagged = harness.queue(&["docker", "gpu"], &["true"]);
+        let untagged = harness.queue(&[], &["true"]);
+        let operator = Operator::start(&harness);
         until_held(&operator, tagged, |hold| lacks(hold, &["gpu"])).await;
         until_held(&operator, untagged, |hold| lacks(hold, &[])).await;
         operator.until_looked_again().await;
-        assert_eq!(stage.engine.runners().await.len(), 0);
-        assert_eq!(stage.gitlab.pending(), [tagged, untagged]);
+        assert_eq!(harness.engine.runners().await.len(), 0);
+        assert_eq!(harness.gitlab.pending(), [tagged, untagged]);
     })
     .await;
 }
@@ -90,12 +90,12 @@ fn lacks(hold: &JobHold, tags: &[&str]) -> bool {
 
 #[tokio::test]
 async fn an_untagged_job_goes_to_the_pool_that_takes_them() {
-    on_stage(async |stage: std::sync::Arc<Stage>| {
-        stage.save("linux: {tags: [docker]}\nany: {tags: [other], run_untagged: true}");
-        let job = stage.queue(&[], &["echo untagged"]);
-        let operator = Operator::start(&stage);
-        let job = stage.until_succeeded(job).await;
-        let record = stage.gitlab.record(job.runner.unwrap()).unwrap();
+    with_harness(async |harness: std::sync::Arc<Harness>| {
+        harness.save("linux: {tags: [docker]}\nany: {tags: [other], run_untagged: true}");
+        let job = harness.queue(&[], &["echo untagged"]);
+        let operator = Operator::start(&harness);
+        let job = harness.until_succeeded(job).await;
+        let record = harness.gitlab.record(job.runner.unwrap()).unwrap();
         assert!(record.description.contains("/any-"), "{record:?}");
         drop(operator);
     })

@@ -14,7 +14,7 @@ use autogit::view::View;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::end_to_end::stage::{Stage, until};
+use crate::end_to_end::harness::{Harness, until};
 
 /// A running AutoGit; dropping it ends it like a crash between two looks.
 pub(crate) struct Operator {
@@ -24,11 +24,11 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Starts one with the stage's spec.
-    pub(crate) fn start(stage: &Stage) -> Self {
-        let (clock, path) = (Clock::system(), stage.spec_file());
+    /// Starts one with the harness's spec.
+    pub(crate) fn start(harness: &Harness) -> Self {
+        let (clock, path) = (Clock::system(), harness.spec_file());
         let watch = Watch::start(&path, clock.clone(), Pace::default());
-        let environment = Environment::new(stage.variables().into(), Vec::new());
+        let environment = Environment::new(harness.variables().into(), Vec::new());
         let source = SpecSource::open(&path, environment, clock.clone()).unwrap();
         let mut daemon = Daemon::new(source, watch, Box::new(connect), clock).unwrap();
         let views = daemon.controller().views();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::process::{Child, Command};
 
-use crate::end_to_end::stage::{Stage, until};
+use crate::end_to_end::harness::{Harness, until};
 
 /// A running AutoGit; killed when dropped.
 pub(crate) struct Program(Victim);
@@ -27,22 +27,22 @@ impl Victim {
 }
 
 impl Program {
-    /// Starts one with the stage's spec; what it asks of the engine passes the stage's trap.
-    pub(crate) fn start(stage: &Stage) -> Self {
-        Self::start_logging(stage, "info")
+    /// Starts one with the harness's spec; what it asks of the engine passes the harness's trap.
+    pub(crate) fn start(harness: &Harness) -> Self {
+        Self::start_logging(harness, "info")
     }
 
     /// As [`Program::start`], logging as `level` says.
-    pub(crate) fn start_logging(stage: &Stage, level: &str) -> Self {
-        let log = File::create(stage.new_log()).unwrap();
-        let mut command = command(stage, &["run", "--log-format", "human"]);
+    pub(crate) fn start_logging(harness: &Harness, level: &str) -> Self {
+        let log = File::create(harness.new_log()).unwrap();
+        let mut command = command(harness, &["run", "--log-format", "human"]);
         command.env("AUTOGIT_LOG", level).stdout(Stdio::null()).stderr(log);
         Self(Victim(Arc::new(Mutex::new(command.spawn().unwrap()))))
     }
 
     /// What another command answers.
-    pub(crate) async fn ask(stage: &Stage, words: &[&str]) -> Output {
-        command(stage, words).output().await.unwrap()
+    pub(crate) async fn ask(harness: &Harness, words: &[&str]) -> Output {
+        command(harness, words).output().await.unwrap()
     }
 
     pub(crate) fn victim(&self) -> Victim {
@@ -68,17 +68,17 @@ impl Drop for Program {
     }
 }
 
-/// `autogit` with the stage's spec, and nothing else of this process's surroundings.
-fn command(stage: &Stage, words: &[&str]) -> Command {
+/// `autogit` with the harness's spec, and nothing else of this process's surroundings.
+fn command(harness: &Harness, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autogit"));
     command
         .args(words)
         .arg("--config")
-        .arg(stage.spec_file())
+        .arg(harness.spec_file())
         .env_clear()
-        .envs(stage.variables())
-        .env("DOCKER", format!("unix://{}", stage.trapped_socket().display()))
-        .env("TMPDIR", &stage.folder)
+        .envs(harness.variables())
+        .env("DOCKER", format!("unix://{}", harness.trapped_socket().display()))
+        .env("TMPDIR", &harness.folder)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command

@@ -3,8 +3,8 @@
 use autogit::view::View;
 use autogit::world::{Phase, phases};
 
+use crate::end_to_end::harness::{until, with_harness};
 use crate::end_to_end::operator::Operator;
-use crate::end_to_end::stage::{on_stage, until};
 
 /// Waits until a spec with that many pools is in force while a runner has a job, and was acted on.
 async fn until_met(operator: &Operator, pools: usize) {
@@ -22,39 +22,40 @@ async fn until_met(operator: &Operator, pools: usize) {
 
 #[tokio::test]
 async fn a_changed_pool_lets_its_busy_runner_finish_and_starts_the_next_one_anew() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], job: {environment: {WORD: old}}}");
-        let busy = stage.queue_gated(&["docker"], "busy");
-        let operator = Operator::start(&stage);
-        stage.until_begun(busy).await;
-        let before = stage.engine.found().await.runners;
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], job: {environment: {WORD: old}}}");
+        let busy = harness.queue_gated(&["docker"], "busy");
+        let operator = Operator::start(&harness);
+        harness.until_begun(busy).await;
+        let before = harness.engine.found().await.runners;
 
-        stage.save("linux: {tags: [docker], job: {environment: {WORD: new}}}\nother: {tags: [x]}");
+        harness
+            .save("linux: {tags: [docker], job: {environment: {WORD: new}}}\nother: {tags: [x]}");
         until_met(&operator, 2).await;
-        let next = stage.queue(&["docker"], &["echo word=$WORD"]);
-        let next = stage.until_succeeded(next).await;
+        let next = harness.queue(&["docker"], &["echo word=$WORD"]);
+        let next = harness.until_succeeded(next).await;
         assert!(next.trace.contains("word=new\n"), "{}", next.trace);
-        assert!(stage.engine.found().await.runners.starts_with(&before), "{before:?} runs on");
-        stage.gates.open("busy");
-        stage.until_succeeded(busy).await;
+        assert!(harness.engine.found().await.runners.starts_with(&before), "{before:?} runs on");
+        harness.gates.open("busy");
+        harness.until_succeeded(busy).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_removed_pool_lets_its_busy_runner_finish_and_takes_its_record_along() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker]}\nother: {tags: [x]}");
-        let job = stage.queue_gated(&["docker"], "busy");
-        let operator = Operator::start(&stage);
-        stage.until_begun(job).await;
-        stage.save("other: {tags: [x]}");
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker]}\nother: {tags: [x]}");
+        let job = harness.queue_gated(&["docker"], "busy");
+        let operator = Operator::start(&harness);
+        harness.until_begun(job).await;
+        harness.save("other: {tags: [x]}");
         until_met(&operator, 1).await;
-        assert_eq!(stage.gitlab.running(), [job]);
-        stage.gates.open("busy");
-        stage.until_succeeded(job).await;
-        stage.until_nothing_is_left().await;
-        until("the record goes, too", async || (stage.gitlab.records().len() == 1).then_some(()))
+        assert_eq!(harness.gitlab.running(), [job]);
+        harness.gates.open("busy");
+        harness.until_succeeded(job).await;
+        harness.until_nothing_is_left().await;
+        until("the record goes, too", async || (harness.gitlab.records().len() == 1).then_some(()))
             .await;
     })
     .await;

@@ -1,21 +1,21 @@
 //! Two operators of one instance by mistake: on one machine the second refuses to start; elsewhere
 //! no job is lost and no slot doubled.
 
+use crate::end_to_end::harness::{until, with_harness};
 use crate::end_to_end::operator::Operator;
 use crate::end_to_end::program::Program;
-use crate::end_to_end::stage::{on_stage, until};
 
 #[tokio::test]
 async fn a_second_one_on_the_same_machine_refuses_to_start_and_names_the_first() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker]}");
-        let first = Program::start(&stage);
-        until("the first one looks", async || (stage.gitlab.records().len() == 1).then_some(()))
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker]}");
+        let first = Program::start(&harness);
+        until("the first one looks", async || (harness.gitlab.records().len() == 1).then_some(()))
             .await;
-        let second = Program::start(&stage);
+        let second = Program::start(&harness);
         let status = second.until_dead().await;
         assert_eq!(status.code(), Some(1));
-        let said = stage.logs().remove(1);
+        let said = harness.logs().remove(1);
         let pid = first.pid();
         assert!(said.contains(&format!("runs here as pid {pid}")), "{said}");
     })
@@ -26,37 +26,37 @@ async fn a_second_one_on_the_same_machine_refuses_to_start_and_names_the_first()
 /// are as far apart.
 #[tokio::test]
 async fn two_on_different_machines_lose_no_job_and_double_no_slot() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], max: 3}");
-        let jobs: Vec<_> = (0..5).map(|_| stage.queue(&["docker"], &["echo begin"])).collect();
-        let _rivals = [Operator::start(&stage), Operator::start(&stage)];
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], max: 3}");
+        let jobs: Vec<_> = (0..5).map(|_| harness.queue(&["docker"], &["echo begin"])).collect();
+        let _rivals = [Operator::start(&harness), Operator::start(&harness)];
         for job in jobs {
-            let job = stage.until_succeeded(job).await;
+            let job = harness.until_succeeded(job).await;
             assert_eq!(job.trace.matches("begin\n").count(), 1, "{}", job.trace);
         }
-        stage.until_nothing_is_left().await;
+        harness.until_nothing_is_left().await;
         // The one that nobody uses goes when it is ten minutes old.
-        assert!(stage.gitlab.records().len() <= 2, "each made one");
+        assert!(harness.gitlab.records().len() <= 2, "each made one");
     })
     .await;
 }
 
 #[tokio::test]
 async fn while_one_works_another_takes_over_its_runners_and_ends_none() {
-    on_stage(async |stage| {
-        stage.save("linux: {tags: [docker], max: 2}");
-        let job = stage.queue_gated(&["docker"], "busy");
-        let first = Operator::start(&stage);
-        stage.until_begun(job).await;
-        let before = stage.engine.found().await;
-        let second = Operator::start(&stage);
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], max: 2}");
+        let job = harness.queue_gated(&["docker"], "busy");
+        let first = Operator::start(&harness);
+        harness.until_begun(job).await;
+        let before = harness.engine.found().await;
+        let second = Operator::start(&harness);
         drop(first);
         for _ in 0..3 {
             second.until_looked_again().await;
         }
-        assert_eq!(stage.engine.found().await, before);
-        stage.gates.open("busy");
-        stage.until_succeeded(job).await;
+        assert_eq!(harness.engine.found().await, before);
+        harness.gates.open("busy");
+        harness.until_succeeded(job).await;
     })
     .await;
 }

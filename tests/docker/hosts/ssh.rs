@@ -7,11 +7,11 @@ use autogit::engine::{Engine as _, EngineError};
 use bollard::Docker;
 use tokio::process::Command;
 
+use crate::hosts::harness::Harness;
 use crate::hosts::life::lives;
 use crate::hosts::own_engine::OwnEngine;
 use crate::hosts::require::{Folder, free_port, until};
 use crate::hosts::sshd::Sshd;
-use crate::hosts::stage::Stage;
 use crate::support::docker::{Bench, on_bench, settings};
 use crate::support::image;
 
@@ -73,25 +73,25 @@ async fn a_connection_that_is_lost_while_a_job_runs_costs_nothing_but_the_sight_
     let Some(images) = image::ensure() else { return };
     let Some(engine) = OwnEngine::start(Folder::new(), &[]).await else { return };
     let Some(mut sshd) = Sshd::start().await else { return };
-    let stage = Stage::new(&engine, images).await;
+    let harness = Harness::new(&engine, images).await;
     let endpoint = format!("{}{}", sshd.endpoint(), engine.socket().display());
     let settings = DockerSettings { endpoint: Some(endpoint), ..over(&sshd, "user", true) };
-    let operator = stage.operator(&settings, "max: 1");
-    let job = stage.queue();
-    stage.until_begun(job).await;
-    let runners = stage.runners().await;
+    let operator = harness.operator(&settings, "max: 1");
+    let job = harness.queue();
+    harness.until_begun(job).await;
+    let runners = harness.runners().await;
     sshd.cut();
     operator.until_host_is_unknown().await;
     sshd.start_again().await;
     operator.until_it_sees().await;
-    assert_eq!((stage.runners().await, stage.gitlab.running()), (runners.clone(), vec![job]));
+    assert_eq!((harness.runners().await, harness.gitlab.running()), (runners.clone(), vec![job]));
     sshd.cut();
     operator.until_host_is_unknown().await;
-    stage.open_gate();
-    stage.until_succeeded(job).await;
-    assert_eq!(stage.runners().await, runners);
+    harness.open_gate();
+    harness.until_succeeded(job).await;
+    assert_eq!(harness.runners().await, runners);
     sshd.start_again().await;
-    stage.until_nothing_is_left().await;
+    harness.until_nothing_is_left().await;
 }
 
 /// Runs a program where nothing it leaves in `/run` stays.

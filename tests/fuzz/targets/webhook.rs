@@ -5,9 +5,9 @@
 #[path = "../../pure/edges/seams/choices.rs"]
 #[allow(dead_code, reason = "other seams need other parts of it")]
 mod choices;
-#[path = "../../pure/api/stage.rs"]
+#[path = "../../pure/api/harness.rs"]
 #[allow(dead_code, reason = "other tests need other parts of it")]
-mod stage;
+mod harness;
 #[path = "../../pure/edges/seams/webhook.rs"]
 mod webhook;
 #[path = "../../support/world.rs"]

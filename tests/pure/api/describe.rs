@@ -8,7 +8,7 @@ use axum::http::Request;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::api::stage::{Stage, TOKEN};
+use crate::api::harness::{Harness, TOKEN};
 
 /// Every path with its methods, and addresses that stand for it.
 fn operations() -> Vec<(String, String, Value)> {
@@ -42,19 +42,19 @@ fn conforms(what: &str, schema: &Value, value: &Value) {
 
 #[tokio::test]
 async fn each_answer_is_as_described() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     for (path, method, operation) in operations() {
         let media = &operation["responses"]["200"]["content"]["application/json"];
         if method == "get" && media.is_object() {
             let request = Request::get(address(&path));
             let request = request.header("authorization", format!("Bearer {TOKEN}"));
-            let answer = stage.send(request.body(Body::empty()).unwrap()).await;
+            let answer = harness.send(request.body(Body::empty()).unwrap()).await;
             assert_eq!(answer.status, 200, "{path}");
             conforms(&path, &media["schema"], &answer.json());
         }
         let media = &operation["responses"]["202"]["content"]["application/json"];
         if method == "post" && media.is_object() {
-            let answer = stage.post(&address(&path), Some(TOKEN), "").await;
+            let answer = harness.post(&address(&path), Some(TOKEN), "").await;
             assert_eq!(answer.status, 202, "{path}");
             conforms(&path, &media["schema"], &answer.json());
         }
@@ -63,7 +63,7 @@ async fn each_answer_is_as_described() {
 
 #[tokio::test]
 async fn each_described_address_is_served_and_no_other_method_of_it() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     let described = operations();
     for method in ["get", "post", "put", "delete", "patch"] {
         for (path, _, _) in &described {
@@ -73,7 +73,7 @@ async fn each_described_address_is_served_and_no_other_method_of_it() {
             if path == "/events" && method == "get" {
                 continue;
             }
-            let refused = stage.send(request).await.status == 405;
+            let refused = harness.send(request).await.status == 405;
             assert_eq!(refused, !known, "{method} {path}");
         }
     }
@@ -81,9 +81,9 @@ async fn each_described_address_is_served_and_no_other_method_of_it() {
 
 #[tokio::test]
 async fn each_problem_is_as_described() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     for path in ["/nothing", "/runners/nobody", "/explain/jobs/x"] {
-        let problem = stage.get(path).await.json();
+        let problem = harness.get(path).await.json();
         conforms(path, &json!({ "$ref": "#/components/schemas/Problem" }), &problem);
     }
 }

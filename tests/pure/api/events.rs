@@ -5,8 +5,8 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::api::stage::{Stage, small};
-use crate::support::world::{Doing, NOW, Scene};
+use crate::api::harness::{Harness, small};
+use crate::support::world::{Doing, Fixture, NOW};
 
 /// A stream that is read message by message.
 struct Reader {
@@ -23,13 +23,13 @@ struct Message {
 }
 
 impl Reader {
-    async fn open(stage: &Stage, last: Option<&str>) -> Self {
+    async fn open(harness: &Harness, last: Option<&str>) -> Self {
         let mut request = Request::get("/events");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
         let request = request.body(Body::empty()).unwrap();
-        let response = stage.router.clone().oneshot(request).await.unwrap();
+        let response = harness.router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -55,27 +55,27 @@ impl Reader {
     }
 }
 
-/// Shows a scene as the loop does: the view, then what is new in it.
-fn look(stage: &Stage, scene: Scene) {
-    let before = stage.views.borrow().clone();
-    stage.show(scene);
-    let after = stage.views.borrow().clone().unwrap();
-    stage.history.add(NOW, after.events_since(before.as_deref()));
+/// Shows a fixture as the loop does: the view, then what is new in it.
+fn look(harness: &Harness, fixture: Fixture) {
+    let before = harness.views.borrow().clone();
+    harness.show(fixture);
+    let after = harness.views.borrow().clone().unwrap();
+    harness.history.add(NOW, after.events_since(before.as_deref()));
 }
 
-fn idle() -> Scene {
-    Scene::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", Doing::Idle(30))
+fn idle() -> Fixture {
+    Fixture::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", Doing::Idle(30))
 }
 
-fn busy() -> Scene {
-    Scene::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", Doing::Busy(41, 1))
+fn busy() -> Fixture {
+    Fixture::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", Doing::Busy(41, 1))
 }
 
 #[tokio::test]
 async fn each_change_of_phase_is_an_event_with_an_id() {
-    let stage = Stage::of(idle());
-    let mut reader = Reader::open(&stage, None).await;
-    look(&stage, busy());
+    let harness = Harness::of(idle());
+    let mut reader = Reader::open(&harness, None).await;
+    look(&harness, busy());
     let message = reader.next().await;
     assert_eq!(message.event, "phase");
     assert!(message.id.ends_with("-1"), "{}", message.id);
@@ -89,12 +89,12 @@ async fn each_change_of_phase_is_an_event_with_an_id() {
 
 #[tokio::test]
 async fn each_decision_is_an_event_once() {
-    let stage = Stage::of(Scene::new().pool("linux", "docker", |_| {}));
+    let harness = Harness::of(Fixture::new().pool("linux", "docker", |_| {}));
     let waiting =
-        || Scene::new().pool("linux", "docker", |_| {}).job(42, "team/app", &["docker"], 5);
-    look(&stage, waiting());
-    look(&stage, waiting());
-    let events = stage.history.since(None).events;
+        || Fixture::new().pool("linux", "docker", |_| {}).job(42, "team/app", &["docker"], 5);
+    look(&harness, waiting());
+    look(&harness, waiting());
+    let events = harness.history.since(None).events;
     let decisions = events.iter().filter(|event| event.what.kind() == "decision");
     let rules: Vec<&str> = decisions
         .map(|event| {
@@ -107,9 +107,12 @@ async fn each_decision_is_an_event_once() {
 
 #[tokio::test]
 async fn a_runner_that_is_gone_and_a_source_that_is_lost_are_events() {
-    let stage = Stage::of(idle());
-    look(&stage, Scene::new().pool("linux", "docker", |_| {}).lose_queue("GitLab failed with 502"));
-    let mut reader = Reader::open(&stage, None).await;
+    let harness = Harness::of(idle());
+    look(
+        &harness,
+        Fixture::new().pool("linux", "docker", |_| {}).lose_queue("GitLab failed with 502"),
+    );
+    let mut reader = Reader::open(&harness, None).await;
     let lost = reader.next().await;
     assert_eq!((lost.event.as_str(), &lost.data["known"]), ("source", &Value::Bool(false)));
     assert_eq!(lost.data["error"], "GitLab failed with 502");
@@ -119,9 +122,9 @@ async fn a_runner_that_is_gone_and_a_source_that_is_lost_are_events() {
 
 #[tokio::test]
 async fn each_look_is_told_so_that_a_page_knows_when_to_ask() {
-    let stage = Stage::of(small());
-    let mut reader = Reader::open(&stage, None).await;
-    let (message, ()) = tokio::join!(reader.next(), async { stage.show(small()) });
+    let harness = Harness::of(small());
+    let mut reader = Reader::open(&harness, None).await;
+    let (message, ()) = tokio::join!(reader.next(), async { harness.show(small()) });
     assert_eq!(message.event, "look");
     assert_eq!(message.id, "");
     assert_eq!(message.data["at"], "2026-01-02T03:04:05Z");
@@ -129,42 +132,42 @@ async fn each_look_is_told_so_that_a_page_knows_when_to_ask() {
 
 #[tokio::test]
 async fn a_client_that_comes_back_gets_what_it_missed() {
-    let stage = Stage::of(idle());
-    look(&stage, busy());
-    look(&stage, idle());
-    let mut reader = Reader::open(&stage, None).await;
+    let harness = Harness::of(idle());
+    look(&harness, busy());
+    look(&harness, idle());
+    let mut reader = Reader::open(&harness, None).await;
     let (first, second) = (reader.next().await, reader.next().await);
-    let mut again = Reader::open(&stage, Some(&first.id)).await;
+    let mut again = Reader::open(&harness, Some(&first.id)).await;
     assert_eq!(again.next().await, second);
 }
 
 #[tokio::test]
 async fn a_client_of_another_process_is_told_to_begin_anew() {
-    let stage = Stage::of(idle());
-    look(&stage, busy());
-    let mut reader = Reader::open(&stage, Some("1234-7")).await;
+    let harness = Harness::of(idle());
+    look(&harness, busy());
+    let mut reader = Reader::open(&harness, Some("1234-7")).await;
     assert_eq!(reader.next().await.event, "reset");
     assert_eq!(reader.next().await.event, "phase");
 }
 
 #[tokio::test]
 async fn an_id_that_is_none_is_no_id() {
-    let stage = Stage::of(idle());
-    look(&stage, busy());
+    let harness = Harness::of(idle());
+    look(&harness, busy());
     for odd in ["", "x", "1-", "-", "99999999999999999999-1", "1-1-1"] {
-        let mut reader = Reader::open(&stage, Some(odd)).await;
+        let mut reader = Reader::open(&harness, Some(odd)).await;
         assert_eq!(reader.next().await.event, "phase", "{odd}");
     }
 }
 
 #[tokio::test]
 async fn streams_are_bounded_and_a_closed_one_makes_room() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     let mut readers = Vec::new();
     for _ in 0..64 {
-        readers.push(Reader::open(&stage, None).await);
+        readers.push(Reader::open(&harness, None).await);
     }
-    stage.get("/events").await.is_problem(503, "too-many-streams");
+    harness.get("/events").await.is_problem(503, "too-many-streams");
     readers.pop();
-    Reader::open(&stage, None).await;
+    Reader::open(&harness, None).await;
 }

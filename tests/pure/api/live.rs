@@ -9,7 +9,7 @@ use autogit::clock::Clock;
 use autogit::engine::Engine;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
 use autogit::observe::Ports;
-use autogit::reconcile::{Daemon, Ending, Exposition, Wake, Window};
+use autogit::reconcile::{Daemon, Ending, Exposition, LoopHandle, Wake};
 use autogit::sandbox::demo::Demo;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
@@ -43,7 +43,7 @@ fn spec(token: &str, poll: &str) -> String {
 struct Live {
     demo: Demo,
     daemon: Daemon,
-    window: Window,
+    handle: LoopHandle,
     wakes: mpsc::Receiver<Wake>,
     api: Api,
     router: Router,
@@ -65,10 +65,10 @@ impl Live {
         let connect = connect(gitlab, clock.clone());
         let daemon = Daemon::new(source, watch, connect, clock.clone()).unwrap();
         let (send, wakes) = mpsc::channel(16);
-        let window = daemon.controller().window();
-        let api = Api::new(window.clone(), send, clock.clone());
+        let handle = daemon.controller().handle();
+        let api = Api::new(handle.clone(), send, clock.clone());
         let router = api.router();
-        Self { demo, daemon, window, wakes, api, router, clock, _folder: folder }
+        Self { demo, daemon, handle, wakes, api, router, clock, _folder: folder }
     }
 
     /// Lets the loop run while `script` is played.
@@ -123,23 +123,23 @@ async fn post(router: &Router, path: &str) {
 }
 
 /// Waits for a look that is as wanted.
-async fn until(window: &mut Window, wanted: impl Fn(&View) -> bool) -> Arc<View> {
-    let found = window.views.wait_for(|view| view.as_ref().is_some_and(|view| wanted(view))).await;
+async fn until(handle: &mut LoopHandle, wanted: impl Fn(&View) -> bool) -> Arc<View> {
+    let found = handle.views.wait_for(|view| view.as_ref().is_some_and(|view| wanted(view))).await;
     found.unwrap().clone().unwrap()
 }
 
 /// The moments of the looks of the next seconds, in milliseconds from now.
-async fn looks(window: &mut Window, clock: &Clock, seconds: u64) -> Vec<i64> {
+async fn looks(handle: &mut LoopHandle, clock: &Clock, seconds: u64) -> Vec<i64> {
     let began = clock.now();
     let end = clock.sleep(Duration::from_secs(seconds));
     tokio::pin!(end);
     let mut moments = Vec::new();
-    window.views.mark_unchanged();
+    handle.views.mark_unchanged();
     loop {
         tokio::select! {
             biased;
             () = &mut end => return moments,
-            _ = window.views.changed() => moments.push(since(began, clock.now())),
+            _ = handle.views.changed() => moments.push(since(began, clock.now())),
         }
     }
 }
@@ -155,13 +155,13 @@ fn is_settled(view: &View) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_push_is_followed_at_once_and_after_1_2_and_4_seconds() {
     let mut live = Live::new("5m");
-    let (mut window, clock, router) =
-        (live.window.clone(), live.clock.clone(), live.router.clone());
+    let (mut handle, clock, router) =
+        (live.handle.clone(), live.clock.clone(), live.router.clone());
     let moments = live.play(async {
-        until(&mut window, is_settled).await;
+        until(&mut handle, is_settled).await;
         clock.sleep(Duration::from_secs(20)).await;
         push(&router).await;
-        looks(&mut window, &clock, 20).await
+        looks(&mut handle, &clock, 20).await
     });
     let moments = moments.await;
     let seconds: Vec<i64> = moments.iter().map(|at| at / 100).collect();
@@ -171,24 +171,24 @@ async fn a_push_is_followed_at_once_and_after_1_2_and_4_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_appears_after_its_push_does_not_wait_for_the_poll() {
     let mut live = Live::new("5m");
-    let (mut window, clock, router) =
-        (live.window.clone(), live.clock.clone(), live.router.clone());
+    let (mut handle, clock, router) =
+        (live.handle.clone(), live.clock.clone(), live.router.clone());
     let demo = live.demo.clone();
     let busy = |view: &View| view.as_seen().status_output().busy_runners == 1;
     let waited = live.play(async {
-        until(&mut window, is_settled).await;
+        until(&mut handle, is_settled).await;
         let began = clock.now();
         push(&router).await;
         clock.sleep(Duration::from_millis(1500)).await;
         let mut job = NewJob::new(demo.gitlab.add_project("team/live")).tagged(&["docker"]);
         job.duration = Duration::from_mins(10);
         demo.queue(job);
-        until(&mut window, busy).await;
+        until(&mut handle, busy).await;
         since(began, clock.now())
     });
     let waited = waited.await;
     assert!(waited < 10_000, "{waited} ms, with a poll interval of five minutes");
-    let text = live.window.metrics.encode(live.clock.now(), Exposition::OpenMetrics).unwrap();
+    let text = live.handle.metrics.encode(live.clock.now(), Exposition::OpenMetrics).unwrap();
     for series in ["autogit_job_wait_seconds_count", "autogit_runner_start_seconds_count"] {
         assert!(text.contains(&format!("{series}{{pool=\"linux\"}} 1")), "{text}");
     }
@@ -199,8 +199,8 @@ async fn a_job_that_appears_after_its_push_does_not_wait_for_the_poll() {
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_wakes_is_a_few_looks() {
     let mut live = Live::new("5m");
-    let (mut window, clock, router) =
-        (live.window.clone(), live.clock.clone(), live.router.clone());
+    let (mut handle, clock, router) =
+        (live.handle.clone(), live.clock.clone(), live.router.clone());
     let storm = async {
         for _ in 0..1000 {
             push(&router).await;
@@ -208,9 +208,9 @@ async fn a_storm_of_wakes_is_a_few_looks() {
         }
     };
     let moments = live.play(async {
-        until(&mut window, is_settled).await;
+        until(&mut handle, is_settled).await;
         clock.sleep(Duration::from_secs(20)).await;
-        tokio::join!(looks(&mut window, &clock, 2), storm).0
+        tokio::join!(looks(&mut handle, &clock, 2), storm).0
     });
     let moments = moments.await;
     assert!((3..=8).contains(&moments.len()), "{moments:?}");
@@ -219,8 +219,8 @@ async fn a_storm_of_wakes_is_a_few_looks() {
 #[tokio::test(start_paused = true)]
 async fn an_operators_drain_lets_a_busy_runner_finish_its_job() {
     let mut live = Live::new("1s");
-    let (mut window, router, demo) = (live.window.clone(), live.router.clone(), live.demo.clone());
-    let history = live.window.history.clone();
+    let (mut handle, router, demo) = (live.handle.clone(), live.router.clone(), live.demo.clone());
+    let history = live.handle.history.clone();
     let name = "autogit-runner-linux-amd64-0";
     let busy = |view: &View| view.as_seen().status_output().busy_runners == 1;
     let draining =
@@ -230,16 +230,16 @@ async fn an_operators_drain_lets_a_busy_runner_finish_its_job() {
         let mut job = NewJob::new(demo.gitlab.add_project("team/live")).tagged(&["docker"]);
         job.duration = Duration::from_mins(1);
         let job = demo.queue(job);
-        until(&mut window, busy).await;
+        until(&mut handle, busy).await;
         post(&router, &format!("/runners/{name}/drain")).await;
-        until(&mut window, draining).await;
+        until(&mut handle, draining).await;
         assert_eq!(demo.gitlab.job(job).unwrap().status.as_str(), "running");
-        until(&mut window, gone).await;
+        until(&mut handle, gone).await;
         job
     });
     let job = job.await;
     assert_eq!(live.demo.gitlab.job(job).unwrap().status.as_str(), "success");
-    assert!(live.window.drains.asked().is_empty());
+    assert!(live.handle.drains.asked().is_empty());
     let events = history.since(None).events;
     let phases = events.iter().filter_map(|event| {
         let EventOutput::Phase(phase) = &event.what else { return None };
@@ -254,7 +254,7 @@ async fn an_operators_drain_lets_a_busy_runner_finish_its_job() {
 #[tokio::test]
 async fn the_loop_goes_on_while_all_clients_hang() {
     let mut live = Live::new("5m");
-    let (mut window, api) = (live.window.clone(), live.api.clone());
+    let (mut handle, api) = (live.handle.clone(), live.api.clone());
     let router = live.router.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -268,11 +268,11 @@ async fn the_loop_goes_on_while_all_clients_hang() {
         hanging.push(stream);
     }
     let looks = live.play(async {
-        until(&mut window, is_settled).await;
+        until(&mut handle, is_settled).await;
         for _ in 0..3 {
-            window.views.mark_unchanged();
+            handle.views.mark_unchanged();
             post(&router, "/reconcile").await;
-            window.views.changed().await.unwrap();
+            handle.views.changed().await.unwrap();
         }
     });
     looks.await;

@@ -8,16 +8,16 @@ use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
 
-use crate::api::stage::{Stage, small};
-use crate::support::world::{Doing, NOW, Scene};
+use crate::api::harness::{Harness, small};
+use crate::support::world::{Doing, Fixture, NOW};
 
 const POLLED: &[&str] =
     &["/", "/status", "/runners", "/queue", "/plan", "/trend", "/explain/jobs/41", "/openapi.json"];
 
 #[tokio::test(start_paused = true)]
 async fn the_api_shows_what_the_commands_print() {
-    let stage = Stage::small();
-    let view = stage.views.borrow().clone().unwrap();
+    let harness = Harness::small();
+    let view = harness.views.borrow().clone().unwrap();
     let printed = [
         ("/status", serde_json::to_value(view.as_seen().status_output())),
         ("/runners", serde_json::to_value(view.as_seen().runners_output())),
@@ -25,7 +25,7 @@ async fn the_api_shows_what_the_commands_print() {
         ("/plan", serde_json::to_value(view.as_seen().plan_output())),
     ];
     for (path, printed) in printed {
-        let answer = stage.get(path).await;
+        let answer = harness.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         assert_eq!(answer.header("content-type"), "application/json", "{path}");
         assert_eq!(answer.json(), printed.unwrap(), "{path}");
@@ -34,7 +34,7 @@ async fn the_api_shows_what_the_commands_print() {
 
 #[tokio::test]
 async fn the_guides_names_are_in_the_status() {
-    let status = Stage::small().get("/status").await.json();
+    let status = Harness::small().get("/status").await.json();
     let of_the_guide = ["cooldown_minutes", "total_runners", "idle_runners", "busy_runners"];
     let values: Vec<_> = of_the_guide.iter().map(|name| status[name].as_u64().unwrap()).collect();
     assert_eq!(values, [5, 2, 1, 1]);
@@ -43,7 +43,7 @@ async fn the_guides_names_are_in_the_status() {
 
 #[tokio::test]
 async fn a_runner_is_shown_with_why_it_is_still_there() {
-    let answer = Stage::small().get("/runners/autogit-runner-linux-amd64-0").await;
+    let answer = Harness::small().get("/runners/autogit-runner-linux-amd64-0").await;
     let runner = answer.json();
     assert_eq!(runner["phase"], "busy");
     assert_eq!(runner["job"]["id"], 40);
@@ -52,14 +52,14 @@ async fn a_runner_is_shown_with_why_it_is_still_there() {
 
 #[tokio::test]
 async fn a_job_is_explained() {
-    let job = Stage::small().get("/explain/jobs/41").await.json();
+    let job = Harness::small().get("/explain/jobs/41").await.json();
     assert_eq!(job["reason"], "no-pool-matches");
     assert_eq!(job["pools"][0]["why"], "lacks tag cuda");
 }
 
 #[tokio::test]
 async fn a_job_that_is_not_in_the_queue_is_said_to_be_unknown() {
-    let job = Stage::small().get("/explain/jobs/999").await.json();
+    let job = Harness::small().get("/explain/jobs/999").await.json();
     assert_eq!(job["status"], "unknown");
 }
 
@@ -67,7 +67,7 @@ async fn a_job_that_is_not_in_the_queue_is_said_to_be_unknown() {
 fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
     for warm in [0, 1] {
         let set_warm = |pool: &mut Pool| pool.warm = Warm::Count(warm);
-        let view = Scene::new().pool("linux", "docker", set_warm).view();
+        let view = Fixture::new().pool("linux", "docker", set_warm).view();
         let mut world = (*view.world).clone();
         for told in world.scopes.values_mut() {
             *told = Err("GitLab knows no group `gone`".into());
@@ -81,21 +81,21 @@ fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
     }
 }
 
-/// A look at `scene`, so many seconds after the first.
-fn look_at(stage: &Stage, scene: Scene, seconds: i64) {
-    let view = scene.view();
+/// A look at `fixture`, so many seconds after the first.
+fn look_at(harness: &Harness, fixture: Fixture, seconds: i64) {
+    let view = fixture.view();
     let world = World { now: NOW + SignedDuration::from_secs(seconds), ..(*view.world).clone() };
-    stage.trend.add(&View { world: Arc::new(world), ..view });
+    harness.trend.add(&View { world: Arc::new(world), ..view });
 }
 
 #[tokio::test]
 async fn the_last_hour_is_shown_in_steps_with_the_most_of_each() {
-    let stage = Stage::empty();
-    look_at(&stage, small(), 0);
-    look_at(&stage, small().job(43, "team/app", &["docker"], 1), 5);
-    look_at(&stage, small(), 9);
-    look_at(&stage, small().lose_queue("GitLab failed with 502"), 10);
-    let trend = stage.get("/trend").await.json();
+    let harness = Harness::empty();
+    look_at(&harness, small(), 0);
+    look_at(&harness, small().job(43, "team/app", &["docker"], 1), 5);
+    look_at(&harness, small(), 9);
+    look_at(&harness, small().lose_queue("GitLab failed with 502"), 10);
+    let trend = harness.get("/trend").await.json();
     assert_eq!(trend["step_secs"], 15);
     let point = |at: &str, queued: Option<u32>| {
         let at = format!("2026-01-02T03:04:{at}Z");
@@ -107,49 +107,49 @@ async fn the_last_hour_is_shown_in_steps_with_the_most_of_each() {
 
 #[tokio::test]
 async fn one_runner_that_did_three_things_within_a_step_is_one() {
-    let stage = Stage::empty();
+    let harness = Harness::empty();
     let doing =
-        |doing| Scene::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", doing);
-    look_at(&stage, doing(Doing::Starting(1)), 0);
-    look_at(&stage, doing(Doing::Idle(1)), 3);
-    look_at(&stage, doing(Doing::Busy(41, 1)), 6);
-    look_at(&stage, doing(Doing::Idle(1)), 9);
-    let point = &stage.get("/trend").await.json()["points"][0];
+        |doing| Fixture::new().pool("linux", "docker", |_| {}).runner("linux", 0, "local", doing);
+    look_at(&harness, doing(Doing::Starting(1)), 0);
+    look_at(&harness, doing(Doing::Idle(1)), 3);
+    look_at(&harness, doing(Doing::Busy(41, 1)), 6);
+    look_at(&harness, doing(Doing::Idle(1)), 9);
+    let point = &harness.get("/trend").await.json()["points"][0];
     let counts = ["starting", "idle", "busy"].map(|name| point[name].as_u64().unwrap());
     assert_eq!(counts, [0, 0, 1]);
 }
 
 #[tokio::test]
 async fn what_is_older_than_an_hour_is_forgotten() {
-    let stage = Stage::empty();
+    let harness = Harness::empty();
     for step in 0..500 {
-        look_at(&stage, small(), step * 15);
+        look_at(&harness, small(), step * 15);
     }
-    let points = stage.get("/trend").await.json()["points"].as_array().unwrap().clone();
+    let points = harness.get("/trend").await.json()["points"].as_array().unwrap().clone();
     assert_eq!(points.len(), 241);
     assert_eq!(points[0]["at"], "2026-01-02T04:08:45Z");
-    look_at(&stage, small(), 100_000);
-    assert_eq!(stage.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
+    look_at(&harness, small(), 100_000);
+    assert_eq!(harness.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_begins_the_hour_anew() {
-    let stage = Stage::empty();
-    look_at(&stage, small(), 600);
-    look_at(&stage, small(), 0);
-    assert_eq!(stage.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
+    let harness = Harness::empty();
+    look_at(&harness, small(), 600);
+    look_at(&harness, small(), 0);
+    assert_eq!(harness.get("/trend").await.json()["points"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_has_the_newest_look_gets_no_body() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     for path in POLLED {
-        let first = stage.get(path).await;
+        let first = harness.get(path).await;
         let tag = first.header("etag").to_owned();
         assert!(tag.starts_with('"') && tag.len() > 10, "{path}: {tag}");
         for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
             let request = Request::get(*path).header("if-none-match", known);
-            let second = stage.send(request.body(Body::empty()).unwrap()).await;
+            let second = harness.send(request.body(Body::empty()).unwrap()).await;
             assert_eq!(second.status, 304, "{path}");
             assert_eq!(second.header("etag"), tag, "{path}");
             assert!(second.body.is_empty(), "{path}");
@@ -159,20 +159,20 @@ async fn a_client_that_has_the_newest_look_gets_no_body() {
 
 #[tokio::test]
 async fn another_look_has_another_tag() {
-    let stage = Stage::of(small());
-    let before = stage.get("/queue").await;
-    stage.show(small().job(43, "team/app", &["docker"], 1));
-    let after = stage.get("/queue").await;
+    let harness = Harness::of(small());
+    let before = harness.get("/queue").await;
+    harness.show(small().job(43, "team/app", &["docker"], 1));
+    let after = harness.get("/queue").await;
     assert_ne!(before.header("etag"), after.header("etag"));
     assert_eq!(after.json()["jobs"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_request_gets_the_head_of_the_answer() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     for path in POLLED.iter().chain(&["/health", "/runners/autogit-runner-linux-amd64-0"]) {
-        let whole = stage.get(path).await;
-        let head = stage.send(Request::head(*path).body(Body::empty()).unwrap()).await;
+        let whole = harness.get(path).await;
+        let head = harness.send(Request::head(*path).body(Body::empty()).unwrap()).await;
         assert_eq!(head.status, whole.status, "{path}");
         assert_eq!(head.header("etag"), whole.header("etag"), "{path}");
         assert_eq!(head.header("content-length"), whole.body.len().to_string(), "{path}");
@@ -182,9 +182,9 @@ async fn a_head_request_gets_the_head_of_the_answer() {
 
 #[tokio::test]
 async fn no_answer_may_be_framed_sniffed_or_read_by_another_site() {
-    let stage = Stage::small();
+    let harness = Harness::small();
     for path in ["/", "/status", "/health", "/nothing", "/events/", "/openapi.json"] {
-        let answer = stage.get(path).await;
+        let answer = harness.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");

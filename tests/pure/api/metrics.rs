@@ -7,15 +7,15 @@ use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
 
-use crate::api::stage::{Stage, small};
-use crate::support::world::{Doing, NOW, Scene};
+use crate::api::harness::{Harness, small};
+use crate::support::world::{Doing, Fixture, NOW};
 
 fn measured() -> Measured {
     Measured { took: SignedDuration::from_millis(20), requests: BTreeMap::new(), token_ends: None }
 }
 
-fn show(metrics: &Metrics, scene: Scene) -> Vec<String> {
-    metrics.observe(&Arc::new(scene.view()), &[], measured());
+fn show(metrics: &Metrics, fixture: Fixture) -> Vec<String> {
+    metrics.observe(&Arc::new(fixture.view()), &[], measured());
     lines(metrics)
 }
 
@@ -34,8 +34,8 @@ fn value(lines: &[String], series: &str) -> String {
     value.strip_suffix(".0").unwrap_or(value).to_owned()
 }
 
-fn pools() -> Scene {
-    Scene::new().pool("linux", "docker", |pool| pool.max = 2000).pool("cuda", "gpu", |_| {}).pool(
+fn pools() -> Fixture {
+    Fixture::new().pool("linux", "docker", |pool| pool.max = 2000).pool("cuda", "gpu", |_| {}).pool(
         "quiet",
         "quiet",
         |_| {},
@@ -46,8 +46,8 @@ fn pools() -> Scene {
 async fn metrics_are_in_the_format_that_a_scraper_asks_for() {
     const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
-    let stage = Stage::small();
-    stage.metrics.observe(&Arc::new(small().view()), &[], measured());
+    let harness = Harness::small();
+    harness.metrics.observe(&Arc::new(small().view()), &[], measured());
     for (accept, media) in [
         // What Prometheus 2 and 3, curl and a browser send.
         ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3", OPEN),
@@ -63,7 +63,7 @@ async fn metrics_are_in_the_format_that_a_scraper_asks_for() {
         ("text/html,application/xhtml+xml", PLAIN),
     ] {
         let request = Request::get("/metrics").header("accept", accept).body(Body::empty());
-        let answer = stage.send(request.unwrap()).await;
+        let answer = harness.send(request.unwrap()).await;
         assert_eq!(answer.header("content-type"), media, "{accept}");
         let text = answer.text();
         assert!(text.contains("\nautogit_spec_valid 1\n"), "{text}");
@@ -76,7 +76,7 @@ async fn metrics_are_in_the_format_that_a_scraper_asks_for() {
 
 #[tokio::test]
 async fn what_the_process_uses_is_told_under_the_usual_names() {
-    let answer = Stage::small().get("/metrics").await;
+    let answer = Harness::small().get("/metrics").await;
     let lines: Vec<String> = answer.text().lines().map(str::to_owned).collect();
     for series in [
         "process_cpu_seconds_total",
@@ -111,10 +111,10 @@ fn a_look_is_counted_by_pool_and_phase() {
 
 #[test]
 fn a_job_that_is_left_to_a_runner_of_others_is_not_counted_as_one_that_nobody_takes() {
-    let mut scene = small();
+    let mut fixture = small();
     let runner = OtherRunner { id: RecordId(12), name: "mac mini".into(), of_instance: true };
-    scene.memory.other_runners.insert(JobId(41), runner);
-    let lines = show(&Metrics::default(), scene);
+    fixture.memory.other_runners.insert(JobId(41), runner);
+    let lines = show(&Metrics::default(), fixture);
     assert_eq!(value(&lines, "autogit_queue_unmatched_jobs"), "0");
     assert_eq!(value(&lines, "autogit_held_jobs{reason=\"other-runner\"}"), "1");
 }
@@ -148,7 +148,7 @@ fn counters_with_a_closed_set_of_labels_begin_at_zero() {
 fn a_removed_pool_keeps_its_counters_only() {
     let metrics = Metrics::default();
     show(&metrics, pools());
-    let lines = show(&metrics, Scene::new().pool("linux", "docker", |_| {}));
+    let lines = show(&metrics, Fixture::new().pool("linux", "docker", |_| {}));
     let mut left = lines.iter().filter(|line| line.contains("cuda"));
     assert!(left.all(|line| line.contains("_total{")), "{lines:#?}");
 }
@@ -198,11 +198,11 @@ fn requests_are_counted_on_over_a_new_connection() {
 #[test]
 fn ten_thousand_jobs_and_a_thousand_runners_add_no_series() {
     let few = show(&Metrics::default(), few_of_each());
-    let mut scene = pools();
+    let mut fixture = pools();
     for number in 0..10_000 {
         let tag = if number % 3 == 0 { format!("odd-{number}") } else { "docker".to_owned() };
         let project = format!("team-{number}/app");
-        scene = scene.job(number + 10_000, &project, &[&tag], 60);
+        fixture = fixture.job(number + 10_000, &project, &[&tag], 60);
     }
     for slot in 0..1000 {
         let doing = match slot % 4 {
@@ -211,15 +211,15 @@ fn ten_thousand_jobs_and_a_thousand_runners_add_no_series() {
             2 => Doing::Starting(5),
             _ => Doing::Exited(1, 5),
         };
-        scene = scene.runner("linux", slot, "local", doing);
+        fixture = fixture.runner("linux", slot, "local", doing);
     }
-    let many = show(&Metrics::default(), scene);
+    let many = show(&Metrics::default(), fixture);
     assert_eq!(value(&many, "autogit_queue_unmatched_jobs"), "3334");
     assert_eq!(names(&few), names(&many));
     assert!(many.len() < 200, "{}", many.len());
 }
 
-fn few_of_each() -> Scene {
+fn few_of_each() -> Fixture {
     pools()
         .runner("linux", 0, "local", Doing::Busy(1, 5))
         .runner("linux", 1, "local", Doing::Idle(5))

@@ -11,9 +11,9 @@ use axum::http::Request;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::api::stage::{Answer, Stage, With};
+use crate::api::harness::{Answer, Harness, With};
 use crate::source::folder::Folder;
-use crate::support::world::{Doing, NOW, Scene};
+use crate::support::world::{Doing, Fixture, NOW};
 
 /// What the operator's process knows. None of the long ones may ever be in an answer.
 const ENVIRONMENT: &[(&str, &str)] = &[
@@ -68,36 +68,36 @@ fn loaded_from(text: &str) -> Loaded {
 }
 
 /// An idle runner of the spec in force, which stays as it is.
-fn scene(loaded: &Loaded) -> Scene {
+fn fixture(loaded: &Loaded) -> Fixture {
     let pools = Spec::clone(&loaded.spec).pools;
-    let scene = Scene::new().pool("linux", "docker", |_| {}).pool("own", "own", |_| {});
-    let scene = scene.with(|spec| {
+    let fixture = Fixture::new().pool("linux", "docker", |_| {}).pool("own", "own", |_| {});
+    let fixture = fixture.with(|spec| {
         let hosts = std::mem::take(&mut spec.hosts);
         *spec = Spec::clone(&loaded.spec);
         (spec.hosts, spec.pools) = (hosts, pools);
     });
-    scene.runner("linux", 0, "local", Doing::Idle(30))
+    fixture.runner("linux", 0, "local", Doing::Idle(30))
 }
 
-struct Preview(Stage);
+struct Preview(Harness);
 
 impl Preview {
     fn new() -> Self {
-        Self::of(scene)
+        Self::of(fixture)
     }
 
-    fn of(scene: impl FnOnce(&Loaded) -> Scene) -> Self {
-        Self::from(&loaded(), scene)
+    fn of(fixture: impl FnOnce(&Loaded) -> Fixture) -> Self {
+        Self::from(&loaded(), fixture)
     }
 
-    fn from(loaded: &Loaded, scene: impl FnOnce(&Loaded) -> Scene) -> Self {
-        let stage = Stage::of(scene(loaded));
-        let spec = Arc::clone(&stage.views.borrow().as_ref().unwrap().world.spec);
-        stage.in_force.send_replace(InForce {
+    fn from(loaded: &Loaded, fixture: impl FnOnce(&Loaded) -> Fixture) -> Self {
+        let harness = Harness::of(fixture(loaded));
+        let spec = Arc::clone(&harness.views.borrow().as_ref().unwrap().world.spec);
+        harness.in_force.send_replace(InForce {
             written: Some(Arc::clone(&loaded.written)),
             ..InForce::of(&spec)
         });
-        Self(stage)
+        Self(harness)
     }
 
     async fn send(&self, candidate: &str) -> Answer {
@@ -144,7 +144,7 @@ async fn the_file_in_force_changes_nothing() {
 #[tokio::test]
 async fn a_candidate_is_planned_on_the_last_look() {
     let waiting = |loaded: &Loaded| {
-        (50..54).fold(scene(loaded), |scene, id| scene.job(id, "team/app", &["docker"], 5))
+        (50..54).fold(fixture(loaded), |fixture, id| fixture.job(id, "team/app", &["docker"], 5))
     };
     let preview = Preview::of(waiting);
     let output = Preview::fine(&preview.send(IN_FORCE).await);
@@ -339,11 +339,11 @@ async fn a_guess_at_the_only_hidden_value_is_a_change_right_or_wrong() {
     let text = changed("    runner_image: registry.example.com/${MIRROR}/runner:1\n", "");
     let loaded = loaded_from(&text);
     let was = |guess: &str| text.replace("KEY: ${DEPLOY_KEY}", &format!("KEY: {guess}"));
-    let removed = |scene: Scene| {
-        scene.with(|spec| spec.pools[0].name = autogit::spec::PoolName::new("other").unwrap())
+    let removed = |fixture: Fixture| {
+        fixture.with(|spec| spec.pools[0].name = autogit::spec::PoolName::new("other").unwrap())
     };
-    let preview = Preview::from(&loaded, scene);
-    let of_removed = Preview::from(&loaded, |loaded| removed(scene(loaded)));
+    let preview = Preview::from(&loaded, fixture);
+    let of_removed = Preview::from(&loaded, |loaded| removed(fixture(loaded)));
     let mut of_guesses = Vec::new();
     for guess in ["deploy-5ecretOfTheProcess", "deploy-wrong"] {
         let answer = preview.0.post("/plan", Some("plan-only"), &was(guess)).await;
@@ -403,14 +403,16 @@ async fn a_file_that_is_there_looks_like_one_that_is_not() {
 #[tokio::test]
 async fn what_the_file_in_force_writes_as_plain_secret_is_not_compared() {
     let loaded = loaded();
-    let stage = Preview::new().0;
+    let harness = Preview::new().0;
     let text = changed("token: ${GITLAB_TOKEN}", "token: glpat-5ecretInTheFile");
     let written = autogit::source::Written::new(text, BTreeMap::new(), BTreeMap::new());
-    let spec = Arc::clone(&stage.in_force.borrow().spec);
-    stage.in_force.send_replace(InForce { written: Some(Arc::new(written)), ..InForce::of(&spec) });
+    let spec = Arc::clone(&harness.in_force.borrow().spec);
+    harness
+        .in_force
+        .send_replace(InForce { written: Some(Arc::new(written)), ..InForce::of(&spec) });
     let answers = ["glpat-5ecretInTheFile", "glpat-5ecretInTheFilE"].map(async |guess| {
         let candidate = changed("token: ${GITLAB_TOKEN}", &format!("token: {guess}"));
-        let mut output = stage.post("/plan", Some("plan-only"), &candidate).await.json();
+        let mut output = harness.post("/plan", Some("plan-only"), &candidate).await.json();
         output["plan"]["spec"]["hash"] = Value::Null;
         output.to_string()
     });
@@ -434,7 +436,7 @@ async fn the_plan_token_previews_and_does_nothing_else() {
     for path in ["/reconcile", "/reload", "/runners/autogit-runner-linux-amd64-0/drain"] {
         preview.0.post(path, Some("plan-only"), "").await.is_problem(403, "insufficient-token");
     }
-    let open = Stage::of(Scene::new());
+    let open = Harness::of(Fixture::new());
     let problem = open.post("/plan", None, IN_FORCE).await.is_problem(403, "no-token-configured");
     assert_eq!(problem["hint"], "set `api.plan_token_file` or `api.token_file`");
 }

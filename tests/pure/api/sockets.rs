@@ -13,31 +13,31 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::api::stage::{Stage, With, secret, small};
-use crate::support::world::{NOW, Scene};
+use crate::api::harness::{Harness, With, secret, small};
+use crate::support::world::{Fixture, NOW};
 
 struct Server {
     address: SocketAddr,
-    stage: Stage,
+    harness: Harness,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(scene: Scene) -> Self {
-        Self::start_at("127.0.0.1:0", scene).await
+    async fn start(fixture: Fixture) -> Self {
+        Self::start_at("127.0.0.1:0", fixture).await
     }
 
-    async fn start_at(address: &str, scene: Scene) -> Self {
-        let stage = Stage::of(scene);
+    async fn start_at(address: &str, fixture: Fixture) -> Self {
+        let harness = Harness::of(fixture);
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let api: Api = stage.api.clone();
+        let api: Api = harness.api.clone();
         let task = tokio::spawn(serve(listener, api, async {
             let _ = stopped.await;
         }));
-        Self { address, stage, stop, task }
+        Self { address, harness, stop, task }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -70,11 +70,11 @@ async fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// A tick of the loop, as far as clients could come into its way.
-fn tick(stage: &Stage, scene: Scene) {
-    let before = stage.views.borrow().clone();
-    stage.show(scene);
-    let after = stage.views.borrow().clone().unwrap();
-    stage.history.add(NOW, after.events_since(before.as_deref()));
+fn tick(harness: &Harness, fixture: Fixture) {
+    let before = harness.views.borrow().clone();
+    harness.show(fixture);
+    let after = harness.views.borrow().clone().unwrap();
+    harness.history.add(NOW, after.events_since(before.as_deref()));
 }
 
 #[tokio::test]
@@ -113,8 +113,9 @@ async fn half_open_connections_keep_nobody_out_and_the_oldest_goes_first() {
 
 #[tokio::test]
 async fn connections_with_a_request_are_bounded_and_the_next_client_is_told() {
-    let scene = small().with(|spec| spec.gitlab.webhook_secret = Some(secret("the-hooks-secret")));
-    let server = Server::start(scene).await;
+    let fixture =
+        small().with(|spec| spec.gitlab.webhook_secret = Some(secret("the-hooks-secret")));
+    let server = Server::start(fixture).await;
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS_MAX {
         let mut stream = server.connect().await;
@@ -131,7 +132,7 @@ async fn connections_with_a_request_are_bounded_and_the_next_client_is_told() {
     assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
     let problem: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["code"], "too-many-connections");
-    tick(&server.stage, small());
+    tick(&server.harness, small());
     drop(open);
     let answered = async {
         while !server.ask("/health").await.starts_with("HTTP/1.1 200") {
@@ -143,11 +144,11 @@ async fn connections_with_a_request_are_bounded_and_the_next_client_is_told() {
 
 #[tokio::test]
 async fn on_loopback_another_sites_name_is_not_answered() {
-    let scene = small().with(|spec| {
+    let fixture = small().with(|spec| {
         spec.gitlab.webhook_secret = Some(secret("the-hooks-secret"));
         spec.api.external_url = Some("https://autogit.example.com".to_owned());
     });
-    let server = Server::start(scene).await;
+    let server = Server::start(fixture).await;
     for (host, status) in [
         ("rebound.example", 421),
         ("127.0.0.1.rebound.example:8080", 421),
@@ -253,11 +254,11 @@ async fn a_client_that_never_reads_its_stream_holds_up_nobody_and_is_dropped() {
     read_head(&mut deaf).await;
     // More than the buffers of both ends hold: the history keeps 2048, and the stream falls behind.
     for _ in 0..20_000 {
-        server.stage.history.add(NOW, vec![long_event()]);
+        server.harness.history.add(NOW, vec![long_event()]);
         tokio::task::yield_now().await;
     }
     assert!(server.ask("/health").await.starts_with("HTTP/1.1 200"));
-    assert!(server.stage.history.since(None).events.len() <= 2048);
+    assert!(server.harness.history.since(None).events.len() <= 2048);
     // Simulated time: the stall is over when everybody waits.
     tokio::time::pause();
     tokio::time::advance(Duration::from_mins(2)).await;
@@ -279,7 +280,7 @@ async fn a_flood_of_requests_is_answered_and_the_loop_goes_on() {
     };
     let loop_goes_on = async {
         for _ in 0..50 {
-            tick(&server.stage, small());
+            tick(&server.harness, small());
             tokio::task::yield_now().await;
         }
     };

@@ -5,7 +5,7 @@ use autogit::view::View;
 use autogit::world::{JobId, RecordId};
 
 use crate::cli::plan::busy_day;
-use crate::support::world::{Doing, Scene};
+use crate::support::world::{Doing, Fixture};
 
 fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
     let subject = view.subject(word).unwrap();
@@ -17,8 +17,9 @@ fn explained(view: &View, word: &str, detail: Option<&JobDetail>) -> String {
 
 #[test]
 fn a_job_at_its_pools_maximum_is_told_who_holds_it() {
-    let scene = busy_day().pool("heavy", "cuda", |pool| pool.scope = Scope::Group("infra".into()));
-    insta::assert_snapshot!(explained(&scene.view(), "8812", None));
+    let fixture =
+        busy_day().pool("heavy", "cuda", |pool| pool.scope = Scope::Group("infra".into()));
+    insta::assert_snapshot!(explained(&fixture.view(), "8812", None));
 }
 
 #[test]
@@ -76,14 +77,15 @@ fn a_word_that_is_nothing_gets_near_misses() {
 
 #[test]
 fn a_pool_called_like_a_number_is_still_a_pool() {
-    let scene = Scene::new().pool("42", "docker", |_| {}).runner("42", 0, "local", Doing::Idle(1));
-    assert!(explained(&scene.view(), "42", None).starts_with("pool 42"));
+    let fixture =
+        Fixture::new().pool("42", "docker", |_| {}).runner("42", 0, "local", Doing::Idle(1));
+    assert!(explained(&fixture.view(), "42", None).starts_with("pool 42"));
 }
 
 #[test]
 fn a_draining_runner_is_told_when_it_was_asked_to_exit() {
-    let scene = Scene::new().pool("linux", "docker", |_| {});
-    let scene = scene.runner("linux", 0, "local", Doing::Draining(12));
-    let text = explained(&scene.view(), "autogit-runner-linux-amd64-0", None);
+    let fixture = Fixture::new().pool("linux", "docker", |_| {});
+    let fixture = fixture.runner("linux", 0, "local", Doing::Draining(12));
+    let text = explained(&fixture.view(), "autogit-runner-linux-amd64-0", None);
     assert!(text.contains("asked to exit 12s ago"), "{text}");
 }

@@ -1,10 +1,10 @@
 use autogit::spec::Arch;
 
 use crate::cli::plan::busy_day;
-use crate::support::world::{Doing, Scene};
+use crate::support::world::{Doing, Fixture};
 
-fn small() -> Scene {
-    Scene::new()
+fn small() -> Fixture {
+    Fixture::new()
         .host("rack", Arch::Amd64)
         .pool("linux", "docker", |_| {})
         .runner("linux", 0, "local", Doing::Busy(40, 75))

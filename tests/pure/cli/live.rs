@@ -1,7 +1,7 @@
 use autogit::cli::{Board, RenderOptions, SandboxStats, render_changes, render_live};
 
 use crate::cli::plan::busy_day;
-use crate::support::world::{Doing, Scene};
+use crate::support::world::{Doing, Fixture};
 
 const STATS: SandboxStats = SandboxStats { done: 12, failed: 0, running: 3, pending: 8 };
 
@@ -22,11 +22,12 @@ fn the_board_shows_each_slot_as_a_letter() {
 
 #[test]
 fn no_line_of_the_board_is_folded_and_none_is_lost_at_its_bottom() {
-    let mut scene = busy_day();
+    let mut fixture = busy_day();
     for number in 0..20 {
-        scene = scene.pool(&format!("pool-with-a-long-name-{number}"), "x", |pool| pool.max = 500);
+        fixture =
+            fixture.pool(&format!("pool-with-a-long-name-{number}"), "x", |pool| pool.max = 500);
     }
-    let mut view = scene.view();
+    let mut view = fixture.view();
     view.spec.pending_fault = Some("error: the spec `autogit.yaml` does not exist".to_owned());
     for size in [(80, 24), (40, 24), (40, 20), (200, 60), (20, 10)] {
         let text = board(&view, &recent(), size);
@@ -45,9 +46,9 @@ fn no_line_of_the_board_is_folded_and_none_is_lost_at_its_bottom() {
 
 #[test]
 fn without_a_terminal_there_is_one_line_per_change() {
-    let scene = || Scene::new().pool("linux", "docker", |pool| pool.max = 3);
-    let before = scene().runner("linux", 0, "local", Doing::Starting(5)).view();
-    let after = scene()
+    let fixture = || Fixture::new().pool("linux", "docker", |pool| pool.max = 3);
+    let before = fixture().runner("linux", 0, "local", Doing::Starting(5)).view();
+    let after = fixture()
         .runner("linux", 0, "local", Doing::Busy(41, 5))
         .job(42, "team/app", &["docker"], 5)
         .view();

@@ -4,7 +4,7 @@ use autogit::world::{Caller, JobId, Unclaimed};
 use jiff::SignedDuration;
 
 use crate::cli::plan::busy_day;
-use crate::support::world::{NOW, Scene};
+use crate::support::world::{Fixture, NOW};
 
 #[test]
 fn status_counts_pools_and_hosts() {
@@ -16,7 +16,7 @@ fn status_counts_pools_and_hosts() {
 
 #[test]
 fn status_shows_the_fault_of_a_refused_file() {
-    let mut view = Scene::new().pool("linux", "docker", |_| {}).view();
+    let mut view = Fixture::new().pool("linux", "docker", |_| {}).view();
     view.spec.pending_fault = Some("error: pool `linux`: `warm` is 5 but `max` is 2".to_owned());
     insta::assert_snapshot!(render_status(&view.as_seen().status_output(), &RenderOptions::bare()));
 }
@@ -24,11 +24,11 @@ fn status_shows_the_fault_of_a_refused_file() {
 #[test]
 fn status_names_who_uses_a_registration_and_is_on_no_host() {
     let (address, version) = (Some("10.0.0.7".to_owned()), Some("17.4.2".to_owned()));
-    let scene = Scene::new()
+    let fixture = Fixture::new()
         .pool("linux", "docker", |_| {})
         .stranger("linux", "r_ofanothere1", Some(Caller { address, version, ..Caller::default() }))
         .stranger("linux", "r_ofanothere2", None);
-    let view = scene.view();
+    let view = fixture.view();
     insta::assert_snapshot!(render_status(&view.as_seen().status_output(), &RenderOptions::bare()));
     let output = view.as_seen().explain(&view.subject("linux").unwrap(), None).unwrap();
     insta::assert_snapshot!(render_explain(&output, &[], &[], &RenderOptions::bare()));
@@ -39,7 +39,7 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
     let costly = |pool: &mut Pool| {
         pool.resources = Some(Resources { cpus: Some(9.0), memory: None, services: None });
     };
-    let mut scene = Scene::new()
+    let mut fixture = Fixture::new()
         .pool("big", "big", costly)
         .pool("kept", "kept", |pool| {
             costly(pool);
@@ -48,8 +48,8 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
         .job(1, "team/app", &["big"], 40)
         .job(2, "team/app", &["big"], 30);
     let until = NOW + SignedDuration::from_mins(1);
-    scene.memory.unclaimed.insert(JobId(2), Unclaimed { times: 1, until });
-    let pools = scene.view().as_seen().status_output().pools;
+    fixture.memory.unclaimed.insert(JobId(2), Unclaimed { times: 1, until });
+    let pools = fixture.view().as_seen().status_output().pools;
     assert_eq!(
         pools["big"].why,
         "host `local` has no room: 8.0 cpus are free; fitting runners were idle and GitLab did not \
@@ -63,8 +63,9 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
 
 #[test]
 fn of_an_unknown_queue_nobody_says_how_long_it_is() {
-    let scene = Scene::new().pool("linux", "docker", |_| {}).lose_queue("GitLab failed with 502");
-    let view = scene.view();
+    let fixture =
+        Fixture::new().pool("linux", "docker", |_| {}).lose_queue("GitLab failed with 502");
+    let view = fixture.view();
     let status = render_status(&view.as_seen().status_output(), &RenderOptions::bare());
     let row = status.lines().find(|line| line.starts_with("linux")).unwrap();
     assert_eq!(row.split_whitespace().nth(1), Some("?"), "{row}");
@@ -80,7 +81,7 @@ fn runners_are_listed_with_what_keeps_them() {
         &RenderOptions::bare()
     ));
     assert_eq!(
-        render_runners(&Scene::new().view().as_seen().runners_output(), &RenderOptions::bare()),
+        render_runners(&Fixture::new().view().as_seen().runners_output(), &RenderOptions::bare()),
         "no runners\n"
     );
 }
@@ -95,8 +96,8 @@ fn the_queue_is_listed_oldest_first() {
 
 #[test]
 fn a_long_queue_is_cut_and_says_so() {
-    let scene = (0..100).fold(Scene::new(), |scene, id| scene.job(id, "a/b", &["x"], 10));
-    let text = render_queue(&scene.view().as_seen().queue_output(), &RenderOptions::bare());
+    let fixture = (0..100).fold(Fixture::new(), |fixture, id| fixture.job(id, "a/b", &["x"], 10));
+    let text = render_queue(&fixture.view().as_seen().queue_output(), &RenderOptions::bare());
     assert!(
         text.ends_with("and 60 more jobs   (--verbose lists them; `autogit plan` groups them)\n")
     );
@@ -104,9 +105,9 @@ fn a_long_queue_is_cut_and_says_so() {
 
 #[test]
 fn a_jobs_name_cannot_move_the_cursor() {
-    let mut scene = Scene::new().job(1, "a/b\u{1b}[2J", &["x\u{7}"], 10);
-    scene.jobs[0].name = "build\u{1b}]0;owned\u{7}".into();
-    let view = scene.view();
+    let mut fixture = Fixture::new().job(1, "a/b\u{1b}[2J", &["x\u{7}"], 10);
+    fixture.jobs[0].name = "build\u{1b}]0;owned\u{7}".into();
+    let view = fixture.view();
     let options = RenderOptions::bare();
     let plan = autogit::cli::render_plan(&view.as_seen().plan_output(), &options);
     let output = view.as_seen().explain(&view.subject("1").unwrap(), None).unwrap();

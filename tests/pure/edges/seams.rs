@@ -9,5 +9,5 @@ pub(crate) mod replies;
 pub(crate) mod spec;
 pub(crate) mod webhook;
 
-use crate::api::stage;
+use crate::api::harness;
 use crate::support::world;

@@ -14,7 +14,7 @@ use autogit::world::{
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::plan::stage::{
+use crate::plan::harness::{
     Doing, NOW, Spot, add_runner, ago, deny_missing, failed_start, host_spec, id_of, job,
     job_container, known, look_before, lose, queue, record, records_of, spec, state_of, system_id,
     tell, world,

@@ -6,7 +6,7 @@ use autogit::plan::{Action, Facts, plan};
 use autogit::spec::{Arch, HostName};
 use autogit::world::{Access, EngineId, RecordSettings, SpecHash, record_settings, spec_hash};
 
-use crate::plan::stage::{records_of, spec, world};
+use crate::plan::harness::{records_of, spec, world};
 
 fn hash(fields: &str) -> SpecHash {
     let spec = spec(&format!("pools: {{linux: {{tags: [docker], {fields}}}}}"));

@@ -7,7 +7,7 @@ use autogit::world::{
 };
 use jiff::SignedDuration;
 
-use crate::plan::stage::{
+use crate::plan::harness::{
     Doing, NOW, add_runner, ago, deny_missing, job, known, queue, record, records_of, spec, tell,
     world,
 };
@@ -146,7 +146,7 @@ fn a_runner_without_a_job_left_makes_no_job_unclaimed() {
 fn what_is_left_over_counts_at_the_next_look() {
     let mut world = plain(PLAIN);
     world.records = world.records.clone().next(NOW, Ok(Vec::new()));
-    let network = &mut crate::plan::stage::state_of(&mut world, &host("local")).network;
+    let network = &mut crate::plan::harness::state_of(&mut world, &host("local")).network;
     network.as_mut().unwrap().containers = 0;
     let mut memory = Memory::default();
     note_observed(&mut world, &mut memory);

@@ -8,7 +8,7 @@ use autogit::world::{
 };
 use jiff::SignedDuration;
 
-use crate::plan::stage::{deny_missing, job_container, record};
+use crate::plan::harness::{deny_missing, job_container, record};
 
 /// Between two looks, so that most cooldowns are over by the next one.
 const STEP: SignedDuration = SignedDuration::from_mins(10);
@@ -259,11 +259,11 @@ fn drop_row(world: &mut World, system_id: &SystemId) {
 }
 
 fn state<'a>(world: &'a mut World, host: &autogit::spec::HostName) -> &'a mut HostState {
-    crate::plan::stage::state_of(world, host)
+    crate::plan::harness::state_of(world, host)
 }
 
 fn records(world: &mut World) -> &mut Vec<autogit::world::Record> {
-    crate::plan::stage::records_of(world)
+    crate::plan::harness::records_of(world)
 }
 
 /// The id of the next record that is made.

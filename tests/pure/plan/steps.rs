@@ -11,7 +11,7 @@ use autogit::world::{
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use crate::plan::stage::{
+use crate::plan::harness::{
     Doing, NOW, Spot, add_runner, ago, failed_start, job_container, known, look_before, lose,
     record, records_of, state_of, system_id,
 };

@@ -3,7 +3,7 @@
 use autogit::spec::{Arch, HostName, PoolName};
 use autogit::world::{Slot, Variant};
 
-use crate::plan::stage::{Doing, Spot};
+use crate::plan::harness::{Doing, Spot};
 
 /// A line's first part and its attributes: `linux/0 idle 5m, changed`.
 pub(crate) struct Line<'a> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use secrecy::SecretString;
 
-use crate::plan::stage::{
+use crate::plan::harness::{
     deny_missing, host_spec, id_of, job, known, queue, records_of, spec, state_of, world,
 };
 use crate::plan::steps::{Step, hosts, losses, memories, objects, records, runners};

@@ -8,7 +8,7 @@ use autogit::spec::Credential;
 use jiff::SignedDuration;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::simulated_engine::scene::Scene;
+use crate::simulated_engine::fixture::Fixture;
 
 /// A log in memory.
 #[derive(Debug, Clone, Default)]
@@ -53,22 +53,22 @@ impl Write for Log {
 
 #[tokio::test(start_paused = true)]
 async fn a_gitlab_that_is_away_is_one_line_and_so_is_its_return() {
-    let mut scene = Scene::new("{linux: {tags: [docker], max: 3}}");
-    let mut controller = scene.controller().await;
+    let mut fixture = Fixture::new("{linux: {tags: [docker], max: 3}}");
+    let mut controller = fixture.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     controller.tick().await;
-    scene.gitlab.set_down(Down::Status(502));
+    fixture.gitlab.set_down(Down::Status(502));
     for _ in 0..3 {
-        scene.pass(10).await;
+        fixture.pass(10).await;
         controller.tick().await;
     }
     let lost = log.lines_with("cannot be read");
     assert_eq!(lost.len(), 1, "{lost:#?}");
     assert!(lost[0].contains("gitlab queue") && lost[0].contains("gitlab records"), "{lost:#?}");
-    scene.gitlab.set_down(Down::None);
+    fixture.gitlab.set_down(Down::None);
     for _ in 0..2 {
-        scene.pass(60).await;
+        fixture.pass(60).await;
         controller.tick().await;
     }
     let found = log.lines_with("can be read again");
@@ -77,13 +77,13 @@ async fn a_gitlab_that_is_away_is_one_line_and_so_is_its_return() {
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
-    let mut scene = Scene::new("{linux: {tags: [docker], max: 3, warm: 1}}");
-    scene.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
-    let mut controller = scene.controller().await;
+    let mut fixture = Fixture::new("{linux: {tags: [docker], max: 3, warm: 1}}");
+    fixture.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
+    let mut controller = fixture.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     for _ in 0..30 {
-        scene.pass(10).await;
+        fixture.pass(10).await;
         controller.tick().await;
     }
     let told = log.lines_with("the runner makes no contact with GitLab");
@@ -93,21 +93,21 @@ async fn a_runner_that_never_made_contact_has_its_last_words_before_it_goes() {
 /// Nobody but the operator can make another one.
 #[tokio::test(start_paused = true)]
 async fn an_operators_token_is_warned_of_once_when_three_quarters_of_its_life_are_over() {
-    let mut scene = Scene::new("{linux: {tags: [docker], max: 1}}");
-    let (id, token) = scene.record_by_hand();
-    let ends = scene.clock.now() + SignedDuration::from_secs(4000);
-    scene.gitlab.expire_record_token(id, Some(ends));
-    scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
-    let mut controller = scene.controller().await;
+    let mut fixture = Fixture::new("{linux: {tags: [docker], max: 1}}");
+    let (id, token) = fixture.record_by_hand();
+    let ends = fixture.clock.now() + SignedDuration::from_secs(4000);
+    fixture.gitlab.expire_record_token(id, Some(ends));
+    fixture.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
+    let mut controller = fixture.controller().await;
     let log = Log::default();
     let _caught = log.catch();
     let warnings = || log.lines_with("the pool's `runner_token` ends soon");
     controller.tick().await;
-    scene.pass(2900).await;
+    fixture.pass(2900).await;
     controller.tick().await;
     assert!(warnings().is_empty(), "{:#?}", warnings());
     for _ in 0..3 {
-        scene.pass(110).await;
+        fixture.pass(110).await;
         controller.tick().await;
     }
     assert_eq!(warnings().len(), 1, "{:#?}", warnings());

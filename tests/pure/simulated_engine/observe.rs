@@ -8,7 +8,7 @@ use autogit::sandbox::runner::Version;
 use autogit::spec::HostName;
 use autogit::world::{Caller, JobId, Observed, Runner, RunnerLog, Slot, SystemId, Token, World};
 
-use crate::simulated_engine::scene::{Scene, linux, record, token};
+use crate::simulated_engine::fixture::{Fixture, linux, record, token};
 
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
 const COLD: &str = "{linux: {tags: [docker], max: 3}}";
@@ -23,11 +23,11 @@ fn is_known(world: &World, host: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_cannot_be_read_leaves_the_others_known() {
-    let mut scene = Scene::on(&["alpha", "beta"], WARM);
-    let world = scene.look().await;
+    let mut fixture = Fixture::on(&["alpha", "beta"], WARM);
+    let world = fixture.look().await;
     assert!(is_known(&world, "alpha") && is_known(&world, "beta"));
-    scene.engine_of("beta").set_reachable(false);
-    let world = scene.look().await;
+    fixture.engine_of("beta").set_reachable(false);
+    let world = fixture.look().await;
     assert!(is_known(&world, "alpha") && !is_known(&world, "beta"));
     assert!(world.hosts.values().all(|host| host.engine().is_some()));
 }
@@ -35,52 +35,52 @@ async fn a_host_that_cannot_be_read_leaves_the_others_known() {
 /// The engine answers after ten seconds, and says that it did not.
 #[tokio::test(start_paused = true)]
 async fn a_host_that_hangs_holds_up_no_look() {
-    let mut scene = Scene::on(&["alpha", "beta"], WARM);
-    scene.look().await;
-    scene.engine_of("beta").fail_next(Operation::Runners, Fault::AnswerLost);
+    let mut fixture = Fixture::on(&["alpha", "beta"], WARM);
+    fixture.look().await;
+    fixture.engine_of("beta").fail_next(Operation::Runners, Fault::AnswerLost);
     for waited in [5, 0, 0] {
-        let began = scene.clock.now();
-        let world = scene.look().await;
+        let began = fixture.clock.now();
+        let world = fixture.look().await;
         assert!(is_known(&world, "alpha") && !is_known(&world, "beta"));
-        assert_eq!(scene.clock.now().duration_since(began).as_secs(), waited);
+        assert_eq!(fixture.clock.now().duration_since(began).as_secs(), waited);
     }
-    scene.pass(60).await;
-    assert!(!is_known(&scene.look().await, "beta"), "its read was given up");
-    let world = scene.look().await;
+    fixture.pass(60).await;
+    assert!(!is_known(&fixture.look().await, "beta"), "its read was given up");
+    let world = fixture.look().await;
     assert!(is_known(&world, "alpha") && is_known(&world, "beta"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_is_not_known_where_any_part_of_it_cannot_be_read() {
     for operation in [Operation::Info, Operation::Jobs, Operation::Runners, Operation::Network] {
-        let mut scene = Scene::new(WARM);
-        scene.tick().await;
-        scene.refuse(operation);
-        assert!(!is_known(&scene.look().await, "alpha"), "{operation}");
-        assert!(is_known(&scene.look().await, "alpha"), "{operation}");
+        let mut fixture = Fixture::new(WARM);
+        fixture.tick().await;
+        fixture.refuse(operation);
+        assert!(!is_known(&fixture.look().await, "alpha"), "{operation}");
+        assert!(is_known(&fixture.look().await, "alpha"), "{operation}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn managers_that_gitlab_does_not_show_are_unknown() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    scene.pass(10).await;
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    fixture.pass(10).await;
     let rows = |world: &World| record(world).managers.known().map(Vec::len);
-    assert_eq!(rows(&scene.look().await), Some(1));
-    scene.hide_managers(true);
-    assert_eq!(rows(&scene.look().await), None);
-    scene.hide_managers(false);
-    assert_eq!(rows(&scene.look().await), Some(1));
+    assert_eq!(rows(&fixture.look().await), Some(1));
+    fixture.hide_managers(true);
+    assert_eq!(rows(&fixture.look().await), None);
+    fixture.hide_managers(false);
+    assert_eq!(rows(&fixture.look().await), Some(1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_manager_that_no_host_accounts_for_is_asked_about_once() {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    scene.poll_elsewhere("r_ofanothere1", "17.4.2").await;
+    let mut fixture = Fixture::new(COLD);
+    fixture.tick().await;
+    fixture.poll_elsewhere("r_ofanothere1", "17.4.2").await;
     for _ in 0..3 {
-        let world = scene.look().await;
+        let world = fixture.look().await;
         let Observed::Known { value: rows, .. } = &record(&world).managers else { panic!() };
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
         let address = Some("127.0.0.1".to_owned());
@@ -88,71 +88,71 @@ async fn a_manager_that_no_host_accounts_for_is_asked_about_once() {
         assert!(caller.created_at.is_some());
         let expected = Caller { address, version: Some("17.4.2".to_owned()), ..caller.clone() };
         assert_eq!(caller, expected);
-        scene.pass(120).await;
+        fixture.pass(120).await;
     }
-    let asked = scene.gitlab.requests();
+    let asked = fixture.gitlab.requests();
     assert_eq!(asked.get("GET /api/v4/runners/{id}/managers"), Some(&1), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_managers_gitlab_does_not_show_is_not_deleted() {
-    let mut scene = Scene::new("{linux: {tags: [docker]}, docs: {tags: [docs]}}");
-    scene.tick().await;
-    scene.change_spec(|spec| spec.pools.truncate(1));
-    scene.grow_old().await;
-    scene.hide_managers(true);
+    let mut fixture = Fixture::new("{linux: {tags: [docker]}, docs: {tags: [docs]}}");
+    fixture.tick().await;
+    fixture.change_spec(|spec| spec.pools.truncate(1));
+    fixture.grow_old().await;
+    fixture.hide_managers(true);
     let deletes = |world: &World| {
         let decisions = plan(world).decisions;
         decisions.iter().any(|it| matches!(it.action, Action::DeleteRecord { .. }))
     };
-    assert!(!deletes(&scene.look_twice().await));
-    scene.hide_managers(false);
-    assert!(deletes(&scene.look_twice().await));
+    assert!(!deletes(&fixture.look_twice().await));
+    fixture.hide_managers(false);
+    assert!(deletes(&fixture.look_twice().await));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_token_is_found_again_in_a_container_that_runs_or_ended() {
     for has_ended in [false, true] {
-        let mut scene = Scene::new(WARM);
-        scene.tick().await;
+        let mut fixture = Fixture::new(WARM);
+        fixture.tick().await;
         if has_ended {
-            scene.engine().kill_container(&scene.runner().await.id, 1).unwrap();
+            fixture.engine().kill_container(&fixture.runner().await.id, 1).unwrap();
         }
-        scene.restart();
-        assert_eq!(token(&scene.look().await), Token::AtHand);
+        fixture.restart();
+        assert_eq!(token(&fixture.look().await), Token::AtHand);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_token_is_found_again_in_a_container_that_was_never_started() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    let runner = scene.runner().await;
-    let config = scene.engine().read_config(&runner.id).await.unwrap();
-    scene.engine().remove_by_hand(&runner.id).unwrap();
-    scene.create_with(&runner.system_id, runner.record, config).await;
-    scene.restart();
-    assert_eq!(token(&scene.look().await), Token::AtHand);
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    let runner = fixture.runner().await;
+    let config = fixture.engine().read_config(&runner.id).await.unwrap();
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
+    fixture.create_with(&runner.system_id, runner.record, config).await;
+    fixture.restart();
+    assert_eq!(token(&fixture.look().await), Token::AtHand);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_no_container_has_is_lost() {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    assert_eq!(token(&scene.look().await), Token::AtHand);
-    scene.restart();
-    assert_eq!(token(&scene.look().await), Token::Lost);
+    let mut fixture = Fixture::new(COLD);
+    fixture.tick().await;
+    assert_eq!(token(&fixture.look().await), Token::AtHand);
+    fixture.restart();
+    assert_eq!(token(&fixture.look().await), Token::Lost);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_whose_config_cannot_be_read_is_not_lost() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    scene.restart();
-    scene.refuse(Operation::ReadConfig);
-    let unread = token(&scene.look().await);
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    fixture.restart();
+    fixture.refuse(Operation::ReadConfig);
+    let unread = token(&fixture.look().await);
     assert!(matches!(unread, Token::Unread { .. }), "{unread:?}");
-    assert_eq!(token(&scene.look().await), Token::AtHand);
+    assert_eq!(token(&fixture.look().await), Token::AtHand);
 }
 
 fn log(world: &World) -> RunnerLog {
@@ -162,14 +162,14 @@ fn log(world: &World) -> RunnerLog {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_be_read_keeps_what_it_told_last() {
-    let mut scene = Scene::new(WARM);
-    let job = scene.job(WaitsFor::Runner);
-    scene.tick().await;
-    scene.pass(10).await;
-    let told = log(&scene.look().await);
+    let mut fixture = Fixture::new(WARM);
+    let job = fixture.job(WaitsFor::Runner);
+    fixture.tick().await;
+    fixture.pass(10).await;
+    let told = log(&fixture.look().await);
     assert_eq!(told.received.map(|(id, _)| id), Some(job));
-    scene.refuse(Operation::RunnerLog);
-    assert_eq!(log(&scene.look().await), told);
+    fixture.refuse(Operation::RunnerLog);
+    assert_eq!(log(&fixture.look().await), told);
 }
 
 fn pending(world: &World) -> Vec<JobId> {
@@ -178,11 +178,11 @@ fn pending(world: &World) -> Vec<JobId> {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_a_container_is_not_pending_though_gitlab_still_lists_it() {
-    let mut scene = Scene::new(COLD);
-    let jobs = [(); 2].map(|()| scene.job(WaitsFor::Nobody));
-    let world = scene.look().await;
+    let mut fixture = Fixture::new(COLD);
+    let jobs = [(); 2].map(|()| fixture.job(WaitsFor::Nobody));
+    let world = fixture.look().await;
     assert_eq!(pending(&world), jobs);
-    let system_id = scene.first_slot(&world);
+    let system_id = fixture.first_slot(&world);
     let left = JobLeftovers {
         version: Version::NEWEST,
         system_id,
@@ -191,21 +191,21 @@ async fn a_job_that_has_a_container_is_not_pending_though_gitlab_still_lists_it(
         running: true,
         reusable: false,
     };
-    scene.engine().add_job_leftovers(&left).unwrap();
-    assert_eq!(pending(&scene.look().await), [jobs[1]]);
-    assert_eq!(scene.gitlab.pending(), jobs);
+    fixture.engine().add_job_leftovers(&left).unwrap();
+    assert_eq!(pending(&fixture.look().await), [jobs[1]]);
+    assert_eq!(fixture.gitlab.pending(), jobs);
 }
 
 /// A runner at work that no list shows any more.
-async fn hidden_at_work() -> (Scene, Runner, JobId) {
-    let mut scene = Scene::new(COLD);
-    let job = scene.job(WaitsFor::Runner);
-    scene.tick().await;
-    scene.pass(10).await;
-    let runner = scene.runner().await;
-    scene.look().await;
-    scene.engine().hide(&runner.id, Hiding::FromLists).unwrap();
-    (scene, runner, job)
+async fn hidden_at_work() -> (Fixture, Runner, JobId) {
+    let mut fixture = Fixture::new(COLD);
+    let job = fixture.job(WaitsFor::Runner);
+    fixture.tick().await;
+    fixture.pass(10).await;
+    let runner = fixture.runner().await;
+    fixture.look().await;
+    fixture.engine().hide(&runner.id, Hiding::FromLists).unwrap();
+    (fixture, runner, job)
 }
 
 fn seen(world: &World) -> Vec<&Runner> {
@@ -215,11 +215,11 @@ fn seen(world: &World) -> Vec<&Runner> {
 #[tokio::test(start_paused = true)]
 async fn a_runner_that_a_list_lacks_is_found_by_its_id_or_its_name() {
     for is_remembered in [true, false] {
-        let (mut scene, runner, job) = hidden_at_work().await;
+        let (mut fixture, runner, job) = hidden_at_work().await;
         if !is_remembered {
-            scene.restart();
+            fixture.restart();
         }
-        let world = scene.look().await;
+        let world = fixture.look().await;
         let found = seen(&world);
         assert_eq!(found.iter().map(|it| &it.id).collect::<Vec<_>>(), [&runner.id]);
         let received = found[0].log.as_ref().unwrap().received;
@@ -230,75 +230,75 @@ async fn a_runner_that_a_list_lacks_is_found_by_its_id_or_its_name() {
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_on_for_as_long_as_the_list_lacks_its_runner() {
     for is_remembered in [true, false] {
-        let (mut scene, ..) = hidden_at_work().await;
+        let (mut fixture, ..) = hidden_at_work().await;
         if !is_remembered {
-            scene.restart();
+            fixture.restart();
         }
-        let before = scene.engine().counts();
+        let before = fixture.engine().counts();
         for _ in 0..30 {
-            scene.tick().await;
-            scene.pass(10).await;
+            fixture.tick().await;
+            fixture.pass(10).await;
         }
-        assert_eq!(scene.engine().counts(), before);
+        assert_eq!(fixture.engine().counts(), before);
     }
 }
 
 /// How many of those ticks, ten seconds apart, leave a job's container running.
-async fn ticks_until_stopped(scene: &mut Scene) -> usize {
+async fn ticks_until_stopped(fixture: &mut Fixture) -> usize {
     for ticks in 0..40 {
-        scene.tick().await;
-        let jobs = scene.engine().jobs().await.unwrap();
+        fixture.tick().await;
+        let jobs = fixture.engine().jobs().await.unwrap();
         if !jobs.containers.iter().any(|container| container.running) {
             return ticks;
         }
-        scene.pass(10).await;
+        fixture.pass(10).await;
     }
     40
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_removed_runners_job_runs_is_stopped_a_minute_after_its_runner_is_gone() {
-    let (mut scene, runner, _) = hidden_at_work().await;
-    scene.engine().remove_by_hand(&runner.id).unwrap();
-    let ticks = ticks_until_stopped(&mut scene).await;
+    let (mut fixture, runner, _) = hidden_at_work().await;
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
+    let ticks = ticks_until_stopped(&mut fixture).await;
     assert!((6..=8).contains(&ticks), "{ticks}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_removed_runners_job_runs_is_stopped_as_soon_as_gitlab_says_that_it_is_over() {
-    let (mut scene, runner, job) = hidden_at_work().await;
-    scene.engine().remove_by_hand(&runner.id).unwrap();
+    let (mut fixture, runner, job) = hidden_at_work().await;
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
     // Without its record GitLab waits for no runner to end it.
-    scene.gitlab.delete_record_by_hand(runner.record);
-    scene.gitlab.cancel_job(job);
-    let ticks = ticks_until_stopped(&mut scene).await;
+    fixture.gitlab.delete_record_by_hand(runner.record);
+    fixture.gitlab.cancel_job(job);
+    let ticks = ticks_until_stopped(&mut fixture).await;
     assert!((1..=2).contains(&ticks), "{ticks}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_swept_for_want_of_an_answer() {
-    let (mut scene, runner, _) = hidden_at_work().await;
-    scene.engine().remove_by_hand(&runner.id).unwrap();
-    let before = format!("{:?}", scene.engine().jobs().await);
+    let (mut fixture, runner, _) = hidden_at_work().await;
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
+    let before = format!("{:?}", fixture.engine().jobs().await);
     for _ in 0..20 {
         // By its id; the name is not asked for then.
-        scene.refuse(Operation::Find);
-        scene.look().await;
-        scene.pass(10).await;
+        fixture.refuse(Operation::Find);
+        fixture.look().await;
+        fixture.pass(10).await;
     }
-    scene.refuse(Operation::Find);
-    scene.tick().await;
-    assert_eq!(format!("{:?}", scene.engine().jobs().await), before);
+    fixture.refuse(Operation::Find);
+    fixture.tick().await;
+    assert_eq!(format!("{:?}", fixture.engine().jobs().await), before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_is_set_aside_keeps_all_that_it_has() {
     for (label, sweeps_others) in [(None, true), (Some("slot"), true), (Some("system-id"), false)] {
-        let mut scene = Scene::new(WARM);
-        scene.tick().await;
-        scene.pass(10).await;
-        let runner = scene.runner().await;
-        let world = scene.look().await;
+        let mut fixture = Fixture::new(WARM);
+        fixture.tick().await;
+        fixture.pass(10).await;
+        let runner = fixture.runner().await;
+        let world = fixture.look().await;
         let other = world.system_id(&host("alpha"), &linux(), Slot(2)).unwrap();
         let left = JobLeftovers {
             version: Version::NEWEST,
@@ -308,33 +308,33 @@ async fn a_container_that_is_set_aside_keeps_all_that_it_has() {
             running: false,
             reusable: false,
         };
-        scene.engine().add_job_leftovers(&left).unwrap();
+        fixture.engine().add_job_leftovers(&left).unwrap();
         match label {
-            None => scene.engine().say_of_state(&runner.id, Some("stopped")).unwrap(),
-            Some(label) => scene.engine().spoil_label(&runner.id, label).unwrap(),
+            None => fixture.engine().say_of_state(&runner.id, Some("stopped")).unwrap(),
+            Some(label) => fixture.engine().spoil_label(&runner.id, label).unwrap(),
         }
-        scene.change_spec(|spec| spec.pools[0].max = 1);
-        scene.job(WaitsFor::Runner);
+        fixture.change_spec(|spec| spec.pools[0].max = 1);
+        fixture.job(WaitsFor::Runner);
         for _ in 0..12 {
-            scene.tick().await;
-            scene.pass(10).await;
+            fixture.tick().await;
+            fixture.pass(10).await;
         }
-        let left = scene.engine().jobs().await.unwrap();
+        let left = fixture.engine().jobs().await.unwrap();
         let there = |id: &SystemId| left.volumes.iter().any(|volume| volume.system_id == *id);
         assert_eq!(there(&other), !sweeps_others, "{label:?}");
-        let names: Vec<_> = scene.engine().containers().into_iter().map(|it| it.name).collect();
+        let names: Vec<_> = fixture.engine().containers().into_iter().map(|it| it.name).collect();
         assert!(names.contains(&runner.name.to_string()), "{label:?}");
         // It counts against `max`, so no other is made.
-        let runners = scene.engine().containers().into_iter().filter(|it| it.runner.is_some());
+        let runners = fixture.engine().containers().into_iter().filter(|it| it.runner.is_some());
         assert_eq!(runners.count(), 1, "{label:?}");
-        assert_eq!(scene.rows(runner.record), [runner.system_id], "{label:?}");
+        assert_eq!(fixture.rows(runner.record), [runner.system_id], "{label:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_of_another_gitlab_with_the_same_number_hides_none() {
-    let mut scene = Scene::new(COLD);
-    let jobs = [(); 2].map(|()| scene.job(WaitsFor::Nobody));
+    let mut fixture = Fixture::new(COLD);
+    let jobs = [(); 2].map(|()| fixture.job(WaitsFor::Nobody));
     let left = JobLeftovers {
         version: Version::NEWEST,
         system_id: SystemId::from_observed("r_ofsomebodys"),
@@ -343,25 +343,25 @@ async fn a_job_of_another_gitlab_with_the_same_number_hides_none() {
         running: true,
         reusable: false,
     };
-    scene.engine().add_job_leftovers(&left).unwrap();
-    assert_eq!(pending(&scene.look().await), jobs);
+    fixture.engine().add_job_leftovers(&left).unwrap();
+    assert_eq!(pending(&fixture.look().await), jobs);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_runners_container_a_person_removed_is_queued_again() {
-    let mut scene = Scene::new("{linux: {tags: [docker], max: 3, lost_jobs: retry}}");
-    let job = scene.job(WaitsFor::Runner);
-    scene.tick().await;
-    scene.pass(10).await;
-    let runner = scene.runner().await;
-    scene.look().await;
-    scene.engine().remove_by_hand(&runner.id).unwrap();
+    let mut fixture = Fixture::new("{linux: {tags: [docker], max: 3, lost_jobs: retry}}");
+    let job = fixture.job(WaitsFor::Runner);
+    fixture.tick().await;
+    fixture.pass(10).await;
+    let runner = fixture.runner().await;
+    fixture.look().await;
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
     for _ in 0..9 {
-        scene.tick().await;
-        scene.pass(10).await;
+        fixture.tick().await;
+        fixture.pass(10).await;
     }
-    assert_eq!(scene.gitlab.job(job).unwrap().status, Status::Canceled);
-    let again = scene.gitlab.jobs().into_iter().find(|other| other.id > job).unwrap();
+    assert_eq!(fixture.gitlab.job(job).unwrap().status, Status::Canceled);
+    let again = fixture.gitlab.jobs().into_iter().find(|other| other.id > job).unwrap();
     assert!(matches!(again.status, Status::Pending | Status::Running), "{again:?}");
 }
 
@@ -369,12 +369,12 @@ async fn a_job_whose_runners_container_a_person_removed_is_queued_again() {
 async fn a_job_whose_runners_container_a_person_removed_while_nobody_looked_is_told_once() {
     for lost_jobs in ["retry", "report"] {
         let pools = format!("{{linux: {{tags: [docker], max: 3, lost_jobs: {lost_jobs}}}}}");
-        let mut scene = Scene::new(&pools);
-        let job = scene.job(WaitsFor::Runner);
-        scene.tick().await;
-        scene.pass(10).await;
-        scene.engine().remove_by_hand(&scene.runner().await.id).unwrap();
-        let mut controller = scene.another();
+        let mut fixture = Fixture::new(&pools);
+        let job = fixture.job(WaitsFor::Runner);
+        fixture.tick().await;
+        fixture.pass(10).await;
+        fixture.engine().remove_by_hand(&fixture.runner().await.id).unwrap();
+        let mut controller = fixture.another();
         let mut told = 0;
         for _ in 0..18 {
             let outcomes = controller.tick().await.outcomes;
@@ -383,32 +383,32 @@ async fn a_job_whose_runners_container_a_person_removed_while_nobody_looked_is_t
                     if lost.id == job && outcome.result.is_ok())
             });
             told += reaps.count();
-            scene.pass(10).await;
+            fixture.pass(10).await;
         }
         assert_eq!(told, 1, "{lost_jobs}");
-        let jobs = scene.gitlab.jobs();
+        let jobs = fixture.gitlab.jobs();
         let again = jobs.iter().find(|other| other.id > job);
         assert_eq!(again.is_some(), lost_jobs == "retry", "{jobs:?}");
-        let left = scene.engine().jobs().await.unwrap().containers;
+        let left = fixture.engine().jobs().await.unwrap().containers;
         assert!(left.iter().all(|container| container.job != Some(job)), "{left:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_whose_name_was_changed_goes_with_the_last_runner_on_it() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    let names = |scene: &Scene| -> Vec<String> {
-        scene.engine().networks().into_iter().map(|network| network.name).collect()
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    let names = |fixture: &Fixture| -> Vec<String> {
+        fixture.engine().networks().into_iter().map(|network| network.name).collect()
     };
-    let old = names(&scene);
-    scene.change_spec(|spec| "another".clone_into(&mut spec.network));
+    let old = names(&fixture);
+    fixture.change_spec(|spec| "another".clone_into(&mut spec.network));
     let mut both = false;
     for _ in 0..60 {
-        scene.tick().await;
-        scene.pass(10).await;
-        both |= names(&scene).len() == 2;
+        fixture.tick().await;
+        fixture.pass(10).await;
+        both |= names(&fixture).len() == 2;
     }
     assert!(both && old.len() == 1, "{old:?}");
-    assert_eq!(names(&scene), ["another"]);
+    assert_eq!(names(&fixture), ["another"]);
 }

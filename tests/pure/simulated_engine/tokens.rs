@@ -15,7 +15,7 @@ use autogit::view::SpecInfo;
 use autogit::world::{Leftover, Origin, RecordId, Token, Variant, World};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::simulated_engine::scene::{Scene, linux, planned, record, token};
+use crate::simulated_engine::fixture::{Fixture, linux, planned, record, token};
 
 const VERIFY: &str = "POST /runners/verify";
 const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
@@ -24,15 +24,15 @@ const COLD: &str = "{linux: {tags: [docker], max: 3}}";
 const TOO_LONG: u64 = 180;
 
 /// After a restart: a record whose token is nowhere.
-async fn lost_token() -> (Scene, World, RecordId) {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    scene.grow_old().await;
-    scene.restart();
-    let world = scene.look().await;
+async fn lost_token() -> (Fixture, World, RecordId) {
+    let mut fixture = Fixture::new(COLD);
+    fixture.tick().await;
+    fixture.grow_old().await;
+    fixture.restart();
+    let world = fixture.look().await;
     assert_eq!(token(&world), Token::Lost);
     let id = record(&world).id;
-    (scene, world, id)
+    (fixture, world, id)
 }
 
 fn is_record(action: &Action) -> bool {
@@ -41,159 +41,159 @@ fn is_record(action: &Action) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_renamed_and_that_nobody_knows_any_more_is_named_beside_the_new_one() {
-    let (mut scene, _, old) = lost_token().await;
-    scene.gitlab.rename_record(old, "annas runner");
-    scene.restart();
-    let mut controller = scene.another();
+    let (mut fixture, _, old) = lost_token().await;
+    fixture.gitlab.rename_record(old, "annas runner");
+    fixture.restart();
+    let mut controller = fixture.another();
     controller.tick().await;
     let view = controller.tick().await.view;
     let notices = view.notices.join("\n");
     let words = format!("registration {old} has this AutoGit's mark and is called `annas runner`");
     assert!(notices.contains(&words), "{notices}");
-    assert!(record(&view.world).id != old && scene.gitlab.record(old).is_some());
-    scene.gitlab.delete_record_by_hand(old);
+    assert!(record(&view.world).id != old && fixture.gitlab.record(old).is_some());
+    fixture.gitlab.delete_record_by_hand(old);
     assert_eq!(controller.tick().await.view.notices, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_renamed_and_is_known_is_no_news() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    scene.pass(20).await;
-    let id = record(&scene.look().await).id;
-    scene.gitlab.rename_record(id, "annas runner");
-    scene.restart();
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    fixture.pass(20).await;
+    let id = record(&fixture.look().await).id;
+    fixture.gitlab.rename_record(id, "annas runner");
+    fixture.restart();
     for _ in 0..3 {
-        assert_eq!(record(&scene.look().await).id, id);
-        assert_eq!(scene.ports.gitlab.renamed(), []);
+        assert_eq!(record(&fixture.look().await).id, id);
+        assert_eq!(fixture.ports.gitlab.renamed(), []);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_nobody_uses_goes_when_a_new_one_is_made() {
-    let (mut scene, world, lost) = lost_token().await;
-    let outcomes = scene.apply(&world, planned(&world, is_record)).await;
+    let (mut fixture, world, lost) = lost_token().await;
+    let outcomes = fixture.apply(&world, planned(&world, is_record)).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
-    assert_eq!(scene.gitlab.record(lost), None);
+    assert_eq!(fixture.gitlab.record(lost), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_a_container_has_by_now_makes_a_new_record_needless() {
-    let (mut scene, world, lost) = lost_token().await;
-    scene.create(&scene.first_slot(&world), lost).await;
-    let outcomes = scene.apply(&world, planned(&world, is_record)).await;
+    let (mut fixture, world, lost) = lost_token().await;
+    fixture.create(&fixture.first_slot(&world), lost).await;
+    let outcomes = fixture.apply(&world, planned(&world, is_record)).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Skipped(_))), "{outcomes:?}");
-    assert!(scene.gitlab.record(lost).is_some());
+    assert!(fixture.gitlab.record(lost).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_stays_where_a_host_does_not_tell_whether_it_is_used() {
-    let (mut scene, world, lost) = lost_token().await;
+    let (mut fixture, world, lost) = lost_token().await;
     let plan = planned(&world, is_record);
-    scene.engine().set_reachable(false);
-    let outcomes = scene.apply(&world, plan).await;
+    fixture.engine().set_reachable(false);
+    let outcomes = fixture.apply(&world, plan).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
-    assert!(scene.gitlab.record(lost).is_some());
+    assert!(fixture.gitlab.record(lost).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_a_container_was_seen_with_stays_though_a_list_lacks_the_container() {
-    let (mut scene, world, lost) = lost_token().await;
-    let slot = scene.first_slot(&world);
-    let container = scene.create_with(&slot, lost, String::new().into()).await;
-    let world = scene.look().await;
+    let (mut fixture, world, lost) = lost_token().await;
+    let slot = fixture.first_slot(&world);
+    let container = fixture.create_with(&slot, lost, String::new().into()).await;
+    let world = fixture.look().await;
     let plan = planned(&world, is_record);
-    scene.engine().remove_by_hand(&container).unwrap();
-    let outcomes = scene.apply(&world, plan).await;
+    fixture.engine().remove_by_hand(&container).unwrap();
+    let outcomes = fixture.apply(&world, plan).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(id)) if id != lost));
-    assert!(scene.gitlab.record(lost).is_some());
+    assert!(fixture.gitlab.record(lost).is_some());
 }
 
 /// A runner that made no contact: with a token that was replaced, or with no way to GitLab.
-async fn silent_runner(prepare: impl FnOnce(&mut Scene, RecordId)) -> Scene {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    let id = record(&scene.look().await).id;
-    prepare(&mut scene, id);
-    scene.change_spec(|spec| spec.pools[0].warm = Warm::Count(1));
-    scene.tick().await;
-    scene.pass(TOO_LONG).await;
-    let outcomes = scene.tick().await;
+async fn silent_runner(prepare: impl FnOnce(&mut Fixture, RecordId)) -> Fixture {
+    let mut fixture = Fixture::new(COLD);
+    fixture.tick().await;
+    let id = record(&fixture.look().await).id;
+    prepare(&mut fixture, id);
+    fixture.change_spec(|spec| spec.pools[0].warm = Warm::Count(1));
+    fixture.tick().await;
+    fixture.pass(TOO_LONG).await;
+    let outcomes = fixture.tick().await;
     let drained = outcomes.iter().filter(|it| it.decision.rule == Rule::DrainFailed);
     assert_eq!(drained.count(), 1, "{outcomes:?}");
-    scene
+    fixture
 }
 
 /// New runners are sent where no GitLab is.
-fn lead_astray(scene: &mut Scene) {
-    scene.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
+fn lead_astray(fixture: &mut Fixture) {
+    fixture.change_spec(|spec| "http://elsewhere.sim".clone_into(&mut spec.gitlab.runner_url));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_without_contact_shows_that_its_token_was_replaced() {
-    let mut scene = silent_runner(|scene, id| scene.gitlab.reset_record_token(id)).await;
+    let mut fixture = silent_runner(|fixture, id| fixture.gitlab.reset_record_token(id)).await;
     // Its container still has the old token.
-    assert_eq!(scene.runner().await.variant, linux());
-    let world = scene.look().await;
+    assert_eq!(fixture.runner().await.variant, linux());
+    let world = fixture.look().await;
     assert_eq!(token(&world), Token::Lost);
     let plan = planned(&world, is_record);
-    let outcomes = scene.apply(&world, plan).await;
+    let outcomes = fixture.apply(&world, plan).await;
     assert!(matches!(outcomes[0].result, Ok(Effect::Recorded(_))), "{outcomes:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_without_contact_loses_no_token_that_gitlab_takes_and_leaves_no_row() {
-    let mut scene = silent_runner(|scene, _| lead_astray(scene)).await;
-    assert_eq!(scene.gitlab.requests().get("POST /api/v4/runners/verify"), Some(&1));
-    let world = scene.look().await;
+    let mut fixture = silent_runner(|fixture, _| lead_astray(fixture)).await;
+    assert_eq!(fixture.gitlab.requests().get("POST /api/v4/runners/verify"), Some(&1));
+    let world = fixture.look().await;
     assert_eq!(token(&world), Token::AtHand);
-    assert!(scene.rows(record(&world).id).is_empty());
+    assert!(fixture.rows(record(&world).id).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gitlab_that_does_not_answer_refuses_no_token() {
-    let mut scene = silent_runner(|scene, _| lead_astray(scene)).await;
-    let world = scene.look().await;
+    let mut fixture = silent_runner(|fixture, _| lead_astray(fixture)).await;
+    let world = fixture.look().await;
     let mut drain = planned(&world, |action| matches!(action, Action::Drain { .. }));
     drain.decisions[0].rule = Rule::DrainFailed;
-    scene.gitlab.set_down(Down::Status(502));
-    scene.apply(&world, drain).await;
-    scene.gitlab.set_down(Down::None);
-    assert_eq!(token(&scene.look().await), Token::AtHand);
+    fixture.gitlab.set_down(Down::Status(502));
+    fixture.apply(&world, drain).await;
+    fixture.gitlab.set_down(Down::None);
+    assert_eq!(token(&fixture.look().await), Token::AtHand);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_cannot_be_deleted_shows_that_its_token_was_replaced() {
-    let mut scene = Scene::new(WARM);
-    scene.tick().await;
-    scene.pass(10).await;
-    let runner = scene.runner().await;
-    scene.engine().remove_by_hand(&runner.id).unwrap();
-    scene.gitlab.reset_record_token(runner.record);
-    scene.change_spec(|spec| spec.pools[0].warm = Warm::Count(0));
-    let world = scene.look_twice().await;
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    fixture.pass(10).await;
+    let runner = fixture.runner().await;
+    fixture.engine().remove_by_hand(&runner.id).unwrap();
+    fixture.gitlab.reset_record_token(runner.record);
+    fixture.change_spec(|spec| spec.pools[0].warm = Warm::Count(0));
+    let world = fixture.look_twice().await;
     let is_row =
         |action: &Action| matches!(action, Action::Sweep { leftover: Leftover::Manager(..) });
-    let outcomes = scene.apply(&world, planned(&world, is_row)).await;
+    let outcomes = fixture.apply(&world, planned(&world, is_row)).await;
     let refused = &outcomes[0].result;
     let forbidden = matches!(refused, Err(ApplyError::Gitlab(GitlabError::Forbidden { .. })));
     assert!(forbidden, "{refused:?}");
-    assert_eq!(token(&scene.look().await), Token::Lost);
+    assert_eq!(token(&fixture.look().await), Token::Lost);
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_token_of_the_record_that_a_container_has_is_taken() {
-    let mut scene = silent_runner(|scene, id| scene.gitlab.reset_record_token(id)).await;
-    let world = scene.look().await;
+    let mut fixture = silent_runner(|fixture, id| fixture.gitlab.reset_record_token(id)).await;
+    let world = fixture.look().await;
     assert_eq!(token(&world), Token::Lost);
-    let old = scene.engine().read_config(&scene.runner().await.id).await.unwrap();
-    let mut known = scene.gitlab.record_tokens();
+    let old = fixture.engine().read_config(&fixture.runner().await.id).await.unwrap();
+    let mut known = fixture.gitlab.record_tokens();
     let new = known.remove(0);
     let config = with_token(old.expose_secret(), new.expose_secret());
     let id = record(&world).id;
-    scene.create_with(&scene.first_slot(&world), id, config).await;
-    assert_eq!(token(&scene.look().await), Token::AtHand);
-    assert_eq!(scene.tokens.find(id).unwrap().expose_secret(), new.expose_secret());
+    fixture.create_with(&fixture.first_slot(&world), id, config).await;
+    assert_eq!(token(&fixture.look().await), Token::AtHand);
+    assert_eq!(fixture.tokens.find(id).unwrap().expose_secret(), new.expose_secret());
 }
 
 /// The config with another token.
@@ -266,34 +266,34 @@ fn a_refused_token_is_not_taken_from_the_cache_again_and_another_one_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_runner_token_that_gitlab_does_not_take_is_the_pools_reason_and_rests() {
-    let mut scene = Scene::new("{linux: {tags: [docker], runner_token: glrt-deleted}}");
-    scene.job(WaitsFor::Runner);
-    let asked = |scene: &Scene| {
-        let by = scene.ports.gitlab.requests_by();
+    let mut fixture = Fixture::new("{linux: {tags: [docker], runner_token: glrt-deleted}}");
+    fixture.job(WaitsFor::Runner);
+    let asked = |fixture: &Fixture| {
+        let by = fixture.ports.gitlab.requests_by();
         let verified = by.into_iter().filter(|((endpoint, _), _)| *endpoint == VERIFY);
         verified.map(|(_, count)| count).sum::<u64>()
     };
-    let mut controller = scene.controller().await;
-    assert_eq!(asked(&scene), 0, "who looks asks nobody");
+    let mut controller = fixture.controller().await;
+    assert_eq!(asked(&fixture), 0, "who looks asks nobody");
     assert_eq!(controller.tick().await.view.plan.held_jobs[0].hold.as_str(), "unseen");
     for _ in 0..3 {
         let held = controller.tick().await.view.plan.held_jobs[0].clone();
         assert_eq!(held.hold.as_str(), "backing-off");
         assert!(held.to_string().contains("`runner_token` is not usable: "), "{held}");
     }
-    assert_eq!(asked(&scene), 1, "not asked for again before its pause is over");
-    scene.pass(15).await;
+    assert_eq!(asked(&fixture), 1, "not asked for again before its pause is over");
+    fixture.pass(15).await;
     controller.tick().await;
-    assert_eq!(asked(&scene), 2);
+    assert_eq!(asked(&fixture), 2);
 }
 
 /// Verifying leaves a row for a moment, so a look does not.
 #[tokio::test(start_paused = true)]
 async fn a_runner_token_is_verified_once_and_serves_from_the_next_look_on() {
-    let mut scene = Scene::new("{linux: {tags: [docker], warm: 1}}");
-    let (_, token) = scene.record_by_hand();
-    scene.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
-    let mut controller = scene.controller().await;
+    let mut fixture = Fixture::new("{linux: {tags: [docker], warm: 1}}");
+    let (_, token) = fixture.record_by_hand();
+    fixture.change_spec(|spec| spec.pools[0].runner_token = Some(Credential::Value(token)));
+    let mut controller = fixture.controller().await;
     let rules = |tick: &Tick| {
         let rules = tick.view.plan.decisions.iter().map(|it| it.rule.as_str());
         rules.collect::<Vec<_>>()
@@ -303,29 +303,29 @@ async fn a_runner_token_is_verified_once_and_serves_from_the_next_look_on() {
     assert_eq!(record(&view.world).origin, Origin::Given);
     assert_eq!(view.plan.unmet_warm[0].hold.as_str(), "image-pull", "it would start otherwise");
     // A spec that is read anew does not ask again.
-    let info = scene.info().await;
-    controller.reconnect(scene.ports.clone());
+    let info = fixture.info().await;
+    controller.reconnect(fixture.ports.clone());
     controller.adopt(info);
     assert!(!rules(&controller.tick().await).contains(&"verify-token"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it() {
-    let mut scene = Scene::new(COLD);
-    scene.tick().await;
-    let spec = scene.look().await.spec;
-    let id = record(&scene.look().await).id;
+    let mut fixture = Fixture::new(COLD);
+    fixture.tick().await;
+    let spec = fixture.look().await.spec;
+    let id = record(&fixture.look().await).id;
     let info = SpecInfo {
         source: "autogit.yaml".to_owned(),
         hash: "3f9c1a".to_owned(),
-        loaded_at: scene.clock.now(),
+        loaded_at: fixture.clock.now(),
         pending_fault: None,
         spec,
     };
-    let mut fresh = Controller::new(scene.ports.clone(), scene.clock.clone(), info.clone());
+    let mut fresh = Controller::new(fixture.ports.clone(), fixture.clock.clone(), info.clone());
     let acting = fresh.look().await;
     assert!(acting.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", acting.plan);
-    let mut looking = Controller::new(scene.ports.clone(), scene.clock.clone(), info);
+    let mut looking = Controller::new(fixture.ports.clone(), fixture.clock.clone(), info);
     looking.look_only();
     let view = looking.look().await;
     assert!(!view.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", view.plan);

@@ -5,22 +5,22 @@ use autogit::plan::Action;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::world::Deed;
 
-use crate::simulated_engine::scene::{Scene, refusal};
+use crate::simulated_engine::fixture::{Fixture, refusal};
 
 /// The engine answers after ten seconds, and says that it did not.
 #[tokio::test(start_paused = true)]
 async fn looks_go_on_and_nothing_is_decided_again_while_a_start_hangs() {
-    let mut scene = Scene::on(&["alpha", "beta"], "{linux: {tags: [docker], max: 1, warm: 1}}");
-    let mut controller = scene.controller().await;
+    let mut fixture = Fixture::on(&["alpha", "beta"], "{linux: {tags: [docker], max: 1, warm: 1}}");
+    let mut controller = fixture.controller().await;
     for host in ["alpha", "beta"] {
-        scene.engine_of(host).fail_next(Operation::CreateRunner, Fault::AnswerLost);
+        fixture.engine_of(host).fail_next(Operation::CreateRunner, Fault::AnswerLost);
     }
     let is_start = |outcome: &Outcome| matches!(outcome.decision.action, Action::Start { .. });
     let (mut decided, mut looks) = (0, 0);
     let result = loop {
-        let began = scene.clock.now();
+        let began = fixture.clock.now();
         let tick = controller.tick().await;
-        assert!(scene.clock.now().duration_since(began).as_secs() <= 1);
+        assert!(fixture.clock.now().duration_since(began).as_secs() <= 1);
         if let Some(ended) = tick.outcomes.into_iter().find(is_start) {
             break ended.result;
         }
@@ -32,7 +32,7 @@ async fn looks_go_on_and_nothing_is_decided_again_while_a_start_hangs() {
         let new = decisions.filter(|it| matches!(it.action, Action::Start { .. })).count();
         decided += new;
         assert!(decided <= 1, "{:?}", tick.view.plan);
-        scene.pass(2).await;
+        fixture.pass(2).await;
     };
     assert!(looks > 2 && result.is_err(), "{looks} looks: {result:?}");
 }
@@ -47,9 +47,9 @@ async fn a_failed_start_counts_once_against_the_starts_per_minute() {
         (Operation::Start, refusal()),
         (Operation::CreateRunner, refusal()),
     ] {
-        let mut scene = Scene::new("{linux: {tags: [docker], max: 1, warm: 1}}");
-        let mut controller = scene.controller().await;
-        scene.engine().fail_next(operation, fault);
+        let mut fixture = Fixture::new("{linux: {tags: [docker], max: 1, warm: 1}}");
+        let mut controller = fixture.controller().await;
+        fixture.engine().fail_next(operation, fault);
         let is_start = |outcome: &Outcome| matches!(outcome.decision.action, Action::Start { .. });
         loop {
             let tick = controller.tick().await;
@@ -57,7 +57,7 @@ async fn a_failed_start_counts_once_against_the_starts_per_minute() {
             if tick.outcomes.iter().any(is_start) {
                 break;
             }
-            scene.pass(2).await;
+            fixture.pass(2).await;
         }
         let memory = controller.look().await.world.memory.clone();
         assert_eq!(memory.starts_of_the_minute().count(), 1, "{operation}: {memory:?}");

@@ -24,7 +24,7 @@ fn is_ours(record: &RecordView) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_keeps_another_spelling_of_a_tag_is_corrected_ever_more_rarely() {
     let calm = Calm::of("\n  linux: {tags: [Docker], cooldown: 10s}\n");
-    calm.stage.gitlab().fold_tags(true);
+    calm.harness.gitlab().fold_tags(true);
     calm.pass(2 * HALF_AN_HOUR).await;
     let changes = calm.asked_of_gitlab("PUT /api/v4/runners/");
     assert!((4..=10).contains(&changes), "{changes}\n{}", calm.told());
@@ -32,7 +32,7 @@ async fn a_server_that_keeps_another_spelling_of_a_tag_is_corrected_ever_more_ra
     assert_eq!(said, 1, "{}", calm.told());
     // All else goes on.
     let job = calm.job(&["docker"], 5);
-    calm.stage.gitlab().fold_tags(false);
+    calm.harness.gitlab().fold_tags(false);
     calm.pass(11 * 60).await;
     assert_eq!(calm.status(job), Status::Pending);
     let job = calm.job(&["Docker"], 5);
@@ -42,14 +42,14 @@ async fn a_server_that_keeps_another_spelling_of_a_tag_is_corrected_ever_more_ra
 #[tokio::test(start_paused = true)]
 async fn a_record_that_somebody_deletes_again_and_again_is_made_ever_more_rarely() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 10s}\n");
-    let planted = calm.stage.ledger().others.records;
+    let planted = calm.harness.injected().others.records;
     for _ in 0..HALF_AN_HOUR / 5 {
         calm.pass(5).await;
-        let records = calm.stage.gitlab().records().into_iter();
+        let records = calm.harness.gitlab().records().into_iter();
         let theirs = |record: &RecordView| planted.iter().any(|other| other.id == record.id);
         for record in records.filter(|record| is_ours(record) && !theirs(record)) {
-            calm.stage.note_deleted(record.id);
-            calm.stage.gitlab().delete_record_by_hand(record.id);
+            calm.harness.note_deleted(record.id);
+            calm.harness.gitlab().delete_record_by_hand(record.id);
         }
     }
     let made = calm.asked_of_gitlab("POST /api/v4/user/runners: 201");

@@ -23,12 +23,12 @@ async fn a_disabled_pool_finishes_its_job_and_keeps_its_record() {
     let calm = Calm::of("\n  linux: {tags: [docker], warm: 1}\n");
     let job = calm.job(&["docker"], 90);
     calm.until_runs(job).await;
-    let records = calm.stage.gitlab().records().len();
+    let records = calm.harness.gitlab().records().len();
     calm.write("\n  linux: {tags: [docker], warm: 1, enabled: false}\n");
     calm.until_succeeds(job, 120).await;
-    calm.until(120, "no runner", |moment| moment.runners().next().is_none()).await;
+    calm.until(120, "no runner", |snapshot| snapshot.runners().next().is_none()).await;
     calm.pass(120).await;
-    assert_eq!(calm.stage.gitlab().records().len(), records);
+    assert_eq!(calm.harness.gitlab().records().len(), records);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn a_lower_max_takes_effect_as_runners_become_idle() {
     for job in jobs {
         calm.until_succeeds(job, 120).await;
     }
-    calm.until(120, "one runner", |moment| moment.runners().count() == 1).await;
+    calm.until(120, "one runner", |snapshot| snapshot.runners().count() == 1).await;
 }
 
 /// While jobs keep coming no runner is ever idle for long, and a change waits for none.
@@ -66,41 +66,41 @@ async fn a_lower_max_takes_effect_as_runners_become_idle() {
 async fn changes_take_effect_while_jobs_keep_coming() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 5m}\n");
     let long = calm.job(&["docker"], 900);
-    calm.under_load(60, "three runners", |moment| running(moment) == 3).await;
+    calm.under_load(60, "three runners", |snapshot| running(snapshot) == 3).await;
     let old: Vec<_> = calm.runners().into_iter().map(|runner| runner.id).collect();
     let kept = calm.runner_of(long);
     calm.write("\n  linux: {tags: [docker], max: 3, cooldown: 5m, job: {image: busybox}}\n");
-    calm.under_load(180, "a newer spec", |moment| {
+    calm.under_load(180, "a newer spec", |snapshot| {
         let stays = |runner: &Runner| old.contains(&runner.id) && runner.system_id != kept;
-        !moment.runners().any(|(_, runner)| stays(runner)) && running(moment) == 3
+        !snapshot.runners().any(|(_, runner)| stays(runner)) && running(snapshot) == 3
     })
     .await;
     calm.write("\n  linux: {tags: [docker], max: 1, cooldown: 5m, job: {image: busybox}}\n");
-    calm.under_load(120, "one runner and the long job's", |moment| running(moment) == 2).await;
+    calm.under_load(120, "one runner and the long job's", |snapshot| running(snapshot) == 2).await;
     assert_eq!(calm.status(long), Status::Running, "{}", calm.told());
     calm.write("\n  linux: {tags: [docker], enabled: false}\n");
-    calm.under_load(120, "the long job's runner", |moment| running(moment) == 1).await;
+    calm.under_load(120, "the long job's runner", |snapshot| running(snapshot) == 1).await;
     calm.until_succeeds(long, 900).await;
-    calm.until(60, "no runner", |moment| running(moment) == 0).await;
+    calm.until(60, "no runner", |snapshot| running(snapshot) == 0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_nobody_has_takes_no_runner_of_a_busy_pool() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 5m}\n");
-    calm.under_load(60, "three runners", |moment| running(moment) == 3).await;
+    calm.under_load(60, "three runners", |snapshot| running(snapshot) == 3).await;
     calm.write("\n  linux: {tags: [docker], max: 3, cooldown: 5m, runner_image: 'no/such:1'}\n");
     for _ in 0..600 {
         calm.feed();
-        let moment = calm.second().await;
-        assert_eq!(running(&moment), 3, "{}", calm.told());
+        let snapshot = calm.second().await;
+        assert_eq!(running(&snapshot), 3, "{}", calm.told());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalid_file_changes_nothing() {
     let calm = Calm::of("\n  linux: {tags: [docker], warm: 1}\n");
-    calm.until(60, "a runner", |moment| running(moment) == 1).await;
-    assert!(!calm.stage.write_spec("pools: {linux: {tags: [docker], worm: 3}}"));
+    calm.until(60, "a runner", |snapshot| running(snapshot) == 1).await;
+    assert!(!calm.harness.write_spec("pools: {linux: {tags: [docker], worm: 3}}"));
     calm.until_at_rest(60).await;
 }
 
@@ -109,9 +109,9 @@ async fn a_record_that_a_person_deleted_is_made_anew_and_its_job_goes_on() {
     let calm = Calm::of(TWO_POOLS);
     let job = calm.job(&["docker"], 120);
     calm.until_runs(job).await;
-    let record = calm.stage.gitlab().job(job).unwrap().runner.unwrap();
-    calm.stage.note_deleted(record);
-    calm.stage.gitlab().delete_record_by_hand(record);
+    let record = calm.harness.gitlab().job(job).unwrap().runner.unwrap();
+    calm.harness.note_deleted(record);
+    calm.harness.gitlab().delete_record_by_hand(record);
     let next = calm.job(&["docker"], 10);
     calm.until_succeeds(next, 120).await;
     calm.until_succeeds(job, 150).await;
@@ -123,16 +123,16 @@ async fn a_record_that_a_person_deleted_is_made_anew_and_its_job_goes_on() {
 async fn a_record_that_a_person_retagged_is_set_right_and_a_pause_stays() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 10s}\n");
     calm.pass(20).await;
-    let planted = calm.stage.ledger().others.records.len();
-    let record = calm.stage.gitlab().records()[planted].id;
-    calm.stage.gitlab().retag_record(record, &["else"]);
+    let planted = calm.harness.injected().others.records.len();
+    let record = calm.harness.gitlab().records()[planted].id;
+    calm.harness.gitlab().retag_record(record, &["else"]);
     calm.until_at_rest(120).await;
-    calm.stage.gitlab().pause_record(record, true);
+    calm.harness.gitlab().pause_record(record, true);
     let job = calm.job(&["docker"], 5);
     let paused = |calm: &Calm| matches!(calm.hold(job), Some(JobHold::Paused { .. }));
     calm.until(30, "the job is held", |_| paused(&calm)).await;
     calm.pass(120).await;
     assert!(paused(&calm) && calm.runners().is_empty(), "{}", calm.told());
-    calm.stage.gitlab().pause_record(record, false);
+    calm.harness.gitlab().pause_record(record, false);
     calm.until_succeeds(job, 60).await;
 }

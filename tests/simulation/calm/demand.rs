@@ -1,6 +1,6 @@
 //! Runners come with the jobs and go after them.
 
-use crate::invariants::Moment;
+use crate::invariants::Snapshot;
 use autogit::plan::JobHold;
 use autogit::sandbox::gitlab::Status;
 
@@ -31,7 +31,7 @@ async fn a_job_waits_seconds_for_its_runner() {
 #[tokio::test(start_paused = true)]
 async fn warm_runners_are_there_before_jobs_and_outlive_their_cooldown() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, warm: 2, cooldown: 10s}\n");
-    calm.until(60, "two runners", |moment| running(moment) == 2).await;
+    calm.until(60, "two runners", |snapshot| running(snapshot) == 2).await;
     let before = calm.runners();
     calm.pass(300).await;
     let names = |runners: &[autogit::world::Runner]| {
@@ -40,7 +40,7 @@ async fn warm_runners_are_there_before_jobs_and_outlive_their_cooldown() {
     assert_eq!(names(&calm.runners()), names(&before));
     let job = calm.job(&["docker"], 60);
     calm.until_runs(job).await;
-    calm.until(30, "a third runner", |moment| running(moment) == 3).await;
+    calm.until(30, "a third runner", |snapshot| running(snapshot) == 3).await;
     calm.until_succeeds(job, 90).await;
     calm.until_at_rest(180).await;
     assert_eq!(calm.runners().len(), 2);
@@ -85,8 +85,8 @@ async fn a_job_without_tags_goes_to_the_pool_that_takes_such() {
     );
     let job = calm.job(&[], 5);
     calm.until_succeeds(job, 60).await;
-    let record = calm.stage.gitlab().job(job).unwrap().runner.unwrap();
-    let description = calm.stage.gitlab().record(record).unwrap().description;
+    let record = calm.harness.gitlab().job(job).unwrap().runner.unwrap();
+    let description = calm.harness.gitlab().record(record).unwrap().description;
     assert_eq!(description, "autogit/autogit/any-amd64");
     calm.until_at_rest(120).await;
 }
@@ -100,14 +100,14 @@ async fn a_cache_that_is_kept_stays_and_one_that_is_discarded_goes() {
     calm.until_succeeds(keep, 60).await;
     calm.until_succeeds(drop, 60).await;
     calm.until_at_rest(120).await;
-    let planted = crate::others::counted(&calm.stage.ledger().others.volumes);
+    let planted = crate::others::counted(&calm.harness.injected().others.volumes);
     assert_eq!(calm.engine().volumes().len() - planted, 2, "clone and cache of the one that keeps");
 }
 
 #[tokio::test(start_paused = true)]
 async fn failing_jobs_end_as_failed_and_leave_nothing() {
     let calm = Calm::of(TWO_POOLS);
-    let job = calm.stage.job(&["build"], std::time::Duration::from_secs(4), true);
+    let job = calm.harness.job(&["build"], std::time::Duration::from_secs(4), true);
     calm.until(60, "the job fails", |_| calm.status(job) == Status::Failed).await;
     calm.until_at_rest(120).await;
 }
@@ -139,13 +139,13 @@ async fn jobs_that_nobody_takes_keep_no_runner_however_many_they_are() {
 async fn a_job_that_gitlab_would_drop_gets_a_runner_before_a_backlog_of_higher_priority() {
     let pools = "\n  linux: {tags: [docker], priority: 10}\n  deploy: {tags: [deploy]}\n";
     let calm = Calm::of(pools);
-    assert!(calm.stage.write_spec(&spec_of(pools).replace("runners: 8", "runners: 1")));
-    calm.under_load(60, "a runner", |moment| running(moment) == 1).await;
+    assert!(calm.harness.write_spec(&spec_of(pools).replace("runners: 8", "runners: 1")));
+    calm.under_load(60, "a runner", |snapshot| running(snapshot) == 1).await;
     let job = calm.job(&["deploy"], 10);
-    let ended = |_: &Moment| calm.status(job) == Status::Success;
+    let ended = |_: &Snapshot| calm.status(job) == Status::Success;
     calm.under_load(3_600, "the job succeeds", ended).await;
     calm.under_load(180, "the backlog goes on", |_| {
-        let jobs = calm.stage.gitlab().jobs_without_logs();
+        let jobs = calm.harness.gitlab().jobs_without_logs();
         jobs.iter().any(|later| later.id > job && later.status == Status::Running)
     })
     .await;
@@ -157,5 +157,5 @@ async fn a_runner_that_cooled_down_is_gone_within_seconds() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 15s}\n");
     let job = calm.job(&["docker"], 5);
     calm.until_succeeds(job, 60).await;
-    calm.until(45, "no runner", |moment| moment.runners().next().is_none()).await;
+    calm.until(45, "no runner", |snapshot| snapshot.runners().next().is_none()).await;
 }

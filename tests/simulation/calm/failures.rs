@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::invariants::Moment;
+use crate::invariants::Snapshot;
 use autogit::engine::EngineError;
 use autogit::sandbox::engine::{Fault, Operation};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
@@ -11,7 +11,7 @@ use autogit::world::{ContainerState, JobId, RecordId, Slot};
 
 use super::{Calm, TWO_POOLS};
 use crate::gitlab_side::MAKES_A_RECORD;
-use crate::stage::IMAGE;
+use crate::harness::IMAGE;
 
 const HALF_AN_HOUR: u64 = 30 * 60;
 
@@ -28,16 +28,16 @@ impl Calm {
     /// The seconds at which GitLab refused to make a record.
     fn refused_records(&self) -> Vec<u64> {
         let refused = format!("POST {MAKES_A_RECORD}: 403");
-        let recorder = self.stage.recorder();
+        let recorder = self.harness.recorder();
         let lines = recorder.lines.iter().filter(|line| line.contains(&refused));
         lines.map(|line| line.trim_start().split('.').next().unwrap().parse().unwrap()).collect()
     }
 }
 
 /// The record of the pool `linux`.
-fn record(moment: &Moment) -> Option<RecordId> {
+fn record(snapshot: &Snapshot) -> Option<RecordId> {
     let its = |record: &&RecordView| record.description == "autogit/autogit/linux-amd64";
-    moment.records.iter().find(its).map(|record| record.id)
+    snapshot.records.iter().find(its).map(|record| record.id)
 }
 
 /// A pause that doubles from ten seconds to ten minutes makes nine attempts or so.
@@ -95,7 +95,7 @@ async fn runners_that_end_at_once_are_started_ever_more_rarely() {
         calm.pass(1).await;
         for runner in calm.runners() {
             if matches!(runner.state, ContainerState::Running { .. }) {
-                calm.stage.note_killed([runner.id.clone()]);
+                calm.harness.note_killed([runner.id.clone()]);
                 calm.engine().kill_container(&runner.id, 1).unwrap();
             }
         }
@@ -121,21 +121,21 @@ async fn a_container_that_cannot_be_made_is_tried_ever_more_rarely() {
 #[tokio::test(start_paused = true)]
 async fn a_record_that_cannot_be_made_is_asked_for_ever_more_rarely_until_it_is_made() {
     let calm = Calm::of("\n  linux: {tags: [docker]}\n");
-    calm.stage.refuse_records(true);
+    calm.harness.refuse_records(true);
     calm.pass(HALF_AN_HOUR).await;
     are_ever_rarer(&calm.refused_records(), &calm.told());
-    calm.stage.refuse_records(false);
-    calm.until(11 * 60, "the record is made", |moment| record(moment).is_some()).await;
+    calm.harness.refuse_records(false);
+    calm.until(11 * 60, "the record is made", |snapshot| record(snapshot).is_some()).await;
     // The brake on a variant's records looks back for an hour, whatever became of them.
     calm.pass(3_600).await;
     // The next failure is a first one again.
     let before = calm.refused_records().len();
-    calm.stage.refuse_records(true);
-    let record = record(&calm.stage.moment()).unwrap();
-    calm.stage.note_deleted(record);
-    calm.stage.gitlab().delete_record_by_hand(record);
+    calm.harness.refuse_records(true);
+    let record = record(&calm.harness.snapshot()).unwrap();
+    calm.harness.note_deleted(record);
+    calm.harness.gitlab().delete_record_by_hand(record);
     calm.until(60, "a record is refused", |_| calm.refused_records().len() > before).await;
-    calm.stage.refuse_records(false);
+    calm.harness.refuse_records(false);
     let job = calm.job(&["docker"], 5);
     calm.until_succeeds(job, 60).await;
 }
@@ -146,21 +146,21 @@ async fn a_right_that_is_lost_costs_no_record_no_runner_and_no_job() {
     calm.until_at_rest(60).await;
     let job = calm.job(&["docker"], HALF_AN_HOUR);
     calm.until_runs(job).await;
-    let made = |moment: &Moment| moment.records.iter().map(|it| it.id).collect::<Vec<_>>();
-    let before = made(&calm.stage.moment());
-    calm.stage.switches().hide_runners(true);
+    let made = |snapshot: &Snapshot| snapshot.records.iter().map(|it| it.id).collect::<Vec<_>>();
+    let before = made(&calm.harness.snapshot());
+    calm.harness.switches().hide_runners(true);
     for _ in 0..20 {
         calm.pass(60).await;
-        assert_eq!(made(&calm.stage.moment()), before, "{}", calm.told());
+        assert_eq!(made(&calm.harness.snapshot()), before, "{}", calm.told());
         assert_eq!(calm.status(job), Status::Running, "{}", calm.told());
         assert!(!calm.runners().is_empty(), "{}", calm.told());
     }
-    calm.stage.switches().hide_runners(false);
+    calm.harness.switches().hide_runners(false);
     let another = calm.job(&["docker"], 5);
     calm.until_succeeds(another, 60).await;
     calm.until_succeeds(job, HALF_AN_HOUR).await;
     calm.until_at_rest(600).await;
-    assert_eq!(made(&calm.stage.moment()), before, "{}", calm.told());
+    assert_eq!(made(&calm.harness.snapshot()), before, "{}", calm.told());
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,12 +184,12 @@ async fn a_name_that_somebody_took_costs_its_slot_for_ten_minutes() {
 async fn a_host_that_is_away_costs_the_other_nothing() {
     let calm = Calm::on(&["alpha", "beta"], TWO_POOLS, None);
     calm.until_at_rest(60).await;
-    for away in calm.stage.engines().keys() {
-        calm.stage.engines()[away].set_reachable(false);
+    for away in calm.harness.engines().keys() {
+        calm.harness.engines()[away].set_reachable(false);
         calm.pass(120).await;
         let job = calm.job(&["docker"], 5);
         calm.until_succeeds(job, 45).await;
-        calm.stage.engines()[away].set_reachable(true);
+        calm.harness.engines()[away].set_reachable(true);
         calm.pass(120).await;
     }
 }
@@ -199,16 +199,16 @@ async fn a_lost_job_is_queued_again_once_where_that_is_asked_for() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 3, lost_jobs: retry}\n");
     let (done, job) = calm.one_done_and_one_lost().await;
     // What cannot be said now is said once GitLab is there again.
-    calm.stage.gitlab().set_down(Down::Unreachable);
+    calm.harness.gitlab().set_down(Down::Unreachable);
     calm.pass(60).await;
-    calm.stage.gitlab().set_down(Down::None);
-    calm.until(240, "it is queued again and runs", |moment| {
-        let of_it = moment.jobs.iter().filter(|again| again.id > job);
+    calm.harness.gitlab().set_down(Down::None);
+    calm.until(240, "it is queued again and runs", |snapshot| {
+        let of_it = snapshot.jobs.iter().filter(|again| again.id > job);
         of_it.filter(|again| again.status == Status::Success).count() == 1
     })
     .await;
     calm.pass(600).await;
-    assert_eq!(calm.stage.gitlab().jobs().len(), 3, "{}", calm.told());
+    assert_eq!(calm.harness.gitlab().jobs().len(), 3, "{}", calm.told());
     assert_eq!(calm.status(done), Status::Success);
 }
 
@@ -221,7 +221,7 @@ async fn a_lost_job_is_told_by_its_id_and_left_alone_where_nothing_is_asked() {
     let lost = told.matches("the runner ended while it had this job").count();
     assert_eq!(lost, 1, "{told}");
     assert!(told.contains(&format!("job={job} ")), "{told}");
-    assert_eq!(calm.stage.gitlab().jobs().len(), 2, "{told}");
+    assert_eq!(calm.harness.gitlab().jobs().len(), 2, "{told}");
 }
 
 impl Calm {
@@ -234,8 +234,8 @@ impl Calm {
         self.pass(5).await;
         let running = self.engine().running_jobs();
         let runner = running.into_iter().find(|it| it.job == lost).unwrap().runner;
-        self.stage.doom([lost]);
-        self.stage.note_killed([runner.clone()]);
+        self.harness.doom([lost]);
+        self.harness.note_killed([runner.clone()]);
         self.engine().kill_container(&runner, 137).unwrap();
         (done, lost)
     }

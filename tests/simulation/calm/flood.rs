@@ -17,7 +17,7 @@ const FLOOD: u64 = 1_300;
 /// records may take (18.1) or not.
 async fn is_served_behind(tag: &str, version: &str) {
     let calm = Calm::of(POOLS);
-    calm.stage.gitlab().set_version(version);
+    calm.harness.gitlab().set_version(version);
     calm.pass(15).await;
     for _ in 0..FLOOD {
         calm.job(&[tag], 3_600);

@@ -10,8 +10,8 @@ impl Calm {
     /// The records of ours that there are, and how many were ever made.
     fn records(&self) -> (Vec<RecordId>, usize) {
         let ours = |record: &RecordView| record.description.starts_with("autogit/autogit/");
-        let planted = self.stage.ledger().others.records;
-        let records = self.stage.gitlab().records().into_iter().filter(ours);
+        let planted = self.harness.injected().others.records;
+        let records = self.harness.gitlab().records().into_iter().filter(ours);
         let records = records.map(|record| record.id);
         let there = records.filter(|id| planted.iter().all(|other| other.id != *id)).collect();
         let made = self.told().matches("POST /api/v4/user/runners: 201").count();
@@ -53,13 +53,13 @@ async fn a_group_that_is_renamed_keeps_its_record_and_its_jobs() {
     let calm = Calm::of("\n  linux: {tags: [docker], max: 1, scope: {group: team}}\n");
     two_jobs_succeed(&calm, &["docker"]).await;
     let record = calm.one_record();
-    let group = calm.stage.gitlab().add_group("team");
-    calm.stage.gitlab().move_group(group, "crew");
+    let group = calm.harness.gitlab().add_group("team");
+    calm.harness.gitlab().move_group(group, "crew");
     calm.job(&["docker"], 1);
     calm.pass(90).await;
     two_jobs_succeed(&calm, &["docker"]).await;
     assert_eq!(calm.one_record(), record);
-    let view = calm.stage.recorder().view.clone().unwrap();
+    let view = calm.harness.recorder().view.clone().unwrap();
     let warning = "pool `linux`: group `team` is `crew` by now; write that as its `scope`";
     assert_eq!(view.as_seen().plan_output().warnings, [warning]);
 }
@@ -71,10 +71,10 @@ async fn a_process_that_never_saw_a_renamed_group_holds_its_jobs_and_touches_no_
     two_jobs_succeed(&calm, &["docker"]).await;
     let record = calm.one_record();
     calm.kill().await;
-    let group = calm.stage.gitlab().add_group("team");
-    calm.stage.gitlab().move_group(group, "crew");
+    let group = calm.harness.gitlab().add_group("team");
+    calm.harness.gitlab().move_group(group, "crew");
     calm.begin_again();
-    let job = calm.stage.job(&["docker"], std::time::Duration::from_secs(5), false);
+    let job = calm.harness.job(&["docker"], std::time::Duration::from_secs(5), false);
     calm.pass(300).await;
     assert_eq!(calm.status(job), Status::Pending);
     let Some(JobHold::ScopeUnresolved { error, .. }) = calm.hold(job) else {
@@ -94,8 +94,8 @@ async fn a_project_that_moved_is_served_by_its_record() {
     let job = calm.job(&["docker"], 5);
     calm.until_succeeds(job, 60).await;
     let record = calm.one_record();
-    let project = calm.stage.gitlab().add_project("team/app");
-    calm.stage.gitlab().move_project(project, "infra/app");
+    let project = calm.harness.gitlab().add_project("team/app");
+    calm.harness.gitlab().move_project(project, "infra/app");
     calm.job(&["docker"], 1);
     calm.job(&["docker"], 1);
     let job = calm.job(&["docker"], 5);
@@ -109,8 +109,8 @@ async fn a_record_that_a_person_lent_to_a_second_project_stays_the_one() {
     let calm = Calm::of("\n  app: {tags: [docker], max: 1, scope: {project: team/app}}\n");
     calm.pass(20).await;
     let record = calm.one_record();
-    let other = calm.stage.gitlab().add_project("infra/images");
-    calm.stage.gitlab().lend_record(record, other);
+    let other = calm.harness.gitlab().add_project("infra/images");
+    calm.harness.gitlab().lend_record(record, other);
     calm.pass(300).await;
     assert_eq!(calm.one_record(), record);
 }

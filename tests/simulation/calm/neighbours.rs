@@ -1,8 +1,8 @@
 //! Other `AutoGit`s on the same engine and GitLab.
 
 use super::{Calm, TWO_POOLS, spec_of};
+use crate::harness::parse;
 use crate::process::Process;
-use crate::stage::parse;
 
 #[tokio::test(start_paused = true)]
 async fn two_instances_of_different_names_leave_each_other_alone() {
@@ -12,7 +12,7 @@ async fn two_instances_of_different_names_leave_each_other_alone() {
         spec_of("\n  other: {tags: [other], cooldown: 5s, warm: 1}\n")
     );
     let second =
-        Process::start_with(&calm.stage, "second", std::sync::Arc::new(parse(&text).unwrap()));
+        Process::start_with(&calm.harness, "second", std::sync::Arc::new(parse(&text).unwrap()));
     let jobs = [calm.job(&["docker"], 60), calm.job(&["other"], 60), calm.job(&["build"], 30)];
     for job in jobs {
         calm.until_succeeds(job, 120).await;
@@ -33,27 +33,27 @@ async fn a_login_page_in_gitlabs_place_does_nothing_that_was_asked_for() {
     let calm = Calm::of("\n  linux: {tags: [docker], cooldown: 5s}\n");
     let job = calm.job(&["docker"], 5);
     calm.until_succeeds(job, 60).await;
-    let exited = |moment: &crate::invariants::Moment| {
-        moment.runners().count() == 1 && moment.live_runners().next().is_none()
+    let exited = |snapshot: &crate::invariants::Snapshot| {
+        snapshot.runners().count() == 1 && snapshot.live_runners().next().is_none()
     };
     calm.until(120, "the runner exits", exited).await;
-    calm.stage.gitlab().set_down(Down::Html);
+    calm.harness.gitlab().set_down(Down::Html);
     calm.pass(60).await;
     assert_eq!(calm.runners().len(), 1, "its row is still to be deleted");
-    calm.stage.gitlab().set_down(Down::None);
+    calm.harness.gitlab().set_down(Down::None);
     calm.until_at_rest(60).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_under_one_name_by_mistake_lose_no_job_and_double_no_slot() {
     let calm = Calm::of(TWO_POOLS);
-    calm.stage.recorder().ledger.twins = true;
-    let twin = Process::start(&calm.stage, "twin");
+    calm.harness.recorder().injected.twins = true;
+    let twin = Process::start(&calm.harness, "twin");
     let jobs: Vec<_> = (0..6).map(|n| calm.job(&["docker"], 20 + n)).collect();
     for job in jobs {
         calm.until_succeeds(job, 240).await;
     }
-    twin.kill(&calm.stage).await;
+    twin.kill(&calm.harness).await;
     // A runner whose record the other deleted sleeps for five minutes after it was refused.
     calm.until_at_rest(360).await;
 }

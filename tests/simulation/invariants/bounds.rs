@@ -1,16 +1,16 @@
 //! Limits that the operator set.
 
-use super::Scene;
+use super::Fixture;
 use autogit::spec::HostName;
 use autogit::world::Runner;
 
-pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), String> {
-    if scene.ledger.twins {
+pub(super) fn no_pool_starts_beyond_its_max(fixture: &Fixture<'_>) -> Result<(), String> {
+    if fixture.injected.twins {
         return Ok(());
     }
-    for (_, new) in scene.fresh {
-        let Some(pool) = scene.moment.spec.pool(&new.variant.pool) else { continue };
-        let seen = listed(scene).filter(|(host, _)| !scene.ledger.unseen.contains(*host));
+    for (_, new) in fixture.fresh {
+        let Some(pool) = fixture.snapshot.spec.pool(&new.variant.pool) else { continue };
+        let seen = listed(fixture).filter(|(host, _)| !fixture.injected.unseen.contains(*host));
         let live = seen.filter(|(_, runner)| runner.variant.pool == pool.name).count();
         if live > pool.max as usize {
             let max = pool.max;
@@ -20,13 +20,13 @@ pub(super) fn no_pool_starts_beyond_its_max(scene: &Scene<'_>) -> Result<(), Str
     Ok(())
 }
 
-pub(super) fn no_host_starts_beyond_its_budget(scene: &Scene<'_>) -> Result<(), String> {
-    if scene.ledger.twins {
+pub(super) fn no_host_starts_beyond_its_budget(fixture: &Fixture<'_>) -> Result<(), String> {
+    if fixture.injected.twins {
         return Ok(());
     }
-    for (host, new) in scene.fresh {
-        let budget = scene.moment.spec.hosts.get(host).and_then(|host| host.budget.runners);
-        let live = listed(scene).filter(|(name, _)| *name == host).count();
+    for (host, new) in fixture.fresh {
+        let budget = fixture.snapshot.spec.hosts.get(host).and_then(|host| host.budget.runners);
+        let live = listed(fixture).filter(|(name, _)| *name == host).count();
         if let Some(budget) = budget
             && live > budget as usize
         {
@@ -36,16 +36,16 @@ pub(super) fn no_host_starts_beyond_its_budget(scene: &Scene<'_>) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn no_storm_of_starts(scene: &Scene<'_>) -> Result<(), String> {
-    let most = scene.moment.spec.starts_per_minute as usize;
-    if scene.ledger.twins || scene.made_lately <= most {
+pub(super) fn no_storm_of_starts(fixture: &Fixture<'_>) -> Result<(), String> {
+    let most = fixture.snapshot.spec.starts_per_minute as usize;
+    if fixture.injected.twins || fixture.made_lately <= most {
         return Ok(());
     }
-    Err(format!("{} runners were made within a minute, at most {most} may be", scene.made_lately))
+    Err(format!("{} runners were made within a minute, at most {most} may be", fixture.made_lately))
 }
 
 /// Living runners that no list lacked.
-fn listed<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = (&'a HostName, &'a Runner)> {
-    let unlisted = &scene.ledger.unlisted;
-    scene.moment.live_runners().filter(|(_, runner)| !unlisted.contains(&runner.id))
+fn listed<'a>(fixture: &'a Fixture<'_>) -> impl Iterator<Item = (&'a HostName, &'a Runner)> {
+    let unlisted = &fixture.injected.unlisted;
+    fixture.snapshot.live_runners().filter(|(_, runner)| !unlisted.contains(&runner.id))
 }

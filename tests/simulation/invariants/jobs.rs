@@ -1,26 +1,25 @@
 //! Jobs: the reason for all of it.
 
-use super::{Moment, Scene};
+use super::{Fixture, Snapshot};
 use autogit::sandbox::gitlab::{JobView, Status};
 use autogit::spec::{Pool, Scope, Spec};
 use autogit::world::JobId;
 
-pub(super) fn no_running_job_loses_its_runner(scene: &Scene<'_>) -> Result<(), String> {
+pub(super) fn no_running_job_loses_its_runner(fixture: &Fixture<'_>) -> Result<(), String> {
     let held = |job: JobId| {
-        let mut running = scene.moment.hosts.values().flat_map(|host| &host.running);
+        let mut running = fixture.snapshot.hosts.values().flat_map(|host| &host.running);
         running.any(|running| running.job == job)
     };
-    let lost = scene.moment.jobs.iter().find(|job| {
-        job.status.is_with_a_runner() && !scene.ledger.doomed.contains(&job.id) && !held(job.id)
+    let lost = fixture.snapshot.jobs.iter().find(|job| {
+        job.status.is_with_a_runner() && !fixture.injected.doomed.contains(&job.id) && !held(job.id)
     });
     lost.map_or(Ok(()), |job| Err(format!("job {} runs at GitLab, and no runner has it", job.id)))
 }
 
-pub(super) fn no_job_ends_otherwise_than_scripted(scene: &Scene<'_>) -> Result<(), String> {
-    let spoiled =
-        scene.moment.jobs.iter().find(|job| {
-            !job.status.is_open() && !scene.ledger.doomed.contains(&job.id) && !fits(job)
-        });
+pub(super) fn no_job_ends_otherwise_than_scripted(fixture: &Fixture<'_>) -> Result<(), String> {
+    let spoiled = fixture.snapshot.jobs.iter().find(|job| {
+        !job.status.is_open() && !fixture.injected.doomed.contains(&job.id) && !fits(job)
+    });
     spoiled.map_or(Ok(()), |job| {
         let reason = job.failure_reason.as_deref().unwrap_or("no reason told");
         Err(format!("job {} ended as {}: {reason}", job.id, job.status.as_str()))
@@ -57,11 +56,11 @@ pub(crate) fn may_be_served(pool: &Pool, job: &JobView) -> bool {
 }
 
 /// Jobs that a pool may take and that have not ended.
-pub(super) fn unfinished(moment: &Moment) -> impl Iterator<Item = &JobView> {
+pub(super) fn unfinished(snapshot: &Snapshot) -> impl Iterator<Item = &JobView> {
     let waits = |job: &&JobView| match job.status {
-        Status::Pending => is_takeable(&moment.spec, job),
+        Status::Pending => is_takeable(&snapshot.spec, job),
         Status::Running | Status::Canceling => true,
         Status::Manual | Status::Success | Status::Failed | Status::Canceled => false,
     };
-    moment.jobs.iter().filter(waits)
+    snapshot.jobs.iter().filter(waits)
 }

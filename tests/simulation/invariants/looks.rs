@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Moment;
+use super::Snapshot;
 use autogit::spec::HostName;
 use autogit::view::View;
 use autogit::world::{ContainerId, Leftover, RecordId, SystemId};
@@ -37,9 +37,9 @@ pub(crate) struct Look<'a> {
     /// What it saw and planned.
     pub(crate) view: &'a View,
     /// The truth when it began to look.
-    pub(crate) before: &'a Moment,
+    pub(crate) before: &'a Snapshot,
     /// The truth when it had planned.
-    pub(crate) after: &'a Moment,
+    pub(crate) after: &'a Snapshot,
     /// What it could not read.
     pub(crate) failed: &'a FailedReads,
     /// What its look before this one found left over.

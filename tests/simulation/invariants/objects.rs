@@ -1,15 +1,15 @@
 //! What others have, and in which order what is ours goes.
 
 use super::rest::kept_slots;
-use super::{Ledger, Moment, Scene};
+use super::{Fixture, Injected, Snapshot};
 use autogit::sandbox::engine::{ContainerView, ObjectView};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::{Cache, HostName};
 use autogit::world::{ContainerId, ContainerState, VolumeKind};
 
-pub(super) fn nothing_of_others_is_touched(scene: &Scene<'_>) -> Result<(), String> {
-    let others = &scene.ledger.others;
-    for (name, host) in &scene.moment.hosts {
+pub(super) fn nothing_of_others_is_touched(fixture: &Fixture<'_>) -> Result<(), String> {
+    let others = &fixture.injected.others;
+    for (name, host) in &fixture.snapshot.hosts {
         let planted = others.containers.get(name).into_iter().flatten();
         for container in planted {
             let now = host.containers.iter().find(|it| it.id == container.id);
@@ -21,7 +21,7 @@ pub(super) fn nothing_of_others_is_touched(scene: &Scene<'_>) -> Result<(), Stri
         same_objects("network", others.networks.get(name), &host.networks)?;
     }
     for record in &others.records {
-        let now = scene.moment.records.iter().find(|it| it.id == record.id);
+        let now = fixture.snapshot.records.iter().find(|it| it.id == record.id);
         if !now.is_some_and(|now| same_record(now, record)) {
             return Err(format!("record {} ({}) is not as it was", record.id, record.description));
         }
@@ -58,18 +58,18 @@ fn same_record(now: &RecordView, then: &RecordView) -> bool {
 /// fill the slot; and one of which nothing tells what it is for always does. To be checked right
 /// before it is removed.
 pub(crate) fn kept_cache_stays(
-    moment: &Moment,
-    ledger: &Ledger,
+    snapshot: &Snapshot,
+    injected: &Injected,
     host: &HostName,
     volume: &str,
 ) -> Result<(), String> {
-    let mut there = moment.hosts.get(host).into_iter().flat_map(|host| &host.volumes);
+    let mut there = snapshot.hosts.get(host).into_iter().flat_map(|host| &host.volumes);
     let Some(it) = there.find(|it| it.name == volume) else { return Ok(()) };
-    let kept = kept_slots(moment, host);
+    let kept = kept_slots(snapshot, host);
     let kept = it.system_id.as_ref().is_some_and(|id| kept.contains(id));
     match it.kind {
         VolumeKind::Other => Err(format!("nothing tells what {volume} holds, and it goes")),
-        VolumeKind::Reusable if kept && !ledger.twins => {
+        VolumeKind::Reusable if kept && !injected.twins => {
             Err(format!("the cache {volume} is kept, and goes"))
         }
         VolumeKind::Reusable | VolumeKind::Temporary => Ok(()),
@@ -79,24 +79,25 @@ pub(crate) fn kept_cache_stays(
 /// The container of a runner that ended goes after all that its jobs left and after its manager's
 /// row: it says what is still to be done. To be checked right before it is removed.
 pub(crate) fn container_goes_last(
-    moment: &Moment,
-    ledger: &Ledger,
+    snapshot: &Snapshot,
+    injected: &Injected,
     host: &HostName,
     id: &ContainerId,
 ) -> Result<(), String> {
-    let Some((_, runner)) = moment.runners().find(|(_, runner)| runner.id == *id) else {
+    let Some((_, runner)) = snapshot.runners().find(|(_, runner)| runner.id == *id) else {
         return Ok(());
     };
     let ended = matches!(runner.state, ContainerState::Exited { .. });
-    let Some(there) = moment.hosts.get(host).filter(|_| ended && !ledger.twins) else {
+    let Some(there) = snapshot.hosts.get(host).filter(|_| ended && !injected.twins) else {
         return Ok(());
     };
     let system_id = &runner.system_id;
     // It was renamed, and another runner has its slot: all that is there is that one's.
-    if moment.live_runners().any(|(_, other)| other.system_id == *system_id) {
+    if snapshot.live_runners().any(|(_, other)| other.system_id == *system_id) {
         return Ok(());
     }
-    let kept = moment.spec.pool(&runner.variant.pool).is_some_and(|pool| pool.cache == Cache::Keep);
+    let kept =
+        snapshot.spec.pool(&runner.variant.pool).is_some_and(|pool| pool.cache == Cache::Keep);
     let of_it = |object: &&ObjectView| object.system_id.as_ref() == Some(system_id);
     let mut jobs = there.containers.iter().filter_map(|container| container.job.as_ref());
     if jobs.any(|job| job.system_id == *system_id) {
@@ -108,11 +109,11 @@ pub(crate) fn container_goes_last(
     if there.networks.iter().any(|network| of_it(&network)) {
         return Err(format!("{} goes before a network of its job", runner.name));
     }
-    let record = moment.records.iter().find(|record| record.id == runner.record);
+    let record = snapshot.records.iter().find(|record| record.id == runner.record);
     // With a token that ended or was reset nobody can delete the row; it goes with its record.
     let record = record.filter(|it| {
-        it.token_expires_at.is_none_or(|ends| ends > moment.at)
-            && !ledger.tokens_reset.contains(&it.id)
+        it.token_expires_at.is_none_or(|ends| ends > snapshot.at)
+            && !injected.tokens_reset.contains(&it.id)
     });
     if record.is_some_and(|record| record.managers.iter().any(|row| row.system_id == *system_id)) {
         return Err(format!("{} goes before its manager's row", runner.name));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Look, Moment};
+use super::{Look, Snapshot};
 use autogit::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
 use autogit::sandbox::gitlab::{JobView, Status};
 use autogit::spec::{HostName, Warm};
@@ -222,8 +222,8 @@ pub(super) fn a_runner_that_makes_no_contact_goes(look: &Look<'_>) -> Result<(),
         let mut seen = world.records.known().into_iter().flatten();
         let told = seen.any(|it| it.id == runner.record && it.managers.known().is_some());
         // It may make contact while the look goes on.
-        let unheard = [look.before, look.after].iter().all(|moment| {
-            let record = moment.records.iter().find(|record| record.id == runner.record);
+        let unheard = [look.before, look.after].iter().all(|snapshot| {
+            let record = snapshot.records.iter().find(|record| record.id == runner.record);
             let rows = record.map(|record| &record.managers);
             rows.is_some_and(|rows| rows.iter().all(|row| row.system_id != runner.system_id))
         });
@@ -305,8 +305,8 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
 }
 
 /// The job whose container runs for that runner.
-fn at_work(moment: &Moment, id: &ContainerId) -> Option<autogit::world::JobId> {
-    let mut hosts = moment.hosts.values();
+fn at_work(snapshot: &Snapshot, id: &ContainerId) -> Option<autogit::world::JobId> {
+    let mut hosts = snapshot.hosts.values();
     hosts.find_map(|host| {
         let running = host.running.iter().find(|running| running.runner == *id)?;
         let mut jobs = host.containers.iter().filter_map(|container| container.job.as_ref());
@@ -335,7 +335,7 @@ pub(super) fn surplus_waits_out_its_cooldown(look: &Look<'_>) -> Result<(), Stri
 }
 
 /// Since when the runner has no job, by the simulation's clock.
-fn idle_since(moment: &Moment, runner: &Runner) -> Option<Timestamp> {
+fn idle_since(snapshot: &Snapshot, runner: &Runner) -> Option<Timestamp> {
     let ContainerState::Running { started_at } = runner.state else { return None };
     // A job that began before was its predecessor's in the slot, and when a person cancelled one
     // does not say when the runner was done with it.
@@ -344,6 +344,6 @@ fn idle_since(moment: &Moment, runner: &Runner) -> Option<Timestamp> {
             && job.status != Status::Canceled
             && job.started_at.is_some_and(|at| at >= started_at)
     };
-    let ended = moment.jobs.iter().filter(its).filter_map(|job| job.finished_at);
+    let ended = snapshot.jobs.iter().filter(its).filter_map(|job| job.finished_at);
     Some(ended.fold(started_at, Timestamp::max))
 }

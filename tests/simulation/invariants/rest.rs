@@ -3,44 +3,45 @@
 use std::collections::BTreeSet;
 
 use super::jobs::unfinished;
-use super::{Moment, Scene};
+use super::{Fixture, Snapshot};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
 use autogit::world::{
     ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings, spec_hash,
 };
 
-pub(super) fn every_takeable_job_ran(scene: &Scene<'_>) -> Result<(), String> {
-    let doomed = &scene.ledger.doomed;
-    let mut left = unfinished(scene.moment).filter(|job| !doomed.contains(&job.id));
+pub(super) fn every_takeable_job_ran(fixture: &Fixture<'_>) -> Result<(), String> {
+    let doomed = &fixture.injected.doomed;
+    let mut left = unfinished(fixture.snapshot).filter(|job| !doomed.contains(&job.id));
     left.next().map_or(Ok(()), |job| {
         Err(format!("job {} ({}) is still {}", job.id, job.tags.join(","), job.status.as_str()))
     })
 }
 
-pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(), String> {
-    let moment = scene.moment;
+pub(super) fn the_runners_are_those_of_the_spec(fixture: &Fixture<'_>) -> Result<(), String> {
+    let snapshot = fixture.snapshot;
     let running = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
-    if let Some((_, runner)) = moment.runners().find(|(_, runner)| !running(&runner.state)) {
+    if let Some((_, runner)) = snapshot.runners().find(|(_, runner)| !running(&runner.state)) {
         return Err(format!("{} is there and does not run", runner.name));
     }
-    for (_, runner) in moment.runners() {
-        let pool = moment.spec.pool(&runner.variant.pool);
+    for (_, runner) in snapshot.runners() {
+        let pool = snapshot.spec.pool(&runner.variant.pool);
         if !pool.is_some_and(|pool| pool.enabled) {
             return Err(format!("{} runs, and the spec does not ask for it", runner.name));
         }
     }
-    for pool in moment.spec.pools.iter().filter(|pool| pool.enabled) {
-        let of_it = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
+    for pool in snapshot.spec.pools.iter().filter(|pool| pool.enabled) {
+        let of_it =
+            snapshot.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
         let wanted = warm(pool);
         // What is kept warm beyond the hosts' budgets has no place.
-        let enough = of_it == wanted || of_it < wanted && is_full(moment);
+        let enough = of_it == wanted || of_it < wanted && is_full(snapshot);
         if !enough {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
-        let mut its = moment.runners().filter(|(_, runner)| runner.variant.pool == pool.name);
+        let mut its = snapshot.runners().filter(|(_, runner)| runner.variant.pool == pool.name);
         if let Some((_, old)) = its.find(|(host, runner)| {
-            runner.spec != spec_hash(&moment.spec, pool, host, &engine_id(host))
+            runner.spec != spec_hash(&snapshot.spec, pool, host, &engine_id(host))
         }) {
             return Err(format!("{} is made from an older spec", old.name));
         }
@@ -49,9 +50,9 @@ pub(super) fn the_runners_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(),
 }
 
 /// Each host has as many runners as its budget lets it have.
-fn is_full(moment: &Moment) -> bool {
-    moment.spec.hosts.iter().all(|(name, host)| {
-        let live = moment.live_runners().filter(|(on, _)| *on == name).count();
+fn is_full(snapshot: &Snapshot) -> bool {
+    snapshot.spec.hosts.iter().all(|(name, host)| {
+        let live = snapshot.live_runners().filter(|(on, _)| *on == name).count();
         host.budget.runners.is_some_and(|most| live >= most as usize)
     })
 }
@@ -65,10 +66,10 @@ fn warm(pool: &Pool) -> usize {
     }
 }
 
-pub(super) fn the_records_are_those_of_the_spec(scene: &Scene<'_>) -> Result<(), String> {
-    let spec = &scene.moment.spec;
-    let ours: Vec<&RecordView> = our_records(scene).collect();
-    let of_twins = |record: &RecordView| scene.ledger.of_twins.contains(&record.id);
+pub(super) fn the_records_are_those_of_the_spec(fixture: &Fixture<'_>) -> Result<(), String> {
+    let spec = &fixture.snapshot.spec;
+    let ours: Vec<&RecordView> = our_records(fixture).collect();
+    let of_twins = |record: &RecordView| fixture.injected.of_twins.contains(&record.id);
     for record in ours.iter().filter(|record| !of_twins(record)) {
         let declared = spec.pools.iter().any(|pool| record.description == description(spec, pool));
         if !declared {
@@ -109,18 +110,18 @@ fn description(spec: &Spec, pool: &Pool) -> String {
 }
 
 /// Records under our name that are not planted.
-fn our_records<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a RecordView> {
-    let prefix = format!("autogit/{}/", scene.moment.spec.instance);
-    let planted: BTreeSet<_> = scene.ledger.others.records.iter().map(|it| it.id).collect();
-    let records = scene.moment.records.iter();
+fn our_records<'a>(fixture: &'a Fixture<'_>) -> impl Iterator<Item = &'a RecordView> {
+    let prefix = format!("autogit/{}/", fixture.snapshot.spec.instance);
+    let planted: BTreeSet<_> = fixture.injected.others.records.iter().map(|it| it.id).collect();
+    let records = fixture.snapshot.records.iter();
     records.filter(move |it| it.description.starts_with(&prefix) && !planted.contains(&it.id))
 }
 
-pub(super) fn each_row_has_its_runner(scene: &Scene<'_>) -> Result<(), String> {
-    let of_twins = &scene.ledger.of_twins;
-    for record in our_records(scene).filter(|record| !of_twins.contains(&record.id)) {
+pub(super) fn each_row_has_its_runner(fixture: &Fixture<'_>) -> Result<(), String> {
+    let of_twins = &fixture.injected.of_twins;
+    for record in our_records(fixture).filter(|record| !of_twins.contains(&record.id)) {
         for row in &record.managers {
-            let mut living = scene.moment.live_runners().map(|(_, runner)| runner);
+            let mut living = fixture.snapshot.live_runners().map(|(_, runner)| runner);
             let has_runner = living
                 .any(|runner| runner.record == record.id && runner.system_id == row.system_id);
             if !has_runner {
@@ -131,10 +132,10 @@ pub(super) fn each_row_has_its_runner(scene: &Scene<'_>) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> {
-    let moment = scene.moment;
-    let Some(prefix) = prefix(moment) else { return Ok(()) };
-    for (name, host) in &moment.hosts {
+pub(super) fn nothing_of_a_job_is_left(fixture: &Fixture<'_>) -> Result<(), String> {
+    let snapshot = fixture.snapshot;
+    let Some(prefix) = prefix(snapshot) else { return Ok(()) };
+    for (name, host) in &snapshot.hosts {
         let ours = |id: &SystemId| id.as_str().starts_with(&prefix);
         let jobs = host.containers.iter().filter_map(|container| container.job.as_ref());
         if let Some(job) = jobs.into_iter().find(|job| ours(&job.system_id)) {
@@ -144,9 +145,9 @@ pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> 
         if let Some(network) = host.networks.iter().find(|it| of_jobs(&it.system_id)) {
             return Err(format!("network {} is left on {name}", network.name));
         }
-        let mut kept = kept_slots(moment, name);
+        let mut kept = kept_slots(snapshot, name);
         // While its runner lives, what it made is in use.
-        kept.extend(moment.live_runners().map(|(_, runner)| runner.system_id.clone()));
+        kept.extend(snapshot.live_runners().map(|(_, runner)| runner.system_id.clone()));
         let useless = host.volumes.iter().find(|volume| {
             let kept = volume.system_id.as_ref().is_some_and(|id| kept.contains(id));
             of_jobs(&volume.system_id) && volume.kind.goes(kept)
@@ -159,8 +160,8 @@ pub(super) fn nothing_of_a_job_is_left(scene: &Scene<'_>) -> Result<(), String> 
 }
 
 /// The installation is that of the first declared host.
-fn installation(moment: &Moment) -> Option<Installation> {
-    moment.spec.hosts.keys().next().map(|host| engine_id(host).installation())
+fn installation(snapshot: &Snapshot) -> Option<Installation> {
+    snapshot.spec.hosts.keys().next().map(|host| engine_id(host).installation())
 }
 
 /// The engine of a simulated host has its name for an id.
@@ -168,14 +169,14 @@ fn engine_id(host: &HostName) -> EngineId {
     EngineId::from_observed(host.as_str())
 }
 
-fn prefix(moment: &Moment) -> Option<String> {
-    Some(SystemId::prefix(&moment.spec.instance, &installation(moment)?))
+fn prefix(snapshot: &Snapshot) -> Option<String> {
+    Some(SystemId::prefix(&snapshot.spec.instance, &installation(snapshot)?))
 }
 
-pub(super) fn kept_slots(moment: &Moment, host: &HostName) -> BTreeSet<SystemId> {
-    let Some(installation) = installation(moment) else { return BTreeSet::new() };
-    let instance = &moment.spec.instance;
-    let pools = moment.spec.pools.iter().filter(|pool| pool.cache == Cache::Keep);
+pub(super) fn kept_slots(snapshot: &Snapshot, host: &HostName) -> BTreeSet<SystemId> {
+    let Some(installation) = installation(snapshot) else { return BTreeSet::new() };
+    let instance = &snapshot.spec.instance;
+    let pools = snapshot.spec.pools.iter().filter(|pool| pool.cache == Cache::Keep);
     let slots = pools.flat_map(|pool| {
         let variant = Variant::new(&pool.name, Arch::Amd64);
         (0..pool.max).map(move |slot| (variant.clone(), Slot(slot)))
@@ -186,9 +187,9 @@ pub(super) fn kept_slots(moment: &Moment, host: &HostName) -> BTreeSet<SystemId>
         .collect()
 }
 
-pub(super) fn no_volume_or_network_is_left(scene: &Scene<'_>) -> Result<(), String> {
-    let moment = scene.moment;
-    for (name, host) in &moment.hosts {
+pub(super) fn no_volume_or_network_is_left(fixture: &Fixture<'_>) -> Result<(), String> {
+    let snapshot = fixture.snapshot;
+    for (name, host) in &snapshot.hosts {
         let mounted: BTreeSet<&String> =
             host.containers.iter().flat_map(|container| &container.volumes).collect();
         let lost =
@@ -196,13 +197,13 @@ pub(super) fn no_volume_or_network_is_left(scene: &Scene<'_>) -> Result<(), Stri
         if let Some(volume) = lost {
             return Err(format!("volume {} is left on {name}", volume.name));
         }
-        let runners = moment.runners().filter(|(host, _)| *host == name).count();
-        let network = host.networks.iter().find(|network| network.name == moment.spec.network);
+        let runners = snapshot.runners().filter(|(host, _)| *host == name).count();
+        let network = host.networks.iter().find(|network| network.name == snapshot.spec.network);
         let ours = network.is_some_and(|network| {
-            network.instance.as_deref() == Some(moment.spec.instance.as_str())
+            network.instance.as_deref() == Some(snapshot.spec.instance.as_str())
         });
         if ours && runners == 0 {
-            return Err(format!("network {} is left on {name}", moment.spec.network));
+            return Err(format!("network {} is left on {name}", snapshot.spec.network));
         }
     }
     Ok(())

@@ -2,14 +2,14 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Scene;
+use super::Fixture;
 
-pub(super) fn no_secret_is_shown(scene: &Scene<'_>) -> Result<(), String> {
-    if scene.fresh.is_empty() {
+pub(super) fn no_secret_is_shown(fixture: &Fixture<'_>) -> Result<(), String> {
+    if fixture.fresh.is_empty() {
         return Ok(());
     }
-    let secrets = &scene.ledger.secrets;
-    for host in scene.moment.hosts.values() {
+    let secrets = &fixture.injected.secrets;
+    for host in fixture.snapshot.hosts.values() {
         for container in &host.containers {
             no_secret_in(secrets, &container.name, "a container's name")?;
             for (name, value) in &container.labels {
@@ -20,7 +20,7 @@ pub(super) fn no_secret_is_shown(scene: &Scene<'_>) -> Result<(), String> {
             no_secret_in(secrets, &object.name, "a volume's or network's name")?;
         }
     }
-    for record in &scene.moment.records {
+    for record in &fixture.snapshot.records {
         no_secret_in(secrets, &record.description, "a record's description")?;
         no_secret_in(secrets, &record.maintenance_note, "a record's note")?;
     }

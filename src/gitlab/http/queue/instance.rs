@@ -164,9 +164,9 @@ impl HttpGitlab {
         }
         let served = self.records.with(|known| known.served.clone());
         let most = COMPATIBLE_MAX * RECORDS_PER_REQUEST;
-        let turn = self.walk.with(|walk| walk.turn(&served, most));
+        let rotation = self.walk.with(|walk| walk.rotation(&served, most));
         let mut requests = 0;
-        for records in turn.chunks(RECORDS_PER_REQUEST) {
+        for records in rotation.chunks(RECORDS_PER_REQUEST) {
             requests += 1;
             let query = compatible_query(records);
             match self.wire.reply(ATTEMPT, &query, Value::Null).await {

@@ -116,10 +116,10 @@ impl HttpGitlab {
     ) -> Result<Read, GitlabError> {
         self.refresh_projects(server, limits).await?;
         let now = self.wire.now();
-        let (turn, mut left) = self.projects.with(|projects| projects.turn(now));
+        let (rotation, mut left) = self.projects.with(|projects| projects.rotation(now));
         let mut effort = Effort::default();
-        let mut again = turn.clone();
-        for project in turn {
+        let mut again = rotation.clone();
+        for project in rotation {
             if left == 0 || effort.late >= LATE_MAX {
                 break;
             }

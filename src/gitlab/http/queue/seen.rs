@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::probe::older;
 use super::super::wire::Page;
 use super::projects::{LIST_AGE_MAX, Listed, Listing, no_project};
-use super::turn::{Candidate, allowance, turn};
+use super::rotation::{Candidate, allowance, rotation};
 use super::{Pending, Read, first_line, numbered};
 use crate::gitlab::{GitlabError, Server, TransportError};
 use crate::world::{FullPath, JobId, ProjectId};
@@ -130,7 +130,7 @@ impl Projects {
     }
 
     /// The projects that are read now, and how many requests may be made.
-    pub(super) fn turn(&mut self, now: Timestamp) -> (Vec<ProjectId>, usize) {
+    pub(super) fn rotation(&mut self, now: Timestamp) -> (Vec<ProjectId>, usize) {
         let since_last = self.looked_at.map(|at| {
             let passed = now.duration_since(at).max(SignedDuration::ZERO);
             passed.unsigned_abs()
@@ -143,7 +143,7 @@ impl Projects {
             active_at: seen.active_at.filter(|_| seen.set_aside.is_none()),
             read_at: seen.read_at,
         });
-        (turn(all.collect(), now, requests), requests)
+        (rotation(all.collect(), now, requests), requests)
     }
 
     /// All that is known to wait. Projects that were never read may have more.

@@ -68,14 +68,14 @@ impl Walk {
         self.compatible.insert(record, told);
     }
 
-    /// `most` of these records, in turn.
-    pub(super) fn turn(&mut self, records: &BTreeSet<RecordId>, most: usize) -> Vec<RecordId> {
+    /// `most` of these records, in rotation.
+    pub(super) fn rotation(&mut self, records: &BTreeSet<RecordId>, most: usize) -> Vec<RecordId> {
         let behind = |id: &RecordId| self.last_asked.is_none_or(|last| *id > last);
         let (next, first): (Vec<_>, Vec<_>) = records.iter().copied().partition(|id| behind(id));
-        let turn: Vec<RecordId> = next.into_iter().chain(first).take(most).collect();
-        self.last_asked = turn.last().copied();
+        let rotation: Vec<RecordId> = next.into_iter().chain(first).take(most).collect();
+        self.last_asked = rotation.last().copied();
         self.compatible.retain(|id, _| records.contains(id));
-        turn
+        rotation
     }
 
     /// The newest job was passed.
@@ -161,7 +161,7 @@ mod tests {
         let mut walk = Walk::default();
         let records: BTreeSet<RecordId> = (1..=5).map(RecordId).collect();
         let turns: Vec<u64> =
-            (0..3).flat_map(|_| walk.turn(&records, 2)).map(|record| record.0).collect();
+            (0..3).flat_map(|_| walk.rotation(&records, 2)).map(|record| record.0).collect();
         assert_eq!(turns, [1, 2, 3, 4, 5, 1]);
     }
 }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 
 use super::choices::Choices;
-use super::stage::{Stage, With, secret, small};
+use super::harness::{Harness, With, secret, small};
 use super::world::NOW;
 
 const TOKEN: &str = "the-hooks-own-token";
@@ -18,8 +18,8 @@ pub(crate) fn check(data: &[u8]) {
     for wanted in [TOKEN, KEY] {
         let mut choices = Choices::new(data);
         let (request, shows_token) = request(&mut choices);
-        let scene = small().with(|spec| spec.gitlab.webhook_secret = Some(secret(wanted)));
-        let status = runtime.block_on(async { Stage::of(scene).send(request).await.status });
+        let fixture = small().with(|spec| spec.gitlab.webhook_secret = Some(secret(wanted)));
+        let status = runtime.block_on(async { Harness::of(fixture).send(request).await.status });
         let expected = if wanted == TOKEN && shows_token { 204 } else { 401 };
         assert_eq!(status, expected);
     }

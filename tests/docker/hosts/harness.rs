@@ -29,7 +29,7 @@ use crate::hosts::require::{Folder, until};
 use crate::support::image::Images;
 
 /// One test's instance: its GitLab, its AutoGit, its part of the engine.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) gitlab: SimulatedGitlab,
     docker: Docker,
     instance: String,
@@ -41,7 +41,7 @@ pub(crate) struct Stage {
     folder: Folder,
 }
 
-impl Stage {
+impl Harness {
     /// On `engine`, which is given the images.
     pub(crate) async fn new(engine: &OwnEngine, images: Images) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();

@@ -11,7 +11,7 @@ use autogit::world::{ContainerId, JobId, RecordId};
 
 /// What the simulation itself did.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Injected {
     /// Jobs that the simulation ended, or whose runner it killed.
     pub(crate) doomed: BTreeSet<JobId>,
     /// Runners that the simulation killed.

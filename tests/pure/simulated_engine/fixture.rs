@@ -32,11 +32,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::simulated_engine::stage::{IMAGE, URL};
+use crate::simulated_engine::harness::{IMAGE, URL};
 
 /// The world, and an AutoGit that does nothing by itself.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) gitlab: SimulatedGitlab,
     pub(crate) ports: Ports,
@@ -50,7 +50,7 @@ pub(crate) struct Scene {
     spec: Arc<Spec>,
 }
 
-impl Scene {
+impl Fixture {
     /// One host `alpha`, and these pools.
     pub(crate) fn new(pools: &str) -> Self {
         Self::on(&["alpha"], pools)
@@ -300,7 +300,7 @@ impl Scene {
             image: IMAGE.to_owned(),
             network: "bridge".to_owned(),
             jobs_max: 0,
-            config: crate::simulated_engine::stage::config(&name(), URL, false).into(),
+            config: crate::simulated_engine::harness::config(&name(), URL, false).into(),
             environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             ca: None,

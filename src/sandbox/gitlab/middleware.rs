@@ -22,7 +22,7 @@ const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></h
     <body><h1>Sign in</h1><form action=\"/login\"></form></body></html>\n";
 
 /// Answers in GitLab's place while it is down or limits, and stamps what it answers.
-pub(crate) async fn front(
+pub(crate) async fn middleware(
     Shared(gitlab): Shared<SimulatedGitlab>,
     request: Request,
     next: Next,

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use autogit::api::{Api, serve};
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, LoopHandle, Metrics, Trend, Wake};
 use autogit::view::View;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::support::world::{NOW, Scene};
+use crate::support::world::{Fixture, NOW};
 
 /// The operator's token.
 pub(crate) const TOKEN: &str = "s3cret-of-the-operator";
 
 /// One process of AutoGit, as the browser sees it.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) views: watch::Sender<Option<Arc<View>>>,
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
@@ -30,28 +30,28 @@ pub(crate) struct Stage {
     server: JoinHandle<()>,
 }
 
-impl Stage {
+impl Harness {
     /// Listens on a free port; before the first look.
     pub(crate) async fn empty() -> Self {
         Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), 0).await
     }
 
-    /// After the look at that scene.
-    pub(crate) async fn of(scene: Scene) -> Self {
-        let stage = Self::empty().await;
-        stage.show(scene.view());
-        stage
+    /// After the look at that fixture.
+    pub(crate) async fn of(fixture: Fixture) -> Self {
+        let harness = Self::empty().await;
+        harness.show(fixture.view());
+        harness
     }
 
     async fn at(address: SocketAddr, seconds: i64) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let views = watch::Sender::new(None);
-        let in_force = watch::Sender::new(InForce::of(&Arc::new(Scene::new().spec)));
+        let in_force = watch::Sender::new(InForce::of(&Arc::new(Fixture::new().spec)));
         let (send, wakes) = mpsc::channel(4);
         let started = NOW + SignedDuration::from_secs(seconds);
         let (history, trend, drains) = (History::new(started), Trend::default(), Drains::default());
-        let window = Window {
+        let handle = LoopHandle {
             views: views.subscribe(),
             history: history.clone(),
             trend: trend.clone(),
@@ -59,7 +59,7 @@ impl Stage {
             metrics: Metrics::default(),
             in_force: in_force.subscribe(),
         };
-        let api = Api::new(window, send, Clock::simulated(NOW, 1.0));
+        let api = Api::new(handle, send, Clock::simulated(NOW, 1.0));
         let (end, ended) = oneshot::channel();
         let server = tokio::spawn(serve(listener, api, async { drop(ended.await) }));
         Self { views, wakes, history, trend, drains, in_force, address, end, server }

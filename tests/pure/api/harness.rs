@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use autogit::api::Api;
 use autogit::clock::Clock;
-use autogit::reconcile::{Drains, History, InForce, Metrics, Trend, Wake, Window};
+use autogit::reconcile::{Drains, History, InForce, LoopHandle, Metrics, Trend, Wake};
 use autogit::source::Written;
 use autogit::spec::{Credential, Spec};
 use autogit::view::View;
@@ -16,12 +16,12 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
-use crate::support::world::{Doing, NOW, Scene};
+use crate::support::world::{Doing, Fixture, NOW};
 
-/// The operator's token of every scene that has one.
+/// The operator's token of every fixture that has one.
 pub(crate) const TOKEN: &str = "s3cret-of-the-operator";
 
-/// How each scene's spec is written, as far as anybody asks.
+/// How each fixture's spec is written, as far as anybody asks.
 const WRITTEN: &str = "gitlab: {url: https://gitlab.example.com, token: hunter2}\npools:\n  linux: {tags: [docker]}\n";
 
 /// An answer, read to its end.
@@ -58,7 +58,7 @@ impl Answer {
     }
 }
 
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) views: watch::Sender<Option<Arc<View>>>,
     pub(crate) wakes: mpsc::Receiver<Wake>,
     pub(crate) history: History,
@@ -71,21 +71,21 @@ pub(crate) struct Stage {
     pub(crate) router: Router,
 }
 
-impl Stage {
+impl Harness {
     /// Before the first look.
     pub(crate) fn empty() -> Self {
-        Self::before_a_look(Scene::new())
+        Self::before_a_look(Fixture::new())
     }
 
-    /// Before the first look, with that scene's spec.
-    pub(crate) fn before_a_look(scene: Scene) -> Self {
+    /// Before the first look, with that fixture's spec.
+    pub(crate) fn before_a_look(fixture: Fixture) -> Self {
         let views = watch::Sender::new(None);
-        let in_force = watch::Sender::new(InForce::of(&Arc::new(scene.spec)));
+        let in_force = watch::Sender::new(InForce::of(&Arc::new(fixture.spec)));
         let (send, wakes) = mpsc::channel(4);
         let clock = Clock::simulated(NOW, 1.0);
         let (history, drains, metrics) = (History::new(NOW), Drains::default(), Metrics::default());
         let trend = Trend::default();
-        let window = Window {
+        let handle = LoopHandle {
             views: views.subscribe(),
             history: history.clone(),
             trend: trend.clone(),
@@ -93,16 +93,16 @@ impl Stage {
             metrics: metrics.clone(),
             in_force: in_force.subscribe(),
         };
-        let api = Api::new(window, send, clock.clone());
+        let api = Api::new(handle, send, clock.clone());
         let router = api.router();
         Self { views, wakes, history, trend, drains, metrics, in_force, clock, api, router }
     }
 
-    /// After the look at that scene.
-    pub(crate) fn of(scene: Scene) -> Self {
-        let stage = Self::empty();
-        stage.show(scene);
-        stage
+    /// After the look at that fixture.
+    pub(crate) fn of(fixture: Fixture) -> Self {
+        let harness = Self::empty();
+        harness.show(fixture);
+        harness
     }
 
     /// A small installation whose operator has a token.
@@ -111,8 +111,8 @@ impl Stage {
     }
 
     /// The loop looked again.
-    pub(crate) fn show(&self, scene: Scene) {
-        let view = scene.view();
+    pub(crate) fn show(&self, fixture: Fixture) {
+        let view = fixture.view();
         let written = Written::new(WRITTEN.to_owned(), BTreeMap::new(), BTreeMap::new());
         let written = Some(Arc::new(written));
         self.in_force.send_replace(InForce { written, ..InForce::of(&view.world.spec) });
@@ -142,8 +142,8 @@ impl Stage {
 }
 
 /// One pool, a busy and an idle runner, a job that fits and one that does not.
-pub(crate) fn small() -> Scene {
-    Scene::new()
+pub(crate) fn small() -> Fixture {
+    Fixture::new()
         .pool("linux", "docker", |_| {})
         .runner("linux", 0, "local", Doing::Busy(40, 75))
         .runner("linux", 1, "local", Doing::Idle(30))
@@ -155,12 +155,12 @@ pub(crate) fn secret(text: &str) -> Credential {
     Credential::Value(text.to_owned().into())
 }
 
-/// Changes a scene's spec.
+/// Changes a fixture's spec.
 pub(crate) trait With {
     fn with(self, change: impl FnOnce(&mut Spec)) -> Self;
 }
 
-impl With for Scene {
+impl With for Fixture {
     fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
         change(&mut self.spec);
         self

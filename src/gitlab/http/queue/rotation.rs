@@ -43,9 +43,9 @@ pub(super) fn allowance(since_last: Option<Duration>) -> usize {
 }
 
 /// The projects to be read now, `requests` at most: those with pending jobs or recent activity,
-/// then the others in turn; within each the one read longest ago. The others have a part of them,
+/// then the others in rotation; within each the one read longest ago. The others have a part of them,
 /// but for one request less where those with pending jobs need them all.
-pub(super) fn turn(mut all: Vec<Candidate>, now: Timestamp, requests: usize) -> Vec<ProjectId> {
+pub(super) fn rotation(mut all: Vec<Candidate>, now: Timestamp, requests: usize) -> Vec<ProjectId> {
     all.sort_by_key(|candidate| (candidate.read_at, candidate.project));
     let warm = |candidate: &Candidate| {
         candidate.pending || candidate.active_at.is_some_and(|at| now.duration_since(at) < WARM_FOR)
@@ -58,8 +58,8 @@ pub(super) fn turn(mut all: Vec<Candidate>, now: Timestamp, requests: usize) -> 
     let kept = others.len().min(if crowded { 1 } else { share });
     first.truncate(requests.saturating_sub(kept).min(pending.max(IDLE_MAX)));
     let idle = IDLE_MAX.saturating_sub(first.len()).max(kept);
-    let turn = first.into_iter().chain(others.into_iter().take(idle)).take(requests);
-    turn.map(|candidate| candidate.project).collect()
+    let rotation = first.into_iter().chain(others.into_iter().take(idle)).take(requests);
+    rotation.map(|candidate| candidate.project).collect()
 }
 
 #[cfg(test)]
@@ -78,16 +78,16 @@ mod tests {
         let mut all: Vec<_> = (0..100).map(|id| idle(id, i64::try_from(id).unwrap())).collect();
         all[3].pending = true;
         all[4].active_at = Some(NOW);
-        let ids: Vec<u64> = turn(all, NOW, 4).iter().map(|project| project.0).collect();
+        let ids: Vec<u64> = rotation(all, NOW, 4).iter().map(|project| project.0).collect();
         assert_eq!(ids, [3, 4, 99, 98]);
     }
 
     #[test]
     fn many_pending_projects_leave_room_for_the_others() {
         let all = (0..100).map(|id| Candidate { pending: id < 90, ..idle(id, 1) }).collect();
-        let turn = turn(all, NOW, 20);
-        assert_eq!(turn.len(), 20);
-        assert_eq!(turn.iter().filter(|project| project.0 >= 90).count(), 5);
+        let rotation = rotation(all, NOW, 20);
+        assert_eq!(rotation.len(), 20);
+        assert_eq!(rotation.iter().filter(|project| project.0 >= 90).count(), 5);
     }
 
     #[test]
@@ -97,9 +97,9 @@ mod tests {
         let mut read = std::collections::BTreeSet::new();
         for look in 0..=6 {
             let now = NOW + SignedDuration::from_secs(look * 10);
-            let turn = turn(all.clone(), now, allowance(Some(Duration::from_secs(10))));
-            assert!(turn.len() <= 30 && turn.iter().any(|project| project.0 >= 200));
-            for project in turn {
+            let rotation = rotation(all.clone(), now, allowance(Some(Duration::from_secs(10))));
+            assert!(rotation.len() <= 30 && rotation.iter().any(|project| project.0 >= 200));
+            for project in rotation {
                 all[usize::try_from(project.0).unwrap()].read_at = Some(now);
                 read.insert(project.0);
             }

@@ -35,7 +35,7 @@ use crate::world::{EngineId, leftovers};
 const SIMULATED_ADDRESS: &str = "http://gitlab.internal";
 
 /// Everything but the show.
-pub(super) struct Stage {
+pub(super) struct Setup {
     pub(super) demo: Demo,
     shell: Shell,
     adapters: Adapters,
@@ -59,13 +59,13 @@ impl Drop for Folder {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Setup {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl Stage {
+impl Setup {
     /// Opens the port, starts GitLab, lays out the spec.
     pub(super) async fn build(
         arguments: &Sandbox,
@@ -244,9 +244,9 @@ impl Stage {
     }
 }
 
-impl fmt::Debug for Stage {
+impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Setup").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

@@ -1,19 +1,19 @@
-//! The simulated world at one moment, read without any port.
+//! The simulated world at one time, read without any port.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Ledger;
+use super::Injected;
 use autogit::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
 use autogit::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
 use autogit::spec::{HostName, Spec};
 use autogit::world::{ContainerId, ContainerState, RecordId, Runner};
 
-/// The simulated world at one moment.
+/// The simulated world at one time.
 #[derive(Debug, Clone)]
-pub(crate) struct Moment {
+pub(crate) struct Snapshot {
     /// When, by the simulation's clock.
     pub(crate) at: Timestamp,
     /// The spec in force.
@@ -26,14 +26,14 @@ pub(crate) struct Moment {
     pub(crate) hosts: BTreeMap<HostName, Arc<EngineView>>,
 }
 
-/// A moment, what the simulation did up to it, and what began since the moment before.
+/// A snapshot, what the simulation did up to it, and what began since the snapshot before.
 #[derive(Debug)]
-pub(crate) struct Scene<'a> {
-    /// The moment.
-    pub(crate) moment: &'a Moment,
+pub(crate) struct Fixture<'a> {
+    /// The snapshot.
+    pub(crate) snapshot: &'a Snapshot,
     /// What the simulation did.
-    pub(crate) ledger: &'a Ledger,
-    /// Our runners that were not there a moment before.
+    pub(crate) injected: &'a Injected,
+    /// Our runners that were not there a snapshot before.
     pub(crate) fresh: &'a [(HostName, Runner)],
     /// Our runners that were made within the last minute of the running AutoGit's life.
     pub(crate) made_lately: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) records_made: usize,
 }
 
-impl Moment {
+impl Snapshot {
     /// The world as it is now.
     pub(crate) fn of(
         spec: &Arc<Spec>,
@@ -75,7 +75,7 @@ impl Moment {
     }
 }
 
-/// Tells what is new from one moment to the next.
+/// Tells what is new from one snapshot to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     seen: BTreeSet<ContainerId>,
@@ -86,34 +86,34 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Our runners in `moment` that were not there at any moment before, and how many were made
+    /// Our runners in `snapshot` that were not there at any snapshot before, and how many were made
     /// within the last minute.
-    pub(crate) fn fresh(&mut self, moment: &Moment) -> (Vec<(HostName, Runner)>, usize) {
-        let new = moment.runners().filter(|(_, runner)| !self.seen.contains(&runner.id));
+    pub(crate) fn fresh(&mut self, snapshot: &Snapshot) -> (Vec<(HostName, Runner)>, usize) {
+        let new = snapshot.runners().filter(|(_, runner)| !self.seen.contains(&runner.id));
         let fresh: Vec<(HostName, Runner)> =
             new.map(|(host, runner)| (host.clone(), runner.clone())).collect();
         self.seen.extend(fresh.iter().map(|(_, runner)| runner.id.clone()));
-        self.made.extend(fresh.iter().map(|_| moment.at));
+        self.made.extend(fresh.iter().map(|_| snapshot.at));
         let minute = SignedDuration::from_mins(1);
-        self.made.retain(|at| moment.at.duration_since(*at) < minute);
+        self.made.retain(|at| snapshot.at.duration_since(*at) < minute);
         (fresh, self.made.len())
     }
 
     /// The most records that one variant got within the last hour.
-    pub(crate) fn records_made(&mut self, moment: &Moment) -> usize {
-        let prefix = format!("autogit/{}/", moment.spec.instance);
+    pub(crate) fn records_made(&mut self, snapshot: &Snapshot) -> usize {
+        let prefix = format!("autogit/{}/", snapshot.spec.instance);
         let before = self.newest_record;
         // Ids are given once, and ever higher.
-        let new = moment.records.iter().filter(|record| Some(record.id) > before);
+        let new = snapshot.records.iter().filter(|record| Some(record.id) > before);
         for record in new {
             self.newest_record = self.newest_record.max(Some(record.id));
             if record.description.starts_with(&prefix) {
-                self.records.entry(record.description.clone()).or_default().push(moment.at);
+                self.records.entry(record.description.clone()).or_default().push(snapshot.at);
             }
         }
         let hour = SignedDuration::from_hours(1);
         for made in self.records.values_mut() {
-            made.retain(|at| moment.at.duration_since(*at) < hour);
+            made.retain(|at| snapshot.at.duration_since(*at) < hour);
         }
         self.records.values().map(Vec::len).max().unwrap_or(0)
     }

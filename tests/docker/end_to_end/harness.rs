@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_mins(4);
 const TRAPPED_SOCKET: &str = "docker.sock";
 
 /// One test's own instance.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) instance: InstanceName,
     pub(crate) gitlab: SimulatedGitlab,
     pub(crate) token: SecretString,
@@ -47,28 +47,31 @@ pub(crate) struct Stage {
 
 /// Runs `test` with the oldest runner and with the newest, each time on an instance of its own, and
 /// removes all of it, also when the test fails.
-pub(crate) async fn on_stage<F: Future<Output = ()>>(test: impl Fn(Arc<Stage>) -> F) {
+pub(crate) async fn with_harness<F: Future<Output = ()>>(test: impl Fn(Arc<Harness>) -> F) {
     let Some(images) = image::ensure() else { return };
     let subscriber = tracing_subscriber::fmt().with_test_writer().with_ansi(false);
     let _ = subscriber.try_init();
     for runner in [&images.oldest, &images.runner] {
-        on_stage_with(Images { runner: runner.clone(), ..images.clone() }, &test).await;
+        with_harness_with(Images { runner: runner.clone(), ..images.clone() }, &test).await;
     }
 }
 
-async fn on_stage_with<F: Future<Output = ()>>(images: Images, test: impl Fn(Arc<Stage>) -> F) {
-    tracing::info!(runner = images.runner, "the stage is set");
-    let stage = Arc::new(Stage::new(images).await);
-    let outcome = AssertUnwindSafe(test(Arc::clone(&stage))).catch_unwind().await;
+async fn with_harness_with<F: Future<Output = ()>>(
+    images: Images,
+    test: impl Fn(Arc<Harness>) -> F,
+) {
+    tracing::info!(runner = images.runner, "the harness is set");
+    let harness = Arc::new(Harness::new(images).await);
+    let outcome = AssertUnwindSafe(test(Arc::clone(&harness))).catch_unwind().await;
     if outcome.is_err() {
-        tracing::info!(found = ?stage.engine.found().await, jobs = ?stage.gitlab.jobs(), "left");
-        for log in stage.logs() {
+        tracing::info!(found = ?harness.engine.found().await, jobs = ?harness.gitlab.jobs(), "left");
+        for log in harness.logs() {
             tracing::info!("a process logged:\n{log}");
         }
     }
-    stage.engine.clean_up().await;
-    stage.remove_locks();
-    fs::remove_dir_all(&stage.folder).unwrap();
+    harness.engine.clean_up().await;
+    harness.remove_locks();
+    fs::remove_dir_all(&harness.folder).unwrap();
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
@@ -79,7 +82,7 @@ pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T
     wait::until(PATIENCE, what, look).await
 }
 
-impl Stage {
+impl Harness {
     async fn new(images: Images) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +141,7 @@ impl Stage {
         self.save_with("poll_interval: 1s", pools);
     }
 
-    /// As [`Stage::save`], with other keys in the section `gitlab`.
+    /// As [`Harness::save`], with other keys in the section `gitlab`.
     pub(crate) fn save_with(&self, gitlab: &str, pools: &str) {
         let Self { instance, url, images, .. } = self;
         let Images { runner, job, .. } = images;

@@ -7,7 +7,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::CreateContainerOptions;
 
-use crate::end_to_end::stage::Stage;
+use crate::end_to_end::harness::Harness;
 
 /// Things made by hand carry it, so that they are removed after the test.
 pub(crate) const BY_HAND: &str = "autogit.test";
@@ -38,7 +38,7 @@ pub(crate) struct Place<'a> {
     pub(crate) volume: Option<&'a str>,
 }
 
-impl Stage {
+impl Harness {
     fn labels<M: FromIterator<(String, String)>>(&self, labels: &[Label<'_>]) -> M {
         let by_hand = (BY_HAND, self.instance.as_str());
         let all = labels.iter().chain([&by_hand]);

@@ -1,4 +1,4 @@
-//! A stage for one simulated engine: a clock, a GitLab that speaks to runners only, a network and
+//! A harness for one simulated engine: a clock, a GitLab that speaks to runners only, a network and
 //! an image.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,7 +32,7 @@ pub(crate) const TOKEN: &str = "glrt-secretsecretsecret";
 pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:alpine-v19.4.0";
 
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) engine: SimulatedEngine,
     pub(crate) gitlab: Gitlab,
     pub(crate) clock: Clock,
@@ -41,7 +41,7 @@ pub(crate) struct Stage {
     image: String,
 }
 
-impl Stage {
+impl Harness {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 1.0);
         let gitlab = Gitlab { clock: clock.clone(), told: Arc::default() };

@@ -7,15 +7,15 @@ use autogit::view::View;
 use autogit::world::JobId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::stage::TOKEN;
-use crate::support::world::{Doing, NOW, Scene};
+use crate::harness::TOKEN;
+use crate::support::world::{Doing, Fixture, NOW};
 
-/// Changes a scene's spec.
+/// Changes a fixture's spec.
 pub(crate) trait With {
     fn with(self, change: impl FnOnce(&mut Spec)) -> Self;
 }
 
-impl With for Scene {
+impl With for Fixture {
     fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
         change(&mut self.spec);
         self
@@ -23,26 +23,26 @@ impl With for Scene {
 }
 
 /// The same, with a token for the operator.
-pub(crate) fn with_token(scene: Scene) -> Scene {
-    scene.with(|spec| spec.api.token = Some(Credential::Value(TOKEN.to_owned().into())))
+pub(crate) fn with_token(fixture: Fixture) -> Fixture {
+    fixture.with(|spec| spec.api.token = Some(Credential::Value(TOKEN.to_owned().into())))
 }
 
 /// Runners and no job: nothing to complain of.
-pub(crate) fn calm() -> Scene {
-    Scene::new()
+pub(crate) fn calm() -> Fixture {
+    Fixture::new()
         .pool("linux", "docker", |_| {})
         .runner("linux", 0, "local", Doing::Busy(40, 75))
         .runner("linux", 1, "local", Doing::Idle(30))
 }
 
 /// A working day: each phase once, jobs that are served and jobs that wait.
-pub(crate) fn day() -> Scene {
-    let job = |scene: Scene, id: u64, project: &str, tags: &[&str], seconds, name: &str| {
-        let mut scene = scene.job(id, project, tags, seconds);
-        scene.jobs.last_mut().unwrap().name = name.into();
-        scene
+pub(crate) fn day() -> Fixture {
+    let job = |fixture: Fixture, id: u64, project: &str, tags: &[&str], seconds, name: &str| {
+        let mut fixture = fixture.job(id, project, tags, seconds);
+        fixture.jobs.last_mut().unwrap().name = name.into();
+        fixture
     };
-    let mut scene = Scene::new()
+    let mut fixture = Fixture::new()
         .host("rack", Arch::Amd64)
         .pool("linux", "docker", |pool| {
             pool.max = 10;
@@ -69,7 +69,7 @@ pub(crate) fn day() -> Scene {
         (8819, "team/site", "docker", 5, "lint"),
         (8820, "infra/images", "docker", 3, "build image"),
     ] {
-        scene = job(scene, id, project, &[tags], seconds, name);
+        fixture = job(fixture, id, project, &[tags], seconds, name);
     }
     for (id, name) in [
         (8781, "integration tests"),
@@ -78,9 +78,9 @@ pub(crate) fn day() -> Scene {
         (8793, "unit tests"),
         (8797, "lint"),
     ] {
-        scene.memory.job_facts.get_mut(&JobId(id)).unwrap().name = name.into();
+        fixture.memory.job_facts.get_mut(&JobId(id)).unwrap().name = name.into();
     }
-    with_token(scene)
+    with_token(fixture)
 }
 
 /// What a job may use.
@@ -90,9 +90,9 @@ fn share(cpus: f64, gibibytes: u64) -> Resources {
 
 /// A day on which a host is away, a newer spec was refused and a job can be taken by nobody.
 pub(crate) fn ill() -> View {
-    let scene =
+    let fixture =
         day().job(8641, "infra/os", &["macos"], 7380).lose_host("rack", 41, "connect timed out");
-    let mut view = scene.view();
+    let mut view = fixture.view();
     view.spec.pending_fault = Some(FAULT.to_owned());
     view
 }
@@ -106,13 +106,14 @@ pub(crate) const FAULT: &str = "error: pool `build`: `warm` is 5 but `max` is 2
    hint: set `max` to at least 5";
 
 /// A thousand runners and ten thousand jobs.
-pub(crate) fn big() -> Scene {
-    let mut scene = Scene::new();
+pub(crate) fn big() -> Fixture {
+    let mut fixture = Fixture::new();
     for host in 0..20 {
-        scene = scene.host(&format!("host-{host}"), Arch::Amd64);
+        fixture = fixture.host(&format!("host-{host}"), Arch::Amd64);
     }
     for pool in 0..10 {
-        scene = scene.pool(&format!("pool-{pool}"), &format!("tag-{pool}"), |pool| pool.max = 100);
+        fixture =
+            fixture.pool(&format!("pool-{pool}"), &format!("tag-{pool}"), |pool| pool.max = 100);
     }
     for number in 0..1000 {
         let doing = match number % 10 {
@@ -122,14 +123,14 @@ pub(crate) fn big() -> Scene {
         };
         let slot = u32::try_from(number / 10).unwrap();
         let host = format!("host-{}", number % 20);
-        scene = scene.runner(&format!("pool-{}", number % 10), slot, &host, doing);
+        fixture = fixture.runner(&format!("pool-{}", number % 10), slot, &host, doing);
     }
     for id in 0..10_000 {
         let tag = format!("tag-{}", id % 11);
         let project = format!("group-{}/project-{}", id % 7, id % 41);
-        scene = scene.job(id, &project, &[&tag], i64::try_from(id % 3600).unwrap());
+        fixture = fixture.job(id, &project, &[&tag], i64::try_from(id % 3600).unwrap());
     }
-    scene
+    fixture
 }
 
 /// The same view, as if it had been taken at that time.
@@ -148,17 +149,17 @@ pub(crate) fn hour() -> impl Iterator<Item = View> {
         u32::try_from((most + unrest - (most + 1) * phase.abs() / period).max(0)).unwrap()
     };
     (0..240).map(move |step| {
-        let mut scene = Scene::new().pool("linux", "docker", |pool| pool.max = 12);
+        let mut fixture = Fixture::new().pool("linux", "docker", |pool| pool.max = 12);
         let (busy, idle) = (level(step + 40, 117, 7), level(step + 70, 71, 2));
         for slot in 0..busy {
-            scene = scene.runner("linux", slot, "local", Doing::Busy(slot.into(), 20));
+            fixture = fixture.runner("linux", slot, "local", Doing::Busy(slot.into(), 20));
         }
         for slot in busy..busy + idle {
-            scene = scene.runner("linux", slot, "local", Doing::Idle(20));
+            fixture = fixture.runner("linux", slot, "local", Doing::Idle(20));
         }
         for id in 0..level(step + 25, 117, 9).saturating_sub(4) {
-            scene = scene.job(id.into(), "team/app", &["docker"], 10);
+            fixture = fixture.job(id.into(), "team/app", &["docker"], 10);
         }
-        taken_at(scene.view(), NOW - SignedDuration::from_secs(3600 - step * 15))
+        taken_at(fixture.view(), NOW - SignedDuration::from_secs(3600 - step * 15))
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::invariants::{Broken, Ledger, Moment, SAFETY, Scene, first_broken};
+use crate::invariants::{Broken, Fixture, Injected, SAFETY, Snapshot, first_broken};
 use autogit::clock::Clock;
 use autogit::reconcile::Planner;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
@@ -44,13 +44,13 @@ fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
 
 /// The simulated world of one history; clones are the same one.
 #[derive(Clone)]
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     inner: Arc<Inner>,
 }
 
-impl std::fmt::Debug for Stage {
+impl std::fmt::Debug for Harness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").finish_non_exhaustive()
+        f.debug_struct("Harness").finish_non_exhaustive()
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn parse(text: &str) -> Result<Spec, String> {
     parsed.map(|parsed| parsed.spec).map_err(|faults| format!("{faults:?}\n{text}"))
 }
 
-impl Stage {
+impl Harness {
     pub(crate) fn new(setup: Setup) -> Self {
         let began = Timestamp::constant(1_767_323_045, 0);
         let (clock, ours) = (Clock::simulated(began, 1.0), Clock::simulated(began, 1.0));
@@ -136,9 +136,9 @@ impl Stage {
         };
         let engines: BTreeMap<_, _> = spec.hosts.keys().map(engine).collect();
         let mut recorder = Recorder::new(began, Arc::clone(&spec));
-        recorder.ledger.others = others::plant(&gitlab, &engines);
-        recorder.ledger.secrets = vec![api.clone()];
-        let stage = Inner {
+        recorder.injected.others = others::plant(&gitlab, &engines);
+        recorder.injected.secrets = vec![api.clone()];
+        let harness = Inner {
             transport: gitlab.transport(),
             clock,
             ours,
@@ -160,7 +160,7 @@ impl Stage {
             crashes: Notify::new(),
             recorder: Mutex::new(recorder),
         };
-        Self { inner: Arc::new(stage) }
+        Self { inner: Arc::new(harness) }
     }
 
     pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
@@ -322,16 +322,16 @@ impl Stage {
         }
     }
 
-    pub(crate) fn ledger(&self) -> Ledger {
-        self.recorder().ledger.clone()
+    pub(crate) fn injected(&self) -> Injected {
+        self.recorder().injected.clone()
     }
 
     pub(crate) fn secrets(&self) -> Vec<SecretString> {
-        self.recorder().ledger.secrets.clone()
+        self.recorder().injected.secrets.clone()
     }
 
     pub(crate) fn has_twins(&self) -> bool {
-        self.recorder().ledger.twins
+        self.recorder().injected.twins
     }
 
     /// From here on one AutoGit is alone; a tick that it is in began while it was not.
@@ -344,36 +344,36 @@ impl Stage {
         if !std::mem::take(&mut self.recorder().twins_end) {
             return;
         }
-        let moment = self.moment();
+        let snapshot = self.snapshot();
         let mut recorder = self.recorder();
         // It may still start a runner with one that it knows of and that the other deleted.
-        let there = |id: &RecordId| moment.records.iter().any(|record| record.id == *id);
+        let there = |id: &RecordId| snapshot.records.iter().any(|record| record.id == *id);
         let lost = (0..=recorder.newest_record).map(RecordId).filter(|id| !there(id));
         let lost: Vec<RecordId> = lost.collect();
-        recorder.ledger.records_deleted.extend(lost);
-        recorder.ledger.of_twins = moment.records.iter().map(|record| record.id).collect();
-        recorder.ledger.twins = false;
+        recorder.injected.records_deleted.extend(lost);
+        recorder.injected.of_twins = snapshot.records.iter().map(|record| record.id).collect();
+        recorder.injected.twins = false;
         // Each keeps the limit for itself; neither knows what the other one started.
         recorder.watch.forget_starts();
     }
 
     pub(crate) fn doom(&self, jobs: impl IntoIterator<Item = JobId>) {
-        self.recorder().ledger.doomed.extend(jobs);
+        self.recorder().injected.doomed.extend(jobs);
     }
 
     pub(crate) fn note_killed(&self, runners: impl IntoIterator<Item = ContainerId>) {
-        self.recorder().ledger.killed.extend(runners);
+        self.recorder().injected.killed.extend(runners);
     }
 
     pub(crate) fn note_deleted(&self, record: RecordId) {
-        self.recorder().ledger.records_deleted.insert(record);
+        self.recorder().injected.records_deleted.insert(record);
     }
 
     /// Tokens that were made meanwhile are to be kept secret, too.
     pub(crate) fn learn_secrets(&self) {
         use secrecy::ExposeSecret as _;
         let tokens = self.inner.gitlab.record_tokens();
-        let secrets = &mut self.recorder().ledger.secrets;
+        let secrets = &mut self.recorder().injected.secrets;
         for token in tokens {
             if !secrets.iter().any(|known| known.expose_secret() == token.expose_secret()) {
                 secrets.push(token);
@@ -394,22 +394,23 @@ impl Stage {
     }
 
     /// The world as it is.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment::of(&self.spec(), &self.inner.gitlab, &self.inner.engines)
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.spec(), &self.inner.gitlab, &self.inner.engines)
     }
 
-    /// Checks all that must hold at every moment.
-    pub(crate) fn check(&self) -> Moment {
-        let moment = self.moment();
+    /// Checks all that must hold at every snapshot.
+    pub(crate) fn check(&self) -> Snapshot {
+        let snapshot = self.snapshot();
         let mut recorder = self.recorder();
-        let newest = moment.records.iter().map(|record| record.id.0).max().unwrap_or(0);
+        let newest = snapshot.records.iter().map(|record| record.id.0).max().unwrap_or(0);
         recorder.newest_record = recorder.newest_record.max(newest);
-        let (fresh, made_lately) = recorder.watch.fresh(&moment);
-        let records_made = recorder.watch.records_made(&moment);
-        let ledger = &recorder.ledger;
-        let scene = Scene { moment: &moment, ledger, fresh: &fresh, made_lately, records_made };
-        let broken = first_broken(SAFETY, |check| check(&scene));
-        recorder.broke(moment.at, broken);
+        let (fresh, made_lately) = recorder.watch.fresh(&snapshot);
+        let records_made = recorder.watch.records_made(&snapshot);
+        let injected = &recorder.injected;
+        let fixture =
+            Fixture { snapshot: &snapshot, injected, fresh: &fresh, made_lately, records_made };
+        let broken = first_broken(SAFETY, |check| check(&fixture));
+        recorder.broke(snapshot.at, broken);
         drop(recorder);
         for (_, runner) in fresh {
             if self.inner.chaos.strikes(Kind::RunnerNeverConnects) {
@@ -417,7 +418,7 @@ impl Stage {
                 self.inner.hung.insert(runner.system_id, runner.id);
             }
         }
-        moment
+        snapshot
     }
 
     /// Takes note of what AutoGit published.

@@ -1,4 +1,4 @@
-//! The trail of a path: every name whose change could make the path lead somewhere else.
+//! The symlinks of a path: every name whose change could make the path lead somewhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -18,22 +18,22 @@ pub(super) struct FolderId {
 }
 
 /// The names on the way, each in its real folder: every symbolic link, and the file itself. Where
-/// a part of the way is missing, the trail ends with that part's name.
+/// a part of the way is missing, they end with that part's name.
 ///
 /// A Kubernetes `ConfigMap` has three: `autogit.yaml` (a link into `..data`), `..data` (a link that
 /// is swapped for each new version) and the file in that version's folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Trail {
+pub(super) struct Symlinks {
     /// The names, as full paths.
     pub(super) names: BTreeSet<PathBuf>,
     /// The folders that hold them.
     pub(super) folders: BTreeMap<PathBuf, FolderId>,
 }
 
-impl Trail {
+impl Symlinks {
     /// Follows `path` as the kernel would.
     pub(super) fn of(path: &Path) -> Self {
-        let mut trail = Self::default();
+        let mut symlinks = Self::default();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut ahead = parts_backwards(&absolute);
         let mut here = PathBuf::from("/");
@@ -53,7 +53,7 @@ impl Trail {
                 here = next;
                 continue;
             }
-            trail.add(&here, &next);
+            symlinks.add(&here, &next);
             if !kind.is_some_and(|kind| kind.is_symlink()) || links == LINKS_MAX {
                 break;
             }
@@ -61,7 +61,7 @@ impl Trail {
             let Ok(target) = std::fs::read_link(&next) else { break };
             ahead.extend(parts_backwards(&target));
         }
-        trail
+        symlinks
     }
 
     /// The names and folders of another way, too.
