@@ -21,7 +21,7 @@ use crate::engine::runner_config::RunnerConfigError;
 use crate::gitlab::GitlabError;
 use crate::plan::Decision;
 use crate::spec::HostName;
-use crate::world::{Backoff, ContainerId, RecordId, RunnerName, Variant};
+use crate::world::{Backoff, RecordId, RunnerName, Variant, WorkloadId};
 
 /// What came of one decision.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub enum Effect {
     /// What it says.
     Done,
     /// A runner runs in that container.
-    Started(ContainerId),
+    Started(WorkloadId),
     /// GitLab took an operator's own token.
     Verified {
         /// When it ends, if it does.

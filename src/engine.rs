@@ -20,8 +20,8 @@ use secrecy::SecretString;
 
 use crate::spec::{Arch, InstanceName, PullPolicy};
 use crate::world::{
-    ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant,
+    EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState, RecordId,
+    Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 
 /// A runner container to be made: all that differs between two runners. How it is hardened is the
@@ -137,10 +137,10 @@ pub trait Engine: Debug + Send + Sync {
 
     /// What the runner's log tells about jobs. The whole log is read once per container and only
     /// its growth after that.
-    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError>;
+    async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError>;
 
     /// The last lines of the runner's log, for the operator.
-    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError>;
+    async fn log_tail(&self, id: &WorkloadId, lines: usize) -> Result<Vec<String>, EngineError>;
 
     /// The network of that name.
     async fn network(
@@ -166,26 +166,26 @@ pub trait Engine: Debug + Send + Sync {
     ///
     /// Guarantees: a container whose files could not be put in is removed again.
     /// Errors: [`EngineError::NameTaken`] if the slot's name is in use.
-    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError>;
+    async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError>;
 
     /// Containers of `instance`, not exited, that carry this system id.
     async fn with_system_id(
         &self,
         instance: &InstanceName,
         system_id: &SystemId,
-    ) -> Result<Vec<ContainerId>, EngineError>;
+    ) -> Result<Vec<WorkloadId>, EngineError>;
 
     /// Starts a created container.
-    async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
+    async fn start(&self, id: &WorkloadId) -> Result<(), EngineError>;
 
     /// Asks a runner to finish what it has and exit: SIGQUIT. Harmless when repeated.
-    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError>;
+    async fn drain(&self, id: &WorkloadId) -> Result<(), EngineError>;
 
     /// Removes a container that does not run, with its anonymous volumes.
     ///
     /// Errors: [`EngineError::Running`] if it runs, [`EngineError::BeingRemoved`] while the engine is
     /// at it, which may take long or fail.
-    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError>;
+    async fn remove_container(&self, id: &WorkloadId) -> Result<(), EngineError>;
 
     /// Stops and removes a container that a job made. Assumes: no living runner has its slot.
     async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError>;
@@ -202,7 +202,7 @@ pub trait Engine: Debug + Send + Sync {
     }
 
     /// The `config.toml` of a runner's container, running or not; for finding its token again.
-    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError>;
+    async fn read_config(&self, id: &WorkloadId) -> Result<SecretString, EngineError>;
 
     /// Wakes whenever a container of the instance, or of a job of its runners, was created, started,
     /// died, was renamed or destroyed; reconnects by itself; ends when nobody listens any more.
@@ -241,13 +241,13 @@ pub enum EngineError {
     #[error("container {id} runs, so it is not removed")]
     Running {
         /// The container.
-        id: ContainerId,
+        id: String,
     },
     /// The engine is at it already.
     #[error("container {id} is being removed already")]
     BeingRemoved {
         /// The container.
-        id: ContainerId,
+        id: String,
     },
     /// The image is not there and cannot be had.
     #[error(

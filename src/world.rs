@@ -40,7 +40,7 @@ pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
-    Slot, SpecHash, SystemId, Variant,
+    Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 pub use observation::note_observed;
 pub use observed::Observed;

@@ -12,7 +12,7 @@ use crate::gitlab::NewRecord;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Facts};
 use crate::spec::{Credential, HostName};
-use crate::world::{ContainerId, RecordId, RunnerName, SystemId, Variant, World, record_settings};
+use crate::world::{RecordId, RunnerName, SystemId, Variant, WorkloadId, World, record_settings};
 
 /// What an action has to work with.
 pub(super) struct Means<'a> {
@@ -161,13 +161,13 @@ fn pending_is_no_failure(error: ApplyError) -> Result<Effect, ApplyError> {
 const TAIL_LINES: usize = 10;
 
 /// Why a runner makes no contact is in its own log and nowhere else, and that goes with it.
-async fn tell_last_words(ports: &Ports, host: &HostName, id: &ContainerId, runner: &RunnerName) {
+async fn tell_last_words(ports: &Ports, host: &HostName, id: &WorkloadId, runner: &RunnerName) {
     let Ok(engine) = engine(ports, host) else { return };
     let tail = engine.log_tail(id, TAIL_LINES).await.unwrap_or_default();
     tracing::warn!(%runner, %host, log = tail.join("\n"), "the runner makes no contact with GitLab");
 }
 
-async fn drain(ports: &Ports, host: &HostName, id: &ContainerId) -> Result<Effect, ApplyError> {
+async fn drain(ports: &Ports, host: &HostName, id: &WorkloadId) -> Result<Effect, ApplyError> {
     engine(ports, host)?.drain(id).await?;
     Ok(Effect::Done)
 }

@@ -8,7 +8,7 @@ use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
 use crate::spec::{HostName, Pool, Proxy};
-use crate::world::{ContainerId, RecordId, RunnerName, Slot, SystemId, Variant, World};
+use crate::world::{RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, World};
 
 /// The record and token that a new runner gets.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Start<'_> {
 async fn start_alone(
     engine: &dyn Engine,
     new: &NewRunner,
-    id: ContainerId,
+    id: WorkloadId,
 ) -> Result<Effect, ApplyError> {
     let alone = match engine.with_system_id(&new.instance, &new.system_id).await {
         Ok(holders) => holders.iter().all(|holder| *holder == id),
@@ -110,7 +110,7 @@ async fn start_alone(
 
 /// Removes the container that was not started. If that fails, too, the next look at its host finds
 /// it created and never started, and the plan removes it; until then it has its slot.
-async fn undo(engine: &dyn Engine, id: &ContainerId, error: ApplyError) -> ApplyError {
+async fn undo(engine: &dyn Engine, id: &WorkloadId, error: ApplyError) -> ApplyError {
     match engine.remove_container(id).await {
         Ok(()) | Err(EngineError::NotFound { .. }) => error,
         Err(left) => {

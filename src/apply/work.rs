@@ -17,7 +17,7 @@ use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan, Rule};
 use crate::spec::HostName;
 use crate::tokens::{Given, Tokens};
-use crate::world::{ContainerId, Deed, Leftover, RecordId, SystemId, Variant, World};
+use crate::world::{Deed, Leftover, RecordId, SystemId, Variant, WorkloadId, World};
 
 /// Actions on one host, and on GitLab, that run at the same time: an engine starts containers one
 /// after the other inside, so more only lengthens each call.
@@ -357,7 +357,7 @@ fn doubtful_record(begun: &Begun, result: &Result<Effect, ApplyError>) -> Option
     }
 }
 
-fn record_of(world: &World, id: &ContainerId) -> Option<RecordId> {
+fn record_of(world: &World, id: &WorkloadId) -> Option<RecordId> {
     let states = world.hosts.values().filter_map(|host| host.state.known());
     let mut runners = states.flat_map(|state| &state.runners);
     runners.find(|runner| runner.id == *id).map(|runner| runner.record)

@@ -37,8 +37,8 @@ use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, 
 use crate::clock::Clock;
 use crate::spec::{HostSpec, InstanceName, TlsSpec};
 use crate::world::{
-    ContainerId, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    RunnerLog, SystemId,
+    EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState, RunnerLog,
+    SystemId, WorkloadId,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -159,11 +159,11 @@ impl Engine for DockerEngine {
         runners::find(&self.client, instance, key).await
     }
 
-    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+    async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError> {
         self.logs.read(&self.client, id).await
     }
 
-    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
+    async fn log_tail(&self, id: &WorkloadId, lines: usize) -> Result<Vec<String>, EngineError> {
         logs::tail(&self.client, id, lines).await
     }
 
@@ -191,7 +191,7 @@ impl Engine for DockerEngine {
         self.pulls.ensure(&self.client, request).await
     }
 
-    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+    async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {
         let socket = self.socket.path(&self.client).await?;
         create::create(&self.client, runner, &socket).await
     }
@@ -200,20 +200,20 @@ impl Engine for DockerEngine {
         &self,
         instance: &InstanceName,
         system_id: &SystemId,
-    ) -> Result<Vec<ContainerId>, EngineError> {
+    ) -> Result<Vec<WorkloadId>, EngineError> {
         runners::with_system_id(&self.client, instance, system_id).await
     }
 
-    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn start(&self, id: &WorkloadId) -> Result<(), EngineError> {
         lifecycle::start(&self.client, id).await
     }
 
-    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn drain(&self, id: &WorkloadId) -> Result<(), EngineError> {
         lifecycle::drain(&self.client, id).await
     }
 
-    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
-        lifecycle::remove(&self.client, id).await
+    async fn remove_container(&self, id: &WorkloadId) -> Result<(), EngineError> {
+        lifecycle::remove(&self.client, id.as_str()).await
     }
 
     async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
@@ -232,7 +232,7 @@ impl Engine for DockerEngine {
         networks::remove_of_job(&self.client, network).await
     }
 
-    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
+    async fn read_config(&self, id: &WorkloadId) -> Result<SecretString, EngineError> {
         archive::read_config(&self.client, id).await
     }
 

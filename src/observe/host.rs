@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::engine::{Engine, EngineError, RunnerList};
 use crate::spec::Spec;
-use crate::world::{ContainerId, ContainerState, HostState, Runner, RunnerLog};
+use crate::world::{ContainerState, HostState, Runner, RunnerLog, WorkloadId};
 
 /// Logs that are read at the same time: enough to hide the latency of ssh, few for an engine.
 const LOGS_AT_ONCE: usize = 16;
@@ -41,7 +41,7 @@ pub(super) async fn read_logs(
     runners: &mut [Runner],
     last: Option<&HostState>,
 ) {
-    let before: BTreeMap<&ContainerId, &RunnerLog> = last
+    let before: BTreeMap<&WorkloadId, &RunnerLog> = last
         .into_iter()
         .flat_map(|state| &state.runners)
         .filter_map(|runner| Some((&runner.id, runner.log.as_ref()?)))

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, RunnerList, Sighting};
 use crate::spec::{HostName, InstanceName};
 use crate::world::{
-    Absence, ContainerId, HostState, Memory, Question, RunnerName, SystemId, World, questions,
+    Absence, HostState, Memory, Question, RunnerName, SystemId, WorkloadId, World, questions,
 };
 
 /// Runners that one host is asked for in one look; the rest counts as not told. Far more than die
@@ -24,12 +24,12 @@ const ASKED_AT_ONCE: usize = 16;
 
 /// The runners that each host had, by which a list that lacks one is found out.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(BTreeMap<HostName, BTreeMap<ContainerId, (SystemId, RunnerName)>>);
+pub(super) struct Remembered(BTreeMap<HostName, BTreeMap<WorkloadId, (SystemId, RunnerName)>>);
 
 /// A runner to be asked for: the containers that are remembered of it, and its name.
 #[derive(Debug, Default)]
 struct Asked {
-    ids: Vec<ContainerId>,
+    ids: Vec<WorkloadId>,
     name: Option<RunnerName>,
 }
 
@@ -90,7 +90,7 @@ impl Remembered {
             asked.insert(system_id, Asked { ids: Vec::new(), name });
         }
         let runners = state.runners.iter().map(|runner| &runner.id);
-        let listed: BTreeSet<&ContainerId> =
+        let listed: BTreeSet<&WorkloadId> =
             runners.chain(state.aside.iter().map(|aside| &aside.id)).collect();
         for (id, (system_id, name)) in self.0.get(host).into_iter().flatten() {
             if !listed.contains(id) {
@@ -108,7 +108,7 @@ impl Remembered {
         &mut self,
         host: &HostName,
         state: &HostState,
-        is_wanted: impl Fn(&ContainerId, &SystemId) -> bool,
+        is_wanted: impl Fn(&WorkloadId, &SystemId) -> bool,
     ) {
         let remembered = self.0.entry(host.clone()).or_default();
         remembered.retain(|id, (system_id, _)| match state.missing.get(system_id) {
@@ -205,7 +205,7 @@ async fn look(
 
 /// Adds what was found, once, where it was not listed.
 fn add(state: &mut HostState, found: RunnerList) {
-    let listed = |state: &HostState, id: &ContainerId| {
+    let listed = |state: &HostState, id: &WorkloadId| {
         state.runners.iter().any(|runner| runner.id == *id)
             || state.aside.iter().any(|aside| aside.id == *id)
     };

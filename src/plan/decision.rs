@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{Facts, Rule};
 use crate::spec::HostName;
 use crate::world::{
-    ContainerId, Deed, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName,
-    Slot, SystemId, Variant,
+    Deed, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId,
+    Variant, WorkloadId,
 };
 
 /// One thing to do, with the rule and the numbers behind it.
@@ -72,7 +72,7 @@ pub enum Action {
         /// Where.
         host: HostName,
         /// Its container.
-        id: ContainerId,
+        id: WorkloadId,
         /// Its name.
         runner: RunnerName,
         /// Its variant.

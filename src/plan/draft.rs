@@ -11,8 +11,8 @@ use super::wanted::Wanted;
 use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
-    Backoff, Cause, ContainerId, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot,
-    StartUnderWay, Trouble, Variant, World, phases,
+    Backoff, Cause, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot, StartUnderWay,
+    Trouble, Variant, WorkloadId, World, phases,
 };
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
@@ -33,7 +33,7 @@ pub(super) struct Draft<'a> {
     /// Jobs that only lack room and that GitLab would drop soon, the next to be dropped first.
     pub(super) urgent: Vec<Urgent>,
     /// Runners that a decision is about, or was when it was made.
-    pub(super) decided: BTreeSet<&'a ContainerId>,
+    pub(super) decided: BTreeSet<&'a WorkloadId>,
 }
 
 /// A job that GitLab would drop soon, for want of a runner that is online, and that lacks room.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::{HeldRunner, RunnerHold};
-use crate::world::{ContainerId, Observed, Phase, RunnerView, Trouble, World};
+use crate::world::{Observed, Phase, RunnerView, Trouble, WorkloadId, World};
 
 pub(super) fn hold_runners(draft: &mut Draft<'_>) {
     let kept = Kept::of(draft);
-    let stays = |id: &ContainerId| !draft.decided.contains(id) || draft.world.is_acted_on(id);
+    let stays = |id: &WorkloadId| !draft.decided.contains(id) || draft.world.is_acted_on(id);
     let held = draft.runners.iter().filter(|view| stays(&view.runner.id));
     let held: Vec<HeldRunner> = held
         .map(|view| HeldRunner {
@@ -36,8 +36,8 @@ pub(super) fn hold_runners(draft: &mut Draft<'_>) {
 /// Idle runners that stay for a job or as warm ones: of each variant, those that are idle shortest,
 /// for the others go first.
 struct Kept<'a> {
-    needed: BTreeSet<&'a ContainerId>,
-    warm: BTreeSet<&'a ContainerId>,
+    needed: BTreeSet<&'a WorkloadId>,
+    warm: BTreeSet<&'a WorkloadId>,
 }
 
 impl<'a> Kept<'a> {

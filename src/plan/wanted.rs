@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::{HostName, PoolName};
-use crate::world::{ContainerId, HashForm, Runner, RunnerView, SpecHash, World};
+use crate::world::{HashForm, Runner, RunnerView, SpecHash, WorkloadId, World};
 
 /// The runners that new ones of their variants would differ from; looked up once, as each
 /// comparison reads a whole pool.
 pub(super) struct Wanted {
-    differing: BTreeSet<ContainerId>,
+    differing: BTreeSet<WorkloadId>,
 }
 
 impl Wanted {

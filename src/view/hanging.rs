@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{AsOf, View};
 use crate::plan::brief;
-use crate::world::{ContainerId, Deed, Leftover};
+use crate::world::{Deed, Leftover, WorkloadId};
 
 /// What takes longer than this hangs: each call to an engine or to GitLab but the pull of an image is
 /// given up after a minute at most.
@@ -52,7 +52,7 @@ impl View {
         }
     }
 
-    fn name_of(&self, id: &ContainerId) -> String {
+    fn name_of(&self, id: &WorkloadId) -> String {
         let hosts = self.world.hosts.iter();
         let mut runners = hosts.flat_map(|(host, seen)| {
             let runners = seen.state.last().into_iter().flat_map(|state| &state.runners);

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::View;
 use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, ContainerId, FailedStart, JobId, Memory, OtherRunner, RecordId, RunnerName,
-    Unclaimed, Variant,
+    Backoff, Cause, FailedStart, JobId, Memory, OtherRunner, RecordId, RunnerName, Unclaimed,
+    Variant, WorkloadId,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -130,7 +130,7 @@ impl View {
     /// What was remembered at this look.
     pub fn memory_output(&self) -> MemoryOutput {
         let memory = &self.world.memory;
-        let since = |times: &BTreeMap<ContainerId, Timestamp>| {
+        let since = |times: &BTreeMap<WorkloadId, Timestamp>| {
             times.iter().map(|(id, at)| (id.to_string(), at.to_string())).collect()
         };
         let backoffs = memory.backoffs.iter().map(|(variant, backoff)| BackoffOutput {
@@ -199,10 +199,10 @@ impl MemoryOutput {
         let since = |times: &Since| {
             let times = times.iter();
             times
-                .filter_map(|(id, at)| Some((ContainerId::from_observed(id), at.parse().ok()?)))
+                .filter_map(|(id, at)| Some((WorkloadId::from_observed(id), at.parse().ok()?)))
                 .collect()
         };
-        let contacted = self.contacted.iter().map(|id| ContainerId::from_observed(id));
+        let contacted = self.contacted.iter().map(|id| WorkloadId::from_observed(id));
         let unclaimed = self.unclaimed.iter().filter_map(|one| {
             Some((one.job, Unclaimed { times: one.times, until: one.until.parse().ok()? }))
         });

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{AsOf, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
 use crate::duration::signed;
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
-use crate::world::{ContainerId, Job, JobId, Observed, RecordId, RunnerView, Slot};
+use crate::world::{Job, JobId, Observed, RecordId, RunnerView, Slot, WorkloadId};
 
 /// What would be done now, and why everything else is left as it is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -239,7 +239,7 @@ impl View {
         queue.flat_map(|queue| &queue.jobs).map(|job| (job.id, job)).collect()
     }
 
-    fn slots(&self) -> BTreeMap<&ContainerId, Slot> {
+    fn slots(&self) -> BTreeMap<&WorkloadId, Slot> {
         let states = self.world.hosts.values().filter_map(|host| host.state.last());
         states.flat_map(|state| &state.runners).map(|runner| (&runner.id, runner.slot)).collect()
     }
@@ -315,7 +315,7 @@ pub(crate) fn decision(decision: &Decision) -> DecisionOutput {
 }
 
 /// One decision as JSON; `slots` are those of the runners that were seen.
-fn decision_in(decision: &Decision, slots: &BTreeMap<&ContainerId, Slot>) -> DecisionOutput {
+fn decision_in(decision: &Decision, slots: &BTreeMap<&WorkloadId, Slot>) -> DecisionOutput {
     let Decision { action, rule, facts } = decision;
     let variant = action.variant();
     DecisionOutput {
@@ -333,7 +333,7 @@ fn decision_in(decision: &Decision, slots: &BTreeMap<&ContainerId, Slot>) -> Dec
     }
 }
 
-fn slot(action: &Action, slots: &BTreeMap<&ContainerId, Slot>) -> Option<Slot> {
+fn slot(action: &Action, slots: &BTreeMap<&WorkloadId, Slot>) -> Option<Slot> {
     match action {
         Action::Start { slot, .. } => Some(*slot),
         Action::Drain { id, .. } => slots.get(id).copied(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, Leftover, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant,
+    Leftover, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant, WorkloadId,
     World,
 };
 use crate::spec::HostName;
@@ -40,9 +40,9 @@ pub enum Deed {
         runner: RunnerName,
     },
     /// A runner is asked to exit.
-    Drain(ContainerId),
+    Drain(WorkloadId),
     /// A runner that ended is cleaned up after.
-    Reap(ContainerId),
+    Reap(WorkloadId),
 }
 
 /// So many times at once; from then on a pause that doubles with each.
@@ -159,7 +159,7 @@ impl World {
     }
 
     /// Until when the container is not removed, and how often that was begun.
-    pub fn reaping_waits(&self, id: &ContainerId) -> Option<(Timestamp, usize)> {
+    pub fn reaping_waits(&self, id: &WorkloadId) -> Option<(Timestamp, usize)> {
         let efforts = self.memory.efforts.get(&Deed::Reap(id.clone()))?;
         Some((self.waits_until(REMOVING, efforts)?, efforts.times.len()))
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ContainerId, EngineId, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Variant,
+    Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 use crate::spec::{Arch, Pool};
 
@@ -62,7 +62,7 @@ impl HostState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
     /// Its container.
-    pub id: ContainerId,
+    pub id: WorkloadId,
     /// Its name.
     pub name: RunnerName,
     /// The variant that it was made for, where its labels tell.
@@ -128,7 +128,7 @@ const NEW_FOR: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
     /// Its container.
-    pub id: ContainerId,
+    pub id: WorkloadId,
     /// Its name.
     pub name: RunnerName,
     /// The variant it was made for.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Backoff, ContainerId, JobId, ProjectId, RecordId, Runner, RunnerName, SystemId, Variant,
+    WorkloadId,
 };
 use crate::spec::HostName;
 
@@ -13,7 +14,7 @@ use crate::spec::HostName;
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     /// Runners that this process asked to drain, and when.
-    pub draining: BTreeMap<ContainerId, Timestamp>,
+    pub draining: BTreeMap<WorkloadId, Timestamp>,
     /// Variants that failed.
     pub backoffs: BTreeMap<Variant, Backoff>,
     /// Hosts on which the runners' network could not be made.
@@ -21,7 +22,7 @@ pub struct Memory {
     /// Starts that failed within the last minute and are not among those that were made.
     pub starts: Vec<FailedStart>,
     /// Containers of runners that were made within the last minute, by whomever, and when.
-    pub made: BTreeMap<ContainerId, Timestamp>,
+    pub made: BTreeMap<WorkloadId, Timestamp>,
     /// Starts that are under way and whose container is among those that were made.
     pub shown: BTreeSet<(HostName, RunnerName)>,
     /// Jobs that no fitting idle runner took.
@@ -38,23 +39,23 @@ pub struct Memory {
     /// Images that are being pulled, by host.
     pub pulling: BTreeSet<(HostName, String)>,
     /// Runners of which GitLab alone says that they are busy, and since when.
-    pub busy_alone: BTreeMap<ContainerId, Timestamp>,
+    pub busy_alone: BTreeMap<WorkloadId, Timestamp>,
     /// Runners that GitLab has not heard of for long, and since when that is seen.
-    pub silent: BTreeMap<ContainerId, Timestamp>,
+    pub silent: BTreeMap<WorkloadId, Timestamp>,
     /// Runners that have no job, and since when that is seen.
-    pub idle: BTreeMap<ContainerId, Timestamp>,
+    pub idle: BTreeMap<WorkloadId, Timestamp>,
     /// Runners whose container is paused, and since when that is seen.
-    pub paused: BTreeMap<ContainerId, Timestamp>,
+    pub paused: BTreeMap<WorkloadId, Timestamp>,
     /// Runners without a job that were asked to exit, and since when that is seen.
-    pub leaving: BTreeMap<ContainerId, Timestamp>,
+    pub leaving: BTreeMap<WorkloadId, Timestamp>,
     /// Runners that GitLab did not hear of yet, and since when that is seen.
-    pub unheard: BTreeMap<ContainerId, Timestamp>,
+    pub unheard: BTreeMap<WorkloadId, Timestamp>,
     /// Runners that are gone from an engine, also when it is asked for them, and since when.
     pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Runners that were seen to have ended, while anything of them is there.
     pub ended: BTreeSet<(HostName, SystemId)>,
     /// Runners as they were last seen with a job, by their containers.
-    pub at_work: BTreeMap<ContainerId, AtWork>,
+    pub at_work: BTreeMap<WorkloadId, AtWork>,
     /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over,
     /// or which were told as lost.
     pub over: BTreeSet<JobId>,
@@ -65,7 +66,7 @@ pub struct Memory {
     /// When GitLab was asked for the records last and did not tell them, though not for being slow.
     pub gitlab_failed_at: Option<Timestamp>,
     /// Runners that made contact with GitLab at some time.
-    pub contacted: BTreeSet<ContainerId>,
+    pub contacted: BTreeSet<WorkloadId>,
     /// What this process is doing, since when: also what ended since the look began.
     pub under_way: BTreeMap<super::Deed, Timestamp>,
     /// Runners that an operator asks to exit.

@@ -1,5 +1,6 @@
 //! Names and numbers that AutoGit gives or reads, each parsed once at the edge.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -116,9 +117,27 @@ word!(
     EngineId
 );
 word!(
-    /// A container's id; containers are acted on by id only.
+    /// What an engine calls a runner: for Docker it is its container's id. Runners are acted on by
+    /// it only.
+    WorkloadId
+);
+word!(
+    /// A container's own id.
     ContainerId
 );
+
+impl From<ContainerId> for WorkloadId {
+    /// Where a runner is a container.
+    fn from(id: ContainerId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl Borrow<str> for ContainerId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Above any id that GitLab gives, and still exact in JSON's numbers.
 const UNTOLD: u64 = 1 << 52;

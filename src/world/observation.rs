@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::leftovers::cannot_be_seen;
 use super::{
-    Absence, AtWork, Cause, ContainerId, ContainerState, HostState, JobId, Leftover, Memory,
-    Observed, Phase, RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, World,
-    busy_alone, idle, job_of, leftovers, note_unclaimed, phases, silent, standstill, unheard,
+    Absence, AtWork, Cause, ContainerState, HostState, JobId, Leftover, Memory, Observed, Phase,
+    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, WorkloadId, World, busy_alone,
+    idle, job_of, leftovers, note_unclaimed, phases, silent, standstill, unheard,
 };
 use crate::spec::HostName;
 
@@ -22,7 +22,7 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
     let mut updated = world.memory.clone();
     let views = phases(world);
     if world.all_hosts_known() {
-        let present: BTreeSet<&ContainerId> = views.iter().map(|view| &view.runner.id).collect();
+        let present: BTreeSet<&WorkloadId> = views.iter().map(|view| &view.runner.id).collect();
         updated.draining.retain(|id, _| present.contains(id));
         updated.contacted.retain(|id| present.contains(id));
     }
@@ -68,8 +68,8 @@ pub fn note_observed(world: &mut World, memory: &mut Memory) {
 
 /// Remembers since when each of `now_so` is so, without a break.
 fn keep_since(
-    since: &mut BTreeMap<ContainerId, Timestamp>,
-    now_so: BTreeSet<ContainerId>,
+    since: &mut BTreeMap<WorkloadId, Timestamp>,
+    now_so: BTreeSet<WorkloadId>,
     now: Timestamp,
 ) {
     since.retain(|id, _| now_so.contains(id));
@@ -234,8 +234,8 @@ fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWor
 }
 
 /// Stands for the id of a container that nobody saw; no engine gives such a one.
-fn id_of_gone(system_id: &SystemId) -> ContainerId {
-    ContainerId::from_observed(&format!("gone-{system_id}"))
+fn id_of_gone(system_id: &SystemId) -> WorkloadId {
+    WorkloadId::from_observed(&format!("gone-{system_id}"))
 }
 
 /// A container of that job is on some host, now or as last seen.

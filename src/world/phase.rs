@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, ContainerState, HostState, JobId, Manager, Record, RecordId, Runner, RunnerLog,
-    SystemId, World,
+    ContainerState, HostState, JobId, Manager, Record, RecordId, Runner, RunnerLog, SystemId,
+    WorkloadId, World,
 };
 use crate::duration::signed;
 use crate::spec::{HostName, PoolName};
@@ -281,7 +281,7 @@ fn was_away(world: &World) -> bool {
 }
 
 /// Running runners that GitLab has not heard of for long.
-pub(crate) fn silent(world: &World) -> BTreeSet<ContainerId> {
+pub(crate) fn silent(world: &World) -> BTreeSet<WorkloadId> {
     let managers = Managers::of(world);
     let states = world.hosts.values().filter_map(|host| host.state.known());
     let runs = |runner: &&Runner| {
@@ -300,7 +300,7 @@ fn is_busy_no_more(world: &World, runner: &Runner) -> bool {
 }
 
 /// Running runners of which GitLab alone says that they are busy.
-pub(crate) fn busy_alone(world: &World) -> BTreeSet<ContainerId> {
+pub(crate) fn busy_alone(world: &World) -> BTreeSet<WorkloadId> {
     let managers = Managers::of(world);
     let mut alone = BTreeSet::new();
     for state in world.hosts.values().filter_map(|host| host.state.known()) {
@@ -342,7 +342,7 @@ fn unless_ahead(
     world: &World,
     runner: &Runner,
     at: Timestamp,
-    seen: &BTreeMap<ContainerId, Timestamp>,
+    seen: &BTreeMap<WorkloadId, Timestamp>,
 ) -> Timestamp {
     if at.duration_since(world.now) <= CLOCK_ERROR {
         return at;
@@ -351,14 +351,14 @@ fn unless_ahead(
 }
 
 /// Runners that GitLab did not hear of yet.
-pub(crate) fn unheard(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+pub(crate) fn unheard(views: &[RunnerView<'_>]) -> BTreeSet<WorkloadId> {
     let unheard = |phase: &Phase| matches!(phase, Phase::Starting { .. } | Phase::Failed { .. });
     let unheard = views.iter().filter(|view| unheard(&view.phase));
     unheard.map(|view| view.runner.id.clone()).collect()
 }
 
 /// Runners that have no job.
-pub(crate) fn idle(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+pub(crate) fn idle(views: &[RunnerView<'_>]) -> BTreeSet<WorkloadId> {
     let idle = views.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
     idle.map(|view| view.runner.id.clone()).collect()
 }

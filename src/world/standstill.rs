@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use super::{ContainerId, ContainerState, Phase, RunnerName, RunnerView, World};
+use super::{ContainerState, Phase, RunnerName, RunnerView, WorkloadId, World};
 use crate::spec::HostName;
 
 /// For how long a runner must be seen like that before it is worth a hint: one without a job heeds
@@ -70,7 +70,7 @@ impl World {
     /// How a runner stands still, if it does: a paused one at once, another one after a minute.
     pub fn standstill(&self, view: &RunnerView<'_>) -> Option<Standstill> {
         let id = &view.runner.id;
-        let since = |since: &std::collections::BTreeMap<ContainerId, jiff::Timestamp>| {
+        let since = |since: &std::collections::BTreeMap<WorkloadId, jiff::Timestamp>| {
             since.get(id).map_or(SignedDuration::ZERO, |at| self.now.duration_since(*at))
         };
         let of = |kind, lasting| {
@@ -95,12 +95,12 @@ fn is_leaving(view: &RunnerView<'_>) -> bool {
 }
 
 /// Runners that a person froze.
-pub(super) fn paused(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+pub(super) fn paused(views: &[RunnerView<'_>]) -> BTreeSet<WorkloadId> {
     views.iter().filter(|view| is_paused(view)).map(|view| view.runner.id.clone()).collect()
 }
 
 /// Runners without a job that were asked to exit, and could.
-pub(super) fn leaving(views: &[RunnerView<'_>]) -> BTreeSet<ContainerId> {
+pub(super) fn leaving(views: &[RunnerView<'_>]) -> BTreeSet<WorkloadId> {
     let leaving = views.iter().filter(|view| is_leaving(view) && !is_paused(view));
     leaving.map(|view| view.runner.id.clone()).collect()
 }

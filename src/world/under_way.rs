@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{ContainerId, Deed, Runner, RunnerName, Slot, Variant, World};
+use super::{Deed, Runner, RunnerName, Slot, Variant, WorkloadId, World};
 use crate::spec::HostName;
 
 /// A runner that is being started.
@@ -62,19 +62,19 @@ impl World {
     }
 
     /// When this process asked the runner to exit, or began to.
-    pub fn asked_to_exit(&self, id: &ContainerId) -> Option<Timestamp> {
+    pub fn asked_to_exit(&self, id: &WorkloadId) -> Option<Timestamp> {
         let memory = &self.memory;
         let asked = memory.draining.get(id);
         asked.or_else(|| memory.under_way.get(&Deed::Drain(id.clone()))).copied()
     }
 
     /// This process is asking that runner to exit, or cleaning up after it.
-    pub fn is_acted_on(&self, id: &ContainerId) -> bool {
+    pub fn is_acted_on(&self, id: &WorkloadId) -> bool {
         self.is_under_way(&Deed::Drain(id.clone())) || self.is_being_reaped(id)
     }
 
     /// This process is cleaning up after that runner.
-    pub fn is_being_reaped(&self, id: &ContainerId) -> bool {
+    pub fn is_being_reaped(&self, id: &WorkloadId) -> bool {
         self.is_under_way(&Deed::Reap(id.clone()))
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::leftovers::system_id_prefix;
 use super::phase::CLOCK_ERROR;
 use super::{
-    ContainerId, ContainerState, Manager, Phase, Record, RecordId, RunnerView, SystemId, Variant,
+    ContainerState, Manager, Phase, Record, RecordId, RunnerView, SystemId, Variant, WorkloadId,
     World,
 };
 use crate::spec::RUNNER_VERSION_MIN;
@@ -54,7 +54,7 @@ impl fmt::Display for Unfit {
 
 impl World {
     /// Which of these runners are of no use, and why.
-    pub fn unfit(&self, views: &[RunnerView<'_>]) -> BTreeMap<ContainerId, Unfit> {
+    pub fn unfit(&self, views: &[RunnerView<'_>]) -> BTreeMap<WorkloadId, Unfit> {
         let works =
             |view: &&RunnerView<'_>| matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. });
         let working: BTreeSet<&Variant> =

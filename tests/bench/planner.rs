@@ -19,9 +19,9 @@ use std::time::Duration;
 use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
-    ContainerId, ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects,
-    JobVolume, Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, World,
+    ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, JobVolume,
+    Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record, RecordId,
+    Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, WorkloadId, World,
     leftovers, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -126,7 +126,7 @@ fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
         let slot = Slot(index / POOLS);
         let older = slot.0.is_multiple_of(10);
         Runner {
-            id: ContainerId::from_observed(&format!("{index:064}")),
+            id: WorkloadId::from_observed(&format!("{index:064}")),
             name: RunnerName::new(&spec.instance, &variant, slot),
             system_id: SystemId::new(&spec.instance, &installation, &engine, &variant, slot),
             variant,

@@ -7,7 +7,7 @@ use autogit::engine::docker::DockerEngine;
 use autogit::engine::{Engine as _, EngineError, ImageRequest, Sighting, Wakes};
 use autogit::spec::PullPolicy;
 use autogit::world::{
-    ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
+    ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
 };
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
@@ -285,8 +285,8 @@ async fn make_job_objects(bench: &Bench) -> (JobContainer, JobVolume, JobNetwork
         ..ContainerCreateBody::default()
     };
     let container = bench.docker.create_container(None::<CreateContainerOptions>, request);
-    let id = autogit::world::ContainerId::from_observed(&container.await.unwrap().id);
-    bench.engine.start(&id).await.unwrap();
+    let id = ContainerId::from_observed(&container.await.unwrap().id);
+    bench.engine.start(&id.clone().into()).await.unwrap();
     let name = format!("{}-cache", bench.instance);
     let request = VolumeCreateRequest {
         name: Some(name.clone()),
@@ -345,7 +345,8 @@ async fn what_another_runners_job_made_or_no_job_is_not_removed() {
         volume.system_id = bench.system_id(1);
         network.system_id = bench.system_id(1);
         let runner = bench.started(0).await;
-        let ours = JobContainer { id: runner.clone(), ..container.clone() };
+        let id = ContainerId::from_observed(runner.as_str());
+        let ours = JobContainer { id, ..container.clone() };
         let refused = |result: Result<(), EngineError>| {
             assert!(matches!(result, Err(EngineError::Refused { .. })), "{result:?}");
         };

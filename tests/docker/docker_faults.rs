@@ -233,7 +233,7 @@ async fn a_name_conflict_and_a_running_container_are_told_apart_from_other_refus
         }),
     );
     let engine = DockerEngine::connect(settings(&folder.socket())).unwrap();
-    let id = autogit::world::ContainerId::from_observed;
+    let id = autogit::world::WorkloadId::from_observed;
     let taken = engine.create_runner(&runner()).await.unwrap_err();
     assert!(matches!(taken, EngineError::NameTaken { .. }), "{taken}");
     let runs = engine.remove_container(&id("runs")).await.unwrap_err();

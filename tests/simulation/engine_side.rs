@@ -10,8 +10,8 @@ use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, 
 use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
 use autogit::spec::{HostName, InstanceName};
 use autogit::world::{
-    ContainerId, ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState,
-    Runner, RunnerLog, SystemId,
+    ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Runner,
+    RunnerLog, SystemId, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -167,8 +167,8 @@ fn changes(operation: Operation) -> bool {
     )
 }
 
-fn short(id: &ContainerId) -> &str {
-    id.as_str().get(..12).unwrap_or(id.as_str())
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
 #[async_trait]
@@ -210,7 +210,7 @@ impl Engine for EngineSide {
         if self.lacks_something("runners") {
             self.leave_out(&mut list.runners);
         }
-        let listed = |id: &ContainerId| list.runners.iter().any(|runner| runner.id == *id);
+        let listed = |id: &WorkloadId| list.runners.iter().any(|runner| runner.id == *id);
         let all = self.engine.containers().into_iter().filter_map(|container| container.runner);
         for runner in all.filter(|runner| !listed(&runner.id)) {
             self.harness.note_lacked(&runner.id);
@@ -233,8 +233,9 @@ impl Engine for EngineSide {
         Ok(found)
     }
 
-    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
-        let log = self.call(Operation::RunnerLog, short(id), self.engine.runner_log(id)).await;
+    async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError> {
+        let log =
+            self.call(Operation::RunnerLog, short(id.as_str()), self.engine.runner_log(id)).await;
         if log.is_err() {
             self.attempt.failed(|reads| {
                 reads.logs.insert(id.clone());
@@ -243,8 +244,8 @@ impl Engine for EngineSide {
         Ok(log?.by_clock(|at| self.ours(at)))
     }
 
-    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
-        self.call(Operation::LogTail, short(id), self.engine.log_tail(id, lines)).await
+    async fn log_tail(&self, id: &WorkloadId, lines: usize) -> Result<Vec<String>, EngineError> {
+        self.call(Operation::LogTail, short(id.as_str()), self.engine.log_tail(id, lines)).await
     }
 
     async fn network(
@@ -272,7 +273,7 @@ impl Engine for EngineSide {
         self.call(Operation::EnsureImage, &request.image, ensure).await
     }
 
-    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+    async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {
         let create = async {
             let created = self.engine.create_runner(runner).await;
             if let Ok(id) = &created {
@@ -287,25 +288,25 @@ impl Engine for EngineSide {
         &self,
         instance: &InstanceName,
         system_id: &SystemId,
-    ) -> Result<Vec<ContainerId>, EngineError> {
+    ) -> Result<Vec<WorkloadId>, EngineError> {
         let look = self.engine.with_system_id(instance, system_id);
         self.call(Operation::WithSystemId, system_id.as_str(), look).await
     }
 
-    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.call(Operation::Start, short(id), self.engine.start(id)).await
+    async fn start(&self, id: &WorkloadId) -> Result<(), EngineError> {
+        self.call(Operation::Start, short(id.as_str()), self.engine.start(id)).await
     }
 
-    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn drain(&self, id: &WorkloadId) -> Result<(), EngineError> {
         self.asked_once(id);
-        let drained = self.call(Operation::Drain, short(id), self.engine.drain(id)).await;
+        let drained = self.call(Operation::Drain, short(id.as_str()), self.engine.drain(id)).await;
         if drained.is_ok() {
             self.attempt.note_drained(id);
         }
         drained
     }
 
-    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn remove_container(&self, id: &WorkloadId) -> Result<(), EngineError> {
         self.left_to_its_maker(id);
         let act = async {
             let (snapshot, injected) = (self.harness.snapshot(), self.harness.injected());
@@ -314,16 +315,16 @@ impl Engine for EngineSide {
                 self.harness.break_promise("the_container_goes_last", sentence, how);
             }
             if self.is_being_removed(id) {
-                return Err(EngineError::BeingRemoved { id: id.clone() });
+                return Err(EngineError::BeingRemoved { id: id.to_string() });
             }
             self.engine.remove_container(id).await
         };
-        self.call(Operation::RemoveContainer, short(id), act).await
+        self.call(Operation::RemoveContainer, short(id.as_str()), act).await
     }
 
     async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
         let remove = self.engine.remove_job_container(container);
-        self.call(Operation::RemoveJobContainer, short(&container.id), remove).await
+        self.call(Operation::RemoveJobContainer, short(container.id.as_str()), remove).await
     }
 
     async fn remove_job_volume(&self, volume: &JobVolume) -> Result<(), EngineError> {
@@ -343,8 +344,8 @@ impl Engine for EngineSide {
         self.call(Operation::RemoveNetwork, id.get(..12).unwrap_or(id), remove).await
     }
 
-    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
-        self.call(Operation::ReadConfig, short(id), self.engine.read_config(id)).await
+    async fn read_config(&self, id: &WorkloadId) -> Result<SecretString, EngineError> {
+        self.call(Operation::ReadConfig, short(id.as_str()), self.engine.read_config(id)).await
     }
 
     async fn watch(&self, wakes: Wakes) {
@@ -368,7 +369,7 @@ impl EngineSide {
 
     /// The engine answers 409 while a removal hangs, to each who asks, and the container is listed as
     /// one that ended until it is gone by itself.
-    fn is_being_removed(&self, id: &ContainerId) -> bool {
+    fn is_being_removed(&self, id: &WorkloadId) -> bool {
         if self.harness.recorder().removing.contains_key(id) {
             return true;
         }
@@ -381,7 +382,11 @@ impl EngineSide {
             let seconds = 5 + chaos.below(Kind::RemovalHangs, 120);
             let until = self.harness.clock().now() + Duration::from_secs(seconds);
             self.harness.recorder().removing.insert(id.clone(), (self.host.clone(), until));
-            self.harness.note(&format!("{}: removing {} takes {seconds}s", self.host, short(id)));
+            self.harness.note(&format!(
+                "{}: removing {} takes {seconds}s",
+                self.host,
+                short(id.as_str())
+            ));
         }
         hangs
     }
@@ -392,17 +397,17 @@ impl EngineSide {
     }
 
     /// But for one that a list lacked meanwhile, or where a clock was set: it may be a new process.
-    fn asked_once(&self, id: &ContainerId) {
+    fn asked_once(&self, id: &WorkloadId) {
         let lacked = self.harness.recorder().lacked.contains(id);
         if self.attempt.has_drained(id) && !lacked && self.harness.jumps() == 0 {
-            let how = format!("{} is asked again", short(id));
+            let how = format!("{} is asked again", short(id.as_str()));
             let sentence = "a runner that was asked to leave is known to leave";
             self.harness.break_promise("drains_are_remembered", sentence, how);
         }
     }
 
     /// Whoever made a container within the last minute may be about to start it.
-    fn left_to_its_maker(&self, id: &ContainerId) {
+    fn left_to_its_maker(&self, id: &WorkloadId) {
         let snapshot = self.harness.snapshot();
         let mut runners = snapshot.runners().map(|(_, runner)| runner);
         let Some(runner) = runners.find(|runner| runner.id == *id) else { return };

@@ -11,7 +11,7 @@ use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettin
 use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, WaitsFor};
 use autogit::spec::{Arch, HostName, LostJobs, Missing, Scope, Spec};
 use autogit::view::View;
-use autogit::world::{ContainerId, EngineId, JobId, ProjectId, RecordId};
+use autogit::world::{EngineId, JobId, ProjectId, RecordId, WorkloadId};
 use bytes::Bytes;
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
@@ -272,7 +272,7 @@ impl Harness {
     }
 
     /// A list lacked that runner.
-    pub(crate) fn note_lacked(&self, runner: &ContainerId) {
+    pub(crate) fn note_lacked(&self, runner: &WorkloadId) {
         self.recorder().lacked.insert(runner.clone());
     }
 
@@ -361,7 +361,7 @@ impl Harness {
         self.recorder().injected.doomed.extend(jobs);
     }
 
-    pub(crate) fn note_killed(&self, runners: impl IntoIterator<Item = ContainerId>) {
+    pub(crate) fn note_killed(&self, runners: impl IntoIterator<Item = WorkloadId>) {
         self.recorder().injected.killed.extend(runners);
     }
 

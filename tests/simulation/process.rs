@@ -12,7 +12,7 @@ use autogit::observe::Ports;
 use autogit::reconcile::{Controller, Tick};
 use autogit::spec::{HostName, QueueSource, Spec};
 use autogit::view::{SpecInfo, View};
-use autogit::world::{ContainerId, Leftover, Observed, RecordId, World, leftovers};
+use autogit::world::{Leftover, Observed, RecordId, WorkloadId, World, leftovers};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinHandle, try_id};
@@ -55,8 +55,8 @@ struct State {
     /// What was published when each task made its first call.
     bases: BTreeMap<Option<Id>, Arc<View>>,
     jobs_read: BTreeSet<HostName>,
-    drained: BTreeSet<ContainerId>,
-    made: BTreeSet<ContainerId>,
+    drained: BTreeSet<WorkloadId>,
+    made: BTreeSet<WorkloadId>,
     records: BTreeSet<RecordId>,
     crashed: bool,
 }
@@ -98,20 +98,20 @@ impl Attempt {
     }
 
     /// That runner was asked to leave.
-    pub(crate) fn note_drained(&self, id: &ContainerId) {
+    pub(crate) fn note_drained(&self, id: &WorkloadId) {
         self.state.lock().unwrap().drained.insert(id.clone());
     }
 
-    pub(crate) fn has_drained(&self, id: &ContainerId) -> bool {
+    pub(crate) fn has_drained(&self, id: &WorkloadId) -> bool {
         self.state.lock().unwrap().drained.contains(id)
     }
 
     /// It made that container.
-    pub(crate) fn note_made(&self, id: &ContainerId) {
+    pub(crate) fn note_made(&self, id: &WorkloadId) {
         self.state.lock().unwrap().made.insert(id.clone());
     }
 
-    pub(crate) fn has_made(&self, id: &ContainerId) -> bool {
+    pub(crate) fn has_made(&self, id: &WorkloadId) -> bool {
         self.state.lock().unwrap().made.contains(id)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::invariants::{Broken, Injected, Watch, no_secret_in};
 use autogit::spec::{HostName, Spec};
 use autogit::view::View;
-use autogit::world::ContainerId;
+use autogit::world::WorkloadId;
 use jiff::Timestamp;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -34,9 +34,9 @@ pub(crate) struct Recorder {
     /// With its next tick the AutoGit that is left is alone.
     pub(crate) twins_end: bool,
     /// Runners that a list lacked once.
-    pub(crate) lacked: BTreeSet<ContainerId>,
+    pub(crate) lacked: BTreeSet<WorkloadId>,
     /// Containers that their engine is removing, and until when.
-    pub(crate) removing: BTreeMap<ContainerId, (HostName, Timestamp)>,
+    pub(crate) removing: BTreeMap<WorkloadId, (HostName, Timestamp)>,
     began: Timestamp,
     log: Log,
 }
@@ -89,7 +89,7 @@ impl Recorder {
         let unseen = hosts.clone().filter(|(_, host)| host.state.last().is_none());
         self.injected.unseen = unseen.map(|(name, _)| name.clone()).collect();
         let lists = hosts.filter_map(|(_, host)| host.state.last());
-        let listed: BTreeSet<&ContainerId> =
+        let listed: BTreeSet<&WorkloadId> =
             lists.flat_map(|state| &state.runners).map(|runner| &runner.id).collect();
         let unlisted = self.lacked.iter().filter(|id| !listed.contains(id));
         self.injected.unlisted = unlisted.cloned().collect();

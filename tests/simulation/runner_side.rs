@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use autogit::gitlab::{Transport, TransportError};
 use autogit::sandbox::gitlab::{Down, RouterTransport, SimulatedGitlab};
-use autogit::world::{ContainerId, SystemId};
+use autogit::world::{SystemId, WorkloadId};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -24,15 +24,15 @@ pub(crate) struct RunnerSide {
 
 /// Runners whose process hangs: they never reach GitLab.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hung(Arc<Mutex<BTreeMap<SystemId, ContainerId>>>);
+pub(crate) struct Hung(Arc<Mutex<BTreeMap<SystemId, WorkloadId>>>);
 
 impl Hung {
-    pub(crate) fn insert(&self, system_id: SystemId, container: ContainerId) {
+    pub(crate) fn insert(&self, system_id: SystemId, container: WorkloadId) {
         self.0.lock().unwrap().insert(system_id, container);
     }
 
     /// Forgets those whose container does not run any more.
-    pub(crate) fn keep(&self, runs: impl Fn(&ContainerId) -> bool) {
+    pub(crate) fn keep(&self, runs: impl Fn(&WorkloadId) -> bool) {
         self.0.lock().unwrap().retain(|_, container| runs(container));
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use autogit::sandbox::engine::{ContainerView, Hiding, SimulatedEngine};
 use autogit::sandbox::gitlab::{Down, RecordView, Status};
 use autogit::spec::HostName;
-use autogit::world::{ContainerId, ContainerState, RecordId};
+use autogit::world::{ContainerState, RecordId, WorkloadId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::chaos::Kind;
@@ -27,13 +27,13 @@ enum Mend {
     Pause(RecordId),
     Host(HostName),
     Token,
-    Odd(HostName, ContainerId),
+    Odd(HostName, WorkloadId),
     /// Who is told of a container from then on.
-    Shown(HostName, ContainerId, Hiding),
+    Shown(HostName, WorkloadId, Hiding),
     /// Goes on.
-    Paused(HostName, ContainerId),
+    Paused(HostName, WorkloadId),
     /// Nothing but `docker rm --force`, as the hint says, ends one that does not heed SIGQUIT.
-    Deaf(HostName, ContainerId),
+    Deaf(HostName, WorkloadId),
 }
 
 /// Exit codes that a process may end with.
@@ -369,7 +369,7 @@ fn container_strikes(harness: &Harness, kind: Kind) {
     let containers: Vec<_> = engine.containers().into_iter().filter(fits).collect();
     let Some(container) = harness.chaos().pick(kind, &containers) else { return };
     let id = &container.id;
-    let doom = |of: &ContainerId| doom_jobs_of(harness, &engine, of);
+    let doom = |of: &WorkloadId| doom_jobs_of(harness, &engine, of);
     match kind {
         Kind::RunnerHangs => {
             doom(id);
@@ -399,7 +399,7 @@ fn container_strikes(harness: &Harness, kind: Kind) {
     harness.note(&format!("{kind}: {} on {host}", container.name));
 }
 
-fn doom_jobs_of(harness: &Harness, engine: &SimulatedEngine, runner: &ContainerId) {
+fn doom_jobs_of(harness: &Harness, engine: &SimulatedEngine, runner: &WorkloadId) {
     let jobs = engine.running_jobs().into_iter().filter(|running| running.runner == *runner);
     harness.doom(jobs.map(|running| running.job));
 }
@@ -409,7 +409,7 @@ fn end_removals(harness: &Harness, due: impl Fn(Timestamp) -> bool) {
     let removing = std::mem::take(&mut harness.recorder().removing);
     let (now, later) = removing.into_iter().partition(|(_, (_, until))| due(*until));
     harness.recorder().removing = later;
-    let now: BTreeMap<ContainerId, (HostName, Timestamp)> = now;
+    let now: BTreeMap<WorkloadId, (HostName, Timestamp)> = now;
     for (id, (host, _)) in now {
         // A person may have removed it.
         drop(harness.engines()[&host].remove_by_hand(&id));

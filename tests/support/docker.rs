@@ -19,7 +19,7 @@ use autogit::clock::Clock;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::engine::{Engine as _, NewRunner};
 use autogit::spec::{Arch, InstanceName, PoolName};
-use autogit::world::{ContainerId, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant};
+use autogit::world::{RecordId, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId};
 use bollard::Docker;
 use bollard::query_parameters::{
     CreateImageOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
@@ -162,14 +162,14 @@ impl Bench {
     }
 
     /// Creates and starts a runner, and waits until its shell is up.
-    pub(crate) async fn started(&self, slot: u32) -> ContainerId {
+    pub(crate) async fn started(&self, slot: u32) -> WorkloadId {
         let id = self.engine.create_runner(&self.runner(slot)).await.unwrap();
         self.engine.start(&id).await.unwrap();
         self.until_logged(&id, "ready").await;
         id
     }
 
-    pub(crate) async fn until_logged(&self, id: &ContainerId, word: &str) {
+    pub(crate) async fn until_logged(&self, id: &WorkloadId, word: &str) {
         let options =
             LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
         let mut log = std::pin::pin!(self.docker.logs(id.as_str(), Some(options)));
@@ -181,7 +181,7 @@ impl Bench {
         panic!("{id} ended without saying `{word}`");
     }
 
-    pub(crate) async fn until_exited(&self, id: &ContainerId) {
+    pub(crate) async fn until_exited(&self, id: &WorkloadId) {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let _ = self.docker.wait_container(id.as_str(), Some(options)).next().await;
     }

@@ -15,7 +15,7 @@ use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
     JobContainer, JobFacts, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin,
     Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId,
-    Token, Variant, World, record_settings, spec_hash,
+    Token, Variant, WorkloadId, World, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -179,7 +179,7 @@ impl Fixture {
             }
         };
         Runner {
-            id: ContainerId::from_observed(&format!("c0ffee-{name}")),
+            id: WorkloadId::from_observed(&format!("c0ffee-{name}")),
             system_id: SystemId::new(instance, &installation, engine, variant, slot),
             name,
             variant: variant.clone(),

@@ -13,7 +13,7 @@ use super::client::{CHANGE_LIMIT, Client, READ_LIMIT};
 use super::failure::Failure;
 use crate::engine::runner_config::CA_PATH;
 use crate::engine::{EngineError, NewRunner};
-use crate::world::ContainerId;
+use crate::world::WorkloadId;
 
 /// gitlab-runner's folder; a volume, for the container's root cannot be written.
 pub(super) const FOLDER: &str = "/etc/gitlab-runner";
@@ -29,7 +29,7 @@ const CONFIG_BYTES_MAX: usize = 1 << 20;
 /// Puts a new runner's files into its container.
 pub(super) async fn put_files(
     client: &Client,
-    id: &ContainerId,
+    id: &WorkloadId,
     runner: &NewRunner,
 ) -> Result<(), Failure> {
     let attempt = format!("take the config of {}", runner.name);
@@ -69,7 +69,7 @@ fn pack(runner: &NewRunner, now: Timestamp) -> io::Result<Bytes> {
 /// The `config.toml` in a container, running or not.
 pub(super) async fn read_config(
     client: &Client,
-    id: &ContainerId,
+    id: &WorkloadId,
 ) -> Result<SecretString, EngineError> {
     let attempt = "give back a runner's config";
     let options = DownloadFromContainerOptions { path: CONFIG_PATH.to_owned() };

@@ -13,7 +13,7 @@ use super::client::{CHANGE_LIMIT, Client, Facts};
 use super::failure::Failure;
 use super::{archive, labels, lifecycle};
 use crate::engine::{EngineError, NewRunner};
-use crate::world::ContainerId;
+use crate::world::WorkloadId;
 
 /// Where gitlab-runner looks for the engine.
 const SOCKET_INSIDE: &str = "/var/run/docker.sock";
@@ -37,7 +37,7 @@ pub(super) async fn create(
     client: &Client,
     runner: &NewRunner,
     socket: &Path,
-) -> Result<ContainerId, EngineError> {
+) -> Result<WorkloadId, EngineError> {
     let facts = client.facts().await?;
     let options = CreateContainerOptions {
         name: Some(runner.name.to_string()),
@@ -49,9 +49,9 @@ pub(super) async fn create(
         docker.create_container(Some(options), body).await
     });
     let created = created.await.map_err(|failure| refusal(failure, runner))?;
-    let id = ContainerId::from_observed(&created.id);
+    let id = WorkloadId::from_observed(&created.id);
     if let Err(failure) = archive::put_files(client, &id, runner).await {
-        if let Err(error) = lifecycle::remove(client, &id).await {
+        if let Err(error) = lifecycle::remove(client, id.as_str()).await {
             tracing::warn!(runner = %runner.name, %error, "a container without its config stays");
         }
         return Err(failure.into());

@@ -120,13 +120,14 @@ pub(super) async fn remove_container(
     }
     if shown.runs {
         // Its job is lost to GitLab already, and no one is left to wait for it.
-        let killed = lifecycle::signal(client, id, "SIGKILL", "stop a job's container").await;
+        let killed =
+            lifecycle::signal(client, id.as_str(), "SIGKILL", "stop a job's container").await;
         match gone_is_done(killed) {
             Err(failure) if !lifecycle::is_conflict(&failure) => return Err(failure.into()),
             _ => wait_until_stopped(client, id).await?,
         }
     }
-    lifecycle::remove(client, id).await
+    lifecycle::remove(client, id.as_str()).await
 }
 
 /// Docker acknowledges a signal before the process is gone, and refuses to remove until then.

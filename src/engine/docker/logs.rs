@@ -15,7 +15,7 @@ use super::client::{Client, READ_LIMIT};
 use super::log_line::{Told, event, stamped};
 use crate::engine::EngineError;
 use crate::lock::locked;
-use crate::world::{ContainerId, Runner, RunnerLog};
+use crate::world::{Runner, RunnerLog, WorkloadId};
 
 /// How many lines from the end are asked for first: Docker searches a log from its start unless
 /// it is told where to begin, and a tick adds a handful of lines.
@@ -29,14 +29,14 @@ const ATTEMPT: &str = "read a runner's log";
 
 /// How far each runner's log was read.
 #[derive(Debug, Default)]
-pub(super) struct Readers(Mutex<BTreeMap<ContainerId, Reader>>);
+pub(super) struct Readers(Mutex<BTreeMap<WorkloadId, Reader>>);
 
 impl Readers {
     /// What the log of that container tells.
     pub(super) async fn read(
         &self,
         client: &Client,
-        id: &ContainerId,
+        id: &WorkloadId,
     ) -> Result<RunnerLog, EngineError> {
         let facts = client.facts().await?;
         // A reader is taken out while it works, so that no lock is held over the wait; whoever
@@ -58,12 +58,12 @@ impl Readers {
     pub(super) fn keep_only(&self, runners: &[Runner]) {
         let mut readers = self.lock();
         if readers.len() > runners.len() + OTHERS_MAX {
-            let living: BTreeSet<&ContainerId> = runners.iter().map(|runner| &runner.id).collect();
+            let living: BTreeSet<&WorkloadId> = runners.iter().map(|runner| &runner.id).collect();
             readers.retain(|id, _| living.contains(id));
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, Reader>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<WorkloadId, Reader>> {
         locked(&self.0)
     }
 }
@@ -96,7 +96,7 @@ impl Reader {
         i64::from(self.second) > theirs.as_second().saturating_add(CLOCK_ERROR)
     }
 
-    async fn advance(&mut self, docker: &Docker, id: &ContainerId) -> Result<(), Error> {
+    async fn advance(&mut self, docker: &Docker, id: &WorkloadId) -> Result<(), Error> {
         if self.second > 0 {
             let tail = GROWTH_USUAL.to_string();
             let recent: Vec<_> = pieces(docker, id, self.second, tail).collect().await;
@@ -147,7 +147,7 @@ impl Reader {
 
 fn pieces(
     docker: &Docker,
-    id: &ContainerId,
+    id: &WorkloadId,
     since: i32,
     tail: String,
 ) -> impl Stream<Item = Result<LogOutput, Error>> + use<> {
@@ -165,7 +165,7 @@ fn pieces(
 /// The last lines of a container's log, for the operator.
 pub(super) async fn tail(
     client: &Client,
-    id: &ContainerId,
+    id: &WorkloadId,
     lines: usize,
 ) -> Result<Vec<String>, EngineError> {
     let options = LogsOptions {

@@ -11,7 +11,9 @@ use super::raw;
 use crate::engine::{EngineError, RunnerList, Sighting};
 use crate::lock::locked;
 use crate::spec::InstanceName;
-use crate::world::{ContainerId, ContainerState, Runner, RunnerName, SetAside, SystemId};
+use crate::world::{
+    ContainerId, ContainerState, Runner, RunnerName, SetAside, SystemId, WorkloadId,
+};
 
 /// What was inspected before, by the engine's clock.
 #[derive(Debug, Default)]
@@ -83,11 +85,11 @@ pub(super) async fn with_system_id(
     client: &Client,
     instance: &InstanceName,
     system_id: &SystemId,
-) -> Result<Vec<ContainerId>, EngineError> {
+) -> Result<Vec<WorkloadId>, EngineError> {
     let wanted = [labels::of_instance(instance), format!("{}={system_id}", labels::SYSTEM_ID)];
     let found = listed::containers(client, &raw::labelled(&wanted)).await?;
     let live = found.into_iter().filter(Listed::may_live);
-    let mut ids: Vec<ContainerId> = live.map(|container| container.id).collect();
+    let mut ids: Vec<WorkloadId> = live.map(|container| container.id.into()).collect();
     ids.sort();
     Ok(ids)
 }
@@ -130,7 +132,7 @@ fn sighting(container: Listed, state: &ContainerState, facts: Facts) -> Sighting
 fn set_aside(container: &Listed, why: Arc<str>) -> SetAside {
     let part = labels::read_in_part(&container.labels);
     SetAside {
-        id: container.id.clone(),
+        id: container.id.clone().into(),
         name: RunnerName::from_observed(&container.name),
         variant: part.variant,
         slot: part.slot,
@@ -151,7 +153,7 @@ fn runner(container: Listed, marks: Marks, state: &ContainerState, facts: Facts)
         }
     };
     Runner {
-        id: container.id,
+        id: container.id.into(),
         name: RunnerName::from_observed(&container.name),
         variant: marks.variant,
         slot: marks.slot,

@@ -8,7 +8,7 @@ use super::gauges::pool_of;
 use crate::apply::{Effect, Outcome};
 use crate::plan::Action;
 use crate::view::View;
-use crate::world::{ContainerId, JobId, Phase, RunnerView, World, phases};
+use crate::world::{JobId, Phase, RunnerView, WorkloadId, World, phases};
 
 /// How long a job that is pending no more is waited for on a runner: its runner's log is read at
 /// the next look, and a host that cannot be seen may be back by then. Jobs that others took or that
@@ -36,7 +36,7 @@ struct Start {
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     waits: BTreeMap<JobId, Wait>,
-    starts: BTreeMap<ContainerId, Start>,
+    starts: BTreeMap<WorkloadId, Start>,
 }
 
 impl Spans {

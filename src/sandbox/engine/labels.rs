@@ -48,7 +48,7 @@ pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) 
     let pool = label("pool").and_then(|pool| PoolName::new(pool).ok());
     let arch = label("arch").and_then(Arch::parse);
     SetAside {
-        id: id.clone(),
+        id: id.clone().into(),
         name: RunnerName::from_observed(&container.name),
         variant: pool.zip(arch).map(|(pool, arch)| Variant::new(&pool, arch)),
         slot: label("slot").and_then(|slot| slot.parse().ok()).map(Slot),

@@ -81,7 +81,7 @@ impl Machine for Place {
 
     fn remove_container(&self, id: &ContainerId) {
         if let Some(inner) = self.engine.upgrade() {
-            inner.state().remove(id);
+            inner.state().remove(id.as_str());
         }
     }
 

@@ -26,7 +26,7 @@ impl State {
         }
         self.expect_free(&container.name)?;
         let id = ContainerId::from_observed(&self.fresh_id());
-        self.event(&format!("create {}", short(&id)), &container.name, &container.labels);
+        self.event(&format!("create {}", short(id.as_str())), &container.name, &container.labels);
         self.containers.insert(id.clone(), container);
         Ok(id)
     }
@@ -38,19 +38,16 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn container(&self, id: &ContainerId) -> Result<&Container, EngineError> {
+    pub(super) fn container(&self, id: &str) -> Result<&Container, EngineError> {
         self.containers.get(id).ok_or_else(|| unknown(id))
     }
 
-    pub(super) fn container_mut(
-        &mut self,
-        id: &ContainerId,
-    ) -> Result<&mut Container, EngineError> {
+    pub(super) fn container_mut(&mut self, id: &str) -> Result<&mut Container, EngineError> {
         self.containers.get_mut(id).ok_or_else(|| unknown(id))
     }
 
     /// A container begins to run.
-    pub(super) fn started(&mut self, id: &ContainerId, task: Option<Task>) {
+    pub(super) fn started(&mut self, id: &str, task: Option<Task>) {
         let started_at = self.now();
         let Some(container) = self.containers.get_mut(id) else { return };
         container.state = ContainerState::Running { started_at };
@@ -60,7 +57,7 @@ impl State {
     }
 
     /// A running container ends.
-    pub(super) fn exited(&mut self, id: &ContainerId, code: i64, oom_killed: bool) {
+    pub(super) fn exited(&mut self, id: &str, code: i64, oom_killed: bool) {
         let finished_at = self.now();
         let Some(container) = self.containers.get_mut(id).filter(|it| it.runs()) else { return };
         container.state = ContainerState::Exited { code, finished_at, oom_killed };
@@ -73,7 +70,7 @@ impl State {
     }
 
     /// Removes a container and its anonymous volumes, ending it first if it runs.
-    pub(super) fn remove(&mut self, id: &ContainerId) {
+    pub(super) fn remove(&mut self, id: &str) {
         self.exited(id, 137, false);
         let Some(container) = self.containers.remove(id) else { return };
         for volume in &container.volumes {
@@ -143,10 +140,10 @@ impl State {
 }
 
 /// An id as `docker ps` shows it.
-pub(super) fn short(id: &ContainerId) -> &str {
-    id.as_str().get(..12).unwrap_or(id.as_str())
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
-fn unknown(id: &ContainerId) -> EngineError {
+fn unknown(id: &str) -> EngineError {
     EngineError::NotFound { object: format!("container {id}") }
 }

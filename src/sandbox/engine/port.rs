@@ -17,7 +17,7 @@ use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Si
 use crate::sandbox::runner::Labels;
 use crate::spec::{InstanceName, PullPolicy};
 use crate::world::{
-    ContainerId, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, RunnerLog, SystemId,
+    EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, RunnerLog, SystemId, WorkloadId,
 };
 
 /// Of calls that answer at once.
@@ -59,14 +59,16 @@ impl Engine for SimulatedEngine {
         self.call(Operation::Find, key, NO_TIME, |state| Ok(view::find(state, instance, key))).await
     }
 
-    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
-        self.call(Operation::RunnerLog, short(id), NO_TIME, |state| view::runner_log(state, id))
-            .await
+    async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError> {
+        self.call(Operation::RunnerLog, short(id.as_str()), NO_TIME, |state| {
+            view::runner_log(state, id.as_str())
+        })
+        .await
     }
 
-    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
-        self.call(Operation::LogTail, short(id), NO_TIME, |state| {
-            let process = state.container(id)?.process.as_ref();
+    async fn log_tail(&self, id: &WorkloadId, lines: usize) -> Result<Vec<String>, EngineError> {
+        self.call(Operation::LogTail, short(id.as_str()), NO_TIME, |state| {
+            let process = state.container(id.as_str())?.process.as_ref();
             let all = process.map(|process| &process.lines).into_iter().flatten();
             let skipped = process.map_or(0, |process| process.lines.len().saturating_sub(lines));
             Ok(all.skip(skipped).cloned().collect())
@@ -119,7 +121,7 @@ impl Engine for SimulatedEngine {
         .await
     }
 
-    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+    async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {
         let latency = self.inner.settings.latencies.create;
         self.call(Operation::CreateRunner, runner.name.as_str(), latency, |state| {
             expect_image(state, &runner.image)?;
@@ -128,7 +130,7 @@ impl Engine for SimulatedEngine {
             let container = Container::of_runner(runner, version, &anonymous, state.now());
             let id = state.create(container)?;
             state.add_volume(&anonymous, Labels::new());
-            Ok(id)
+            Ok(id.into())
         })
         .await
     }
@@ -137,7 +139,7 @@ impl Engine for SimulatedEngine {
         &self,
         instance: &InstanceName,
         system_id: &SystemId,
-    ) -> Result<Vec<ContainerId>, EngineError> {
+    ) -> Result<Vec<WorkloadId>, EngineError> {
         self.call(Operation::WithSystemId, system_id.as_str(), NO_TIME, |state| {
             let fits = |container: &Container| {
                 !container.exited()
@@ -146,23 +148,23 @@ impl Engine for SimulatedEngine {
                     && labels::our_system_id(&container.labels) == Some(system_id.as_str())
             };
             let fitting = state.containers.iter().filter(|(_, container)| fits(container));
-            Ok(fitting.map(|(id, _)| id.clone()).collect())
+            Ok(fitting.map(|(id, _)| id.clone().into()).collect())
         })
         .await
     }
 
-    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn start(&self, id: &WorkloadId) -> Result<(), EngineError> {
         let settings = &self.inner.settings;
         let engine = Arc::downgrade(&self.inner);
-        self.call(Operation::Start, short(id), settings.latencies.start, |state| {
-            process::start(state, id, settings, &engine)
+        self.call(Operation::Start, short(id.as_str()), settings.latencies.start, |state| {
+            process::start(state, id.as_str(), settings, &engine)
         })
         .await
     }
 
-    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.call(Operation::Drain, short(id), NO_TIME, |state| {
-            let running = state.containers.get(id).filter(|container| container.runs());
+    async fn drain(&self, id: &WorkloadId) -> Result<(), EngineError> {
+        self.call(Operation::Drain, short(id.as_str()), NO_TIME, |state| {
+            let running = state.containers.get(id.as_str()).filter(|container| container.runs());
             let process = running.and_then(|container| container.process.as_ref());
             if let Some(process) = process.filter(|process| !process.deaf) {
                 process.quit.send();
@@ -172,12 +174,12 @@ impl Engine for SimulatedEngine {
         .await
     }
 
-    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.call(Operation::RemoveContainer, short(id), NO_TIME, |state| {
-            if state.containers.get(id).is_some_and(Container::runs) {
-                return Err(EngineError::Running { id: id.clone() });
+    async fn remove_container(&self, id: &WorkloadId) -> Result<(), EngineError> {
+        self.call(Operation::RemoveContainer, short(id.as_str()), NO_TIME, |state| {
+            if state.containers.get(id.as_str()).is_some_and(Container::runs) {
+                return Err(EngineError::Running { id: id.to_string() });
             }
-            state.remove(id);
+            state.remove(id.as_str());
             Ok(())
         })
         .await
@@ -185,8 +187,8 @@ impl Engine for SimulatedEngine {
 
     async fn remove_job_container(&self, container: &JobContainer) -> Result<(), EngineError> {
         let id = &container.id;
-        self.call(Operation::RemoveJobContainer, short(id), NO_TIME, |state| {
-            state.remove(id);
+        self.call(Operation::RemoveJobContainer, short(id.as_str()), NO_TIME, |state| {
+            state.remove(id.as_str());
             Ok(())
         })
         .await
@@ -206,9 +208,9 @@ impl Engine for SimulatedEngine {
         .await
     }
 
-    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
-        self.call(Operation::ReadConfig, short(id), NO_TIME, |state| {
-            let process = state.container(id)?.process.as_ref();
+    async fn read_config(&self, id: &WorkloadId) -> Result<SecretString, EngineError> {
+        self.call(Operation::ReadConfig, short(id.as_str()), NO_TIME, |state| {
+            let process = state.container(id.as_str())?.process.as_ref();
             process.map(|process| process.config.clone()).ok_or_else(|| EngineError::NotFound {
                 object: format!("config.toml in container {id}"),
             })

@@ -15,7 +15,7 @@ use crate::world::ContainerId;
 /// Starts a container that does not run yet: a runner's runs gitlab-runner.
 pub(super) fn start(
     state: &mut State,
-    id: &ContainerId,
+    id: &str,
     settings: &SimulatedEngineSettings,
     engine: &Weak<Inner>,
 ) -> Result<(), EngineError> {
@@ -37,7 +37,7 @@ pub(super) fn start(
 }
 
 fn run_gitlab_runner(
-    id: &ContainerId,
+    id: &str,
     process: &Process,
     settings: &SimulatedEngineSettings,
     engine: &Weak<Inner>,
@@ -54,7 +54,8 @@ fn run_gitlab_runner(
         gitlab_url: settings.gitlab_url.clone(),
         seed: settings.seed,
     };
-    let (id, engine, freeze) = (id.clone(), engine.clone(), process.freeze.clone());
+    let id = ContainerId::from_observed(id);
+    let (engine, freeze) = (engine.clone(), process.freeze.clone());
     let place = Arc::new(Place { engine: engine.clone(), container: id.clone() });
     let task = tokio::spawn(async move {
         let code = freeze.run(run_single(invocation, place)).await;
@@ -81,12 +82,12 @@ pub(super) fn start_job(
         });
         Task(task.abort_handle())
     });
-    state.started(&id, task);
+    state.started(id.as_str(), task);
     Ok(id)
 }
 
 fn exit(engine: &Weak<Inner>, id: &ContainerId, code: i64) {
     if let Some(engine) = engine.upgrade() {
-        engine.state().exited(id, code, false);
+        engine.state().exited(id.as_str(), code, false);
     }
 }

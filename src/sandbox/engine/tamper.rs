@@ -11,7 +11,7 @@ use super::view::{self, ContainerView, Counts, EngineView, ObjectView, RunningJo
 use super::{SimulatedEngine, machine};
 use crate::engine::EngineError;
 use crate::sandbox::runner::{Footprint, JobIdentity, Labels, Surroundings, Version};
-use crate::world::{ContainerId, ContainerState, JobId, SystemId};
+use crate::world::{ContainerId, ContainerState, JobId, SystemId, WorkloadId};
 
 /// What the kernel's SIGKILL makes of a process.
 const KILLED: i64 = 137;
@@ -123,65 +123,65 @@ impl SimulatedEngine {
 
     /// Ends a running container at once, as the kernel does; what its jobs made is left as it is.
     /// Code 137 counts as want of memory.
-    pub fn kill_container(&self, id: &ContainerId, code: i64) -> Result<(), EngineError> {
+    pub fn kill_container(&self, id: &WorkloadId, code: i64) -> Result<(), EngineError> {
         let mut state = self.state();
-        let told = format!("hand kills {}", state.container(id)?.name);
+        let told = format!("hand kills {}", state.container(id.as_str())?.name);
         state.note(&told);
-        state.exited(id, code, code == KILLED);
+        state.exited(id.as_str(), code, code == KILLED);
         Ok(())
     }
 
     /// `docker pause` of a runner, or `docker unpause`. What its jobs made goes on.
-    pub fn pause_by_hand(&self, id: &ContainerId, paused: bool) -> Result<(), EngineError> {
+    pub fn pause_by_hand(&self, id: &WorkloadId, paused: bool) -> Result<(), EngineError> {
         let state = self.state();
-        if let Some(process) = &state.container(id)?.process {
+        if let Some(process) = &state.container(id.as_str())?.process {
             process.freeze.set(paused);
         }
         Ok(())
     }
 
     /// From now on the runner does not heed SIGQUIT.
-    pub fn deafen(&self, id: &ContainerId) -> Result<(), EngineError> {
-        if let Some(process) = &mut self.state().container_mut(id)?.process {
+    pub fn deafen(&self, id: &WorkloadId) -> Result<(), EngineError> {
+        if let Some(process) = &mut self.state().container_mut(id.as_str())?.process {
             process.deaf = true;
         }
         Ok(())
     }
 
     /// Removes a container whatever it does, as `docker rm --force --volumes`.
-    pub fn remove_by_hand(&self, id: &ContainerId) -> Result<(), EngineError> {
+    pub fn remove_by_hand(&self, id: &WorkloadId) -> Result<(), EngineError> {
         let mut state = self.state();
-        let told = format!("hand removes {}", state.container(id)?.name);
+        let told = format!("hand removes {}", state.container(id.as_str())?.name);
         state.note(&told);
-        state.remove(id);
+        state.remove(id.as_str());
         Ok(())
     }
 
     /// The engine tells a container's state in that word; `None`: in one that is known.
-    pub fn say_of_state(&self, id: &ContainerId, word: Option<&str>) -> Result<(), EngineError> {
+    pub fn say_of_state(&self, id: &WorkloadId, word: Option<&str>) -> Result<(), EngineError> {
         let odd = word.map(|word| Odd::State(word.to_owned()));
-        self.state().container_mut(id)?.odd = odd;
+        self.state().container_mut(id.as_str())?.odd = odd;
         Ok(())
     }
 
     /// The engine tells nothing that can be read of that label of AutoGit's (`slot`), until it is
     /// asked to tell of a state.
-    pub fn spoil_label(&self, id: &ContainerId, label: &str) -> Result<(), EngineError> {
-        self.state().container_mut(id)?.odd = Some(Odd::Label(label.to_owned()));
+    pub fn spoil_label(&self, id: &WorkloadId, label: &str) -> Result<(), EngineError> {
+        self.state().container_mut(id.as_str())?.odd = Some(Odd::Label(label.to_owned()));
         Ok(())
     }
 
     /// Hides a container from AutoGit, or shows it again.
-    pub fn hide(&self, id: &ContainerId, hiding: Hiding) -> Result<(), EngineError> {
-        self.state().container_mut(id)?.hiding = hiding;
+    pub fn hide(&self, id: &WorkloadId, hiding: Hiding) -> Result<(), EngineError> {
+        self.state().container_mut(id.as_str())?.hiding = hiding;
         Ok(())
     }
 
     /// Renames a container.
-    pub fn rename_by_hand(&self, id: &ContainerId, name: &str) -> Result<(), EngineError> {
+    pub fn rename_by_hand(&self, id: &WorkloadId, name: &str) -> Result<(), EngineError> {
         let mut state = self.state();
         state.expect_free(name)?;
-        let container = state.container_mut(id)?;
+        let container = state.container_mut(id.as_str())?;
         name.clone_into(&mut container.name);
         let labels = container.labels.clone();
         state.event("rename", name, &labels);
@@ -194,7 +194,7 @@ impl SimulatedEngine {
         state.note("hand restarts the engine");
         let all: Vec<ContainerId> = state.containers.keys().cloned().collect();
         for id in all {
-            state.exited(&id, KILLED, false);
+            state.exited(id.as_str(), KILLED, false);
         }
     }
 
@@ -203,7 +203,7 @@ impl SimulatedEngine {
         &self,
         name: &str,
         labels: Labels,
-    ) -> Result<ContainerId, EngineError> {
+    ) -> Result<WorkloadId, EngineError> {
         let mut state = self.state();
         let container = Container {
             name: name.to_owned(),
@@ -219,8 +219,8 @@ impl SimulatedEngine {
             process: None,
         };
         let id = state.create(container)?;
-        state.started(&id, None);
-        Ok(id)
+        state.started(id.as_str(), None);
+        Ok(id.into())
     }
 
     /// Adds a volume with any labels.
@@ -248,11 +248,11 @@ impl SimulatedEngine {
         for new in others.chain([&footprint.build]) {
             let container = machine::job_container(new, state.now());
             let id = state.create(container)?;
-            state.started(&id, None);
+            state.started(id.as_str(), None);
             let ended = new.name == footprint.predefined.name
                 || (new.name == footprint.build.name && !left.running);
             if ended {
-                state.exited(&id, 0, false);
+                state.exited(id.as_str(), 0, false);
             }
         }
         Ok(())

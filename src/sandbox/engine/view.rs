@@ -10,7 +10,7 @@ use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
     ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind,
+    NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind, WorkloadId,
 };
 
 /// All that is on an engine.
@@ -40,8 +40,8 @@ impl EngineView {
 /// A container, as a test sees it; times by the simulation's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerView {
-    /// Its id.
-    pub id: ContainerId,
+    /// Its id; with Docker a runner goes by it.
+    pub id: WorkloadId,
     /// Its name.
     pub name: String,
     /// Its image.
@@ -99,7 +99,7 @@ pub struct RunningJob {
     /// The runner's name at GitLab.
     pub system_id: SystemId,
     /// The runner's container.
-    pub runner: ContainerId,
+    pub runner: WorkloadId,
 }
 
 /// How much exists, whosever it is; the networks that every engine has do not count.
@@ -115,7 +115,7 @@ pub struct Counts {
 
 pub(super) fn containers(state: &State) -> Vec<ContainerView> {
     let view = |(id, container): (&ContainerId, &Container)| ContainerView {
-        id: id.clone(),
+        id: id.clone().into(),
         name: container.name.clone(),
         image: container.image.clone(),
         labels: container.labels.clone(),
@@ -136,7 +136,7 @@ pub(super) fn running_jobs(state: &State) -> Vec<RunningJob> {
     let running = |(id, container): (&ContainerId, &Container)| {
         let process = container.process.as_ref()?;
         let system_id = process.system_id.clone();
-        Some(RunningJob { job: process.job?, system_id, runner: id.clone() })
+        Some(RunningJob { job: process.job?, system_id, runner: id.clone().into() })
     };
     let mut jobs: Vec<_> = state.containers.iter().filter_map(running).collect();
     jobs.sort();
@@ -197,7 +197,7 @@ fn sighting(state: &State, id: &ContainerId, container: &Container) -> Sighting 
 fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runner> {
     let read = RunnerLabels::read(&container.labels)?;
     Some(Runner {
-        id: id.clone(),
+        id: id.clone().into(),
         name: RunnerName::from_observed(&container.name),
         variant: read.variant,
         slot: read.slot,
@@ -211,7 +211,7 @@ fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runn
     })
 }
 
-pub(super) fn runner_log(state: &State, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+pub(super) fn runner_log(state: &State, id: &str) -> Result<RunnerLog, EngineError> {
     let process = state.container(id)?.process.as_ref();
     let log = process.map(|process| process.log.clone()).unwrap_or_default();
     Ok(log.by_clock(|at| state.corrected(at)))

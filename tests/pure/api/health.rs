@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use autogit::world::{ContainerId, Deed};
+use autogit::world::{Deed, WorkloadId};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn an_outage_of_gitlab_fails_only_the_strict_check() {
 #[tokio::test]
 async fn an_action_that_hangs_is_named() {
     let mut fixture = small();
-    let id = ContainerId::from_observed("feed");
+    let id = WorkloadId::from_observed("feed");
     fixture.memory.under_way.insert(Deed::Drain(id), ago(80));
     let harness = Harness::of(fixture);
     assert_eq!(health(&harness, "/health").await, (200, "ok".to_owned()));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
-    AtWork, Backoff, Caller, Cause, ContainerId, ContainerState, Deed, GroupId, HostState, JobId,
+    AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, JobId,
     JobNetworkObject, JobVolume, Made, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
     RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed,
-    VolumeKind, World,
+    VolumeKind, WorkloadId, World,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -208,7 +208,7 @@ fn log_of(runner: &mut Runner) -> &mut RunnerLog {
 }
 
 /// Nothing can be read of the runner's `state`, or of that label.
-fn set_aside(state: &mut HostState, id: &ContainerId, what: &str) {
+fn set_aside(state: &mut HostState, id: &WorkloadId, what: &str) {
     let index = state.runners.iter().position(|runner| runner.id == *id).unwrap();
     let runner = state.runners.remove(index);
     let why = match what {
@@ -379,7 +379,7 @@ fn remember(world: &mut World, text: &str) {
             world.memory.starts.extend(starts);
         }
         ["made", place, since] => {
-            let id = ContainerId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
+            let id = WorkloadId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
             world.memory.made.insert(id, ago(seconds(since)));
         }
         ["gone", "with", job, place, since] => {
@@ -439,7 +439,7 @@ fn remember_deeds(world: &mut World, words: &[&str]) {
         ["reaped", place, times, since] => {
             let spot = spot(place);
             let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
-            let id = ContainerId::from_observed(&format!("{}-{name}", spot.host));
+            let id = WorkloadId::from_observed(&format!("{}-{name}", spot.host));
             for _ in 0..number(times) {
                 world.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
             }

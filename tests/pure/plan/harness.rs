@@ -8,7 +8,8 @@ use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
     HostState, Job, JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed,
     Origin, Place, ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Token, Variant, World, leftovers, questions, record_settings,
+    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, World, leftovers, questions,
+    record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -198,7 +199,7 @@ pub(crate) fn system_id(world: &World, spot: &Spot) -> SystemId {
 }
 
 /// Adds a runner, its row at GitLab if it made contact, and its job's container.
-pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> ContainerId {
+pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> WorkloadId {
     let runner = runner(world, spot, doing);
     let (id, system_id) = (runner.id.clone(), runner.system_id.clone());
     if doing.has_contact() {
@@ -276,7 +277,7 @@ fn runner(world: &World, spot: &Spot, doing: Doing) -> Runner {
     let hash = pool.and_then(|pool| world.spec_hash(host, pool));
     let (created_at, state, log) = container(doing);
     Runner {
-        id: ContainerId::from_observed(&format!("{host}-{name}")),
+        id: WorkloadId::from_observed(&format!("{host}-{name}")),
         system_id: system_id(world, spot),
         name,
         variant: variant.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{HostName, Resources, Warm};
 use autogit::world::{
-    ContainerId, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, World, leftovers,
+    Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World, leftovers,
     phases,
 };
 use jiff::SignedDuration;
@@ -82,7 +82,7 @@ fn differs(world: &World, view: &RunnerView<'_>) -> bool {
         || current.is_some_and(|current| current != *record)
 }
 
-fn drained(plan: &Plan, rule: Rule) -> BTreeSet<&ContainerId> {
+fn drained(plan: &Plan, rule: Rule) -> BTreeSet<&WorkloadId> {
     let decisions = plan.decisions.iter().filter(|decision| decision.rule == rule);
     let drained = decisions.filter_map(|decision| match &decision.action {
         Action::Drain { id, .. } => Some(id),
@@ -95,7 +95,7 @@ fn drained(plan: &Plan, rule: Rule) -> BTreeSet<&ContainerId> {
 fn no_more_go_than_are_over_max(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let over = drained(plan, Rule::DrainOverMax);
     let others = [Rule::DrainOrphan, Rule::DrainFailed].map(|rule| drained(plan, rule));
-    let others: BTreeSet<&ContainerId> = others.into_iter().flatten().collect();
+    let others: BTreeSet<&WorkloadId> = others.into_iter().flatten().collect();
     for pool in &world.spec.pools {
         let of_pool = || views.iter().filter(|view| view.runner.variant.pool == pool.name);
         let shown = of_pool().filter(|view| {
@@ -196,7 +196,7 @@ fn an_unknown_queue_scales_nothing(world: &World, plan: &Plan) {
 
 /// No job is promised a runner that the same plan drains.
 fn who_is_served_has_a_runner(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
-    let drained: BTreeSet<&ContainerId> = plan
+    let drained: BTreeSet<&WorkloadId> = plan
         .decisions
         .iter()
         .filter_map(|decision| match &decision.action {
@@ -348,7 +348,7 @@ fn each_job_has_one_answer(world: &World, plan: &Plan) {
 }
 
 fn each_runner_has_one_answer(plan: &Plan, views: &[RunnerView<'_>]) {
-    let mut answers: BTreeMap<&ContainerId, usize> = BTreeMap::new();
+    let mut answers: BTreeMap<&WorkloadId, usize> = BTreeMap::new();
     for decision in &plan.decisions {
         let id = match &decision.action {
             Action::Drain { id, .. } => Some(id),

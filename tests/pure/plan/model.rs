@@ -218,7 +218,7 @@ fn started(world: &World, action: &Action) -> Runner {
     let record = world.current_record(variant, pool).expect("nothing starts without a record");
     let seconds = world.now.as_second();
     Runner {
-        id: autogit::world::ContainerId::from_observed(&format!("{host}-{runner}-{seconds}")),
+        id: autogit::world::WorkloadId::from_observed(&format!("{host}-{runner}-{seconds}")),
         name: runner.clone(),
         variant: variant.clone(),
         slot: *slot,

@@ -23,8 +23,8 @@ use autogit::spec::{Arch, HostName, Missing, PoolName, Scope, Spec};
 use autogit::tokens::Tokens;
 use autogit::view::SpecInfo;
 use autogit::world::{
-    ContainerId, EngineId, JobId, Memory, ProjectId, Record, RecordId, Runner, RunnerName, Slot,
-    SpecHash, SystemId, Token, Variant, World,
+    EngineId, JobId, Memory, ProjectId, Record, RecordId, Runner, RunnerName, Slot, SpecHash,
+    SystemId, Token, Variant, WorkloadId, World,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -253,13 +253,13 @@ impl Fixture {
     }
 
     /// Somebody creates a runner with that system id and record, under a name of his own.
-    pub(crate) async fn create(&self, system_id: &SystemId, record: RecordId) -> ContainerId {
+    pub(crate) async fn create(&self, system_id: &SystemId, record: RecordId) -> WorkloadId {
         let runner = self.new_runner(system_id, record);
         self.engine().create_runner(&runner).await.unwrap()
     }
 
     /// The same, and starts it.
-    pub(crate) async fn start(&self, system_id: &SystemId, record: RecordId) -> ContainerId {
+    pub(crate) async fn start(&self, system_id: &SystemId, record: RecordId) -> WorkloadId {
         let id = self.create(system_id, record).await;
         self.engine().start(&id).await.unwrap();
         id
@@ -271,7 +271,7 @@ impl Fixture {
         system_id: &SystemId,
         record: RecordId,
         config: SecretString,
-    ) -> ContainerId {
+    ) -> WorkloadId {
         let runner = NewRunner { config, ..self.new_runner(system_id, record) };
         self.engine().create_runner(&runner).await.unwrap()
     }
@@ -281,7 +281,7 @@ impl Fixture {
         &self,
         system_id: &SystemId,
         record: RecordId,
-    ) -> ContainerId {
+    ) -> WorkloadId {
         let network = self.spec.network.clone();
         let runner = NewRunner { network, ..self.new_runner(system_id, record) };
         self.engine().create_runner(&runner).await.unwrap()

@@ -14,7 +14,7 @@ use autogit::sandbox::engine::{
 };
 use autogit::spec::{Arch, InstanceName, PoolName};
 use autogit::world::{
-    ContainerId, ContainerState, EngineId, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant,
+    ContainerState, EngineId, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 use axum::Router;
 use axum::body::Body;
@@ -100,13 +100,13 @@ impl Harness {
         }
     }
 
-    pub(crate) async fn start(&self, new: &NewRunner) -> ContainerId {
+    pub(crate) async fn start(&self, new: &NewRunner) -> WorkloadId {
         let id = self.engine.create_runner(new).await.unwrap();
         self.engine.start(&id).await.unwrap();
         id
     }
 
-    pub(crate) async fn runner(&self, pool: &str, slot: u32) -> ContainerId {
+    pub(crate) async fn runner(&self, pool: &str, slot: u32) -> WorkloadId {
         self.start(&self.new_runner(pool, slot)).await
     }
 
@@ -114,7 +114,7 @@ impl Harness {
         self.clock.sleep(time).await;
     }
 
-    pub(crate) fn exit_code(&self, id: &ContainerId) -> Option<i64> {
+    pub(crate) fn exit_code(&self, id: &WorkloadId) -> Option<i64> {
         let container = self.engine.containers().into_iter().find(|it| it.id == *id).unwrap();
         match container.state {
             ContainerState::Exited { code, .. } => Some(code),

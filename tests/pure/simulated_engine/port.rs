@@ -8,7 +8,7 @@ use autogit::engine::{Engine, EngineError, ImageRequest, Wakes};
 use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
 use autogit::sandbox::runner::Version;
 use autogit::spec::{Arch, InstanceName, PullPolicy};
-use autogit::world::{ContainerId, ContainerState, JobId, SystemId};
+use autogit::world::{ContainerState, JobId, SystemId, WorkloadId};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
@@ -255,7 +255,7 @@ async fn a_watcher_is_woken_by_its_own_instances_containers_only() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_exist_is_said_so() {
     let harness = Harness::new(1);
-    let nobody = ContainerId::from_observed("nobody");
+    let nobody = WorkloadId::from_observed("nobody");
     assert!(matches!(harness.engine.start(&nobody).await, Err(EngineError::NotFound { .. })));
     assert!(matches!(harness.engine.read_config(&nobody).await, Err(EngineError::NotFound { .. })));
     assert!(harness.engine.kill_container(&nobody, 137).is_err());

@@ -68,7 +68,7 @@ async fn a_container_whose_removal_hangs_is_asked_for_ever_more_rarely_and_goes_
     calm.until_runs(job).await;
     let runner = calm.runners().remove(0);
     for _ in 0..6 {
-        let hangs = EngineError::BeingRemoved { id: runner.id.clone() };
+        let hangs = EngineError::BeingRemoved { id: runner.id.to_string() };
         calm.engine().fail_next(Operation::RemoveContainer, Fault::Refused(hangs));
     }
     calm.until_succeeds(job, 60).await;

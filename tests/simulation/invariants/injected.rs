@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use autogit::sandbox::engine::{ContainerView, ObjectView};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::HostName;
-use autogit::world::{ContainerId, JobId, RecordId};
+use autogit::world::{JobId, RecordId, WorkloadId};
 
 /// What the simulation itself did.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Injected {
     /// Jobs that the simulation ended, or whose runner it killed.
     pub(crate) doomed: BTreeSet<JobId>,
     /// Runners that the simulation killed.
-    pub(crate) killed: BTreeSet<ContainerId>,
+    pub(crate) killed: BTreeSet<WorkloadId>,
     /// Records that a person deleted.
     pub(crate) records_deleted: BTreeSet<RecordId>,
     /// Records whose token a person reset.
@@ -32,7 +32,7 @@ pub(crate) struct Injected {
     /// Hosts that the AutoGit that runs now has never seen: it cannot count what is there.
     pub(crate) unseen: BTreeSet<HostName>,
     /// Runners that the lists on which it plans lacked: it cannot count them either.
-    pub(crate) unlisted: BTreeSet<ContainerId>,
+    pub(crate) unlisted: BTreeSet<WorkloadId>,
 }
 
 /// What belongs to others, as it was planted.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Snapshot;
 use autogit::spec::HostName;
 use autogit::view::View;
-use autogit::world::{ContainerId, Leftover, RecordId, SystemId};
+use autogit::world::{Leftover, RecordId, SystemId, WorkloadId};
 
 /// What AutoGit asked for and did not get, while it looked.
 #[derive(Debug, Clone, Default)]
@@ -14,9 +14,9 @@ pub(crate) struct FailedReads {
     /// Hosts of which something could not be read.
     pub(crate) hosts: BTreeSet<HostName>,
     /// Runners whose log could not be read.
-    pub(crate) logs: BTreeSet<ContainerId>,
+    pub(crate) logs: BTreeSet<WorkloadId>,
     /// Runners that their host's list lacked.
-    pub(crate) unlisted: BTreeSet<ContainerId>,
+    pub(crate) unlisted: BTreeSet<WorkloadId>,
     /// Runners of whose job the list lacked a container.
     pub(crate) unlisted_jobs: BTreeSet<SystemId>,
     /// The list of records, or what is true of each of them.

@@ -5,7 +5,7 @@ use super::{Fixture, Injected, Snapshot};
 use autogit::sandbox::engine::{ContainerView, ObjectView};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::{Cache, HostName};
-use autogit::world::{ContainerId, ContainerState, VolumeKind};
+use autogit::world::{ContainerState, VolumeKind, WorkloadId};
 
 pub(super) fn nothing_of_others_is_touched(fixture: &Fixture<'_>) -> Result<(), String> {
     let others = &fixture.injected.others;
@@ -82,7 +82,7 @@ pub(crate) fn container_goes_last(
     snapshot: &Snapshot,
     injected: &Injected,
     host: &HostName,
-    id: &ContainerId,
+    id: &WorkloadId,
 ) -> Result<(), String> {
     let Some((_, runner)) = snapshot.runners().find(|(_, runner)| runner.id == *id) else {
         return Ok(());

@@ -9,7 +9,7 @@ use autogit::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
 use autogit::sandbox::gitlab::{JobView, Status};
 use autogit::spec::{HostName, Warm};
 use autogit::world::{
-    ContainerId, ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, phases,
+    ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, WorkloadId, phases,
 };
 
 /// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
@@ -128,7 +128,7 @@ pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
     for decision in &look.view.plan.decisions {
         let Action::Start { variant, slot, runner, .. } = &decision.action else { continue };
         let fills = |other: &Runner| other.variant == *variant && other.slot == *slot;
-        let stays = |id: &ContainerId| look.after.runners().any(|(_, other)| other.id == *id);
+        let stays = |id: &WorkloadId| look.after.runners().any(|(_, other)| other.id == *id);
         let seen = |(host, other): &(&HostName, &Runner)| {
             !look.failed.hosts.contains(*host) && !look.failed.unlisted.contains(&other.id)
         };
@@ -144,7 +144,7 @@ pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
 pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
     let world = &look.view.world;
     let mut starts: BTreeMap<&Variant, usize> = BTreeMap::new();
-    let mut leaving: BTreeSet<&ContainerId> = BTreeSet::new();
+    let mut leaving: BTreeSet<&WorkloadId> = BTreeSet::new();
     for decision in &look.view.plan.decisions {
         match &decision.action {
             Action::Start { variant, .. } => *starts.entry(variant).or_default() += 1,
@@ -262,7 +262,7 @@ fn is_read_before(look: &Look<'_>, host: &HostName) -> bool {
 }
 
 /// The spec asks for no such runner any more, or not for so many.
-fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> bool {
+fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bool {
     let world = &look.view.world;
     let views = phases(world);
     let Some(view) = views.iter().find(|view| view.runner.id == *id) else { return false };
@@ -305,7 +305,7 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &ContainerId) -> b
 }
 
 /// The job whose container runs for that runner.
-fn at_work(snapshot: &Snapshot, id: &ContainerId) -> Option<autogit::world::JobId> {
+fn at_work(snapshot: &Snapshot, id: &WorkloadId) -> Option<autogit::world::JobId> {
     let mut hosts = snapshot.hosts.values();
     hosts.find_map(|host| {
         let running = host.running.iter().find(|running| running.runner == *id)?;

@@ -9,7 +9,7 @@ use super::Injected;
 use autogit::sandbox::engine::{ContainerView, EngineView, SimulatedEngine};
 use autogit::sandbox::gitlab::{JobView, RecordView, SimulatedGitlab};
 use autogit::spec::{HostName, Spec};
-use autogit::world::{ContainerId, ContainerState, RecordId, Runner};
+use autogit::world::{ContainerState, RecordId, Runner, WorkloadId};
 
 /// The simulated world at one time.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl Snapshot {
 /// Tells what is new from one snapshot to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    seen: BTreeSet<ContainerId>,
+    seen: BTreeSet<WorkloadId>,
     made: VecDeque<Timestamp>,
     newest_record: Option<RecordId>,
     /// Records of ours, by what they are for.

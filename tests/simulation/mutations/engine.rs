@@ -9,8 +9,8 @@ use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, 
 use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::InstanceName;
 use autogit::world::{
-    ContainerId, ContainerState, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind,
+    ContainerState, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume,
+    NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -133,13 +133,13 @@ impl Engine for MutantEngine {
         })
     }
 
-    async fn runner_log(&self, id: &ContainerId) -> Result<RunnerLog, EngineError> {
+    async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError> {
         let log = self.side.runner_log(id).await?;
         let received = log.received.map(|(job, at)| (job, self.uncorrected(at)));
         Ok(RunnerLog { received, ended: log.ended.map(|at| self.uncorrected(at)), ..log })
     }
 
-    async fn log_tail(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, EngineError> {
+    async fn log_tail(&self, id: &WorkloadId, lines: usize) -> Result<Vec<String>, EngineError> {
         self.side.log_tail(id, lines).await
     }
 
@@ -167,7 +167,7 @@ impl Engine for MutantEngine {
         self.side.ensure_image(request).await
     }
 
-    async fn create_runner(&self, runner: &NewRunner) -> Result<ContainerId, EngineError> {
+    async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {
         let mut runner = runner.clone();
         if self.is(EngineBug::TokenInLabel) {
             let token = token_of(&runner.config).unwrap();
@@ -180,7 +180,7 @@ impl Engine for MutantEngine {
         &self,
         instance: &InstanceName,
         system_id: &SystemId,
-    ) -> Result<Vec<ContainerId>, EngineError> {
+    ) -> Result<Vec<WorkloadId>, EngineError> {
         let holders = self.side.with_system_id(instance, system_id).await?;
         if self.is(EngineBug::ContainerFirst) && holders.is_empty() {
             let all = self.engine.containers().into_iter().filter_map(|it| it.runner);
@@ -191,18 +191,18 @@ impl Engine for MutantEngine {
         Ok(holders)
     }
 
-    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn start(&self, id: &WorkloadId) -> Result<(), EngineError> {
         self.side.start(id).await
     }
 
-    async fn drain(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn drain(&self, id: &WorkloadId) -> Result<(), EngineError> {
         if self.is(EngineBug::Terminates) {
             return self.engine.kill_container(id, 143);
         }
         self.side.drain(id).await
     }
 
-    async fn remove_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+    async fn remove_container(&self, id: &WorkloadId) -> Result<(), EngineError> {
         if self.is(EngineBug::ForgetsContainers) {
             return Ok(());
         }
@@ -234,7 +234,7 @@ impl Engine for MutantEngine {
         self.side.remove_job_network(network).await
     }
 
-    async fn read_config(&self, id: &ContainerId) -> Result<SecretString, EngineError> {
+    async fn read_config(&self, id: &WorkloadId) -> Result<SecretString, EngineError> {
         self.side.read_config(id).await
     }
 
