@@ -6,8 +6,10 @@
 mod as_of;
 mod events;
 mod explain;
+mod facts;
 mod hanging;
 mod held;
+mod ids;
 mod memory;
 mod plan;
 mod proxies;
@@ -28,6 +30,7 @@ pub use explain::{
     PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
 pub use held::{HeldCountOutput, HeldGroupOutput};
+pub use ids::{JobIdOutput, RecordIdOutput, SlotOutput};
 pub use memory::{
     AskedOutput, BackoffOutput, DoubtOutput, MemoryOutput, NetworkOutput, OtherRunnerOutput,
     OwnRecordsOutput, UnclaimedOutput,

@@ -243,7 +243,7 @@ async fn explained_there(
     let gitlab = theirs.loaded.as_ref().filter(|_| !job.is_pending());
     let gitlab = gitlab.and_then(|loaded| (adapters.gitlab)(loaded, shell).ok());
     let Some(gitlab) = gitlab else { return Ok(ExplainOutput::Job(job)) };
-    match Gitlab::job(gitlab.as_ref(), job.id, None).await {
+    match Gitlab::job(gitlab.as_ref(), job.id.into(), None).await {
         Ok(told) => Ok(ExplainOutput::Job(job.told_by_gitlab(&told))),
         // What the AutoGit that runs knows is better than nothing.
         Err(error) if error.kind() == ErrorKind::Unreachable => {

@@ -4,20 +4,17 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::Serialize;
 
 use super::RecordReason;
 use crate::duration::signed;
 use crate::world::{Cause, Trouble, Unfit, Variant};
 
 /// The numbers behind a decision.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Facts {
     /// Why a record is made.
     Record {
         /// In words.
-        #[serde(serialize_with = "as_text")]
         reason: RecordReason,
     },
     /// GitLab was not asked yet about a pool's own token.
@@ -32,7 +29,6 @@ pub enum Facts {
         /// With which code.
         code: i64,
         /// How long ago.
-        #[serde(serialize_with = "as_seconds")]
         ago: SignedDuration,
         /// The kernel ended it for want of memory.
         oom_killed: bool,
@@ -59,19 +55,15 @@ pub enum Facts {
     /// A runner without contact.
     NoContact {
         /// How long it runs.
-        #[serde(serialize_with = "as_seconds")]
         running: SignedDuration,
         /// How long it may take.
-        #[serde(serialize_with = "as_whole_seconds")]
         startup_timeout: Duration,
         /// What its log says is wrong.
-        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
         trouble: Option<Trouble>,
     },
     /// A runner that is of no use to us.
     Unfit {
         /// Why, and what to do.
-        #[serde(serialize_with = "as_text")]
         unfit: Unfit,
     },
     /// Jobs against runners.
@@ -97,10 +89,8 @@ pub enum Facts {
     /// An idle runner beyond the demand.
     Idle {
         /// How long it is idle.
-        #[serde(serialize_with = "as_seconds")]
         idle: SignedDuration,
         /// How long it may be.
-        #[serde(serialize_with = "as_whole_seconds")]
         cooldown: Duration,
         /// How many are kept warm.
         warm: u32,
@@ -108,19 +98,15 @@ pub enum Facts {
     /// An idle runner whose room a job waits for.
     Room {
         /// How long it is idle.
-        #[serde(serialize_with = "as_seconds")]
         idle: SignedDuration,
         /// What would serve the job.
-        #[serde(serialize_with = "as_text")]
         variant: Variant,
     },
     /// A runner whose room a job waits for that GitLab would drop soon.
     Urgent {
         /// What would serve the job.
-        #[serde(serialize_with = "as_text")]
         variant: Variant,
         /// When GitLab drops it.
-        #[serde(serialize_with = "as_seconds")]
         dropped_in: SignedDuration,
         /// The runner has a job.
         busy: bool,
@@ -250,36 +236,4 @@ pub(crate) fn brief(duration: SignedDuration) -> String {
 
 fn brief_std(duration: Duration) -> String {
     brief(signed(duration))
-}
-
-fn as_text<S: serde::Serializer>(
-    value: &impl fmt::Display,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands over a field as it is")]
-fn as_optional_text<S: serde::Serializer>(
-    value: &Option<Trouble>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(text) => serializer.collect_str(text),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn as_seconds<S: serde::Serializer>(
-    value: &SignedDuration,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_i64(value.as_secs())
-}
-
-fn as_whole_seconds<S: serde::Serializer>(
-    value: &Duration,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(value.as_secs())
 }

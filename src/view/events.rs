@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{DecisionOutput, decision};
-use super::{SourceOutput, View};
+use super::{JobIdOutput, SourceOutput, View};
 use crate::world::{JobId, Phase, RunnerView};
 
 /// The phase of a runner that is no more.
@@ -68,7 +68,7 @@ pub struct PhaseOutput {
     /// The phase it has; `gone` for one that is no more.
     pub to: &'static str,
     /// The job it has now, where that is known.
-    pub job: Option<JobId>,
+    pub job: Option<JobIdOutput>,
 }
 
 /// A source could no longer be read, or can be again.
@@ -174,6 +174,6 @@ fn phase(view: &RunnerView<'_>, from: Option<&'static str>, to: &'static str) ->
         host: view.host.to_string(),
         from,
         to,
-        job: job(view),
+        job: job(view).map(Into::into),
     }
 }

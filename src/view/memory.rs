@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::{JobIdOutput, RecordIdOutput, View};
 use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, FailedStart, JobId, Memory, OtherRunner, RecordId, RunnerName, Unclaimed,
-    Variant, WorkloadId,
+    Backoff, Cause, FailedStart, JobId, Memory, OtherRunner, RunnerName, Unclaimed, Variant,
+    WorkloadId,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -51,7 +51,7 @@ pub struct MemoryOutput {
     /// Jobs that no fitting idle runner took.
     pub unclaimed: Vec<UnclaimedOutput>,
     /// Jobs that wait although an idle runner had a minute to take them.
-    pub overlooked: BTreeSet<JobId>,
+    pub overlooked: BTreeSet<JobIdOutput>,
     /// Slots whose engine call got no answer.
     pub in_doubt: Vec<DoubtOutput>,
     /// Runners of others that may take a job which no pool may take.
@@ -94,7 +94,7 @@ pub struct NetworkOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct UnclaimedOutput {
     /// GitLab's id.
-    pub job: JobId,
+    pub job: JobIdOutput,
     /// How often in a row.
     pub times: u32,
     /// Until when no runner is started for it.
@@ -105,9 +105,9 @@ pub struct UnclaimedOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct OtherRunnerOutput {
     /// The job.
-    pub job: JobId,
+    pub job: JobIdOutput,
     /// GitLab's id of the runner.
-    pub runner: RecordId,
+    pub runner: RecordIdOutput,
     /// Its description.
     pub name: String,
 }
@@ -148,7 +148,7 @@ impl View {
             error: backoff.error.to_string(),
         });
         let unclaimed = memory.unclaimed.iter().map(|(job, unclaimed)| UnclaimedOutput {
-            job: *job,
+            job: (*job).into(),
             times: unclaimed.times,
             until: unclaimed.until.to_string(),
         });
@@ -162,8 +162,8 @@ impl View {
             at: at.to_string(),
         });
         let other_runners = memory.other_runners.iter().map(|(job, runner)| OtherRunnerOutput {
-            job: *job,
-            runner: runner.id,
+            job: (*job).into(),
+            runner: runner.id.into(),
             name: runner.name.to_string(),
         });
         MemoryOutput {
@@ -180,7 +180,7 @@ impl View {
             backoffs: backoffs.collect(),
             networks: networks.collect(),
             unclaimed: unclaimed.collect(),
-            overlooked: memory.overlooked.clone(),
+            overlooked: memory.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: in_doubt.collect(),
             other_runners: other_runners.collect(),
             own_records: OwnRecordsOutput::of(&memory.own_records),
@@ -204,7 +204,7 @@ impl MemoryOutput {
         };
         let contacted = self.contacted.iter().map(|id| WorkloadId::from_observed(id));
         let unclaimed = self.unclaimed.iter().filter_map(|one| {
-            Some((one.job, Unclaimed { times: one.times, until: one.until.parse().ok()? }))
+            Some((one.job.into(), Unclaimed { times: one.times, until: one.until.parse().ok()? }))
         });
         let in_doubt = self.in_doubt.iter().filter_map(|one| {
             let host = HostName::new(&one.host).ok()?;
@@ -226,7 +226,7 @@ impl MemoryOutput {
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),
-            overlooked: self.overlooked.clone(),
+            overlooked: self.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: in_doubt.collect(),
             other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
             own_records: self.own_records.own_records(),
@@ -238,7 +238,7 @@ impl MemoryOutput {
 impl OtherRunnerOutput {
     fn runner(&self) -> (JobId, OtherRunner) {
         let name = self.name.as_str().into();
-        (self.job, OtherRunner { id: self.runner, name, of_instance: false })
+        (self.job.into(), OtherRunner { id: self.runner.into(), name, of_instance: false })
     }
 }
 

@@ -7,7 +7,11 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AsOf, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words};
+use super::facts::facts as facts_output;
+use super::{
+    AsOf, JobIdOutput, ProxyOutput, RecordIdOutput, SlotOutput, SourceOutput, UnplacedOutput, View,
+    proxies, words,
+};
 use crate::duration::signed;
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
 use crate::world::{Job, JobId, Observed, RecordId, RunnerView, Slot, WorkloadId};
@@ -112,9 +116,9 @@ pub struct DecisionOutput {
     /// The host it touches.
     pub host: Option<String>,
     /// The slot of the runner it is about.
-    pub slot: Option<Slot>,
+    pub slot: Option<SlotOutput>,
     /// The registration it touches.
-    pub record: Option<RecordId>,
+    pub record: Option<RecordIdOutput>,
     /// The rule behind it.
     pub rule: Cow<'static, str>,
     /// The numbers behind it, in words.
@@ -129,7 +133,7 @@ pub struct DecisionOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LostJobOutput {
     /// GitLab's id.
-    pub id: JobId,
+    pub id: JobIdOutput,
     /// It is queued again.
     pub retry: bool,
 }
@@ -148,7 +152,7 @@ pub enum HeldOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HeldJobOutput {
     /// GitLab's id of the job.
-    pub job: JobId,
+    pub job: JobIdOutput,
     /// Its project's full path.
     pub project: String,
     /// Its tags.
@@ -282,7 +286,7 @@ impl View {
 impl AsOf<'_> {
     fn held_job(&self, held: &HeldJob, job: &Job) -> HeldJobOutput {
         HeldJobOutput {
-            job: job.id,
+            job: job.id.into(),
             project: job.project_path.to_string(),
             tags: job.tags.iter().cloned().collect(),
             waiting: self.lasting(job.queued_at),
@@ -324,11 +328,11 @@ fn decision_in(decision: &Decision, slots: &BTreeMap<&WorkloadId, Slot>) -> Deci
         pool: variant.map(|variant| variant.pool.to_string()),
         arch: variant.map(|variant| variant.arch.as_str().into()),
         host: action.host().map(ToString::to_string),
-        slot: slot(action, slots),
-        record: record(action),
+        slot: slot(action, slots).map(Into::into),
+        record: record(action).map(Into::into),
         rule: rule.as_str().into(),
         why: facts.to_string(),
-        facts: serde_json::to_value(facts).unwrap_or_default(),
+        facts: facts_output(facts),
         lost_job: lost_job(action),
     }
 }
@@ -349,7 +353,7 @@ fn slot(action: &Action, slots: &BTreeMap<&WorkloadId, Slot>) -> Option<Slot> {
 
 fn lost_job(action: &Action) -> Option<LostJobOutput> {
     let Action::Reap { lost_job: Some(job), .. } = action else { return None };
-    Some(LostJobOutput { id: job.id, retry: job.retry })
+    Some(LostJobOutput { id: job.id.into(), retry: job.retry })
 }
 
 fn record(action: &Action) -> Option<RecordId> {

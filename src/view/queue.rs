@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AsOf, View, words};
+use super::{AsOf, JobIdOutput, View, words};
 use crate::plan::JobHold;
 use crate::world::{Job, JobId, Observed, Offer};
 
@@ -38,7 +38,7 @@ pub struct QueueOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct QueueJobOutput {
     /// GitLab's id.
-    pub id: JobId,
+    pub id: JobIdOutput,
     /// Its name.
     pub name: String,
     /// Its project's full path.
@@ -113,7 +113,7 @@ impl AsOf<'_> {
     fn queue_job(&self, waiting: Waiting<'_>) -> QueueJobOutput {
         let Waiting { job, offer, hold } = waiting;
         QueueJobOutput {
-            id: job.id,
+            id: job.id.into(),
             name: job.name.to_string(),
             project: job.project_path.to_string(),
             tags: job.tags.iter().cloned().collect(),

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AsOf, View, words};
+use super::{AsOf, JobIdOutput, SlotOutput, View, words};
 use crate::plan::is_changed;
-use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, Slot, job_of, phases};
+use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, job_of, phases};
 
 /// One runner.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct RunnerOutput {
     /// Where it is.
     pub host: String,
     /// The slot it fills.
-    pub slot: Slot,
+    pub slot: SlotOutput,
     /// What it does: `created`, `starting`, `idle`, `busy`, `draining`, `exited` or `failed`.
     pub phase: Cow<'static, str>,
     /// Since when it does that, in UTC, where that is known.
@@ -53,7 +53,7 @@ pub struct RunnerOutput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunnerJobOutput {
     /// GitLab's id, where it is known.
-    pub id: Option<JobId>,
+    pub id: Option<JobIdOutput>,
     /// Its name in the pipeline, where it is known.
     #[serde(default)]
     pub name: Option<String>,
@@ -89,7 +89,7 @@ impl AsOf<'_> {
             pool: runner.variant.pool.to_string(),
             arch: runner.variant.arch.as_str().into(),
             host: view.host.to_string(),
-            slot: runner.slot,
+            slot: runner.slot.into(),
             phase: view.phase.as_str().into(),
             since: self.since(view).map(words::instant),
             lasting: self.since(view).map(|at| self.lasting(at)),
@@ -116,7 +116,7 @@ impl AsOf<'_> {
         let url = url.clone().or_else(page);
         let since = id.and_then(|id| self.job_since(view, id));
         Some(RunnerJobOutput {
-            id,
+            id: id.map(Into::into),
             name: facts.map(|facts| facts.name.to_string()),
             project,
             url,

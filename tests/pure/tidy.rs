@@ -169,6 +169,23 @@ fn what_decides_reaches_neither_machine_nor_clock_nor_log() {
     check("core-pure", faults);
 }
 
+/// Else nothing in it could be renamed without a change of the users' JSON.
+#[test]
+fn what_decides_is_no_json() {
+    let mut faults = Vec::new();
+    for source in sources("src").into_iter().filter(|source| source.is_in(CORE)) {
+        // A spec is read by serde and has a schema; what is below it is neither read nor written.
+        let is_spec = source.is_in(&["spec"]);
+        for root in ["serde", "schemars"] {
+            let found = rooted_at(&source.code, root);
+            for path in found.iter().filter(|path| !is_spec || names(path, "Serialize")) {
+                faults.push((source.path.clone(), format!("names `{root}::{path}`")));
+            }
+        }
+    }
+    check("core-json", faults);
+}
+
 #[test]
 fn what_acts_knows_ports_and_no_adapter() {
     let acting = ["observe", "apply", "reconcile", "source", "view"];

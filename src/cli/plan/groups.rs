@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::view::{DecisionOutput, PlanOutput};
-use crate::world::Slot;
+use crate::view::{DecisionOutput, PlanOutput, SlotOutput};
 
 /// Decisions of one action and rule on one variant and host; at least one.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    pub(crate) fn slots(&self) -> Vec<Slot> {
+    pub(crate) fn slots(&self) -> Vec<SlotOutput> {
         self.decisions.iter().filter_map(|decision| decision.slot).collect()
     }
 }
@@ -51,7 +50,7 @@ pub(crate) fn groups(plan: &PlanOutput) -> Vec<Group<'_>> {
 }
 
 /// `slot 1`, `slots 0-2, 5`
-pub(crate) fn slot_ranges(slots: &[Slot]) -> String {
+pub(crate) fn slot_ranges(slots: &[SlotOutput]) -> String {
     let mut numbers: Vec<u32> = slots.iter().map(|slot| slot.0).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -75,8 +74,8 @@ mod tests {
 
     #[test]
     fn neighbouring_slots_are_one_range() {
-        let slots = [5, 0, 2, 1].map(Slot);
+        let slots = [5, 0, 2, 1].map(SlotOutput);
         assert_eq!(slot_ranges(&slots), "slots 0-2, 5");
-        assert_eq!(slot_ranges(&[Slot(7)]), "slot 7");
+        assert_eq!(slot_ranges(&[SlotOutput(7)]), "slot 7");
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::style::RenderOptions;
 use crate::cli::table::Table;
-use crate::view::{HeldJobOutput, HeldOutput, PlanOutput, words};
-use crate::world::JobId;
+use crate::view::{HeldJobOutput, HeldOutput, JobIdOutput, PlanOutput, words};
 
 /// Groups shown at most without `--verbose`: what fits a screen beside the rest of a plan.
 const GROUPS_MAX: usize = 12;
@@ -20,7 +19,7 @@ pub(crate) struct WaitGroup<'a> {
     pub(crate) first: &'a HeldJobOutput,
     pub(crate) tags: String,
     /// Oldest first.
-    pub(crate) ids: Vec<JobId>,
+    pub(crate) ids: Vec<JobIdOutput>,
 }
 
 /// The jobs that wait; those for which a runner is starting do not.
@@ -115,7 +114,7 @@ pub(crate) fn lines(plan: &PlanOutput, options: &RenderOptions) -> Vec<String> {
 }
 
 /// `#1 #2 #3 and 4 more`
-pub(crate) fn ids(ids: &[JobId], all: bool) -> String {
+pub(crate) fn ids(ids: &[JobIdOutput], all: bool) -> String {
     let shown = if all { ids.len() } else { IDS_MAX };
     let mut words: Vec<String> = ids.iter().take(shown).map(|id| format!("#{id}")).collect();
     let more = ids.len().saturating_sub(shown);

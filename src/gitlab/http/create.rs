@@ -110,11 +110,11 @@ impl HttpGitlab {
         let owner = match &record.place {
             Place::Instance => vec![("runner_type", json!("instance_type"))],
             Place::Group { id, .. } => {
-                vec![("runner_type", json!("group_type")), ("group_id", json!(id))]
+                vec![("runner_type", json!("group_type")), ("group_id", json!(id.0))]
             }
             Place::Project { id, .. } => vec![
                 ("runner_type", json!("project_type")),
-                ("project_id", json!(id)),
+                ("project_id", json!(id.0)),
                 // Otherwise a maintainer could lend it to a project of another trust.
                 ("locked", json!(true)),
             ],

@@ -103,7 +103,7 @@ impl Client {
 
     /// Sends `text`, which begins at `offset` of the job's trace.
     pub(super) async fn append_trace(&self, job: &Job, offset: usize, text: &str) -> Heard {
-        let path = format!("jobs/{}/trace", job.id);
+        let path = format!("jobs/{}/trace", job.id());
         let range = format!("{offset}-{}", (offset + text.len()).saturating_sub(1));
         let token = job.token.expose_secret();
         let headers = [(JOB_TOKEN, token), (CONTENT_RANGE, &range), (CONTENT_TYPE, "text/plain")];
@@ -130,7 +130,7 @@ impl Client {
                 fields.insert("exit_code".to_owned(), json!(code));
             }
         }
-        let path = format!("jobs/{}", job.id);
+        let path = format!("jobs/{}", job.id());
         match self.send(Method::PUT, &path, &[], json_body(&body)).await {
             Ok(answer) if answer.status() == StatusCode::ACCEPTED => Heard::Unanswered,
             answer => heard(answer),

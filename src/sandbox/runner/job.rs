@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_hours(1);
 /// The answer to `POST /jobs/request`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Job {
-    pub(super) id: JobId,
+    id: u64,
     pub(super) token: SecretString,
     #[serde(default, rename = "job_info")]
     pub(super) info: JobInfo,
@@ -60,6 +60,10 @@ struct Variable {
 }
 
 impl Job {
+    pub(super) fn id(&self) -> JobId {
+        JobId(self.id)
+    }
+
     /// A CI variable; the last one of that name wins, as in GitLab.
     pub(super) fn variable(&self, key: &str) -> Option<&str> {
         let named = self.variables.iter().rev().find(|variable| variable.key == key);

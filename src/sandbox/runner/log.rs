@@ -72,12 +72,12 @@ impl LogLine {
         let mut line = Map::new();
         match self {
             Self::Received { job, repo_url } => {
-                line.insert("job".to_owned(), json!(job));
+                line.insert("job".to_owned(), json!(job.0));
                 line.insert("repo_url".to_owned(), json!(repo_url));
             }
             Self::Succeeded { job, duration } => {
                 line.insert("duration_s".to_owned(), json!(duration.as_secs_f64()));
-                line.insert("job".to_owned(), json!(job));
+                line.insert("job".to_owned(), json!(job.0));
             }
             Self::Failed { job, duration, reason, exit_code, .. } => {
                 line.insert("duration_s".to_owned(), json!(duration.as_secs_f64()));
@@ -85,7 +85,7 @@ impl LogLine {
                     line.insert("exit_code".to_owned(), json!(code));
                 }
                 line.insert("failure_reason".to_owned(), json!(reason));
-                line.insert("job".to_owned(), json!(job));
+                line.insert("job".to_owned(), json!(job.0));
             }
             Self::Platform { version } => {
                 line.insert("version".to_owned(), json!(version.to_string()));

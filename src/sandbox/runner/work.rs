@@ -56,7 +56,7 @@ struct Made {
 impl Worker {
     /// Runs `job` to its end, reports it and cleans up.
     pub(super) async fn run(&self, job: &Job) {
-        self.machine.log(&LogLine::Received { job: job.id, repo_url: job.repo_url() });
+        self.machine.log(&LogLine::Received { job: job.id(), repo_url: job.repo_url() });
         let began = self.clock.now();
         let mut made = Made::default();
         let mut trace = Trace::default();
@@ -152,7 +152,7 @@ impl Worker {
 
     fn footprint(&self, job: &Job) -> Footprint {
         let identity = JobIdentity {
-            job: job.id,
+            job: job.id(),
             url: job.url(),
             sha: job.git_info.sha.clone(),
             ref_name: job.git_info.r#ref.clone(),
@@ -209,7 +209,7 @@ impl Worker {
 
     /// Between `least` and `least + spread` milliseconds, by seed, job and purpose.
     fn delay(&self, job: &Job, purpose: &str, least: u64, spread: u64) -> Duration {
-        let digest = digest(&[&self.seed.to_string(), &job.id.to_string(), purpose]);
+        let digest = digest(&[&self.seed.to_string(), &job.id().to_string(), purpose]);
         let drawn = digest.get(..8).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
         Duration::from_millis(least + drawn % spread)
     }
@@ -250,13 +250,13 @@ impl Outcome {
 
     fn line(&self, job: &Job, duration: Duration) -> LogLine {
         match self {
-            Self::Succeeded => LogLine::Succeeded { job: job.id, duration },
+            Self::Succeeded => LogLine::Succeeded { job: job.id(), duration },
             Self::Exited(_)
             | Self::TimedOut
             | Self::Cancelled
             | Self::Unwanted
             | Self::Broken(_) => LogLine::Failed {
-                job: job.id,
+                job: job.id(),
                 duration,
                 problem: self.text(),
                 reason: self.reason(),

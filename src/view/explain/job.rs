@@ -10,6 +10,7 @@ use super::AsOf;
 use crate::gitlab::JobDetail;
 use crate::plan::{DROPPED_UNMATCHED, JobHold, brief};
 use crate::spec::Scope;
+use crate::view::JobIdOutput;
 use crate::view::queue::{Waiting, best_offer};
 use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView, phases};
 
@@ -30,7 +31,7 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainJobOutput {
     /// GitLab's id.
-    pub id: JobId,
+    pub id: JobIdOutput,
     /// Its name, where it is known.
     pub name: Option<String>,
     /// Its project's full path, where it is known.
@@ -146,7 +147,7 @@ impl AsOf<'_> {
             None => "this plan starts a runner for it".to_owned(),
         };
         ExplainJobOutput {
-            id: job.id,
+            id: job.id.into(),
             name: Some(job.name.to_string()),
             project: Some(job.project_path.to_string()),
             tags: job.tags.iter().cloned().collect(),
@@ -167,7 +168,7 @@ impl AsOf<'_> {
     fn not_pending(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
         let runners = phases(&self.world);
         let ours = runners.iter().find_map(|view| {
-            let job = self.job_of(view).filter(|job| job.id == Some(id))?;
+            let job = self.job_of(view).filter(|job| job.id == Some(id.into()))?;
             Some((view.runner.name.to_string(), job))
         });
         let why = match (&ours, &self.world.queue.known()) {
@@ -187,7 +188,7 @@ impl AsOf<'_> {
         let (name, project, url) =
             ours.map_or((None, None, None), |(_, job)| (job.name, job.project, job.url));
         let output = ExplainJobOutput {
-            id,
+            id: id.into(),
             name,
             project,
             tags: facts.map(|facts| facts.tags.iter().cloned().collect()).unwrap_or_default(),

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::AsOf;
-use crate::view::RunnerOutput;
-use crate::world::{RecordId, RunnerName};
+use crate::view::{RecordIdOutput, RunnerOutput};
+use crate::world::RunnerName;
 
 /// What a runner does, and why it is still there.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ pub struct ExplainRunnerOutput {
     #[serde(flatten)]
     pub runner: RunnerOutput,
     /// The registration whose token it has.
-    pub record: RecordId,
+    pub record: RecordIdOutput,
     /// How long ago its container was made.
     pub age: String,
     /// Jobs that it ended, as far as its log reaches.
@@ -34,7 +34,7 @@ impl AsOf<'_> {
         let mut about = decisions.filter(|decision| decision.action.runner() == Some(name));
         Some(ExplainRunnerOutput {
             runner: self.runner_output(view, &self.whys()),
-            record: view.runner.record,
+            record: view.runner.record.into(),
             age: self.lasting(view.runner.created_at),
             jobs_ended: view.runner.log.as_ref().map(|log| log.jobs_ended),
             action: about.next().map(|decision| decision.action.as_str().into()),

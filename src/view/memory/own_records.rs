@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RecordIdOutput;
 use crate::spec::{Arch, PoolName};
 use crate::world::{Made, OwnRecords, RecordId, Variant};
 
 /// When something was so, by registration.
-type Times = BTreeMap<RecordId, String>;
+type Times = BTreeMap<RecordIdOutput, String>;
 
 /// What it knows of the registrations under its mark; times in UTC.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +20,7 @@ pub struct OwnRecordsOutput {
     /// When it began.
     pub began: Option<String>,
     /// The newest registration at its first look.
-    pub newest_before: Option<RecordId>,
+    pub newest_before: Option<RecordIdOutput>,
     /// Those that it made.
     pub made: Times,
     /// Those of which it does not know what became.
@@ -46,7 +47,7 @@ pub struct AskedOutput {
 impl OwnRecordsOutput {
     pub(super) fn of(own: &OwnRecords) -> Self {
         let times = |times: &BTreeMap<RecordId, Timestamp>| {
-            times.iter().map(|(id, at)| (*id, at.to_string())).collect()
+            times.iter().map(|(id, at)| ((*id).into(), at.to_string())).collect()
         };
         let unanswered = own.unanswered.iter().flat_map(|(variant, times)| {
             times.iter().map(|at| AskedOutput {
@@ -57,8 +58,8 @@ impl OwnRecordsOutput {
         });
         Self {
             began: own.began.map(|at| at.to_string()),
-            newest_before: own.newest_before,
-            made: own.made.iter().map(|(id, made)| (*id, made.at.to_string())).collect(),
+            newest_before: own.newest_before.map(Into::into),
+            made: own.made.iter().map(|(id, made)| ((*id).into(), made.at.to_string())).collect(),
             unanswered: unanswered.collect(),
             seen: times(&own.seen),
             appeared: times(&own.appeared),
@@ -68,7 +69,7 @@ impl OwnRecordsOutput {
 
     pub(super) fn own_records(&self) -> OwnRecords {
         let times = |times: &Times| -> BTreeMap<RecordId, Timestamp> {
-            times.iter().filter_map(|(id, at)| Some((*id, at.parse().ok()?))).collect()
+            times.iter().filter_map(|(id, at)| Some(((*id).into(), at.parse().ok()?))).collect()
         };
         let mut unanswered: BTreeMap<Variant, Vec<Timestamp>> = BTreeMap::new();
         for asked in &self.unanswered {
@@ -79,7 +80,7 @@ impl OwnRecordsOutput {
         let made = times(&self.made).into_iter();
         OwnRecords {
             began: self.began.as_deref().and_then(|at| at.parse().ok()),
-            newest_before: self.newest_before,
+            newest_before: self.newest_before.map(Into::into),
             made: made.map(|(id, at)| (id, Made { at, shown: true })).collect(),
             unanswered,
             seen: times(&self.seen),

@@ -13,7 +13,7 @@ impl Show<'_> {
         let queued = job.started_at.unwrap_or(ended).duration_since(job.queued_at);
         let user = self.maybe_user(job.user.or_else(|| state.users.keys().next().copied()));
         let mut shown = json!({
-            "id": job.id,
+            "id": job.id.0,
             "status": job.status.as_str(),
             "stage": job.asked.stage,
             "name": job.asked.name,
@@ -96,7 +96,7 @@ impl Show<'_> {
         json!({
             "id": pipeline.id.0,
             "iid": pipeline.iid,
-            "project_id": pipeline.project,
+            "project_id": pipeline.project.0,
             "sha": self.state.sha(&pipeline.ref_name),
             "ref": pipeline.ref_name,
             "status": self.state.pipeline_status(pipeline),

@@ -10,7 +10,7 @@ impl Show<'_> {
     pub(crate) fn record(&self, record: &Record) -> Value {
         let online = self.state.is_online(record);
         json!({
-            "id": record.id,
+            "id": record.id.0,
             "description": record.form.description,
             "ip_address": null,
             "active": !record.form.paused,
@@ -84,7 +84,7 @@ impl Show<'_> {
     /// A record and its secret, shown when it is made and when a runner asks who it is.
     pub(crate) fn registered(&self, record: &Record) -> Value {
         json!({
-            "id": record.id,
+            "id": record.id.0,
             "token": record.token,
             "token_expires_at": self.state.maybe_time(record.token_expires_at),
         })

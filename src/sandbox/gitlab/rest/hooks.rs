@@ -54,7 +54,7 @@ pub(super) fn create(call: &Call, state: &mut State) -> Outcome {
         "alert_status": "executable",
         "disabled_until": null,
         "custom_webhook_template": "",
-        "project_id": project,
+        "project_id": project.0,
     });
     merge(&mut form, events(call, None)?);
     state.hooks.insert(id, Hook { project, form: form.clone() });

@@ -20,14 +20,14 @@ pub(super) fn job(call: &Call, state: &State, id: JobId) -> Answer {
     let show = Show::new(state, call.base(state));
     let name = project.path.rsplit('/').next().unwrap_or_default();
     Answer::created(json!({
-        "id": job.id,
+        "id": job.id.0,
         "token": job.token,
         "allow_git_fetch": true,
         "job_info": {
-            "id": job.id,
+            "id": job.id.0,
             "name": job.asked.name,
             "stage": job.asked.stage,
-            "project_id": project.id,
+            "project_id": project.id.0,
             "project_name": name,
             "project_full_name": project.path,
             "time_in_queue_seconds": state.since(job.queued_at).as_secs(),
