@@ -1,4 +1,4 @@
-//! The two ports to a [`World`]: what is there, how old each part is, and what could not be read.
+//! The two ports to a [`Look`]: what is there, how old each part is, and what could not be read.
 //!
 //! The order of looking is what makes a lost race harmless: per host, what jobs made is read before
 //! the runners, and the queue after both, so that a job that starts in between is seen twice rather
@@ -21,7 +21,8 @@ use crate::gitlab::{Gitlab, Server};
 use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Host, JobId, Memory, Observed, SystemId, Unclaimed, World, note_observed, system_id_prefix,
+    Host, JobId, Look, Memory, Observed, SystemId, Unclaimed, World, note_observed,
+    system_id_prefix,
 };
 
 /// The two ports: GitLab, and an engine per declared host.
@@ -77,36 +78,36 @@ impl Observer {
         self.gitlab.server()
     }
 
-    /// One look at everything. `memory` is brought up to what was seen.
+    /// One look at everything, with `memory` brought up to what was seen.
     pub async fn look(
         &mut self,
         ports: &Ports,
         spec: &Arc<Spec>,
         tokens: &mut Tokens,
-        memory: &mut Memory,
+        memory: Memory,
     ) -> World {
         let before = self.hosts.clone();
         self.look_at_hosts(ports, spec).await;
-        let mut world = World {
+        let mut look = Look {
             now: self.clock.now(),
             spec: Arc::clone(spec),
             queue: self.gitlab.queue.clone(),
             records: self.gitlab.records.clone(),
             scopes: self.gitlab.scopes.clone(),
             hosts: self.hosts.clone(),
-            memory: Memory::default(),
+            memory,
         };
-        self.gitlab.read_records(ports, &mut world, tokens, memory).await;
+        self.gitlab.read_records(ports, &mut look, tokens).await;
         let engines = &ports.engines;
-        self.remembered.complete(engines, &mut world, (&before, &*memory), &self.clock).await;
-        self.hosts = world.hosts.clone();
-        self.gitlab.read_queue(ports, &mut world, memory).await;
-        world.now = self.clock.now();
-        let before = memory.unclaimed.clone();
-        note_observed(&mut world, memory);
-        doubt_projects(ports, &world, &before, &memory.unclaimed);
-        self.gitlab.read_single(ports, &mut world, memory).await;
-        world
+        self.remembered.complete(engines, &mut look, &before, &self.clock).await;
+        self.hosts = look.hosts.clone();
+        self.gitlab.read_queue(ports, &mut look).await;
+        look.now = self.clock.now();
+        let before = look.memory.unclaimed.clone();
+        note_observed(&mut look);
+        doubt_projects(ports, &look, &before);
+        self.gitlab.read_single(ports, &mut look).await;
+        World::of(look)
     }
 
     async fn look_at_hosts(&mut self, ports: &Ports, spec: &Arc<Spec>) {
@@ -154,15 +155,11 @@ impl Observer {
 }
 
 /// A job that was just left alone shows that its project may have changed: it is asked again.
-fn doubt_projects(
-    ports: &Ports,
-    world: &World,
-    before: &BTreeMap<JobId, Unclaimed>,
-    now: &BTreeMap<JobId, Unclaimed>,
-) {
+fn doubt_projects(ports: &Ports, look: &Look, before: &BTreeMap<JobId, Unclaimed>) {
     let times = |of: &BTreeMap<JobId, Unclaimed>, job| of.get(&job).map_or(0, |job| job.times);
-    let jobs = world.queue.known().into_iter().flat_map(|queue| &queue.jobs);
-    let left_alone = jobs.filter(|job| times(now, job.id) > times(before, job.id));
+    let jobs = look.queue.known().into_iter().flat_map(|queue| &queue.jobs);
+    let left_alone =
+        jobs.filter(|job| times(&look.memory.unclaimed, job.id) > times(before, job.id));
     let projects: BTreeSet<_> = left_alone.map(|job| job.project).collect();
     if !projects.is_empty() {
         ports.gitlab.doubt(&projects);
@@ -171,15 +168,15 @@ fn doubt_projects(
 
 /// Jobs that have a container, or that a runner's log says were picked up, are not pending. Jobs of
 /// another GitLab on the same engine have the same numbers.
-fn taken_jobs(world: &World) -> BTreeSet<JobId> {
-    let prefix = system_id_prefix(world);
+fn taken_jobs(look: &Look) -> BTreeSet<JobId> {
+    let prefix = system_id_prefix(look);
     let ours = |id: &SystemId| prefix.as_ref().is_some_and(|it| id.as_str().starts_with(it));
-    let states = world.hosts.values().filter_map(|host| host.state.known());
+    let states = look.hosts.values().filter_map(|host| host.state.known());
     let taken = states.flat_map(|state| {
         let containers = state.jobs.containers.iter().filter(|container| container.running);
         let containers = containers.filter(|container| {
             let url = container.job_url.as_deref();
-            ours(&container.system_id) || url.is_some_and(|url| world.spec.gitlab.has(url))
+            ours(&container.system_id) || url.is_some_and(|url| look.spec.gitlab.has(url))
         });
         let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
         containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))

@@ -274,9 +274,9 @@ impl Controller {
         let ended = self.ended.iter().map(|(deed, (_, at))| (deed.clone(), *at));
         self.memory.under_way.extend(ended);
         self.memory.asked = self.drains.asked();
-        let mut world = self.observe().await;
+        let world = self.observe().await;
         self.images.keep(&self.ports, &world, &self.clock).await;
-        self.note_images(&mut world);
+        let world = self.note_images(&world);
         self.drains.settle(&world);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
@@ -353,17 +353,23 @@ impl Controller {
     }
 
     async fn observe(&mut self) -> World {
-        self.observer.look(&self.ports, &self.info.spec, &mut self.tokens, &mut self.memory).await
+        let memory = std::mem::take(&mut self.memory);
+        let world =
+            self.observer.look(&self.ports, &self.info.spec, &mut self.tokens, memory).await;
+        self.memory = world.next_memory();
+        world
     }
 
     /// Images that are being pulled hold up the starts that need them, and nothing else.
-    fn note_images(&mut self, world: &mut World) {
+    fn note_images(&mut self, world: &World) -> World {
         let failed = self.images.take_failures();
         self.journal.say_images(&failed);
         outcome_memory::image_failures(&mut self.memory, world, failed);
         self.memory.pulling = self.images.pulling();
-        world.memory.pulling.clone_from(&self.memory.pulling);
-        world.memory.backoffs.clone_from(&self.memory.backoffs);
+        world.changed(|look| {
+            look.memory.pulling.clone_from(&self.memory.pulling);
+            look.memory.backoffs.clone_from(&self.memory.backoffs);
+        })
     }
 
     /// What stands in the way of the work, beyond what could not be read.

@@ -1,63 +1,51 @@
-//! The [`World`]: what the spec asks for, what was observed, and now. Plain public data; the
-//! planner's only input. Nothing here reads anything.
+//! What was seen, and what follows from it. A [`Look`] is plain public data: what the spec asks for,
+//! what was observed, and now. A [`World`] is a look that was judged; the planner's only input.
+//! Nothing here reads anything.
 
-mod accounts;
 mod backoff;
 mod brake;
+mod derived;
 mod desired;
 mod host;
-mod leftovers;
 mod matching;
 mod memory;
 mod names;
-mod observation;
 mod observed;
-mod phase;
 mod place;
-mod questions;
 mod queue;
 mod record;
 mod rival;
 pub mod runner_config;
-mod runner_job;
 mod runner_log;
-mod standstill;
-mod unclaimed;
 mod under_way;
-mod unfit;
 mod volume;
 
 pub use backoff::{Backoff, Cause, early_end};
 pub use brake::{Deed, Efforts, RECORDS_PER_HOUR_MAX};
+pub(crate) use derived::GONE_FOR;
+pub use derived::{
+    JobFacts, Phase, Question, RunnerJob, RunnerView, Standstill, StandstillKind, Unfit, World,
+    job_of, leftovers, lingering, may_stop, note_observed, questions, system_id_prefix,
+};
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
     JobObjects, NetworkState, Runner, SetAside,
 };
-pub(crate) use leftovers::GONE_FOR;
-pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
     Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
-pub use observation::note_observed;
 pub use observed::Observed;
-pub use phase::{Phase, RunnerView, phases};
-pub(crate) use phase::{busy_alone, idle, silent, unheard};
 pub use place::{FullPath, Owner, Place};
-pub use questions::{Question, questions};
 pub(crate) use queue::JobKind;
 pub use queue::{Job, OtherRunner, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
 pub use rival::{LEFT_ALONE, Made, OwnRecords, Sign};
-pub use runner_job::{JobFacts, RunnerJob, job_of};
 pub use runner_log::{RunnerLog, Trouble};
-pub use standstill::{Standstill, StandstillKind};
-pub use unclaimed::note_unclaimed;
 pub use under_way::StartUnderWay;
-pub use unfit::Unfit;
 pub use volume::{JobVolume, VolumeKind};
 
 use std::collections::BTreeMap;
@@ -67,9 +55,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::spec::{Arch, HostName, Pool, Scope, Spec};
 
-/// Everything a plan is made from.
+/// What was seen at one time, with what this process remembers.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct Look {
     /// When it was observed, by our clock. Times of other machines are corrected to it.
     pub now: Timestamp,
     /// What is asked for.
@@ -86,7 +74,7 @@ pub struct World {
     pub memory: Memory,
 }
 
-impl World {
+impl Look {
     /// Our installation: known as soon as the first host is. Another host's engine does not stand in
     /// for it: under its mark, our own records would look like another installation's.
     pub fn installation(&self) -> Option<Installation> {

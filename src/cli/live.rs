@@ -8,7 +8,7 @@ use super::style::{Paint, RenderOptions};
 use super::table::Table;
 use crate::plan::{Decision, JobHold};
 use crate::view::{View, decision_output, words};
-use crate::world::{Offer, Phase, RunnerView, Variant, phases};
+use crate::world::{Offer, Phase, RunnerView, Variant};
 
 /// Recent decisions for which there is room on any terminal.
 const DECISIONS_MIN: usize = 4;
@@ -110,7 +110,7 @@ fn unmatched(view: &View) -> Option<String> {
 
 /// The variants with their slots, in at most `rows_max` lines below the heading.
 fn pools(view: &View, rows_max: usize, width: usize) -> Vec<String> {
-    let runners = phases(&view.world);
+    let runners = view.world.runners();
     let offers = view.world.offers();
     let mut pending: BTreeMap<&Variant, usize> = BTreeMap::new();
     for waiting in view.waiting(&offers) {

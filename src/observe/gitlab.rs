@@ -23,8 +23,7 @@ use crate::gitlab::{GitlabError, Server};
 use crate::spec::{Scope, Spec};
 use crate::tokens::Tokens;
 use crate::world::{
-    Job, JobId, Memory, Observed, Origin, OtherRunner, Place, Queue, Record, RecordId, Variant,
-    World,
+    Job, JobId, Look, Observed, Origin, OtherRunner, Place, Queue, Record, RecordId, Variant,
 };
 
 /// How long a look waits for each part: a busy GitLab that tells hundreds of projects' queues answers
@@ -135,19 +134,18 @@ impl GitlabSide {
         if self.looks_once { PATIENCE_ONCE } else { PATIENCE }
     }
 
-    /// The scopes, and our records with their managers, for the hosts that `world` shows.
+    /// The scopes, and our records with their managers, for the hosts that `look` shows.
     pub(super) async fn read_records(
         &mut self,
         ports: &Ports,
-        world: &mut World,
+        look: &mut Look,
         tokens: &mut Tokens,
-        memory: &mut Memory,
     ) {
-        let named = records::named(world, tokens);
+        let named = records::named(look, tokens);
         let goes_on = self.reading.records.take().filter(|goes_on| {
             // Of what a host shows since, nobody was asked whether it is gone.
             let asks_all = named.keys().all(|id| goes_on.named.contains_key(id));
-            asks_all && Arc::ptr_eq(&goes_on.spec, &world.spec)
+            asks_all && Arc::ptr_eq(&goes_on.spec, &look.spec)
         });
         let RecordsRead { spec, named, mut read } = goes_on.unwrap_or_else(|| {
             let asked = records::Asked {
@@ -156,37 +154,37 @@ impl GitlabSide {
                 callers: self.callers.clone(),
                 named: named.clone(),
             };
-            let read = records::read(Arc::clone(&ports.gitlab), world.clone(), asked);
-            let read = Read::begin(world.now, read);
-            RecordsRead { spec: Arc::clone(&world.spec), named, read }
+            let read = records::read(Arc::clone(&ports.gitlab), look.clone(), asked);
+            let read = Read::begin(look.now, read);
+            RecordsRead { spec: Arc::clone(&look.spec), named, read }
         });
         let patience = self.patience();
         let answer = read.within(&self.clock, patience).await;
-        world.now = self.clock.now();
+        look.now = self.clock.now();
         let before = self.records.clone();
         self.records = if let Some(told) = answer {
             self.scopes = told.scopes.clone();
-            world.scopes.clone_from(&self.scopes);
-            match self.take_records(told, ports, world, tokens).await {
+            look.scopes.clone_from(&self.scopes);
+            match self.take_records(told, ports, look, tokens).await {
                 Ok(records) => before.next(read.began(), Ok(records)),
                 Err(error) => {
-                    memory.gitlab_failed_at = Some(world.now);
-                    before.next(world.now, Err(error))
+                    look.memory.gitlab_failed_at = Some(look.now);
+                    before.next(look.now, Err(error))
                 }
             }
         } else {
-            let words = read.words(world.now).into();
+            let words = read.words(look.now).into();
             self.reading.records = Some(RecordsRead { spec, named, read });
-            before.next(world.now, Err(words))
+            before.next(look.now, Err(words))
         };
-        world.records = self.records.clone();
+        look.records = self.records.clone();
     }
 
     async fn take_records(
         &mut self,
         told: records::Told,
         ports: &Ports,
-        world: &World,
+        look: &Look,
         tokens: &mut Tokens,
     ) -> Result<Vec<Record>, Arc<str>> {
         (self.probe, self.callers) = (told.probe, told.callers);
@@ -196,25 +194,20 @@ impl GitlabSide {
         }
         // A person may have reset one meanwhile.
         records.retain(|record| record.origin != Origin::Given || tokens.has(record.id));
-        given::warn(world, &records, tokens);
+        given::warn(look, &records, tokens);
         let late = self.clock.sleep(HOSTS_PATIENCE).shared();
-        records::find_tokens(ports, (world, &mut records), tokens, late).await;
+        records::find_tokens(ports, (look, &mut records), tokens, late).await;
         Ok(records)
     }
 
     /// The pending jobs, and which of the jobs are over whose containers run on, or whose runner is
     /// gone.
-    pub(super) async fn read_queue(
-        &mut self,
-        ports: &Ports,
-        world: &mut World,
-        memory: &mut Memory,
-    ) {
+    pub(super) async fn read_queue(&mut self, ports: &Ports, look: &mut Look) {
         let mut read = self.reading.queue.take().unwrap_or_else(|| {
             self.taken.clear();
             let gitlab = Arc::clone(&ports.gitlab);
             let mut probe = self.probe.clone();
-            let asked = self.in_turn.next(world, memory);
+            let asked = self.in_turn.next(look);
             Read::begin(self.clock.now(), async move {
                 let over = jobs::over(gitlab.as_ref(), asked).await;
                 let queue = match probe.ask(gitlab.as_ref()).await {
@@ -231,7 +224,7 @@ impl GitlabSide {
         let answer = read.within(&self.clock, patience).await;
         let (now, before) = (self.clock.now(), self.queue.clone());
         self.queue = if let Some(told) = answer {
-            memory.over.extend(told.over);
+            look.memory.over.extend(told.over);
             self.probe = told.probe;
             let at = if told.queue.is_ok() { read.began() } else { now };
             before.next(at, told.queue.map_err(|error| words(&error)))
@@ -241,27 +234,22 @@ impl GitlabSide {
             before.next(now, Err(words))
         };
         self.names.note_queue(&self.queue);
-        self.taken.extend(super::taken_jobs(world));
-        world.queue = self.queue.clone();
-        if let Observed::Known { value, .. } = &mut world.queue {
+        self.taken.extend(super::taken_jobs(look));
+        look.queue = self.queue.clone();
+        if let Observed::Known { value, .. } = &mut look.queue {
             value.jobs.retain(|job| !self.taken.contains(&job.id));
         }
     }
 
     /// What jobs are called that runners have, and which runners of others may take those that no
     /// pool may take.
-    pub(super) async fn read_single(
-        &mut self,
-        ports: &Ports,
-        world: &mut World,
-        memory: &mut Memory,
-    ) {
-        let unknown = self.names.unknown(memory);
+    pub(super) async fn read_single(&mut self, ports: &Ports, look: &mut Look) {
+        let unknown = self.names.unknown(&mut look.memory);
         // A GitLab that did not tell its queue just now has other things to do.
-        if self.reading.single.is_none() && world.queue.known().is_some() {
-            let without_taker = self.others.unknown(world);
-            let records = world.records.last().into_iter().flatten().map(|record| record.id);
-            let ours: BTreeSet<RecordId> = records.chain(world.records_in_use()).collect();
+        if self.reading.single.is_none() && look.queue.known().is_some() {
+            let without_taker = self.others.unknown(look);
+            let records = look.records.last().into_iter().flatten().map(|record| record.id);
+            let ours: BTreeSet<RecordId> = records.chain(look.records_in_use()).collect();
             let gitlab = Arc::clone(&ports.gitlab);
             if !unknown.is_empty() || !without_taker.is_empty() {
                 self.reading.single = Some(Read::begin(self.clock.now(), async move {
@@ -277,11 +265,10 @@ impl GitlabSide {
             && let Some(told) = read.within(&self.clock, patience).await
         {
             self.reading.single = None;
-            self.names.take(told.named, memory);
-            self.others.take(told.takers, world.now);
+            self.names.take(told.named, &mut look.memory);
+            self.others.take(told.takers, look.now);
         }
-        self.others.tell(world, memory);
-        world.memory.job_facts.clone_from(&memory.job_facts);
+        self.others.tell(look);
     }
 
     /// Goes on with what is being read until a part is over; for ever where nothing is.

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, RunnerList, Sighting};
 use crate::spec::{HostName, InstanceName};
 use crate::world::{
-    Absence, HostState, Memory, Question, RunnerName, SystemId, WorkloadId, World, questions,
+    Absence, HostState, Look, Question, RunnerName, SystemId, WorkloadId, questions,
 };
 
 /// Runners that one host is asked for in one look; the rest counts as not told. Far more than die
@@ -40,22 +40,22 @@ enum Answer {
 }
 
 impl Remembered {
-    /// Asks for all that the lists of `world` lack, and puts what is there after all into it;
+    /// Asks for all that the lists of `look` lack, and puts what is there after all into it;
     /// `before` is what was seen last.
     pub(super) async fn complete(
         &mut self,
         engines: &BTreeMap<HostName, std::sync::Arc<dyn Engine>>,
-        world: &mut World,
-        (before, memory): (&BTreeMap<HostName, Host>, &Memory),
+        look: &mut Look,
+        before: &BTreeMap<HostName, Host>,
         clock: &Clock,
     ) {
-        let mut questions = questions(world);
+        let mut questions = questions(look);
         let wanted: BTreeSet<(HostName, SystemId)> = questions
             .iter()
             .flat_map(|(host, all)| all.iter().map(|it| (host.clone(), it.system_id.clone())))
             .collect();
-        let instance = &world.spec.instance;
-        let hosts = world.hosts.iter_mut().filter_map(|(name, host)| {
+        let instance = &look.spec.instance;
+        let hosts = look.hosts.iter_mut().filter_map(|(name, host)| {
             let Observed::Known { value, .. } = &mut host.state else { return None };
             let asked = self.asked(name, value, questions.remove(name).unwrap_or_default());
             let last = before.get(name).and_then(|host| host.state.last());
@@ -69,11 +69,11 @@ impl Remembered {
             }
         });
         join_all(asking).await;
-        for (name, host) in &world.hosts {
+        for (name, host) in &look.hosts {
             if let Some(state) = host.state.known() {
                 let is_wanted = |id: &SystemId| wanted.contains(&(name.clone(), id.clone()));
                 self.remember(name, state, |id, its| {
-                    memory.at_work.contains_key(id) || is_wanted(its)
+                    look.memory.at_work.contains_key(id) || is_wanted(its)
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! The plan so far, and what the passes share: the runners' phases, the supply that is left, and
+//! The plan so far, and what the passes share: the runners' the supply that is left, and
 //! the room that is left.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
 use crate::spec::{HostName, Warm};
 use crate::world::{
     Backoff, Cause, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot, StartUnderWay,
-    Trouble, Variant, WorkloadId, World, phases,
+    Trouble, Variant, WorkloadId, World,
 };
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
@@ -95,7 +95,7 @@ impl Line<'_> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(world: &'a World) -> Self {
-        let runners = phases(world);
+        let runners = world.runners();
         let room = Room::new(world, &runners);
         let lines = world.offers().into_iter().map(|offer| Line {
             offer,

@@ -138,8 +138,8 @@ impl<'a> Room<'a> {
                 host.spend(pool.map(Cost::of).unwrap_or_default());
             }
         }
-        for (variant, count) in world.unaccounted_managers() {
-            let unseen = room.unseen.entry(variant.pool).or_default();
+        for (variant, &count) in world.unaccounted() {
+            let unseen = room.unseen.entry(variant.pool.clone()).or_default();
             *unseen = unseen.saturating_add(count);
         }
         for (pool, host) in in_doubt(world, runners) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
 use crate::spec::HostName;
-use crate::world::{Leftover, Record, RecordId, SystemId, World, leftovers};
+use crate::world::{Leftover, Record, RecordId, SystemId, World};
 
 pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     let world = draft.world;
@@ -17,8 +17,8 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
     let rows = started_rows(draft);
     let records: BTreeMap<RecordId, &Record> =
         world.records.known().into_iter().flatten().map(|record| (record.id, record)).collect();
-    for leftover in leftovers(world) {
-        let in_use = match &leftover {
+    for leftover in world.leftovers() {
+        let in_use = match leftover {
             Leftover::Network(host, id) => started.contains(host) && is_current(world, host, id),
             Leftover::Manager(_, system_id) => rows.contains(system_id),
             Leftover::JobContainer(..) | Leftover::JobVolume(..) | Leftover::JobNetwork(..) => {
@@ -29,12 +29,12 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
                 world.starts_under_way().any(|start| *start.variant == record.variant)
             }),
         };
-        let waits = world.removing_waits(&leftover);
-        if in_use || waits || !world.memory.leftovers.contains(&leftover) {
+        let waits = world.removing_waits(leftover);
+        if in_use || waits || !world.memory.leftovers.contains(leftover) {
             continue;
         }
-        let facts = Facts::Leftover { what: words(&leftover) };
-        let record = match &leftover {
+        let facts = Facts::Leftover { what: words(leftover) };
+        let record = match leftover {
             Leftover::Record(id) => records.get(id),
             Leftover::JobContainer(..)
             | Leftover::JobVolume(..)
@@ -46,7 +46,7 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
             Some(record) => {
                 Action::DeleteRecord { variant: record.variant.clone(), record: record.id }
             }
-            None => Action::Sweep { leftover },
+            None => Action::Sweep { leftover: leftover.clone() },
         };
         draft.decide(action, Rule::SweepLeftover, facts);
     }

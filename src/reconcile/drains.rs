@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::lock::locked;
-use crate::world::{Phase, RunnerName, World, phases};
+use crate::world::{Phase, RunnerName, World};
 
 /// Runners that shall drain; clones share them. A runner stays asked for until its engine took the
 /// SIGQUIT or it is seen to be gone, so a request that comes while its host is away is not lost.
@@ -35,7 +35,7 @@ impl Drains {
         if self.asked().is_empty() {
             return;
         }
-        let views = phases(world);
+        let views = world.runners();
         self.with(|asked| {
             asked.retain(|name| {
                 let its = views.iter().filter(|view| view.runner.name == *name);

@@ -12,7 +12,7 @@ use crate::apply::{ApplyError, Effect, Outcome};
 use crate::plan::{Action, Decision};
 use crate::view::View;
 use crate::world::{
-    Observed, Origin, RunnerName, Sign, Standstill, StandstillKind, Trouble, Variant, World, phases,
+    Observed, Origin, RunnerName, Sign, Standstill, StandstillKind, Trouble, Variant, World,
 };
 
 /// What was said already; errors without their numbers.
@@ -91,7 +91,7 @@ impl Journal {
 
     /// Says once of each runner that stands still for long.
     fn say_standstills(&mut self, world: &World) {
-        let views = phases(world);
+        let views = world.runners();
         let found = views.iter().filter_map(|view| world.standstill(view));
         let found: Vec<Standstill> = found.filter(Standstill::is_long).collect();
         let known = |it: &Standstill| (it.runner.clone(), it.kind);
@@ -115,7 +115,7 @@ impl Journal {
     /// Says what runners' own logs say is wrong, once for all runners of a variant.
     fn say_troubles(&mut self, world: &World) {
         let mut troubles = BTreeSet::new();
-        for view in phases(world) {
+        for view in world.runners() {
             let Some(trouble) = Trouble::of(view.runner, &view.phase) else { continue };
             let (variant, runner) = (&view.runner.variant, &view.runner.name);
             let words = trouble.to_string();

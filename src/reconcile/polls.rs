@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::observe::Ports;
-use crate::world::{Memory, Origin, Phase, RecordId, World, phases};
+use crate::world::{Memory, Origin, Phase, RecordId, World};
 
 /// The calls that end polls. Nobody waits for one.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ fn asked_to_exit(world: &World, memory: &Memory) -> BTreeMap<RecordId, Timestamp
     let ours = records.filter(|record| record.origin == Origin::Ours).map(|record| record.id);
     let ours: Vec<RecordId> = ours.collect();
     let mut asked = BTreeMap::new();
-    for view in phases(world) {
+    for view in world.runners() {
         let idle = matches!(view.phase, Phase::Idle { .. } | Phase::Draining { busy: false, .. });
         let since = memory.draining.get(&view.runner.id).filter(|_| idle);
         if let Some(&since) = since.filter(|_| ours.contains(&view.runner.record)) {

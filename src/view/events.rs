@@ -94,7 +94,7 @@ pub struct SpecChangeOutput {
 }
 
 impl View {
-    /// What is new against the look `before`: sources, spec, phases, then this look's decisions. The
+    /// What is new against the look `before`: sources, spec, then this look's decisions. The
     /// first look of all finds runners and changes none, so it has no phase events. A decision that
     /// was made at the look before and has to be made again is none of the news.
     pub fn events_since(&self, before: Option<&Self>) -> Vec<EventOutput> {

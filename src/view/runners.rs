@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AsOf, JobIdOutput, SlotOutput, View, words};
 use crate::plan::is_changed;
-use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, job_of, phases};
+use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, Slot, job_of};
 
 /// One runner.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +73,7 @@ impl AsOf<'_> {
     /// The runners as JSON, by host and name.
     pub fn runners_output(&self) -> Vec<RunnerOutput> {
         let whys = self.whys();
-        phases(&self.world).iter().map(|view| self.runner_output(view, &whys)).collect()
+        self.world.runners().iter().map(|view| self.runner_output(view, &whys)).collect()
     }
 
     /// One runner as JSON.
@@ -155,7 +155,7 @@ impl View {
 
     /// Each runner's phase, by name.
     pub(crate) fn runner_views(&self) -> BTreeMap<&str, RunnerView<'_>> {
-        let views = phases(&self.world).into_iter();
+        let views = self.world.runners().into_iter();
         views.map(|view| (view.runner.name.as_str(), view)).collect()
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::plan::{Cost, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
-use crate::world::{Phase, RunnerView, phases};
+use crate::world::{Phase, RunnerView};
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -137,7 +137,7 @@ pub struct BudgetOutput {
 impl AsOf<'_> {
     /// How everything stands, as JSON.
     pub fn status_output(&self) -> StatusOutput {
-        let runners = phases(&self.world);
+        let runners = self.world.runners();
         let idle = runners.iter().filter(|view| matches!(view.phase, Phase::Idle { .. }));
         let cooldown = self.world.spec.pools.first().map_or(0, |pool| pool.cooldown.as_secs());
         StatusOutput {
@@ -218,7 +218,7 @@ impl AsOf<'_> {
 impl View {
     /// The declared hosts, by name.
     pub(crate) fn host_outputs(&self) -> BTreeMap<String, HostOutput> {
-        self.hosts(&phases(&self.world))
+        self.hosts(&self.world.runners())
     }
 
     fn hosts(&self, runners: &[RunnerView<'_>]) -> BTreeMap<String, HostOutput> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{View, words};
-use crate::world::{Phase, phases};
+use crate::world::Phase;
 
 /// Jobs and runners at one moment, or the most of them over a short time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl View {
     pub fn load(&self) -> Load {
         let queued = self.world.queue.known().map(|queue| queue.jobs.len());
         let mut load = Load { queued, ..Load::default() };
-        for view in phases(&self.world) {
+        for view in self.world.runners() {
             match view.phase {
                 Phase::Starting { .. } => load.starting += 1,
                 Phase::Idle { .. } => load.idle += 1,

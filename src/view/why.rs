@@ -6,7 +6,7 @@ use super::queue::Waiting;
 use super::{AsOf, words};
 use crate::plan::{Facts, JobHold, RunnerHold};
 use crate::spec::{Pool, PoolName};
-use crate::world::{Observed, Trouble, phases};
+use crate::world::{Observed, Trouble};
 
 impl AsOf<'_> {
     /// Why a pool has its size: what is about to change, what its jobs and its warm runners wait
@@ -112,7 +112,7 @@ impl AsOf<'_> {
 
     /// What the logs of its runners say is wrong, each once.
     fn troubles(&self, pool: &PoolName) -> BTreeSet<String> {
-        let views = phases(&self.world).into_iter();
+        let views = self.world.runners().into_iter();
         let views = views.filter(|view| view.runner.variant.pool == *pool);
         let troubles = views.filter_map(|view| Trouble::of(view.runner, &view.phase));
         troubles.map(|trouble| words::plain(&trouble.to_string()).into_owned()).collect()

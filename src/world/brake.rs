@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Leftover, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant, WorkloadId,
-    World,
+    Leftover, Look, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant, WorkloadId,
 };
 use crate::spec::HostName;
 
@@ -135,7 +134,7 @@ pub(super) fn set_back(efforts: &mut BTreeMap<Deed, Efforts>, by: SignedDuration
     times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
 }
 
-impl World {
+impl Look {
     /// Until when no record of the variant is made. It counts what the list shows and what this
     /// process made, and never holds a process that made none.
     pub fn making_waits_until(&self, variant: &Variant) -> Option<Timestamp> {

@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::runner_config::{self, RunnerConfig};
 use super::{
-    Access, EngineId, HashForm, Record, RecordSettings, Runner, RunnerName, SpecHash, Token,
-    Variant, World,
+    Access, EngineId, HashForm, Look, Record, RecordSettings, Runner, RunnerName, SpecHash, Token,
+    Variant,
 };
 use crate::spec::{Arch, HostName, Pool, Proxy, Spec};
 
@@ -77,7 +77,7 @@ fn labels(pool: &Pool) -> Option<String> {
     (!pool.labels.is_empty()).then(|| format!("labels {:?}", pool.labels))
 }
 
-impl World {
+impl Look {
     /// Whether a new runner of `pool` on that host would be made as `runner` was. One of an older
     /// version is compared in that version's way, so that an upgrade replaces nothing.
     pub fn is_made_as_new(&self, host: &HostName, runner: &Runner, pool: &Pool) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FullPath, JobId, ProjectId, RecordId, World};
+use super::{FullPath, JobId, Look, ProjectId, RecordId};
 
 /// The pending jobs, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ impl Job {
     }
 }
 
-impl World {
+impl Look {
     /// Those of `jobs` that no enabled variant may take.
     pub(crate) fn unmatched<'a>(&self, jobs: &'a [Job]) -> Vec<&'a Job> {
         let (offers, scoped) = (self.offers(), self.is_scoped());

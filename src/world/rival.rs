@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deed, Leftover, Memory, Origin, Record, RecordId, Token, Variant, World};
+use super::{Deed, Leftover, Look, Memory, Origin, Record, RecordId, Token, Variant};
 use crate::spec::Pool;
 
 /// How long a record that this process did not make is left alone, by GitLab's clock: whoever made
@@ -142,7 +142,7 @@ impl fmt::Display for Sign {
     }
 }
 
-impl World {
+impl Look {
     /// Another process under our mark may have made the record a moment ago and have its token, so
     /// it is not deleted.
     pub fn may_be_anothers(&self, record: &Record) -> bool {
@@ -228,10 +228,10 @@ impl World {
 }
 
 /// Takes note of what a look shows of the records under our mark.
-pub(super) fn note_records(world: &World, memory: &mut Memory) {
-    let now = world.now;
+pub(super) fn note_records(look: &Look, memory: &mut Memory) {
+    let now = look.now;
     let own = &mut memory.own_records;
-    let Some(records) = world.records.known() else { return };
+    let Some(records) = look.records.known() else { return };
     let told = || records.iter().filter(|record| record.id.is_told());
     if own.newest_before.is_none() {
         own.newest_before = told().map(|record| record.id).max().or(Some(RecordId(0)));

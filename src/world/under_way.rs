@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Deed, Runner, RunnerName, Slot, Variant, WorkloadId, World};
+use super::{Deed, Look, Runner, RunnerName, Slot, Variant, WorkloadId};
 use crate::spec::HostName;
 
 /// A runner that is being started.
@@ -23,7 +23,7 @@ pub struct StartUnderWay<'a> {
     pub since: Timestamp,
 }
 
-impl World {
+impl Look {
     /// This process is doing that.
     pub fn is_under_way(&self, deed: &Deed) -> bool {
         self.memory.under_way.contains_key(deed)

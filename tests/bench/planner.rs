@@ -19,7 +19,7 @@ use std::time::Duration;
 use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
-    ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, JobVolume,
+    ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, JobVolume, Look,
     Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record, RecordId,
     Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, WorkloadId, World,
     leftovers, record_settings, spec_hash,
@@ -66,7 +66,7 @@ fn world(jobs: u32, runners: u32) -> World {
     let spec = Arc::new(spec(runners));
     let runners = runners_of(&spec, runners);
     let records = (0..POOLS).map(|pool| record(&spec, pool, &runners)).collect();
-    let mut world = World {
+    let mut look = Look {
         now: NOW,
         queue: Observed::Known {
             at: NOW,
@@ -78,8 +78,8 @@ fn world(jobs: u32, runners: u32) -> World {
         memory: Memory::default(),
         spec,
     };
-    world.memory.leftovers = leftovers(&world);
-    world
+    look.memory.leftovers = leftovers(&look);
+    World::of(look)
 }
 
 fn spec(runners: u32) -> Spec {

@@ -135,8 +135,7 @@ pub(crate) fn big() -> Fixture {
 
 /// The same view, as if it had been taken at that time.
 pub(crate) fn taken_at(view: View, at: Timestamp) -> View {
-    let mut world = (*view.world).clone();
-    world.now = at;
+    let world = view.world.changed(|look| look.now = at);
     View { world: Arc::new(world), ..view }
 }
 

@@ -13,9 +13,9 @@ use autogit::spec::{
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
-    JobContainer, JobFacts, JobId, JobObjects, Manager, Memory, NetworkState, Observed, Origin,
-    Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot, SystemId,
-    Token, Variant, WorkloadId, World, record_settings, spec_hash,
+    JobContainer, JobFacts, JobId, JobObjects, Look, Manager, Memory, NetworkState, Observed,
+    Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot,
+    SystemId, Token, Variant, WorkloadId, World, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -240,7 +240,7 @@ impl Fixture {
         let queue = Observed::Known { at, value: Queue { jobs: self.jobs, ..Queue::default() } };
         let scopes = self.spec.pools.iter().map(|pool| pool.scope.clone());
         let scopes = scopes.map(|scope| (scope.clone(), Ok(place_of(&scope)))).collect();
-        World {
+        World::of(Look {
             now: NOW,
             spec: Arc::new(self.spec),
             queue: match self.queue_error {
@@ -251,7 +251,7 @@ impl Fixture {
             scopes,
             hosts: self.hosts,
             memory: self.memory,
-        }
+        })
     }
 
     /// The world with its plan.

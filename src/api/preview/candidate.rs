@@ -18,7 +18,7 @@ use crate::plan;
 use crate::source::Written;
 use crate::spec::{Credential, Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff};
 use crate::view::{SpecInfo, View};
-use crate::world::{SpecHash, World};
+use crate::world::{Look, SpecHash};
 
 /// What messages call the candidate.
 const NAME: &str = "candidate";
@@ -44,8 +44,10 @@ pub(super) fn plan(
     });
     let (not_planned, changes): (Vec<String>, Vec<String>) =
         lines.into_iter().partition(|line| is_of_a_section_in_force(line));
-    let mut world = World { spec: Arc::clone(&spec), ..World::clone(&view.world) };
-    make_others(&mut world, &others);
+    let world = view.world.changed(|look| {
+        look.spec = Arc::clone(&spec);
+        make_others(look, &others);
+    });
     let shown = View {
         plan: Arc::new(plan::plan(&world)),
         spec: SpecInfo {
@@ -125,8 +127,8 @@ impl Reading {
 }
 
 /// The runners of the `changed` pools are as if made with something else.
-fn make_others(world: &mut World, changed: &BTreeSet<PoolName>) {
-    for host in world.hosts.values_mut() {
+fn make_others(look: &mut Look, changed: &BTreeSet<PoolName>) {
+    for host in look.hosts.values_mut() {
         let runners = host.state.last_mut().into_iter().flat_map(|state| &mut state.runners);
         for runner in runners.filter(|runner| changed.contains(&runner.variant.pool)) {
             runner.spec = SpecHash::from_observed("another");

@@ -29,7 +29,7 @@ use crate::source::{
 };
 use crate::spec::{Arch, HostName, PullPolicy, Spec};
 use crate::view::View;
-use crate::world::{EngineId, leftovers};
+use crate::world::EngineId;
 
 /// What simulated runners call the simulated GitLab; a name that exists nowhere else.
 const SIMULATED_ADDRESS: &str = "http://gitlab.internal";
@@ -272,7 +272,7 @@ impl fmt::Display for Tally {
 pub(super) fn nothing_is_left(view: &View) -> bool {
     let world = &view.world;
     let warm = view.plan.held_runners.iter().all(|held| held.hold == RunnerHold::Warm);
-    let quiet = view.plan.is_empty() && warm && leftovers(world).is_empty();
+    let quiet = view.plan.is_empty() && warm && world.leftovers().is_empty();
     let gone = |host: &crate::world::Host| {
         let state = host.state.known();
         state.is_some_and(|state| !state.runners.is_empty() || state.network.is_none())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::gitlab::Gitlab;
-use crate::world::{Caller, Observed, Record, RecordId, SystemId, World};
+use crate::world::{Caller, Look, Observed, Record, RecordId, SystemId};
 
 /// Records asked about at one look, so that a look costs the same however many there are.
 const ASKED_MAX: usize = 2;
@@ -22,20 +22,15 @@ pub(super) struct Callers {
 
 impl Callers {
     /// Fills in what is known of the managers that no host accounts for.
-    pub(super) async fn name(
-        &mut self,
-        gitlab: &dyn Gitlab,
-        world: &World,
-        records: &mut [Record],
-    ) {
+    pub(super) async fn name(&mut self, gitlab: &dyn Gitlab, look: &Look, records: &mut [Record]) {
         let mut unplaced: BTreeMap<RecordId, BTreeSet<SystemId>> = BTreeMap::new();
-        for (record, row) in world.unplaced_managers(records) {
+        for (record, row) in look.unplaced_managers(records) {
             unplaced.entry(record.id).or_default().insert(row.system_id.clone());
         }
         self.told.retain(|id, _| unplaced.contains_key(id));
         self.asked.retain(|id, _| unplaced.contains_key(id));
-        for id in self.due(&unplaced, world.now) {
-            self.asked.insert(id, world.now);
+        for id in self.due(&unplaced, look.now) {
+            self.asked.insert(id, look.now);
             match gitlab.callers(id).await {
                 Ok(told) => drop(self.told.insert(id, told)),
                 Err(error) => {

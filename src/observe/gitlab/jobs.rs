@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::gitlab::{Gitlab, GitlabError, JobDetail};
-use crate::world::{AtWork, JobFacts, JobId, Memory, Observed, ProjectId, Queue, World, lingering};
+use crate::world::{AtWork, JobFacts, JobId, Look, Memory, Observed, ProjectId, Queue, lingering};
 
 /// Jobs that GitLab is asked about in one look, the others in turn: such jobs are few, and a look
 /// has a bound of requests.
@@ -20,18 +20,14 @@ pub(super) struct InTurn(Option<JobId>);
 
 impl InTurn {
     /// The jobs to ask about now, each with its project.
-    pub(super) fn next(
-        &mut self,
-        world: &World,
-        memory: &Memory,
-    ) -> Vec<(JobId, Option<ProjectId>)> {
-        let lingering = lingering(world).into_iter();
+    pub(super) fn next(&mut self, look: &Look) -> Vec<(JobId, Option<ProjectId>)> {
+        let lingering = lingering(look).into_iter();
         let lingering =
             lingering.filter_map(|(_, container, _)| Some((container.job?, container.project)));
-        let lost = memory.at_work.values().filter(|work| work.gone_since.is_some());
+        let lost = look.memory.at_work.values().filter(|work| work.gone_since.is_some());
         let jobs: BTreeMap<JobId, Option<ProjectId>> = lingering
             .chain(lost.map(|work| (work.job, work.project)))
-            .filter(|(job, _)| !memory.over.contains(job))
+            .filter(|(job, _)| !look.memory.over.contains(job))
             .collect();
         let after = self.0.map_or(Bound::Unbounded, Bound::Excluded);
         let in_turn = jobs.range((after, Bound::Unbounded)).chain(&jobs);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::gitlab::{Gitlab, GitlabError};
 use crate::spec::Unmatched;
-use crate::world::{Job, Memory, OtherRunner, ProjectId, RecordId, World};
+use crate::world::{Job, Look, OtherRunner, ProjectId, RecordId};
 
 /// How long an answer counts: runners of others come and go seldom.
 const AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
@@ -35,11 +35,11 @@ enum Told<'a> {
 
 impl Others {
     /// Jobs that no pool may take and of which nothing is known, as far as GitLab is to be asked now.
-    pub(super) fn unknown(&mut self, world: &World) -> Vec<Job> {
-        let is_recent = |at: Timestamp| world.now.duration_since(at).abs() < AGE_MAX;
+    pub(super) fn unknown(&mut self, look: &Look) -> Vec<Job> {
+        let is_recent = |at: Timestamp| look.now.duration_since(at).abs() < AGE_MAX;
         self.of_projects.retain(|_, (at, _)| is_recent(*at));
         self.of_instance.retain(|_, (at, _)| is_recent(*at));
-        let (Some(unmatched), Some(_)) = (unmatched(world), world.records.known()) else {
+        let (Some(unmatched), Some(_)) = (unmatched(look), look.records.known()) else {
             return Vec::new();
         };
         let mut unknown: Vec<Job> = Vec::new();
@@ -64,19 +64,18 @@ impl Others {
     }
 
     /// Tells what is known of the jobs that no pool may take.
-    pub(super) fn tell(&self, world: &mut World, memory: &mut Memory) {
-        if let Some(unmatched) = unmatched(world) {
+    pub(super) fn tell(&self, look: &mut Look) {
+        if let Some(unmatched) = unmatched(look) {
             let told = unmatched.into_iter().filter_map(|job| {
                 let runner = match self.known(job) {
                     Told::Taker(runner) => Some(runner.clone()),
                     Told::Nobody => None,
-                    Told::Nothing => memory.other_runners.get(&job.id).cloned(),
+                    Told::Nothing => look.memory.other_runners.get(&job.id).cloned(),
                 };
                 Some((job.id, runner?))
             });
-            memory.other_runners = told.collect();
+            look.memory.other_runners = told.collect();
         }
-        world.memory.other_runners.clone_from(&memory.other_runners);
     }
 
     /// What was told for such a job.
@@ -94,11 +93,11 @@ impl Others {
 }
 
 /// The jobs that no pool may take and that somebody wants to know about; none where nobody knows.
-fn unmatched(world: &World) -> Option<Vec<&Job>> {
-    if world.spec.gitlab.unmatched == Unmatched::Ignore {
+fn unmatched(look: &Look) -> Option<Vec<&Job>> {
+    if look.spec.gitlab.unmatched == Unmatched::Ignore {
         return Some(Vec::new());
     }
-    Some(world.unmatched(&world.queue.known()?.jobs))
+    Some(look.unmatched(&look.queue.known()?.jobs))
 }
 
 /// Which runners of others than `ours` may take those jobs. A token that may not see them learns no

@@ -16,9 +16,9 @@ use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::spec::Scope;
 use crate::tokens::{Given, Tokens};
-use crate::world::{Observed, Origin, Place, Record, RecordId, Token, Variant, World};
+use crate::world::{Look, Observed, Origin, Place, Record, RecordId, Token, Variant};
 
-/// What is needed beside the world to read the records.
+/// What is needed beside the look to read the records.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) probe: Probe,
@@ -41,34 +41,34 @@ pub(super) struct Told {
     pub(super) gone: Vec<RecordId>,
 }
 
-/// Reads them, for the hosts that `world` shows.
-pub(super) async fn read(gitlab: Arc<dyn Gitlab>, mut world: World, asked: Asked) -> Told {
+/// Reads them, for the hosts that `look` shows.
+pub(super) async fn read(gitlab: Arc<dyn Gitlab>, mut look: Look, asked: Asked) -> Told {
     let Asked { mut probe, given, mut callers, named } = asked;
     let gitlab = gitlab.as_ref();
-    world.scopes = scopes(gitlab, &world).await;
+    look.scopes = scopes(gitlab, &look).await;
     let mut gone = Vec::new();
-    let records = match our_records(gitlab, &world, &mut probe, &named).await {
+    let records = match our_records(gitlab, &look, &mut probe, &named).await {
         Ok(mut records) => {
             // What was asked for by its id and is not told is gone.
             let told: BTreeSet<RecordId> = records.iter().map(|record| record.id).collect();
             gone.extend(named.into_keys().filter(|id| !told.contains(id)));
-            records.extend(given::records(&world, &given));
-            fill_managers(gitlab, world.now, &mut probe, &mut records).await;
-            callers.name(gitlab, &world, &mut records).await;
+            records.extend(given::records(&look, &given));
+            fill_managers(gitlab, look.now, &mut probe, &mut records).await;
+            callers.name(gitlab, &look, &mut records).await;
             Ok(records)
         }
         Err(error) => Err(error),
     };
-    Told { probe, callers, scopes: world.scopes, records, gone }
+    Told { probe, callers, scopes: look.scopes, records, gone }
 }
 
 /// What the pools' scopes are. What was told once stays while GitLab cannot be asked, also by the
 /// way to it that a new spec made.
-async fn scopes(gitlab: &dyn Gitlab, world: &World) -> BTreeMap<Scope, Result<Place, Arc<str>>> {
-    let scopes = world.spec.pools.iter().map(|pool| pool.scope.clone());
+async fn scopes(gitlab: &dyn Gitlab, look: &Look) -> BTreeMap<Scope, Result<Place, Arc<str>>> {
+    let scopes = look.spec.pools.iter().map(|pool| pool.scope.clone());
     let scopes: BTreeSet<Scope> = scopes.filter(|scope| *scope != Scope::Instance).collect();
     let told = gitlab.places(&scopes).await.into_iter().map(|(scope, told)| {
-        let place = told.or_else(|error| match world.scopes.get(&scope) {
+        let place = told.or_else(|error| match look.scopes.get(&scope) {
             Some(Ok(place)) if error.kind() == ErrorKind::Unreachable => Ok(place.clone()),
             _ => Err(words(&error)),
         });
@@ -79,11 +79,11 @@ async fn scopes(gitlab: &dyn Gitlab, world: &World) -> BTreeMap<Scope, Result<Pl
 
 async fn our_records(
     gitlab: &dyn Gitlab,
-    world: &World,
+    look: &Look,
     probe: &mut Probe,
     named: &BTreeMap<RecordId, Variant>,
 ) -> Result<Vec<Record>, Arc<str>> {
-    let Some(installation) = world.installation() else {
+    let Some(installation) = look.installation() else {
         return Err("the first host was not reached yet, so this installation is not known".into());
     };
     probe.ask(gitlab).await.map_err(|error| words(&error))?;
@@ -119,8 +119,8 @@ async fn fill_managers(
 
 /// The records of which a container or the cache has the token, but for those of an operator's own
 /// tokens: whether these are good is asked by the token.
-pub(super) fn named(world: &World, tokens: &Tokens) -> BTreeMap<RecordId, Variant> {
-    let states = world.hosts.values().filter_map(|host| host.state.last());
+pub(super) fn named(look: &Look, tokens: &Tokens) -> BTreeMap<RecordId, Variant> {
+    let states = look.hosts.values().filter_map(|host| host.state.last());
     let runners = states.flat_map(|state| &state.runners);
     let given = |id: RecordId| tokens.given().iter().any(|given| given.record == id);
     let named = runners.filter(|runner| !given(runner.record));
@@ -133,14 +133,14 @@ pub(super) fn named(world: &World, tokens: &Tokens) -> BTreeMap<RecordId, Varian
 /// with it. What a host does not hand out until `late` is not waited for.
 pub(super) async fn find_tokens(
     ports: &Ports,
-    (world, records): (&World, &mut [Record]),
+    (look, records): (&Look, &mut [Record]),
     tokens: &mut Tokens,
     late: Shared<impl Future<Output = ()>>,
 ) {
     for record in records.iter_mut().filter(|record| record.origin == Origin::Ours) {
         record.token = tokio::select! {
             biased;
-            token = find_token(ports, world, record.id, tokens) => token,
+            token = find_token(ports, look, record.id, tokens) => token,
             () = late.clone() => {
                 let what = "the token that its runners have was not handed out in time";
                 Token::Unread { error: what.into() }
@@ -152,12 +152,12 @@ pub(super) async fn find_tokens(
     }
 }
 
-async fn find_token(ports: &Ports, world: &World, record: RecordId, tokens: &mut Tokens) -> Token {
+async fn find_token(ports: &Ports, look: &Look, record: RecordId, tokens: &mut Tokens) -> Token {
     if tokens.has(record) {
         return Token::AtHand;
     }
     let mut found = Token::Lost;
-    for (name, host) in &world.hosts {
+    for (name, host) in &look.hosts {
         let (Some(state), Some(engine)) = (host.state.known(), ports.engines.get(name)) else {
             continue;
         };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::without_numbers;
 use crate::view::{View, words};
-use crate::world::{JobId, Phase, job_of, phases};
+use crate::world::{JobId, Phase, job_of};
 
 /// A job that waits for longer than this is worth a line.
 const LONG: SignedDuration = SignedDuration::from_mins(1);
@@ -103,7 +103,7 @@ impl Jobs {
 /// The jobs that runners have, and the runners that have one that is not told.
 fn runs(view: &View) -> (BTreeMap<JobId, Run>, BTreeSet<String>) {
     let (mut running, mut silent) = (BTreeMap::new(), BTreeSet::new());
-    for runner in phases(&view.world) {
+    for runner in view.world.runners() {
         let name = runner.runner.name.to_string();
         if !matches!(runner.phase, Phase::Busy { .. } | Phase::Draining { busy: true, .. }) {
             continue;

@@ -8,7 +8,7 @@ use super::families::{Decimal, Families};
 use super::labels::{Host, PhaseLabel, Pool, Reason, Source, VariantLabel};
 use crate::plan::JobHold;
 use crate::view::{BudgetOutput, View};
-use crate::world::{Phase, Runner, phases};
+use crate::world::{Phase, Runner};
 
 /// Stands for the pools of runners whose pool the spec no longer has: the labels of a container are
 /// no closed set. No pool can have this name.
@@ -27,7 +27,7 @@ pub(super) fn pool_of(view: &View, runner: &Runner) -> String {
 /// How many runners of each pool are busy, idle and starting.
 pub(super) fn runner_states(view: &View) -> BTreeMap<(String, &'static str), usize> {
     let mut states = BTreeMap::new();
-    for runner in phases(&view.world) {
+    for runner in view.world.runners() {
         let word = match runner.phase {
             Phase::Busy { .. } | Phase::Draining { busy: true, .. } => "busy",
             Phase::Idle { .. } | Phase::Draining { busy: false, .. } => "idle",
@@ -99,7 +99,7 @@ impl Families {
                 self.runner_token_ends.get_or_create(&label).set(at.as_second());
             }
         }
-        for runner in phases(world) {
+        for runner in world.runners() {
             let arch = runner.runner.variant.arch.as_str();
             let (pool, phase) = (pool_of(view, runner.runner), runner.phase.as_str());
             self.runners.get_or_create(&PhaseLabel { pool, arch, phase }).inc();

@@ -8,7 +8,7 @@ use super::gauges::pool_of;
 use crate::apply::{Effect, Outcome};
 use crate::plan::Action;
 use crate::view::View;
-use crate::world::{JobId, Phase, RunnerView, WorkloadId, World, phases};
+use crate::world::{JobId, Phase, RunnerView, WorkloadId, World};
 
 /// How long a job that is pending no more is waited for on a runner: its runner's log is read at
 /// the next look, and a host that cannot be seen may be back by then. Jobs that others took or that
@@ -44,7 +44,7 @@ impl Spans {
     pub(super) fn waits(&mut self, view: &View) -> Vec<(String, f64)> {
         let world = &view.world;
         let mut ended = Vec::new();
-        for runner in phases(world) {
+        for runner in world.runners() {
             let Phase::Busy { job: Some(job) } = runner.phase else { continue };
             if let Some(wait) = self.waits.remove(&job) {
                 let secs = picked_up(&runner, job, world.now).duration_since(wait.since);
@@ -62,7 +62,7 @@ impl Spans {
     pub(super) fn starts(&mut self, view: &View, outcomes: &[Outcome]) -> Vec<(String, f64)> {
         let world = &view.world;
         let mut ended = Vec::new();
-        for runner in phases(world) {
+        for runner in world.runners() {
             if matches!(runner.phase, Phase::Idle { .. } | Phase::Busy { .. })
                 && let Some(start) = self.starts.remove(&runner.runner.id)
             {

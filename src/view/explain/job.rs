@@ -12,7 +12,7 @@ use crate::plan::{DROPPED_UNMATCHED, JobHold, brief};
 use crate::spec::Scope;
 use crate::view::JobIdOutput;
 use crate::view::queue::{Waiting, best_offer};
-use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView, phases};
+use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView};
 
 /// GitLab drops any pending job after this long (`Ci::StuckBuilds::DropPendingService`; GitLab 18.6),
 /// and sooner one that no matching runner is online for.
@@ -138,7 +138,7 @@ impl AsOf<'_> {
         offers: &[Offer<'_>],
     ) -> ExplainJobOutput {
         let Waiting { job, hold, .. } = found;
-        let runners = phases(&self.world);
+        let runners = self.world.runners();
         let why = match hold {
             Some(hold) => hold.later(self.view_age()).to_string(),
             None if self.is_idle_for(job, offers, &runners) => {
@@ -166,7 +166,7 @@ impl AsOf<'_> {
     }
 
     fn not_pending(&self, id: JobId, detail: Option<&JobDetail>) -> ExplainJobOutput {
-        let runners = phases(&self.world);
+        let runners = self.world.runners();
         let ours = runners.iter().find_map(|view| {
             let job = self.job_of(view).filter(|job| job.id == Some(id.into()))?;
             Some((view.runner.name.to_string(), job))

@@ -10,7 +10,6 @@ use crate::duration::signed;
 use crate::plan::brief;
 use crate::spec::{Arch, PoolName};
 use crate::view::{HeldCountOutput, PoolOutput};
-use crate::world::phases;
 
 /// Why a pool has its size.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -58,10 +57,10 @@ pub struct PoolRunnerOutput {
 impl AsOf<'_> {
     pub(super) fn explain_pool(&self, name: &PoolName) -> Option<ExplainPoolOutput> {
         let pool = self.world.spec.pool(name)?;
-        let runners = phases(&self.world);
+        let runners = self.world.runners();
         let counts = self.pools(&runners).remove(name)?;
         let of_pool = runners.iter().filter(|view| view.runner.variant.pool == *name);
-        let unaccounted = self.world.unaccounted_managers().into_iter();
+        let unaccounted = self.world.unaccounted().iter();
         let unaccounted = unaccounted.filter(|(variant, _)| variant.pool == *name);
         let architectures = self.world.architectures(pool);
         let whys = self.whys();

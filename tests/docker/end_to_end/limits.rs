@@ -2,7 +2,7 @@
 
 use autogit::plan::{JobHold, RunnerHold};
 use autogit::view::View;
-use autogit::world::{JobId, Phase, phases};
+use autogit::world::{JobId, Phase};
 use jiff::SignedDuration;
 
 use crate::end_to_end::harness::{Harness, with_harness};
@@ -27,7 +27,7 @@ fn warm_beyond_cooldown(view: &View) -> usize {
         let Phase::Idle { since } = phase else { return false };
         view.world.now.duration_since(*since) > SignedDuration::from_secs(2)
     };
-    let runners = phases(&view.world).into_iter();
+    let runners = view.world.runners().into_iter();
     runners.filter(|view| old(&view.phase) && is_warm(view.runner.name.clone())).count()
 }
 

@@ -1,7 +1,7 @@
 //! A spec that changes while jobs run: busy runners finish first.
 
 use autogit::view::View;
-use autogit::world::{Phase, phases};
+use autogit::world::Phase;
 
 use crate::end_to_end::harness::{until, with_harness};
 use crate::end_to_end::operator::Operator;
@@ -13,7 +13,7 @@ async fn until_met(operator: &Operator, pools: usize) {
         let has_job = |phase: &Phase| {
             matches!(phase, Phase::Busy { .. } | Phase::Draining { busy: true, .. })
         };
-        let found = phases(&view.world).iter().any(|view| has_job(&view.phase));
+        let found = view.world.runners().iter().any(|view| has_job(&view.phase));
         (taken_up && found).then_some(())
     };
     operator.until("the new spec meets the busy runner", look).await;

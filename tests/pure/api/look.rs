@@ -3,7 +3,6 @@ use std::sync::Arc;
 use autogit::plan::plan;
 use autogit::spec::{Pool, Warm};
 use autogit::view::View;
-use autogit::world::World;
 use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
@@ -68,10 +67,11 @@ fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
     for warm in [0, 1] {
         let set_warm = |pool: &mut Pool| pool.warm = Warm::Count(warm);
         let view = Fixture::new().pool("linux", "docker", set_warm).view();
-        let mut world = (*view.world).clone();
-        for told in world.scopes.values_mut() {
-            *told = Err("GitLab knows no group `gone`".into());
-        }
+        let world = view.world.changed(|look| {
+            for told in look.scopes.values_mut() {
+                *told = Err("GitLab knows no group `gone`".into());
+            }
+        });
         let (plan, world) = (Arc::new(plan(&world)), Arc::new(world));
         let status = View { plan, world, ..view }.as_seen().status_output();
         let why = &serde_json::to_value(status).unwrap()["pools"]["linux"]["why"];
@@ -84,7 +84,7 @@ fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
 /// A look at `fixture`, so many seconds after the first.
 fn look_at(harness: &Harness, fixture: Fixture, seconds: i64) {
     let view = fixture.view();
-    let world = World { now: NOW + SignedDuration::from_secs(seconds), ..(*view.world).clone() };
+    let world = view.world.changed(|look| look.now = NOW + SignedDuration::from_secs(seconds));
     harness.trend.add(&View { world: Arc::new(world), ..view });
 }
 

@@ -169,8 +169,7 @@ fn runner_time_grows_with_what_runners_do() {
     let metrics = Metrics::default();
     show(&metrics, small());
     let mut later = small().view();
-    let mut world = later.world.as_ref().clone();
-    world.now = NOW + SignedDuration::from_secs(10);
+    let world = later.world.changed(|look| look.now = NOW + SignedDuration::from_secs(10));
     later.world = Arc::new(world);
     metrics.observe(&Arc::new(later), &[], measured());
     let lines = lines(&metrics);

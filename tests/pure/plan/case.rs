@@ -7,17 +7,17 @@ use std::sync::Arc;
 use autogit::spec::{HostName, HostSpec, PoolName};
 use autogit::world::{
     AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, JobId,
-    JobNetworkObject, JobVolume, Made, Manager, Observed, Origin, OtherRunner, Owner, ProjectId,
-    RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token, Unclaimed,
-    VolumeKind, WorkloadId, World,
+    JobNetworkObject, JobVolume, Look, Made, Manager, Observed, Origin, OtherRunner, Owner,
+    ProjectId, RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token,
+    Unclaimed, VolumeKind, WorkloadId, World,
 };
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::plan::harness::{
     Doing, NOW, Spot, add_runner, ago, deny_missing, failed_start, host_spec, id_of, job,
-    job_container, known, look_before, lose, queue, record, records_of, spec, state_of, system_id,
-    tell, world,
+    job_container, known, look, look_before, lose, queue, record, records_of, spec, state_of,
+    system_id, tell,
 };
 use crate::plan::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
 
@@ -54,7 +54,7 @@ struct Case {
     queue: Option<String>,
 }
 
-/// The world that a case file describes.
+/// The look that a case file describes.
 pub(crate) fn read(text: &str) -> World {
     let case: Case = serde_yaml::from_str(text).unwrap_or_else(|fault| panic!("{fault}"));
     let mut spec = spec(&serde_yaml::to_string(&case.spec).unwrap());
@@ -64,42 +64,42 @@ pub(crate) fn read(text: &str) -> World {
         let declared = spec.hosts.entry(name.clone()).or_insert_with(host_spec);
         line.attributes.iter().for_each(|words| declare(declared, words));
     }
-    let mut world = world(spec, |name| {
+    let mut look = look(spec, |name| {
         let first = lines.get(name).and_then(|line| line.head.first());
         arch_of(first.copied().unwrap_or("amd64"))
     });
     let (late, early): (Vec<&String>, Vec<&String>) =
         case.records.iter().partition(|line| line.contains("unknown"));
     for line in early {
-        add_record_words(&mut world, line);
+        add_record_words(&mut look, line);
     }
-    case.runners.iter().for_each(|line| add_runner_words(&mut world, line));
-    queue(&mut world, case.jobs.iter().map(|line| job_of(line)).collect());
-    case.objects.iter().for_each(|line| add_object(&mut world, line));
+    case.runners.iter().for_each(|line| add_runner_words(&mut look, line));
+    queue(&mut look, case.jobs.iter().map(|line| job_of(line)).collect());
+    case.objects.iter().for_each(|line| add_object(&mut look, line));
     for (name, line) in &lines {
-        line.attributes.iter().for_each(|words| change_host(&mut world, name, line, words));
+        line.attributes.iter().for_each(|words| change_host(&mut look, name, line, words));
     }
     for (pool, error) in &case.scopes {
-        let scope = &world.spec.pool(&PoolName::new(pool).unwrap()).unwrap().scope;
-        world.scopes.insert(scope.clone(), Err(error.as_str().into()));
+        let scope = &look.spec.pool(&PoolName::new(pool).unwrap()).unwrap().scope;
+        look.scopes.insert(scope.clone(), Err(error.as_str().into()));
     }
-    deny_missing(&mut world);
-    case.memory.iter().for_each(|line| remember(&mut world, line));
+    deny_missing(&mut look);
+    case.memory.iter().for_each(|line| remember(&mut look, line));
     for (name, line) in &lines {
-        line.attributes.iter().for_each(|words| lose_host(&mut world, name, words));
+        line.attributes.iter().for_each(|words| lose_host(&mut look, name, words));
     }
     for line in late {
-        add_record_words(&mut world, line);
+        add_record_words(&mut look, line);
     }
     if let Some(since) = case.told.as_deref() {
-        tell(&mut world, ago(seconds(since)));
+        tell(&mut look, ago(seconds(since)));
     }
     match case.queue.as_deref() {
-        Some("more") => known(&mut world.queue).more = true,
-        Some(error) => lose(&mut world.queue, 90, error),
+        Some("more") => known(&mut look.queue).more = true,
+        Some(error) => lose(&mut look.queue, 90, error),
         None => {}
     }
-    world
+    World::of(look)
 }
 
 /// What the words say of the host's spec; the others are for the engine.
@@ -115,11 +115,11 @@ fn declare(host: &mut HostSpec, words: &[&str]) {
     }
 }
 
-fn change_host(world: &mut World, name: &HostName, line: &Line<'_>, words: &[&str]) {
-    let state = state_of(world, name);
+fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]) {
+    let state = state_of(look, name);
     match words {
         ["budget" | "serves" | "lost" | "never", ..] => {}
-        ["undeclared"] => drop(Arc::make_mut(&mut world.spec).hosts.remove(name)),
+        ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
         ["cpus", cpus] => state.engine.cpus = number(cpus),
         ["memory", gib] => state.engine.memory = number::<u64>(gib) << 30,
         ["no", "network"] => state.network = None,
@@ -129,8 +129,8 @@ fn change_host(world: &mut World, name: &HostName, line: &Line<'_>, words: &[&st
     }
 }
 
-fn lose_host(world: &mut World, name: &HostName, words: &[&str]) {
-    let host = world.hosts.get_mut(name).unwrap();
+fn lose_host(look: &mut Look, name: &HostName, words: &[&str]) {
+    let host = look.hosts.get_mut(name).unwrap();
     match words {
         ["lost", since, error @ ..] => lose(&mut host.state, seconds(since), &error.join(" ")),
         ["never", "seen"] => {
@@ -145,27 +145,27 @@ fn known_network(state: &mut HostState) -> &mut autogit::world::NetworkState {
     state.network.as_mut().unwrap()
 }
 
-fn add_runner_words(world: &mut World, text: &str) {
+fn add_runner_words(look: &mut Look, text: &str) {
     let line = Line::of(text);
     let (place, what) = line.head.split_first().unwrap();
     let spot = spot(place);
-    let id = add_runner(world, &spot, doing(&line, what));
+    let id = add_runner(look, &spot, doing(&line, what));
     let contacted = line.attributes.iter().any(|words| *words == ["contacted"]);
     if contacted {
-        world.memory.contacted.insert(id.clone());
+        look.memory.contacted.insert(id.clone());
     }
-    let row = system_id(world, &spot);
+    let row = system_id(look, &spot);
     for words in &line.attributes {
         match words.as_slice() {
             ["contacted"] => {}
-            ["unreadable", what] => set_aside(state_of(world, &spot.host), &id, what),
-            ["no", "row"] => rows_of_all(world, |rows| rows.retain(|one| one.system_id != row)),
-            ["row", since] => rows_of_all(world, |rows| {
+            ["unreadable", what] => set_aside(state_of(look, &spot.host), &id, what),
+            ["no", "row"] => rows_of_all(look, |rows| rows.retain(|one| one.system_id != row)),
+            ["row", since] => rows_of_all(look, |rows| {
                 let rows = rows.iter_mut().filter(|one| one.system_id == row);
                 rows.for_each(|one| one.contacted_at = Some(ago(seconds(since))));
             }),
             words => {
-                let state = state_of(world, &spot.host);
+                let state = state_of(look, &spot.host);
                 let runner = state.runners.iter_mut().find(|runner| runner.id == id).unwrap();
                 match words {
                     ["paused"] => runner.paused = true,
@@ -226,8 +226,8 @@ fn set_aside(state: &mut HostState, id: &WorkloadId, what: &str) {
     });
 }
 
-fn rows_of_all(world: &mut World, mut change: impl FnMut(&mut Vec<Manager>)) {
-    for record in records_of(world) {
+fn rows_of_all(look: &mut Look, mut change: impl FnMut(&mut Vec<Manager>)) {
+    for record in records_of(look) {
         change(known(&mut record.managers));
     }
 }
@@ -252,31 +252,31 @@ fn job_of(text: &str) -> autogit::world::Job {
     job
 }
 
-fn add_record_words(world: &mut World, text: &str) {
+fn add_record_words(look: &mut Look, text: &str) {
     let line = Line::of(text);
     let id = match line.head.as_slice() {
-        ["unknown", error @ ..] => return lose(&mut world.records, 60, &error.join(" ")),
+        ["unknown", error @ ..] => return lose(&mut look.records, 60, &error.join(" ")),
         ["row", id, whose, since] => {
             let id = RecordId(number(id));
-            return add_row(world, id, whose, seconds(since), &line);
+            return add_row(look, id, whose, seconds(since), &line);
         }
         ["also", id, of] => {
-            let record = record(world, RecordId(number(id)), &variant(of));
+            let record = record(look, RecordId(number(id)), &variant(of));
             let id = record.id;
-            records_of(world).push(record);
+            records_of(look).push(record);
             id
         }
         [of] => {
             let of = variant(of);
-            let mut records = records_of(world).iter();
+            let mut records = records_of(look).iter();
             records.find(|record| record.variant == of).map(|record| record.id).unwrap()
         }
         other => line.unknown(other),
     };
-    line.attributes.iter().for_each(|words| change_record(world, id, &line, words));
+    line.attributes.iter().for_each(|words| change_record(look, id, &line, words));
 }
 
-fn add_row(world: &mut World, id: RecordId, whose: &str, since: i64, line: &Line<'_>) {
+fn add_row(look: &mut Look, id: RecordId, whose: &str, since: i64, line: &Line<'_>) {
     let (mut busy, mut caller) = (false, None);
     for words in &line.attributes {
         match words.as_slice() {
@@ -294,15 +294,15 @@ fn add_row(world: &mut World, id: RecordId, whose: &str, since: i64, line: &Line
     }
     let system_id = match whose.strip_prefix("r_") {
         Some(_) => SystemId::from_observed(whose),
-        None => system_id(world, &spot(whose)),
+        None => system_id(look, &spot(whose)),
     };
     let row = Manager { system_id, contacted_at: Some(ago(since)), busy, job: None, caller };
-    let record = records_of(world).iter_mut().find(|record| record.id == id).unwrap();
+    let record = records_of(look).iter_mut().find(|record| record.id == id).unwrap();
     known(&mut record.managers).push(row);
 }
 
-fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str]) {
-    let records = records_of(world);
+fn change_record(look: &mut Look, id: RecordId, line: &Line<'_>, words: &[&str]) {
+    let records = records_of(look);
     let index = records.iter().position(|record| record.id == id).unwrap();
     let record = &mut records[index];
     match words {
@@ -341,16 +341,16 @@ fn change_record(world: &mut World, id: RecordId, line: &Line<'_>, words: &[&str
     }
 }
 
-fn add_object(world: &mut World, text: &str) {
+fn add_object(look: &mut Look, text: &str) {
     let line = Line::of(text);
     let [what, name, place] = line.head.as_slice() else { line.unknown(&line.head) };
     let has = |word: &str| line.attributes.iter().any(|words| *words == [word]);
     // Anyone's, where it is no place of ours.
     let (host, system_id) = match place.split_once('!') {
         Some((host_name, system_id)) => (host(host_name), SystemId::from_observed(system_id)),
-        None => (spot(place).host, system_id(world, &spot(place))),
+        None => (spot(place).host, system_id(look, &spot(place))),
     };
-    let jobs = &mut state_of(world, &host).jobs;
+    let jobs = &mut state_of(look, &host).jobs;
     match *what {
         "container" => {
             jobs.containers.push(job_container(JobId(number(name)), &system_id, !has("stopped")));
@@ -368,25 +368,25 @@ fn add_object(world: &mut World, text: &str) {
     }
 }
 
-fn remember(world: &mut World, text: &str) {
+fn remember(look: &mut Look, text: &str) {
     let words: Vec<&str> = text.split_whitespace().collect();
     let later = |word: &str| NOW + SignedDuration::from_secs(seconds(word));
-    let instance = world.spec.instance.clone();
+    let instance = look.spec.instance.clone();
     let name = |word: &str| RunnerName::new(&instance, &spot(word).variant, spot(word).slot);
     match words.as_slice() {
         ["started", count, since] => {
             let starts = std::iter::repeat_n(failed_start(seconds(since)), number(count));
-            world.memory.starts.extend(starts);
+            look.memory.starts.extend(starts);
         }
         ["made", place, since] => {
             let id = WorkloadId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
-            world.memory.made.insert(id, ago(seconds(since)));
+            look.memory.made.insert(id, ago(seconds(since)));
         }
         ["gone", "with", job, place, since] => {
             // As it was last seen.
             let spot = spot(place);
-            let id = add_runner(world, &spot, Doing::Busy(number(job), 300));
-            let state = state_of(world, &spot.host);
+            let id = add_runner(look, &spot, Doing::Busy(number(job), 300));
+            let state = state_of(look, &spot.host);
             let index = state.runners.iter().position(|runner| runner.id == id).unwrap();
             let runner = state.runners.remove(index);
             state.jobs.containers.retain(|container| container.system_id != runner.system_id);
@@ -398,62 +398,62 @@ fn remember(world: &mut World, text: &str) {
                 project: None,
                 gone_since: Some(ago(seconds(since))),
             };
-            world.memory.at_work.insert(id, work);
+            look.memory.at_work.insert(id, work);
         }
         ["backoff", of, left, error @ ..] => {
             let (of, until, error) = (variant(of), later(left), error.join(" ").into());
             let backoff = Backoff { cause: Cause::Start, failures: 2, until, error };
-            world.memory.backoffs.insert(of, backoff);
+            look.memory.backoffs.insert(of, backoff);
         }
         ["network", host_name, left, error @ ..] => {
             let (until, error) = (later(left), error.join(" ").into());
             let backoff = Backoff { cause: Cause::Network, failures: 1, until, error };
-            world.memory.networks.insert(host(host_name), backoff);
+            look.memory.networks.insert(host(host_name), backoff);
         }
         ["other", job, runner, name @ ..] => {
             let (id, name) = (RecordId(number(runner)), name.join(" ").into());
             let runner = OtherRunner { id, name, of_instance: false };
-            world.memory.other_runners.insert(JobId(number(job)), runner);
+            look.memory.other_runners.insert(JobId(number(job)), runner);
         }
         ["unclaimed", job, times, left] => {
             let unclaimed = Unclaimed { times: number(times), until: later(left) };
-            world.memory.unclaimed.insert(JobId(number(job)), unclaimed);
+            look.memory.unclaimed.insert(JobId(number(job)), unclaimed);
         }
         ["in", "doubt", place, since] => {
             let value = (spot(place).host, ago(seconds(since)));
-            world.memory.in_doubt.insert(name(place), value);
+            look.memory.in_doubt.insert(name(place), value);
         }
-        ["taken", place, left] => drop(world.memory.taken.insert(name(place), later(left))),
+        ["taken", place, left] => drop(look.memory.taken.insert(name(place), later(left))),
         ["pulling", image, "on", host_name] => {
-            world.memory.pulling.insert((host(host_name), (*image).to_owned()));
+            look.memory.pulling.insert((host(host_name), (*image).to_owned()));
         }
-        ["looked", "before"] => look_before(world),
-        other => remember_deeds(world, other),
+        ["looked", "before"] => look_before(look),
+        other => remember_deeds(look, other),
     }
 }
 
 /// What this process did before.
-fn remember_deeds(world: &mut World, words: &[&str]) {
-    let own = &mut world.memory.own_records;
+fn remember_deeds(look: &mut Look, words: &[&str]) {
+    let own = &mut look.memory.own_records;
     match words {
         ["reaped", place, times, since] => {
             let spot = spot(place);
-            let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
+            let name = RunnerName::new(&look.spec.instance, &spot.variant, spot.slot);
             let id = WorkloadId::from_observed(&format!("{}-{name}", spot.host));
             for _ in 0..number(times) {
-                world.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
+                look.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
             }
         }
         ["starting", place, since] => {
             let Spot { host, variant, slot } = spot(place);
-            let runner = RunnerName::new(&world.spec.instance, &variant, slot);
+            let runner = RunnerName::new(&look.spec.instance, &variant, slot);
             let start = Deed::Start { host, variant, slot, runner };
-            world.memory.under_way.insert(start, ago(seconds(since)));
+            look.memory.under_way.insert(start, ago(seconds(since)));
         }
         ["asked", place] => {
             let spot = spot(place);
-            let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
-            world.memory.asked.insert(name);
+            let name = RunnerName::new(&look.spec.instance, &spot.variant, spot.slot);
+            look.memory.asked.insert(name);
         }
         ["began", since, "after", newest] => {
             own.began = Some(ago(seconds(since)));

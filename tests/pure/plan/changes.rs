@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use autogit::plan::{Action, Facts, plan};
 use autogit::spec::{Arch, HostName};
-use autogit::world::{Access, EngineId, RecordSettings, SpecHash, record_settings, spec_hash};
+use autogit::world::{
+    Access, EngineId, RecordSettings, SpecHash, World, record_settings, spec_hash,
+};
 
-use crate::plan::harness::{records_of, spec, world};
+use crate::plan::harness::{look, records_of, spec};
 
 fn hash(fields: &str) -> SpecHash {
     let spec = spec(&format!("pools: {{linux: {{tags: [docker], {fields}}}}}"));
@@ -95,9 +97,9 @@ fn each_setting_of_a_record_that_differs_is_corrected() {
         ("protected", RecordSettings { access: Access::RefProtected, ..plain() }),
         ("maximum_timeout", RecordSettings { maximum_timeout: hour, ..plain() }),
     ] {
-        let mut world = world(spec("pools: {linux: {tags: [docker]}}"), |_| Arch::Amd64);
-        records_of(&mut world)[0].settings = drifted;
-        let plan = plan(&world);
+        let mut look = look(spec("pools: {linux: {tags: [docker]}}"), |_| Arch::Amd64);
+        records_of(&mut look)[0].settings = drifted;
+        let plan = plan(&World::of(look));
         let [decision] = plan.decisions.as_slice() else { panic!("{name}: {:?}", plan.decisions) };
         let Action::UpdateRecord { settings, .. } = &decision.action else { panic!("{name}") };
         assert_eq!(*settings, plain(), "{name}");

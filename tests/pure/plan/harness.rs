@@ -1,4 +1,4 @@
-//! A [`World`] in the making: everything is there and well, until a case says otherwise.
+//! A [`Look`] in the making: everything is there and well, until a case says otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,14 +6,13 @@ use std::sync::Arc;
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
-    HostState, Job, JobContainer, JobId, JobObjects, Manager, Memory, NetworkState, Observed,
+    HostState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory, NetworkState, Observed,
     Origin, Place, ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, World, leftovers, questions,
-    record_settings,
+    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, questions, record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// 2026-01-02T03:04:05Z, the time of every world.
+/// 2026-01-02T03:04:05Z, the time of every look.
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_767_323_045, 0);
 
 /// The first record's id.
@@ -24,11 +23,11 @@ const NO_RECORD: RecordId = RecordId(99);
 
 /// That many seconds before now.
 /// GitLab told what it tells at that time.
-pub(crate) fn tell(world: &mut World, told_at: Timestamp) {
-    if let Observed::Known { at, .. } = &mut world.records {
+pub(crate) fn tell(look: &mut Look, told_at: Timestamp) {
+    if let Observed::Known { at, .. } = &mut look.records {
         *at = told_at;
     }
-    if let Observed::Known { at, .. } = &mut world.queue {
+    if let Observed::Known { at, .. } = &mut look.queue {
         *at = told_at;
     }
 }
@@ -90,9 +89,9 @@ pub(crate) fn host_spec() -> HostSpec {
     HostSpec { docker: None, tls: None, socket: None, budget, pools: None }
 }
 
-/// A world in which every declared host is an idle engine of 8 cpus and 16 GiB; `arch` tells their
+/// A look in which every declared host is an idle engine of 8 cpus and 16 GiB; `arch` tells their
 /// architectures.
-pub(crate) fn world(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> World {
+pub(crate) fn look(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> Look {
     let hosts = spec.hosts.keys().map(|name| (name.clone(), host(name, arch(name))));
     let hosts = hosts.collect();
     let queue = Observed::Known { at: ago(0), value: Queue::default() };
@@ -100,13 +99,13 @@ pub(crate) fn world(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> World {
     let memory = Memory::default();
     let scopes = spec.pools.iter().map(|pool| (pool.scope.clone(), Ok(place_of(&pool.scope))));
     let scopes = scopes.collect();
-    let mut world = World { now: NOW, spec: Arc::new(spec), queue, records, scopes, hosts, memory };
-    let variants: Vec<Variant> = world.variants().into_iter().map(|(variant, _)| variant).collect();
+    let mut look = Look { now: NOW, spec: Arc::new(spec), queue, records, scopes, hosts, memory };
+    let variants: Vec<Variant> = look.variants().into_iter().map(|(variant, _)| variant).collect();
     for (id, variant) in (FIRST_RECORD..).zip(variants) {
-        let record = record(&world, RecordId(id), &variant);
-        records_of(&mut world).push(record);
+        let record = record(&look, RecordId(id), &variant);
+        records_of(&mut look).push(record);
     }
-    world
+    look
 }
 
 /// What a scope is at GitLab, where each path has an id that follows from it.
@@ -150,10 +149,10 @@ fn host(name: &HostName, arch: Arch) -> Host {
 }
 
 /// A record as AutoGit would have made it a day ago, also for a pool that the spec had then.
-pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
-    let pool = world.spec.pool(&variant.pool).or(world.spec.pools.first());
+pub(crate) fn record(look: &Look, id: RecordId, variant: &Variant) -> Record {
+    let pool = look.spec.pool(&variant.pool).or(look.spec.pools.first());
     let pool = pool.expect("the spec has a pool");
-    let first = world.architectures(pool).first() == Some(&variant.arch);
+    let first = look.architectures(pool).first() == Some(&variant.arch);
     Record {
         id,
         variant: variant.clone(),
@@ -169,13 +168,13 @@ pub(crate) fn record(world: &World, id: RecordId, variant: &Variant) -> Record {
 }
 
 /// The records; a case that makes them unknown does so last.
-pub(crate) fn records_of(world: &mut World) -> &mut Vec<Record> {
-    known(&mut world.records)
+pub(crate) fn records_of(look: &mut Look) -> &mut Vec<Record> {
+    known(&mut look.records)
 }
 
 /// The engine's state; a case that loses a host does so last.
-pub(crate) fn state_of<'a>(world: &'a mut World, host: &HostName) -> &'a mut HostState {
-    let host = world.hosts.get_mut(host).unwrap_or_else(|| panic!("`{host}` is not declared"));
+pub(crate) fn state_of<'a>(look: &'a mut Look, host: &HostName) -> &'a mut HostState {
+    let host = look.hosts.get_mut(host).unwrap_or_else(|| panic!("`{host}` is not declared"));
     known(&mut host.state)
 }
 
@@ -192,15 +191,15 @@ pub(crate) fn lose<T: Clone>(observed: &mut Observed<T>, seconds: i64, error: &s
 }
 
 /// The manager's name that a runner there has.
-pub(crate) fn system_id(world: &World, spot: &Spot) -> SystemId {
-    let installation = world.installation().expect("the first host is known");
-    let engine = world.hosts[&spot.host].engine().expect("the host was seen");
-    SystemId::new(&world.spec.instance, &installation, &engine.id, &spot.variant, spot.slot)
+pub(crate) fn system_id(look: &Look, spot: &Spot) -> SystemId {
+    let installation = look.installation().expect("the first host is known");
+    let engine = look.hosts[&spot.host].engine().expect("the host was seen");
+    SystemId::new(&look.spec.instance, &installation, &engine.id, &spot.variant, spot.slot)
 }
 
 /// Adds a runner, its row at GitLab if it made contact, and its job's container.
-pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> WorkloadId {
-    let runner = runner(world, spot, doing);
+pub(crate) fn add_runner(look: &mut Look, spot: &Spot, doing: Doing) -> WorkloadId {
+    let runner = runner(look, spot, doing);
     let (id, system_id) = (runner.id.clone(), runner.system_id.clone());
     if doing.has_contact() {
         let record = runner.record;
@@ -211,15 +210,15 @@ pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> Worklo
             job: None,
             caller: None,
         };
-        let of_record = records_of(world).iter_mut().find(|one| one.id == record);
+        let of_record = records_of(look).iter_mut().find(|one| one.id == record);
         if let Some(of_record) = of_record {
             known(&mut of_record.managers).push(row);
         }
     }
     if let Doing::Draining(since) | Doing::DrainingBusy(_, since) = doing {
-        world.memory.draining.insert(id.clone(), ago(since));
+        look.memory.draining.insert(id.clone(), ago(since));
     }
-    let state = state_of(world, &spot.host);
+    let state = state_of(look, &spot.host);
     if let Doing::Busy(job, _) | Doing::DrainingBusy(job, _) = doing {
         state.jobs.containers.push(job_container(JobId(job), &system_id, true));
     }
@@ -229,27 +228,27 @@ pub(crate) fn add_runner(world: &mut World, spot: &Spot, doing: Doing) -> Worklo
 }
 
 /// Every engine says that it has none of the runners that it does not list.
-pub(crate) fn deny_missing(world: &mut World) {
-    for (host, questions) in questions(world) {
+pub(crate) fn deny_missing(look: &mut Look) {
+    for (host, questions) in questions(look) {
         let answers = questions.into_iter().map(|Question { system_id, name }| {
             let missing = name.map_or(Absence::Nameless, |name| Absence::Gone { name });
             (system_id, missing)
         });
-        state_of(world, &host).missing = answers.collect();
+        state_of(look, &host).missing = answers.collect();
     }
 }
 
 /// They said so two minutes ago, too, and what is left over was seen then.
-pub(crate) fn look_before(world: &mut World) {
-    deny_missing(world);
-    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+pub(crate) fn look_before(look: &mut Look) {
+    deny_missing(look);
+    let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
     let gone = known.flat_map(|(name, state)| {
         let gone = state.missing.iter().filter(|(_, it)| matches!(it, Absence::Gone { .. }));
         gone.map(|(id, _)| ((name.clone(), id.clone()), ago(120)))
     });
     let gone: Vec<_> = gone.collect();
-    world.memory.gone.extend(gone);
-    world.memory.leftovers = leftovers(world);
+    look.memory.gone.extend(gone);
+    look.memory.leftovers = leftovers(look);
 }
 
 /// A container of a job.
@@ -266,19 +265,19 @@ pub(crate) fn job_container(job: JobId, system_id: &SystemId, running: bool) -> 
     }
 }
 
-fn runner(world: &World, spot: &Spot, doing: Doing) -> Runner {
+fn runner(look: &Look, spot: &Spot, doing: Doing) -> Runner {
     let Spot { variant, slot, host } = spot;
-    let name = RunnerName::new(&world.spec.instance, variant, *slot);
-    let pool = world.spec.pool(&variant.pool);
-    let mut of_variant = world.records.last().into_iter().flatten();
+    let name = RunnerName::new(&look.spec.instance, variant, *slot);
+    let pool = look.spec.pool(&variant.pool);
+    let mut of_variant = look.records.last().into_iter().flatten();
     let record = pool
-        .and_then(|pool| world.current_record(variant, pool))
+        .and_then(|pool| look.current_record(variant, pool))
         .or_else(|| of_variant.find(|record| record.variant == *variant));
-    let hash = pool.and_then(|pool| world.spec_hash(host, pool));
+    let hash = pool.and_then(|pool| look.spec_hash(host, pool));
     let (created_at, state, log) = container(doing);
     Runner {
         id: WorkloadId::from_observed(&format!("{host}-{name}")),
-        system_id: system_id(world, spot),
+        system_id: system_id(look, spot),
         name,
         variant: variant.clone(),
         slot: *slot,
@@ -347,8 +346,8 @@ pub(crate) fn job(id: u64, tags: &[&str], seconds: i64) -> Job {
 }
 
 /// Puts the jobs in the queue, oldest first.
-pub(crate) fn queue(world: &mut World, jobs: Vec<Job>) {
-    let queue = known(&mut world.queue);
+pub(crate) fn queue(look: &mut Look, jobs: Vec<Job>) {
+    let queue = known(&mut look.queue);
     queue.jobs.extend(jobs);
     queue.jobs.sort_by_key(|job| (job.queued_at, job.id));
 }

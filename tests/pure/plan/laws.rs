@@ -6,12 +6,11 @@ use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{HostName, Resources, Warm};
 use autogit::world::{
     Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World, leftovers,
-    phases,
 };
 use jiff::SignedDuration;
 
 pub(crate) fn check(world: &World, plan: &Plan) {
-    let views = phases(world);
+    let views = world.runners();
     for decision in &plan.decisions {
         touches_what_is_seen(world, decision);
         drains_nobody_without_cause(world, &views, decision);
@@ -226,10 +225,10 @@ pub(crate) fn check_rest(world: &World) {
         return;
     }
     // What came of age just now is found, and swept at the next look.
-    let before = World { now: world.now - SignedDuration::from_mins(30), ..world.clone() };
-    let left: Vec<Leftover> = leftovers(world).intersection(&leftovers(&before)).cloned().collect();
+    let before = world.changed(|look| look.now -= SignedDuration::from_mins(30));
+    let left: Vec<Leftover> = world.leftovers().intersection(before.leftovers()).cloned().collect();
     assert!(left.is_empty(), "left behind: {left:?}");
-    let views = phases(world);
+    let views = world.runners();
     for view in &views {
         assert!(
             matches!(view.phase, Phase::Idle { .. }),

@@ -3,8 +3,8 @@
 
 use autogit::plan::{Action, Plan, plan};
 use autogit::world::{
-    ContainerState, HostState, Job, Leftover, Manager, Memory, NetworkState, Observed, Offer,
-    Origin, Phase, RecordId, Runner, SystemId, VolumeKind, World, leftovers, note_observed, phases,
+    ContainerState, HostState, Job, Leftover, Look, Manager, Memory, NetworkState, Observed, Offer,
+    Origin, Phase, RecordId, Runner, SystemId, VolumeKind, World, note_observed,
 };
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ const QUIET: usize = 5;
 /// A world with what the process remembers for the next look.
 #[derive(Debug)]
 pub(crate) struct Model {
-    pub(crate) world: World,
+    look: Look,
     memory: Memory,
 }
 
@@ -36,27 +36,27 @@ pub(crate) fn settle_with(world: &World, mut check: impl FnMut(&World, &Plan)) -
     let records = world.records.last().into_iter().flatten();
     let ending = records.filter(|record| record.token_expires_at.is_some()).count();
     let jobs = world.queue.last().map_or(0, |queue| queue.jobs.len());
-    let count = phases(world).len() + jobs + ending;
+    let count = world.runners().len() + jobs + ending;
     let limit = 12 + 4 * count;
     let mut model = Model::of(world);
     let mut quiet = 0;
     for look in 0..limit {
-        let plan = plan(&model.world);
-        check(&model.world, &plan);
-        quiet = if plan.is_empty() && !model.is_moving() { quiet + 1 } else { 0 };
+        let world = World::of(model.look.clone());
+        let plan = plan(&world);
+        check(&world, &plan);
+        quiet = if plan.is_empty() && !is_moving(&world) { quiet + 1 } else { 0 };
         if quiet == QUIET {
-            return (look + 1 - QUIET, model.world);
+            return (look + 1 - QUIET, world);
         }
         model.apply(&plan);
         model.go_on();
     }
-    panic!("not settled after {limit} looks: {:#?}", plan(&model.world).decisions)
+    panic!("not settled after {limit} looks: {:#?}", plan(&World::of(model.look)).decisions)
 }
 
 impl Model {
     fn of(world: &World) -> Self {
-        let memory = Memory { leftovers: leftovers(world), ..world.memory.clone() };
-        Self { world: world.clone(), memory }
+        Self { look: Look::clone(world), memory: world.next_memory() }
     }
 
     fn apply(&mut self, plan: &Plan) {
@@ -69,102 +69,104 @@ impl Model {
     }
 
     fn act(&mut self, action: &Action) {
-        let world = &mut self.world;
+        let look = &mut self.look;
         match action {
             Action::VerifyToken { variant } => {
-                let id = next_id(world);
-                let mut given = record(world, id, variant);
+                let id = next_id(look);
+                let mut given = record(look, id, variant);
                 given.origin = Origin::Given;
-                records(world).push(given);
+                records(look).push(given);
             }
             Action::CreateNetwork { host } => {
                 let id = format!("net-{host}");
-                state(world, host).network = Some(NetworkState { id, ours: true, containers: 1 });
+                state(look, host).network = Some(NetworkState { id, ours: true, containers: 1 });
             }
             Action::CreateRecord { variant } => {
-                let id = next_id(world);
-                let mut made = record(world, id, variant);
-                made.created_at = Some(world.now);
-                self.memory.own_records.answered(variant, Some(made.id), world.now);
-                records(world).push(made);
+                let id = next_id(look);
+                let mut made = record(look, id, variant);
+                made.created_at = Some(look.now);
+                self.memory.own_records.answered(variant, Some(made.id), look.now);
+                records(look).push(made);
             }
             Action::UpdateRecord { record, settings, .. } => {
-                let record = records(world).iter_mut().find(|one| one.id == *record).unwrap();
+                let record = records(look).iter_mut().find(|one| one.id == *record).unwrap();
                 record.settings.clone_from(settings);
             }
             Action::DeleteRecord { record, .. } => {
-                records(world).retain(|one| one.id != *record);
+                records(look).retain(|one| one.id != *record);
             }
             Action::Start { host, .. } => {
-                let runner = started(world, action);
-                let state = state(world, host);
+                let runner = started(look, action);
+                let state = state(look, host);
                 state.runners.push(runner);
                 state.runners.sort_by(|one, other| one.name.cmp(&other.name));
             }
-            Action::Drain { id, .. } => drop(self.memory.draining.insert(id.clone(), world.now)),
+            Action::Drain { id, .. } => drop(self.memory.draining.insert(id.clone(), look.now)),
             Action::Reap { host, runner, discard_cache, .. } => {
-                let state = state(world, host);
+                let state = state(look, host);
                 state.runners.retain(|one| one.id != runner.id);
                 let id = &runner.system_id;
                 state.jobs.containers.retain(|one| one.system_id != *id);
                 let goes = |kind: VolumeKind| kind.goes(!*discard_cache);
                 state.jobs.volumes.retain(|one| one.system_id != *id || !goes(one.kind));
                 state.jobs.networks.retain(|one| one.system_id != *id);
-                drop_row(world, id);
+                drop_row(look, id);
                 self.memory.at_work.remove(&runner.id);
             }
-            Action::Sweep { leftover } => sweep(world, leftover),
+            Action::Sweep { leftover } => sweep(look, leftover),
         }
-    }
-
-    /// A runner has a job, or was asked to exit.
-    fn is_moving(&self) -> bool {
-        let moves = |phase: &Phase| matches!(phase, Phase::Busy { .. } | Phase::Draining { .. });
-        phases(&self.world).iter().any(|view| view.seen && moves(&view.phase))
     }
 
     /// Until the next look.
     fn go_on(&mut self) {
-        let world = &mut self.world;
-        let seen = world.clone();
+        let look = &mut self.look;
+        let seen = look.clone();
         let offers = seen.offers();
-        world.now += STEP;
-        let mut jobs = match &mut world.queue {
+        look.now += STEP;
+        let mut jobs = match &mut look.queue {
             Observed::Known { value, .. } => std::mem::take(&mut value.jobs),
             Observed::Unknown { .. } => Vec::new(),
         };
-        let mut hosts = std::mem::take(&mut world.hosts);
+        let mut hosts = std::mem::take(&mut look.hosts);
         for host in hosts.values_mut() {
             if let Observed::Known { at, value } = &mut host.state {
-                *at = world.now;
+                *at = look.now;
                 let HostState { runners, jobs: objects, .. } = value;
                 for runner in runners {
                     let ended = objects.containers.iter().position(|container| {
                         container.system_id == runner.system_id && container.running
                     });
                     let busy = ended.map(|index| objects.containers.remove(index)).is_some();
-                    let taken = live(world, &self.memory, runner, busy, (&offers, &mut jobs));
+                    let taken = live(look, &self.memory, runner, busy, (&offers, &mut jobs));
                     let container = taken.map(|job| job_container(job.id, &runner.system_id, true));
                     objects.containers.extend(container);
                 }
             }
         }
-        world.hosts = hosts;
-        if let Observed::Known { value, .. } = &mut world.queue {
+        look.hosts = hosts;
+        if let Observed::Known { value, .. } = &mut look.queue {
             value.jobs = jobs;
         }
         self.memory.pulling.clear();
         // What was under way came to nothing.
         self.memory.under_way.clear();
         self.memory.asked.clear();
-        deny_missing(world);
-        note_observed(world, &mut self.memory);
+        deny_missing(look);
+        look.memory = std::mem::take(&mut self.memory);
+        note_observed(look);
+        self.memory = World::of(look.clone()).next_memory();
     }
+}
+
+/// A runner has a job, or was asked to exit.
+fn is_moving(world: &World) -> bool {
+    let moves = |phase: &Phase| matches!(phase, Phase::Busy { .. } | Phase::Draining { .. });
+    world.runners().iter().any(|view| view.seen && moves(&view.phase))
 }
 
 /// What a runner does until the next look; the job that it takes.
 fn live(
-    world: &mut World,
+    look: &mut Look,
     memory: &Memory,
     runner: &mut Runner,
     busy: bool,
@@ -176,23 +178,23 @@ fn live(
     // A job of which the log alone tells ends like any other.
     let busy = busy || log.works;
     if busy {
-        log.ended = Some(world.now);
+        log.ended = Some(look.now);
         log.works = false;
         log.jobs_ended += 1;
     }
-    let jobs_max = world.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
+    let jobs_max = look.spec.pool(&runner.variant.pool).map_or(0, |pool| pool.jobs_per_runner);
     let used_up = jobs_max > 0 && log.jobs_ended >= jobs_max;
     if asked || used_up {
-        let finished_at = world.now;
+        let finished_at = look.now;
         runner.state = ContainerState::Exited { code: 0, finished_at, oom_killed: false };
         return None;
     }
     let taken = if busy { None } else { take(runner, queue) };
     if let Some(job) = &taken {
         let log = runner.log.get_or_insert_default();
-        (log.received, log.works) = (Some((job.id, world.now)), true);
+        (log.received, log.works) = (Some((job.id, look.now)), true);
     }
-    contact(world, runner, taken.is_some());
+    contact(look, runner, taken.is_some());
     taken
 }
 
@@ -202,9 +204,9 @@ fn take(runner: &Runner, (offers, jobs): (&[Offer<'_>], &mut Vec<Job>)) -> Optio
     Some(jobs.remove(index))
 }
 
-fn contact(world: &mut World, runner: &Runner, busy: bool) {
-    let now = world.now;
-    let Observed::Known { value: records, .. } = &mut world.records else { return };
+fn contact(look: &mut Look, runner: &Runner, busy: bool) {
+    let now = look.now;
+    let Observed::Known { value: records, .. } = &mut look.records else { return };
     let Some(record) = records.iter_mut().find(|one| one.id == runner.record) else { return };
     let Observed::Known { value: rows, .. } = &mut record.managers else { return };
     rows.retain(|row| row.system_id != runner.system_id);
@@ -212,11 +214,11 @@ fn contact(world: &mut World, runner: &Runner, busy: bool) {
     rows.push(Manager { system_id, contacted_at: Some(now), busy, job: None, caller: None });
 }
 
-fn started(world: &World, action: &Action) -> Runner {
+fn started(look: &Look, action: &Action) -> Runner {
     let Action::Start { host, runner, variant, slot, system_id } = action else { unreachable!() };
-    let pool = world.spec.pool(&variant.pool).unwrap();
-    let record = world.current_record(variant, pool).expect("nothing starts without a record");
-    let seconds = world.now.as_second();
+    let pool = look.spec.pool(&variant.pool).unwrap();
+    let record = look.current_record(variant, pool).expect("nothing starts without a record");
+    let seconds = look.now.as_second();
     Runner {
         id: autogit::world::WorkloadId::from_observed(&format!("{host}-{runner}-{seconds}")),
         name: runner.clone(),
@@ -224,33 +226,33 @@ fn started(world: &World, action: &Action) -> Runner {
         slot: *slot,
         system_id: system_id.clone(),
         record: record.id,
-        spec: world.spec_hash(host, pool).unwrap(),
-        created_at: world.now,
-        state: ContainerState::Running { started_at: world.now },
+        spec: look.spec_hash(host, pool).unwrap(),
+        created_at: look.now,
+        state: ContainerState::Running { started_at: look.now },
         paused: false,
         log: None,
     }
 }
 
-fn sweep(world: &mut World, leftover: &Leftover) {
+fn sweep(look: &mut Look, leftover: &Leftover) {
     match leftover {
         Leftover::JobContainer(host, id) => {
-            state(world, host).jobs.containers.retain(|one| one.id != *id);
+            state(look, host).jobs.containers.retain(|one| one.id != *id);
         }
         Leftover::JobVolume(host, name) => {
-            state(world, host).jobs.volumes.retain(|one| one.name != *name);
+            state(look, host).jobs.volumes.retain(|one| one.name != *name);
         }
         Leftover::JobNetwork(host, id) => {
-            state(world, host).jobs.networks.retain(|one| one.id != *id);
+            state(look, host).jobs.networks.retain(|one| one.id != *id);
         }
-        Leftover::Network(host, _) => state(world, host).network = None,
-        Leftover::Manager(_, system_id) => drop_row(world, system_id),
-        Leftover::Record(id) => records(world).retain(|record| record.id != *id),
+        Leftover::Network(host, _) => state(look, host).network = None,
+        Leftover::Manager(_, system_id) => drop_row(look, system_id),
+        Leftover::Record(id) => records(look).retain(|record| record.id != *id),
     }
 }
 
-fn drop_row(world: &mut World, system_id: &SystemId) {
-    let Observed::Known { value: records, .. } = &mut world.records else { return };
+fn drop_row(look: &mut Look, system_id: &SystemId) {
+    let Observed::Known { value: records, .. } = &mut look.records else { return };
     for record in records {
         if let Observed::Known { value: rows, .. } = &mut record.managers {
             rows.retain(|row| row.system_id != *system_id);
@@ -258,16 +260,16 @@ fn drop_row(world: &mut World, system_id: &SystemId) {
     }
 }
 
-fn state<'a>(world: &'a mut World, host: &autogit::spec::HostName) -> &'a mut HostState {
-    crate::plan::harness::state_of(world, host)
+fn state<'a>(look: &'a mut Look, host: &autogit::spec::HostName) -> &'a mut HostState {
+    crate::plan::harness::state_of(look, host)
 }
 
-fn records(world: &mut World) -> &mut Vec<autogit::world::Record> {
-    crate::plan::harness::records_of(world)
+fn records(look: &mut Look) -> &mut Vec<autogit::world::Record> {
+    crate::plan::harness::records_of(look)
 }
 
 /// The id of the next record that is made.
-fn next_id(world: &mut World) -> RecordId {
-    let newest = records(world).iter().map(|record| record.id.0).max().unwrap_or(16);
+fn next_id(look: &mut Look) -> RecordId {
+    let newest = records(look).iter().map(|record| record.id.0).max().unwrap_or(16);
     RecordId(newest + 1)
 }

@@ -55,7 +55,7 @@ proptest! {
         let world = plot.world();
         let planned = format!("{:?}", plan(&world));
         prop_assert_eq!(&planned, &format!("{:?}", plan(&plot.world())));
-        prop_assert_eq!(&planned, &format!("{:?}", plan(&turned(world, by))));
+        prop_assert_eq!(&planned, &format!("{:?}", plan(&turned(&world, by))));
     }
 
     /// Within the number of looks that `settle_with` argues, and by the laws at each of them.

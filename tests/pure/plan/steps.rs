@@ -1,12 +1,12 @@
-//! What may be special of a random world, one step each.
+//! What may be special of a random look, one step each.
 
 use std::sync::Arc;
 
 use autogit::spec::PoolName;
 use autogit::world::{
-    Backoff, Cause, Deed, JobId, JobNetworkObject, JobVolume, Manager, Origin, OtherRunner, Owner,
-    Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed, Variant,
-    VolumeKind, World, phases,
+    Backoff, Cause, Deed, JobId, JobNetworkObject, JobVolume, Look, Manager, Origin, OtherRunner,
+    Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed,
+    Variant, VolumeKind, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -18,15 +18,15 @@ use crate::plan::harness::{
 use crate::plan::words::host;
 use crate::plan::worlds::{ARCHES, HOSTS, POOLS};
 
-type Change = Arc<dyn Fn(&mut World) + Send + Sync>;
+type Change = Arc<dyn Fn(&mut Look) + Send + Sync>;
 
-/// A change, with words for it where a world is shown to fail.
+/// A change, with words for it where a look is shown to fail.
 #[derive(Clone)]
 pub(crate) struct Step(String, Change);
 
 impl Step {
-    pub(crate) fn take(&self, world: &mut World) {
-        (self.1)(world);
+    pub(crate) fn take(&self, look: &mut Look) {
+        (self.1)(look);
     }
 }
 
@@ -36,26 +36,26 @@ impl std::fmt::Debug for Step {
     }
 }
 
-fn step(words: String, change: impl Fn(&mut World) + Send + Sync + 'static) -> Step {
+fn step(words: String, change: impl Fn(&mut Look) + Send + Sync + 'static) -> Step {
     Step(words, Arc::new(change))
 }
 
 pub(crate) fn hosts() -> impl Strategy<Value = Step> {
     (0..HOSTS.len(), 0..4, 1..4_u32).prop_map(|(index, what, most)| {
-        step(format!("host {index}: {what} {most}"), move |world| {
+        step(format!("host {index}: {what} {most}"), move |look| {
             let name = host(HOSTS[index]);
-            if !world.hosts.contains_key(&name) {
+            if !look.hosts.contains_key(&name) {
                 return;
             }
-            let budget = |world: &mut World| {
-                let spec = Arc::make_mut(&mut world.spec);
+            let budget = |look: &mut Look| {
+                let spec = Arc::make_mut(&mut look.spec);
                 spec.hosts.get_mut(&name).unwrap().budget.runners = Some(most);
             };
             match what {
-                0 => state_of(world, &name).network = None,
-                1 => state_of(world, &name).network.iter_mut().for_each(|it| it.containers = 0),
-                2 => state_of(world, &name).engine.cpus = f64::from(most),
-                _ => budget(world),
+                0 => state_of(look, &name).network = None,
+                1 => state_of(look, &name).network.iter_mut().for_each(|it| it.containers = 0),
+                2 => state_of(look, &name).engine.cpus = f64::from(most),
+                _ => budget(look),
             }
         })
     })
@@ -63,14 +63,14 @@ pub(crate) fn hosts() -> impl Strategy<Value = Step> {
 
 pub(crate) fn records() -> impl Strategy<Value = Step> {
     (0..6_usize, 0..9, 0..30_u32).prop_map(|(index, what, hours)| {
-        step(format!("record {index}: {what} {hours}h"), move |world| {
-            if records_of(world).is_empty() {
+        step(format!("record {index}: {what} {hours}h"), move |look| {
+            if records_of(look).is_empty() {
                 return;
             }
-            let index = index % records_of(world).len();
-            let of = records_of(world)[index].variant.clone();
-            let mut extra = record(world, RecordId(3 + u64::from(hours)), &of);
-            let record = &mut records_of(world)[index];
+            let index = index % records_of(look).len();
+            let of = records_of(look)[index].variant.clone();
+            let mut extra = record(look, RecordId(3 + u64::from(hours)), &of);
+            let record = &mut records_of(look)[index];
             match what {
                 0 => record.token = Token::Lost,
                 1 => record.origin = Origin::Foreign,
@@ -84,12 +84,12 @@ pub(crate) fn records() -> impl Strategy<Value = Step> {
                     job: None,
                     caller: None,
                 }),
-                6 => drop(records_of(world).remove(index)),
+                6 => drop(records_of(look).remove(index)),
                 7 => record.settings.tags = vec!["somebodys".to_owned()],
                 _ => {
                     extra.token = Token::Lost;
-                    records_of(world).retain(|record| record.id != extra.id);
-                    records_of(world).push(extra);
+                    records_of(look).retain(|record| record.id != extra.id);
+                    records_of(look).push(extra);
                 }
             }
         })
@@ -112,15 +112,15 @@ pub(crate) fn runners() -> impl Strategy<Value = Step> {
                 _ => Doing::Idle(since % 700),
             };
             let words = format!("p{pool}/{arch}/{slot}@h{on} {doing:?} changed {changed}");
-            step(words, move |world| {
-                let spot = spot(world, (pool, arch, slot, on));
+            step(words, move |look| {
+                let spot = spot(look, (pool, arch, slot, on));
                 let on = spot.host.clone();
-                let name = RunnerName::new(&world.spec.instance, &spot.variant, spot.slot);
-                if state_of(world, &on).runners.iter().any(|runner| runner.name == name) {
+                let name = RunnerName::new(&look.spec.instance, &spot.variant, spot.slot);
+                if state_of(look, &on).runners.iter().any(|runner| runner.name == name) {
                     return;
                 }
-                let id = add_runner(world, &spot, doing);
-                let state = state_of(world, &on);
+                let id = add_runner(look, &spot, doing);
+                let state = state_of(look, &on);
                 let runner = state.runners.iter_mut().find(|runner| runner.id == id).unwrap();
                 if changed {
                     runner.spec = SpecHash::from_observed("older");
@@ -134,10 +134,10 @@ pub(crate) fn runners() -> impl Strategy<Value = Step> {
 pub(crate) fn objects() -> impl Strategy<Value = Step> {
     let place = (0..=POOLS.len(), 0..2_usize, 0..5_u32, 0..HOSTS.len());
     (place, 0..4, 0..1_000_u64).prop_map(|(place, what, number)| {
-        step(format!("object {what} {number} of {place:?}"), move |world| {
-            let spot = spot(world, place);
-            let system_id = system_id(world, &spot);
-            let jobs = &mut state_of(world, &spot.host).jobs;
+        step(format!("object {what} {number} of {place:?}"), move |look| {
+            let spot = spot(look, place);
+            let system_id = system_id(look, &spot);
+            let jobs = &mut state_of(look, &spot.host).jobs;
             let name = format!("object-{number}");
             match what {
                 0 => jobs.containers.push(job_container(JobId(number), &system_id, true)),
@@ -153,89 +153,93 @@ pub(crate) fn objects() -> impl Strategy<Value = Step> {
     })
 }
 
-fn spot(world: &World, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Spot {
+fn spot(look: &Look, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Spot {
     let name = PoolName::new(POOLS.get(pool).unwrap_or(&"gone")).unwrap();
     let variant = Variant::new(&name, ARCHES[arch]);
-    Spot { variant, slot: Slot(slot), host: host(HOSTS[on % world.hosts.len()]) }
+    Spot { variant, slot: Slot(slot), host: host(HOSTS[on % look.hosts.len()]) }
 }
 
 pub(crate) fn memories() -> impl Strategy<Value = Step> {
     (0..12, 0..12_u32).prop_map(|(what, number)| {
-        step(format!("memory: {what} {number}"), move |world| {
+        step(format!("memory: {what} {number}"), move |look| {
             let until = NOW + SignedDuration::from_secs(90);
-            let variants = world.variants();
+            let variants = look.variants();
             let Some((variant, _)) = variants.get(number as usize % variants.len().max(1)) else {
                 return;
             };
             let variant = variant.clone();
-            let name = RunnerName::new(&world.spec.instance, &variant, Slot(number % 3));
+            let name = RunnerName::new(&look.spec.instance, &variant, Slot(number % 3));
             match what {
-                0 => world.memory.starts.push(failed_start(i64::from(number) * 10)),
+                0 => look.memory.starts.push(failed_start(i64::from(number) * 10)),
                 1 => {
                     let (cause, error) = (Cause::Start, "no such image".into());
                     let backoff = Backoff { cause, failures: 1, until, error };
-                    world.memory.backoffs.insert(variant, backoff);
+                    look.memory.backoffs.insert(variant, backoff);
                 }
                 2 => {
                     let id = JobId(8_001 + u64::from(number));
-                    world.memory.unclaimed.insert(id, Unclaimed { times: 1, until });
+                    look.memory.unclaimed.insert(id, Unclaimed { times: 1, until });
                 }
-                3 => drop(world.memory.taken.insert(name, until)),
-                4 => drop(world.memory.in_doubt.insert(name, (host("h0"), ago(5)))),
+                3 => drop(look.memory.taken.insert(name, until)),
+                4 => drop(look.memory.in_doubt.insert(name, (host("h0"), ago(5)))),
                 7 => {
                     let (host, slot) =
-                        (host(HOSTS[number as usize % world.hosts.len()]), Slot(number % 3));
+                        (host(HOSTS[number as usize % look.hosts.len()]), Slot(number % 3));
                     let start = Deed::Start { host, variant, slot, runner: name };
-                    world.memory.under_way.insert(start, ago(20));
+                    look.memory.under_way.insert(start, ago(20));
                 }
-                8 => drop(world.memory.asked.insert(name)),
+                8 => drop(look.memory.asked.insert(name)),
                 9 => {
-                    let views = phases(world);
-                    let Some(view) = views.get(number as usize % views.len().max(1)) else {
-                        return;
-                    };
-                    let id = view.runner.id.clone();
-                    let deed = match view.phase {
-                        Phase::Exited { .. } | Phase::Created => Deed::Reap(id),
-                        _ => Deed::Drain(id),
-                    };
-                    world.memory.under_way.insert(deed, ago(20));
+                    let deed = drain_or_reap(look, number as usize);
+                    look.memory.under_way.extend(deed.map(|deed| (deed, ago(20))));
                 }
                 5 => {
-                    let image = world.spec.pools[0].runner_image.clone();
-                    world.memory.pulling.insert((host("h0"), image));
+                    let image = look.spec.pools[0].runner_image.clone();
+                    look.memory.pulling.insert((host("h0"), image));
                 }
                 6 => {
                     let job = JobId(8_001 + u64::from(number));
                     let (id, name) = (RecordId(900), "of others".into());
                     let runner = OtherRunner { id, name, of_instance: true };
-                    world.memory.other_runners.insert(job, runner);
+                    look.memory.other_runners.insert(job, runner);
                 }
                 10 => {
                     let (cause, error) = (Cause::Network, "no address is left".into());
                     let backoff = Backoff { cause, failures: 1, until, error };
-                    world.memory.networks.insert(host("h0"), backoff);
+                    look.memory.networks.insert(host("h0"), backoff);
                 }
-                _ => look_before(world),
+                _ => look_before(look),
             }
         })
     })
 }
 
+/// What may be under way of the runner with that number.
+fn drain_or_reap(look: &Look, number: usize) -> Option<Deed> {
+    let world = World::of(look.clone());
+    let views = world.runners();
+    let view = views.get(number % views.len().max(1))?;
+    let id = view.runner.id.clone();
+    Some(match view.phase {
+        Phase::Exited { .. } | Phase::Created => Deed::Reap(id),
+        _ => Deed::Drain(id),
+    })
+}
+
 pub(crate) fn losses() -> impl Strategy<Value = Step> {
     (0..5, 0..6_usize).prop_map(|(what, index)| {
-        step(format!("loss: {what} {index}"), move |world| match what {
-            0 if world.queue.known().is_some() => lose(&mut world.queue, 90, "502"),
-            1 if world.queue.known().is_some() => known(&mut world.queue).more = true,
-            2 if world.records.known().is_some() => lose(&mut world.records, 60, "502"),
-            3 if world.records.known().is_some_and(|records| !records.is_empty()) => {
-                let records = records_of(world);
+        step(format!("loss: {what} {index}"), move |look| match what {
+            0 if look.queue.known().is_some() => lose(&mut look.queue, 90, "502"),
+            1 if look.queue.known().is_some() => known(&mut look.queue).more = true,
+            2 if look.records.known().is_some() => lose(&mut look.records, 60, "502"),
+            3 if look.records.known().is_some_and(|records| !records.is_empty()) => {
+                let records = records_of(look);
                 let index = index % records.len();
                 lose(&mut records[index].managers, 60, "502");
             }
             _ => {
-                let name = host(HOSTS[index % world.hosts.len()]);
-                lose(&mut world.hosts.get_mut(&name).unwrap().state, 41, "timed out");
+                let name = host(HOSTS[index % look.hosts.len()]);
+                lose(&mut look.hosts.get_mut(&name).unwrap().state, 41, "timed out");
             }
         })
     })

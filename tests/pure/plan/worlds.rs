@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use autogit::spec::{Arch, Credential, Pool, PoolName, Resources, Scope, Spec, Warm};
-use autogit::world::{Job, JobId, ProjectId, World};
+use autogit::world::{Job, JobId, Look, ProjectId, World};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use secrecy::SecretString;
 
 use crate::plan::harness::{
-    deny_missing, host_spec, id_of, job, known, queue, records_of, spec, state_of, world,
+    deny_missing, host_spec, id_of, job, known, look, queue, records_of, spec, state_of,
 };
 use crate::plan::steps::{Step, hosts, losses, memories, objects, records, runners};
 use crate::plan::words::host;
@@ -20,10 +20,10 @@ pub(crate) const POOLS: [&str; 3] = ["p0", "p1", "p2"];
 pub(crate) const ARCHES: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
 const TAGS: [&str; 3] = ["a", "b", "c"];
 
-/// Read once: the schema behind it costs more than a whole world.
+/// Read once: the schema behind it costs more than a whole look.
 static BASE: LazyLock<Spec> = LazyLock::new(|| spec("pools: {p0: {tags: [a]}}"));
 
-/// A world as what makes it, so that it shrinks to the little that matters.
+/// A look as what makes it, so that it shrinks to the little that matters.
 #[derive(Debug, Clone)]
 pub(crate) struct Plot {
     pools: Vec<Pool>,
@@ -57,19 +57,19 @@ impl Plot {
         for (pool, name) in spec.pools.iter_mut().zip(POOLS) {
             pool.name = PoolName::new(name).unwrap();
         }
-        let mut world = world(spec, |name| {
+        let mut look = look(spec, |name| {
             self.arches[HOSTS.iter().position(|one| *one == name.as_str()).unwrap()]
         });
         let mut jobs = self.jobs.clone();
         for (job, id) in jobs.iter_mut().zip(8_001..) {
             job.id = JobId(id);
         }
-        queue(&mut world, jobs);
+        queue(&mut look, jobs);
         for step in &self.steps {
-            step.take(&mut world);
+            step.take(&mut look);
         }
-        deny_missing(&mut world);
-        world
+        deny_missing(&mut look);
+        World::of(look)
     }
 }
 
@@ -114,24 +114,25 @@ fn jobs() -> impl Strategy<Value = Job> {
 }
 
 /// The same world, with each list that is a set in another order.
-pub(crate) fn turned(mut world: World, by: usize) -> World {
+pub(crate) fn turned(world: &World, by: usize) -> World {
     fn turn<T>(list: &mut [T], by: usize) {
         list.rotate_left(by % list.len().max(1));
     }
-    turn(&mut world.memory.starts, by);
-    if world.records.known().is_some() {
-        let records = records_of(&mut world);
+    let mut look = Look::clone(world);
+    turn(&mut look.memory.starts, by);
+    if look.records.known().is_some() {
+        let records = records_of(&mut look);
         turn(records, by);
         for record in records.iter_mut().filter(|record| record.managers.known().is_some()) {
             let rows: &mut Vec<_> = known(&mut record.managers);
             turn(rows, by);
         }
     }
-    let names: Vec<_> = world.hosts.keys().cloned().collect();
+    let names: Vec<_> = look.hosts.keys().cloned().collect();
     for name in names {
-        if world.hosts[&name].state.known().is_some() {
-            turn(&mut state_of(&mut world, &name).jobs.containers, by);
+        if look.hosts[&name].state.known().is_some() {
+            turn(&mut state_of(&mut look, &name).jobs.containers, by);
         }
     }
-    world
+    World::of(look)
 }

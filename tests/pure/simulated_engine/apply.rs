@@ -133,7 +133,7 @@ async fn the_container_of_a_killed_runner_stays_until_its_row_is_gone() {
 async fn to_be_started() -> (Fixture, World, Plan) {
     let mut fixture = Fixture::new(COLD);
     fixture.tick().await;
-    let spec = fixture.look().await.spec;
+    let spec = fixture.look().await.spec.clone();
     fixture.engine().create_network(&spec.network, &spec.instance).await.unwrap();
     fixture.change_spec(|spec| spec.pools[0].warm = Warm::Count(1));
     let world = fixture.look().await;

@@ -157,7 +157,9 @@ impl Fixture {
 
     pub(crate) async fn look(&mut self) -> World {
         let Self { observer, ports, spec, tokens, memory, .. } = self;
-        observer.look(ports, spec, tokens, memory).await
+        let world = observer.look(ports, spec, tokens, std::mem::take(memory)).await;
+        *memory = world.next_memory();
+        world
     }
 
     /// Looks until what is left over was seen twice.
@@ -201,7 +203,7 @@ impl Fixture {
             hash: "3f9c1a".to_owned(),
             loaded_at: self.clock.now(),
             pending_fault: None,
-            spec: self.look().await.spec,
+            spec: self.look().await.spec.clone(),
         }
     }
 

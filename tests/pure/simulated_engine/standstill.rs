@@ -31,7 +31,7 @@ async fn pass(fixture: &Fixture, controller: &mut Controller, looks: usize) -> T
 
 /// That of the first runner.
 fn phase(tick: &Tick) -> Option<Phase> {
-    autogit::world::phases(&tick.view.world).first().map(|view| view.phase.clone())
+    tick.view.world.runners().first().map(|view| view.phase)
 }
 
 /// Why the first runner stays.

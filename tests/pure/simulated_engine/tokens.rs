@@ -313,7 +313,7 @@ async fn a_runner_token_is_verified_once_and_serves_from_the_next_look_on() {
 async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it() {
     let mut fixture = Fixture::new(COLD);
     fixture.tick().await;
-    let spec = fixture.look().await.spec;
+    let spec = fixture.look().await.spec.clone();
     let id = record(&fixture.look().await).id;
     let info = SpecInfo {
         source: "autogit.yaml".to_owned(),

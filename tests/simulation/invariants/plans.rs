@@ -9,7 +9,7 @@ use autogit::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
 use autogit::sandbox::gitlab::{JobView, Status};
 use autogit::spec::{HostName, Warm};
 use autogit::world::{
-    ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, WorkloadId, phases,
+    ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, WorkloadId,
 };
 
 /// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
@@ -36,7 +36,10 @@ pub(super) fn every_runner_is_decided_or_held(look: &Look<'_>) -> Result<(), Str
     let decided: BTreeSet<_> =
         plan.decisions.iter().filter_map(|decision| decision.action.runner()).collect();
     let held: BTreeSet<_> = plan.held_runners.iter().map(|held| &held.runner).collect();
-    let forgotten = phases(&look.view.world)
+    let forgotten = look
+        .view
+        .world
+        .runners()
         .into_iter()
         .find(|view| !decided.contains(&view.runner.name) && !held.contains(&view.runner.name));
     forgotten.map_or(Ok(()), |view| Err(format!("nothing is said of {}", view.runner.name)))
@@ -166,7 +169,8 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
         let pool = world.spec.pool(&runner.variant.pool);
         pool.is_some_and(|pool| runner.is_used_up(pool))
     };
-    let supply: Vec<&Variant> = phases(world)
+    let supply: Vec<&Variant> = world
+        .runners()
         .into_iter()
         .filter(|view| view.seen && supplies(&view.phase) && !leaving.contains(&view.runner.id))
         // A frozen one takes no job, and others are started in its place.
@@ -264,7 +268,7 @@ fn is_read_before(look: &Look<'_>, host: &HostName) -> bool {
 /// The spec asks for no such runner any more, or not for so many.
 fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bool {
     let world = &look.view.world;
-    let views = phases(world);
+    let views = world.runners();
     let Some(view) = views.iter().find(|view| view.runner.id == *id) else { return false };
     let variant = &view.runner.variant;
     let pool = world.spec.pool(&variant.pool);

@@ -7,25 +7,23 @@ use autogit::plan::{
 };
 use autogit::spec::{Cache, LostJobs, Spec, Warm};
 use autogit::world::{
-    ContainerState, HostState, JobObjects, Leftover, Made, Observed, Origin, Phase, Queue, Slot,
-    Token, World, leftovers, phases,
+    ContainerState, HostState, JobObjects, Leftover, Look, Made, Observed, Origin, Phase, Queue,
+    Slot, Token, World, leftovers,
 };
 use jiff::SignedDuration;
 
 /// The jobs that a look reads in a row where pages are small.
 const JOBS_OF_A_LOOK: usize = 60;
 
-fn seeing(world: &World, change: impl FnOnce(&mut World)) -> Plan {
-    let mut world = world.clone();
-    change(&mut world);
-    plan(&world)
+fn seeing(world: &World, change: impl FnOnce(&mut Look)) -> Plan {
+    plan(&world.changed(change))
 }
 
 fn asking(world: &World, change: impl FnOnce(&mut Spec)) -> Plan {
-    seeing(world, |world| {
-        let mut spec = Spec::clone(&world.spec);
+    seeing(world, |look| {
+        let mut spec = Spec::clone(&look.spec);
         change(&mut spec);
-        world.spec = Arc::new(spec);
+        look.spec = Arc::new(spec);
     })
 }
 
@@ -42,16 +40,16 @@ fn without(world: &World, unwanted: impl Fn(&Decision) -> bool) -> Plan {
     plan
 }
 
-fn states(world: &mut World) -> impl Iterator<Item = &mut HostState> {
-    world.hosts.values_mut().filter_map(|host| match &mut host.state {
+fn states(look: &mut Look) -> impl Iterator<Item = &mut HostState> {
+    look.hosts.values_mut().filter_map(|host| match &mut host.state {
         Observed::Known { value, .. } => Some(value),
         Observed::Unknown { last, .. } => last.as_mut(),
     })
 }
 
 pub(super) fn busy_is_idle(world: &World) -> Plan {
-    seeing(world, |world| {
-        if let Observed::Known { value, .. } = &mut world.records {
+    seeing(world, |look| {
+        if let Observed::Known { value, .. } = &mut look.records {
             for record in value {
                 if let Observed::Known { value, .. } = &mut record.managers {
                     for row in value {
@@ -60,7 +58,7 @@ pub(super) fn busy_is_idle(world: &World) -> Plan {
                 }
             }
         }
-        for state in states(world) {
+        for state in states(look) {
             state.jobs.containers.iter_mut().for_each(|container| container.running = false);
             state.runners.iter_mut().for_each(|runner| runner.log = None);
         }
@@ -68,13 +66,13 @@ pub(super) fn busy_is_idle(world: &World) -> Plan {
 }
 
 pub(super) fn drains_are_forgotten(world: &World) -> Plan {
-    seeing(world, |world| world.memory.draining.clear())
+    seeing(world, |look| look.memory.draining.clear())
 }
 
 pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
-    seeing(world, |world| {
-        if world.queue.known().is_none() {
-            world.queue = Observed::Known { at: world.now, value: Queue::default() };
+    seeing(world, |look| {
+        if look.queue.known().is_none() {
+            look.queue = Observed::Known { at: look.now, value: Queue::default() };
         }
     })
 }
@@ -83,8 +81,8 @@ pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
 /// something is said of each of the rest all the same.
 pub(super) fn flood_is_waited_out(world: &World) -> Plan {
     let mut behind = Vec::new();
-    let mut plan = seeing(world, |world| {
-        if let Observed::Known { value, .. } = &mut world.queue
+    let mut plan = seeing(world, |look| {
+        if let Observed::Known { value, .. } = &mut look.queue
             && value.more
         {
             let read = value.jobs.len().min(JOBS_OF_A_LOOK);
@@ -100,8 +98,8 @@ pub(super) fn flood_is_waited_out(world: &World) -> Plan {
 }
 
 pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
-    seeing(world, |world| {
-        for host in world.hosts.values_mut() {
+    seeing(world, |look| {
+        for host in look.hosts.values_mut() {
             if let Observed::Unknown { last: Some(last), .. } = &host.state {
                 let engine = last.engine.clone();
                 let jobs = JobObjects::default();
@@ -114,45 +112,45 @@ pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
                     network: None,
                     old_networks: Vec::new(),
                 };
-                host.state = Observed::Known { at: world.now, value };
+                host.state = Observed::Known { at: look.now, value };
             }
         }
     })
 }
 
 pub(super) fn unknown_records_are_none(world: &World) -> Plan {
-    seeing(world, |world| {
-        if world.records.known().is_none() {
-            world.records = Observed::Known { at: world.now, value: Vec::new() };
+    seeing(world, |look| {
+        if look.records.known().is_none() {
+            look.records = Observed::Known { at: look.now, value: Vec::new() };
         }
     })
 }
 
 pub(super) fn unread_record_is_none(world: &World) -> Plan {
-    seeing(world, |world| {
-        if let Observed::Known { value, .. } = &mut world.records {
+    seeing(world, |look| {
+        if let Observed::Known { value, .. } = &mut look.records {
             value.retain(|record| record.unseen.is_none());
         }
     })
 }
 
 pub(super) fn unknown_managers_are_none(world: &World) -> Plan {
-    seeing(world, |world| {
-        let at = world.now;
-        if let Observed::Known { value, .. } = &mut world.records {
+    seeing(world, |look| {
+        let at = look.now;
+        if let Observed::Known { value, .. } = &mut look.records {
             for record in value.iter_mut().filter(|record| record.managers.known().is_none()) {
                 record.managers = Observed::Known { at, value: Vec::new() };
             }
         }
-        world.memory.contacted.clear();
-        world.memory.leftovers = leftovers(world);
+        look.memory.contacted.clear();
+        look.memory.leftovers = leftovers(look);
     })
 }
 
 pub(super) fn draining_is_gone(world: &World) -> Plan {
-    seeing(world, |world| {
-        let draining = world.memory.draining.clone();
-        for state in states(world) {
+    seeing(world, |look| {
+        let draining = look.memory.draining.clone();
+        for state in states(look) {
             let gone = |runner: &autogit::world::Runner| {
                 matches!(runner.state, ContainerState::Running { .. })
                     && draining.contains_key(&runner.id)
@@ -165,33 +163,33 @@ pub(super) fn draining_is_gone(world: &World) -> Plan {
 pub(super) fn starting_is_gone(world: &World) -> Plan {
     let starting =
         |view: &autogit::world::RunnerView<'_>| matches!(view.phase, Phase::Starting { .. });
-    let views = phases(world).into_iter().filter(starting);
+    let views = world.runners().into_iter().filter(starting);
     let ids: Vec<_> = views.map(|view| view.runner.id.clone()).collect();
-    seeing(world, |world| {
-        for state in states(world) {
+    seeing(world, |look| {
+        for state in states(look) {
             state.runners.retain(|runner| !ids.contains(&runner.id));
         }
     })
 }
 
 pub(super) fn failed_is_supply(world: &World) -> Plan {
-    seeing(world, |world| {
-        let runners = states(world).flat_map(|state| &state.runners);
+    seeing(world, |look| {
+        let runners = states(look).flat_map(|state| &state.runners);
         let ids: Vec<_> = runners.map(|runner| runner.id.clone()).collect();
-        world.memory.contacted.extend(ids);
-        world.memory.silent.clear();
+        look.memory.contacted.extend(ids);
+        look.memory.silent.clear();
     })
 }
 
 pub(super) fn foreign_is_ours(world: &World) -> Plan {
-    seeing(world, |world| {
-        if let Observed::Known { at, value } = &mut world.records {
+    seeing(world, |look| {
+        if let Observed::Known { at, value } = &mut look.records {
             for record in value.iter_mut().filter(|record| record.origin == Origin::Foreign) {
                 record.origin = Origin::Ours;
                 record.managers = Observed::Known { at: *at, value: Vec::new() };
             }
         }
-        world.memory.leftovers = leftovers(world);
+        look.memory.leftovers = leftovers(look);
     })
 }
 
@@ -206,14 +204,14 @@ pub(super) fn no_budget(world: &World) -> Plan {
 }
 
 pub(super) fn no_start_rate(world: &World) -> Plan {
-    seeing(world, |world| {
-        world.memory.starts.clear();
-        world.memory.made.clear();
+    seeing(world, |look| {
+        look.memory.starts.clear();
+        look.memory.made.clear();
     })
 }
 
 pub(super) fn nothing_is_unclaimed(world: &World) -> Plan {
-    seeing(world, |world| world.memory.unclaimed.clear())
+    seeing(world, |look| look.memory.unclaimed.clear())
 }
 
 pub(super) fn caches_go(world: &World) -> Plan {
@@ -239,8 +237,8 @@ pub(super) fn no_cooldown(world: &World) -> Plan {
 }
 
 pub(super) fn tokens_are_lost(world: &World) -> Plan {
-    seeing(world, |world| {
-        if let Observed::Known { value, .. } = &mut world.records {
+    seeing(world, |look| {
+        if let Observed::Known { value, .. } = &mut look.records {
             for record in value {
                 record.token = Token::Lost;
             }
@@ -249,25 +247,23 @@ pub(super) fn tokens_are_lost(world: &World) -> Plan {
 }
 
 pub(super) fn nothing_is_awaited(world: &World) -> Plan {
-    seeing(world, |world| world.memory.own_records.newest_before = None)
+    seeing(world, |look| look.memory.own_records.newest_before = None)
 }
 
 pub(super) fn young_records_go(world: &World) -> Plan {
-    seeing(world, |world| {
-        let records = world.records.known().into_iter().flatten();
-        let made = records.map(|record| (record.id, Made { at: world.now, shown: true }));
+    seeing(world, |look| {
+        let records = look.records.known().into_iter().flatten();
+        let made = records.map(|record| (record.id, Made { at: look.now, shown: true }));
         let made: Vec<_> = made.collect();
-        world.memory.own_records.made.extend(made);
-        let found = leftovers(world);
-        world.memory.leftovers.extend(found);
+        look.memory.own_records.made.extend(made);
+        let found = leftovers(look);
+        look.memory.leftovers.extend(found);
     })
 }
 
 /// Of what may be done too often, nothing is remembered.
 pub(super) fn no_brake(world: &World) -> Plan {
-    let mut world = world.clone();
-    world.memory.efforts.clear();
-    tokens_are_lost(&world)
+    tokens_are_lost(&world.changed(|look| look.memory.efforts.clear()))
 }
 
 /// Every start goes into the first slot.
@@ -322,16 +318,16 @@ pub(super) fn records_stay(world: &World) -> Plan {
 }
 
 pub(super) fn one_look_sweeps(world: &World) -> Plan {
-    seeing(world, |world| world.memory.leftovers = leftovers(world))
+    seeing(world, |look| look.memory.leftovers = leftovers(look))
 }
 
 pub(super) fn gone_is_gone_at_once(world: &World) -> Plan {
-    seeing(world, |world| {
-        let long_ago = world.now - SignedDuration::from_mins(2);
-        world.memory.gone.values_mut().for_each(|since| *since = long_ago);
-        let before = world.memory.leftovers.clone();
-        world.memory.leftovers = leftovers(world);
-        world.memory.leftovers.extend(before);
+    seeing(world, |look| {
+        let long_ago = look.now - SignedDuration::from_mins(2);
+        look.memory.gone.values_mut().for_each(|since| *since = long_ago);
+        let before = look.memory.leftovers.clone();
+        look.memory.leftovers = leftovers(look);
+        look.memory.leftovers.extend(before);
     })
 }
 

@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::leftovers::system_id_prefix;
 use super::phase::CLOCK_ERROR;
-use super::{
-    ContainerState, Manager, Phase, Record, RecordId, RunnerView, SystemId, Variant, WorkloadId,
-    World,
-};
 use crate::spec::RUNNER_VERSION_MIN;
+use crate::world::{
+    ContainerState, Look, Manager, Phase, Record, RecordId, RunnerView, SystemId, Variant,
+    WorkloadId,
+};
 
 /// How long a runner takes at most from its start to its first poll, which GitLab answers at once.
 const FIRST_POLL: SignedDuration = SignedDuration::from_secs(15);
@@ -52,7 +52,7 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl World {
+impl Look {
     /// Which of these runners are of no use, and why.
     pub fn unfit(&self, views: &[RunnerView<'_>]) -> BTreeMap<WorkloadId, Unfit> {
         let works =

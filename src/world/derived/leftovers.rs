@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::accounts::Accounts;
-use super::{
-    Absence, HostState, JobContainer, JobVolume, Leftover, Manager, Origin, Record, RecordId,
-    SystemId, Token, Variant, VolumeKind, World,
-};
 use crate::spec::{Cache, HostName};
+use crate::world::{
+    Absence, HostState, JobContainer, JobVolume, Leftover, Look, Manager, Origin, Record, RecordId,
+    SystemId, Token, Variant, VolumeKind,
+};
 
 /// GitLab forgets a manager after seven days; one day without contact is beyond any drain.
 const SILENT_MANAGER: SignedDuration = SignedDuration::from_hours(24);
@@ -20,52 +20,47 @@ const SILENT_MANAGER: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const GONE_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// Everything that this look finds left over.
-pub fn leftovers(world: &World) -> BTreeSet<Leftover> {
+pub fn leftovers(look: &Look) -> BTreeSet<Leftover> {
     let mut found = BTreeSet::new();
-    for (name, host) in &world.hosts {
+    for (name, host) in &look.hosts {
         if let Some(state) = host.state.known() {
-            job_leftovers(world, name, state, &mut found);
-            network_leftover(world, name, state, &mut found);
+            job_leftovers(look, name, state, &mut found);
+            network_leftover(look, name, state, &mut found);
         }
     }
-    record_leftovers(world, &mut found);
+    record_leftovers(look, &mut found);
     found
 }
 
 /// Whether that is left over cannot be told by this look: it stays as it was found.
-pub(super) fn cannot_be_seen(world: &World, leftover: &Leftover) -> bool {
+pub(super) fn cannot_be_seen(look: &Look, leftover: &Leftover) -> bool {
     match leftover {
         Leftover::JobContainer(host, _)
         | Leftover::JobVolume(host, _)
         | Leftover::JobNetwork(host, _) => {
-            world.hosts.get(host).is_some_and(|host| host.state.known().is_none())
+            look.hosts.get(host).is_some_and(|host| host.state.known().is_none())
         }
-        Leftover::Network(host, _) => world.hosts.contains_key(host) && !world.all_hosts_known(),
+        Leftover::Network(host, _) => look.hosts.contains_key(host) && !look.all_hosts_known(),
         Leftover::Manager(..) | Leftover::Record(_) => {
-            world.records.known().is_none() || !world.all_hosts_known()
+            look.records.known().is_none() || !look.all_hosts_known()
         }
     }
 }
 
 /// What all system ids of this instance and installation start with, once the engine is known.
-pub fn system_id_prefix(world: &World) -> Option<String> {
-    Some(SystemId::prefix(&world.spec.instance, &world.installation()?))
+pub fn system_id_prefix(look: &Look) -> Option<String> {
+    Some(SystemId::prefix(&look.spec.instance, &look.installation()?))
 }
 
 /// What jobs of ours made on a host where no container has their runner's slot, as far as it is
 /// proved that there is none. While the runner's container exists, even exited, its reap takes care
 /// of them.
-fn job_leftovers(
-    world: &World,
-    name: &HostName,
-    state: &HostState,
-    found: &mut BTreeSet<Leftover>,
-) {
+fn job_leftovers(look: &Look, name: &HostName, state: &HostState, found: &mut BTreeSet<Leftover>) {
     if state.hides_a_holder() {
         return;
     }
-    for (owner, objects) in job_objects(world, name, state) {
-        if has_no_runner(state, &owner) && may_stop_all(world, name, state, &owner) {
+    for (owner, objects) in job_objects(look, name, state) {
+        if has_no_runner(state, &owner) && may_stop_all(look, name, state, &owner) {
             found.extend(objects);
         }
     }
@@ -80,31 +75,31 @@ fn has_no_runner(state: &HostState, owner: &SystemId) -> bool {
     }
 }
 
-fn may_stop_all(world: &World, host: &HostName, state: &HostState, owner: &SystemId) -> bool {
+fn may_stop_all(look: &Look, host: &HostName, state: &HostState, owner: &SystemId) -> bool {
     let its = state.jobs.containers.iter().filter(|container| container.system_id == *owner);
-    its.filter(|container| container.running).all(|container| may_stop(world, host, container))
+    its.filter(|container| container.running).all(|container| may_stop(look, host, container))
 }
 
 /// Whether a job's container that still runs may be stopped: its runner was seen to have ended,
 /// GitLab says that its job is over, or its runner is known to be gone for a while. What a list
 /// lacks proves nothing, however often it lacks it.
-pub fn may_stop(world: &World, host: &HostName, container: &JobContainer) -> bool {
+pub fn may_stop(look: &Look, host: &HostName, container: &JobContainer) -> bool {
     let owner = (host.clone(), container.system_id.clone());
-    let memory = &world.memory;
+    let memory = &look.memory;
     let gone = memory.gone.get(&owner);
     memory.ended.contains(&owner)
         || container.job.is_some_and(|job| memory.over.contains(&job))
-        || gone.is_some_and(|since| world.now.duration_since(*since) >= GONE_FOR)
+        || gone.is_some_and(|since| look.now.duration_since(*since) >= GONE_FOR)
 }
 
 /// Containers of our jobs that still run without a runner, and that are not stopped: by host, with
 /// what is known of the runner.
-pub fn lingering(world: &World) -> Vec<(&HostName, &JobContainer, String)> {
+pub fn lingering(look: &Look) -> Vec<(&HostName, &JobContainer, String)> {
     let mut lingering = Vec::new();
-    for (name, host) in &world.hosts {
+    for (name, host) in &look.hosts {
         let Some(state) = host.state.known() else { continue };
         let running = state.jobs.containers.iter().filter(|container| container.running);
-        for container in running.filter(|container| !may_stop(world, name, container)) {
+        for container in running.filter(|container| !may_stop(look, name, container)) {
             let why = match state.missing.get(&container.system_id) {
                 None => continue,
                 Some(Absence::Gone { name }) => format!("its runner `{name}` is not there"),
@@ -120,17 +115,17 @@ pub fn lingering(world: &World) -> Vec<(&HostName, &JobContainer, String)> {
 /// What jobs of ours made on a host that lists no runner of theirs, by the runner; less the caches
 /// that are kept.
 pub(super) fn job_objects(
-    world: &World,
+    look: &Look,
     name: &HostName,
     state: &HostState,
 ) -> BTreeMap<SystemId, Vec<Leftover>> {
-    let Some(prefix) = system_id_prefix(world) else { return BTreeMap::new() };
+    let Some(prefix) = system_id_prefix(look) else { return BTreeMap::new() };
     let held: BTreeSet<&SystemId> = state.holders().collect();
     let ours = |id: &SystemId| id.as_str().starts_with(&prefix) && !held.contains(id);
     let jobs = &state.jobs;
     let is_cache = |volume: &JobVolume| volume.kind == VolumeKind::Reusable;
     let caches = jobs.volumes.iter().any(|volume| is_cache(volume) && ours(&volume.system_id));
-    let kept = if caches { kept_slots(world, state) } else { BTreeSet::new() };
+    let kept = if caches { kept_slots(look, state) } else { BTreeSet::new() };
     let containers = jobs.containers.iter().map(|container| {
         (&container.system_id, Leftover::JobContainer(name.clone(), container.id.clone()))
     });
@@ -152,20 +147,20 @@ pub(super) fn job_objects(
 
 /// System ids of slots that may be filled again, so that their cache is of use: those below `max`
 /// of a declared variant that keeps its cache.
-fn kept_slots(world: &World, state: &HostState) -> BTreeSet<SystemId> {
-    let kept = world.variants().into_iter().filter(|(_, pool)| pool.cache == Cache::Keep);
-    kept.flat_map(|(variant, pool)| world.slot_ids(&state.engine, &variant, pool.max)).collect()
+fn kept_slots(look: &Look, state: &HostState) -> BTreeSet<SystemId> {
+    let kept = look.variants().into_iter().filter(|(_, pool)| pool.cache == Cache::Keep);
+    kept.flat_map(|(variant, pool)| look.slot_ids(&state.engine, &variant, pool.max)).collect()
 }
 
 /// The network, if we made it, nothing is on it, and no runner of ours is there; those of former
 /// names, as soon as nothing is on them.
 fn network_leftover(
-    world: &World,
+    look: &Look,
     name: &HostName,
     state: &HostState,
     found: &mut BTreeSet<Leftover>,
 ) {
-    if world.all_hosts_known() {
+    if look.all_hosts_known() {
         let empty = state.old_networks.iter().filter(|network| network.containers == 0);
         found.extend(empty.map(|network| Leftover::Network(name.clone(), network.id.clone())));
     }
@@ -174,21 +169,21 @@ fn network_leftover(
         && network.containers == 0
         && state.runners.is_empty()
         && state.aside.is_empty()
-        && world.all_hosts_known()
+        && look.all_hosts_known()
     {
         found.insert(Leftover::Network(name.clone(), network.id.clone()));
     }
 }
 
 /// Records that the spec does not ask for, and rows of runners that are known to be gone.
-fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
-    let Some(records) = world.records.known() else { return };
-    if !world.all_hosts_known() {
+fn record_leftovers(look: &Look, found: &mut BTreeSet<Leftover>) {
+    let Some(records) = look.records.known() else { return };
+    if !look.all_hosts_known() {
         return;
     }
-    let declared: BTreeMap<Variant, _> = world.variants().into_iter().collect();
-    let accounts = Accounts::of(world, records);
-    let in_use = world.records_in_use();
+    let declared: BTreeMap<Variant, _> = look.variants().into_iter().collect();
+    let accounts = Accounts::of(look, records);
+    let in_use = look.records_in_use();
     // Beside a record that is not seen, nothing shows which one of the variant is not needed.
     let unseen: BTreeSet<&Variant> =
         records.iter().filter(|one| one.unseen.is_some()).map(|one| &one.variant).collect();
@@ -199,10 +194,10 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
             rows.iter().partition(|row| accounts.is_gone(record, row));
         let asked_for = declared.get(&record.variant).is_some_and(|pool| {
             // Which of them the pool asks for follows from what its scope is.
-            if world.place(&pool.scope).is_err() {
+            if look.place(&pool.scope).is_err() {
                 return true;
             }
-            match world.current_record(&record.variant, pool) {
+            match look.current_record(&record.variant, pool) {
                 Some(current) => current.id == record.id,
                 // Nobody makes a new record for a disabled pool. It keeps the newest it has, unless
                 // rows are left that without its token can only go with it.
@@ -216,9 +211,9 @@ fn record_leftovers(world: &World, found: &mut BTreeSet<Leftover>) {
             }
         } else if !in_use.contains(&record.id)
             && !unseen.contains(&record.variant)
-            && !world.hides_a_record()
-            && !world.may_be_anothers(record)
-            && others.iter().all(|row| is_silent(world, row))
+            && !look.hides_a_record()
+            && !look.may_be_anothers(record)
+            && others.iter().all(|row| is_silent(look, row))
         {
             found.insert(Leftover::Record(record.id));
         }
@@ -231,7 +226,7 @@ fn is_newest(records: &[Record], record: &Record) -> bool {
     records.iter().filter(ours).all(|one| one.id <= record.id)
 }
 
-impl World {
+impl Look {
     /// Records whose token a container of any state has, now or as last seen.
     pub fn records_in_use(&self) -> BTreeSet<RecordId> {
         let states: Vec<&HostState> =
@@ -249,6 +244,6 @@ impl World {
 }
 
 /// The row made no contact for so long that no runner can be behind it.
-pub(super) fn is_silent(world: &World, row: &Manager) -> bool {
-    row.contacted_at.is_some_and(|at| world.now.duration_since(at) > SILENT_MANAGER)
+pub(super) fn is_silent(look: &Look, row: &Manager) -> bool {
+    row.contacted_at.is_some_and(|at| look.now.duration_since(at) > SILENT_MANAGER)
 }

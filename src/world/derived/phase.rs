@@ -1,15 +1,15 @@
-//! The phase of a runner: derived at every look, stored nowhere.
+//! The phase of a runner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    ContainerState, HostState, JobId, Manager, Record, RecordId, Runner, RunnerLog, SystemId,
-    WorkloadId, World,
-};
 use crate::duration::signed;
 use crate::spec::{HostName, PoolName};
+use crate::world::{
+    ContainerState, HostState, JobId, Look, Manager, Record, RecordId, Runner, RunnerLog, SystemId,
+    WorkloadId,
+};
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
 const PICK_UP_MAX: SignedDuration = SignedDuration::from_secs(120);
@@ -34,7 +34,7 @@ const SILENT_FOR: SignedDuration = SignedDuration::from_mins(1);
 pub(super) const CLOCK_ERROR: SignedDuration = SignedDuration::from_secs(3);
 
 /// What a runner does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Its container was never started.
     Created,
@@ -117,28 +117,34 @@ struct Work {
     job: Option<JobId>,
 }
 
-/// All runners with their phases, by host and name.
-pub fn phases(world: &World) -> Vec<RunnerView<'_>> {
-    let managers = Managers::of(world);
-    let timeouts = timeouts(world);
-    let mut views = Vec::new();
-    for (name, host) in &world.hosts {
+/// All runners by host and name, and whether their host could be observed just now.
+pub(super) fn runners(look: &Look) -> impl Iterator<Item = (&HostName, &Runner, bool)> {
+    look.hosts.iter().flat_map(|(name, host)| {
         let seen = host.state.known().is_some();
-        let Some(state) = host.state.last() else { continue };
-        let working = working(state);
-        for runner in &state.runners {
-            let on_engine = working.get(&runner.system_id).copied();
-            let timeout = timeouts.get(&runner.variant.pool).copied();
-            let phase = phase(world, &managers, runner, on_engine, timeout);
-            views.push(RunnerView { host: name, runner, phase, seen });
-        }
-    }
-    views
+        let runners = host.state.last().into_iter().flat_map(|state| &state.runners);
+        runners.map(move |runner| (name, runner, seen))
+    })
+}
+
+/// Those runners with their phases, in the same order.
+pub(super) fn phases(look: &Look) -> Vec<RunnerView<'_>> {
+    let managers = Managers::of(look);
+    let timeouts = timeouts(look);
+    let working =
+        look.hosts.iter().filter_map(|(name, it)| Some((name, working(it.state.last()?))));
+    let working: BTreeMap<&HostName, _> = working.collect();
+    let views = runners(look).map(|(host, runner, seen)| {
+        let on_engine = working.get(host).and_then(|working| working.get(&runner.system_id));
+        let timeout = timeouts.get(&runner.variant.pool).copied();
+        let phase = phase(look, &managers, runner, on_engine.copied(), timeout);
+        RunnerView { host, runner, phase, seen }
+    });
+    views.collect()
 }
 
 /// How long a runner of each pool may take to make contact.
-fn timeouts(world: &World) -> BTreeMap<&PoolName, SignedDuration> {
-    let timeouts = world.spec.pools.iter().map(|pool| (&pool.name, signed(pool.startup_timeout)));
+fn timeouts(look: &Look) -> BTreeMap<&PoolName, SignedDuration> {
+    let timeouts = look.spec.pools.iter().map(|pool| (&pool.name, signed(pool.startup_timeout)));
     timeouts.collect()
 }
 
@@ -153,7 +159,7 @@ fn working(state: &HostState) -> BTreeMap<&SystemId, Work> {
 }
 
 fn phase(
-    world: &World,
+    look: &Look,
     managers: &Managers<'_>,
     runner: &Runner,
     on_engine: Option<Work>,
@@ -166,37 +172,37 @@ fn phase(
         }
         ContainerState::Running { started_at } => started_at,
     };
-    let contact = managers.contact(world, runner, started_at);
-    let told = picked_up(runner, world.now, managers.are_read(world, runner));
-    let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(world, runner));
+    let contact = managers.contact(look, runner, started_at);
+    let told = picked_up(runner, look.now, managers.are_read(look, runner));
+    let at_gitlab = || contact.work().filter(|_| !is_busy_no_more(look, runner));
     let seen = on_engine.or_else(at_gitlab);
     // GitLab may say that it works before an engine or GitLab can say at what.
     let work = seen.map(|work| Work { job: work.job.or(told.and_then(|told| told.job)) }).or(told);
     // What was asked of a process says nothing of the next one, which a person started.
-    let asked = world.asked_to_exit(&runner.id);
+    let asked = look.asked_to_exit(&runner.id);
     if let Some(since) = asked.filter(|at| started_at.duration_since(*at) <= CLOCK_ERROR) {
         return Phase::Draining { since, busy: work.is_some() };
     }
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let unheard_since = unless_ahead(world, runner, started_at, &world.memory.unheard);
+    let unheard_since = unless_ahead(look, runner, started_at, &look.memory.unheard);
     // One that is paused cannot make contact, and that is no failure of its image or network.
     let is_late = |at: Timestamp| {
         let waited = at.duration_since(unheard_since);
         !runner.paused && timeout.is_some_and(|timeout| waited > timeout)
     };
-    let late = is_late(world.now);
-    if let Some(last) = contact.silent_since(world)
-        && is_seen_silent(world, runner)
-        && !was_away(world)
+    let late = is_late(look.now);
+    if let Some(last) = contact.silent_since(look)
+        && is_seen_silent(look, runner)
+        && !was_away(look)
         && !runner.paused
     {
         return Phase::Failed { since: last };
     }
     match contact {
-        Contact::Made(_) => Phase::Idle { since: idle_since(world, runner, started_at) },
-        Contact::None if is_late(world.records_told_at()) && !was_away(world) => {
+        Contact::Made(_) => Phase::Idle { since: idle_since(look, runner, started_at) },
+        Contact::None if is_late(look.records_told_at()) && !was_away(look) => {
             Phase::Failed { since: unheard_since }
         }
         Contact::None | Contact::Unknown => Phase::Starting { since: unheard_since, late },
@@ -216,8 +222,8 @@ enum Contact<'a> {
 }
 
 impl<'a> Managers<'a> {
-    fn of(world: &'a World) -> Self {
-        let records = world.records.known().map(Vec::as_slice).unwrap_or_default();
+    fn of(look: &'a Look) -> Self {
+        let records = look.records.known().map(Vec::as_slice).unwrap_or_default();
         let known = records.iter().filter_map(|record| Some((record.id, record.managers.known()?)));
         let by_system_id =
             |rows: &'a Vec<Manager>| rows.iter().map(|row| (&row.system_id, row)).collect();
@@ -225,19 +231,18 @@ impl<'a> Managers<'a> {
     }
 
     /// What rows the runner's record has is known; one that is gone has none.
-    fn are_read(&self, world: &World, runner: &Runner) -> bool {
+    fn are_read(&self, look: &Look, runner: &Runner) -> bool {
         let listed = |records: &Vec<Record>| records.iter().any(|it| it.id == runner.record);
-        self.rows.contains_key(&runner.record)
-            || world.records.known().is_some_and(|it| !listed(it))
+        self.rows.contains_key(&runner.record) || look.records.known().is_some_and(|it| !listed(it))
     }
 
     /// A row from before this container's start speaks of its predecessor in the slot; but of one
     /// that is known to have made contact it speaks, and the start looks later than it was: a clock
     /// was set.
-    fn contact(&self, world: &World, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
+    fn contact(&self, look: &Look, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
         let rows = self.rows.get(&runner.record);
         let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
-        let made = worked || world.memory.contacted.contains(&runner.id);
+        let made = worked || look.memory.contacted.contains(&runner.id);
         let row = rows.and_then(|rows| rows.get(&runner.system_id).copied()).filter(|row| {
             let since_start = |at| started_at.duration_since(at) <= CLOCK_ERROR;
             made || row.contacted_at.is_some_and(since_start)
@@ -261,56 +266,56 @@ impl Contact<'_> {
     }
 
     /// The last contact, if it was long ago.
-    fn silent_since(&self, world: &World) -> Option<Timestamp> {
+    fn silent_since(&self, look: &Look) -> Option<Timestamp> {
         let Self::Made(Some(row)) = self else { return None };
-        let suspect = !world.memory.overlooked.is_empty();
+        let suspect = !look.memory.overlooked.is_empty();
         let limit = if suspect { SILENT_AFTER_UNCLAIMED } else { SILENT_AFTER };
-        row.contacted_at.filter(|at| world.records_told_at().duration_since(*at) > limit)
+        row.contacted_at.filter(|at| look.records_told_at().duration_since(*at) > limit)
     }
 }
 
-fn is_seen_silent(world: &World, runner: &Runner) -> bool {
-    let since = world.memory.silent.get(&runner.id);
-    since.is_some_and(|since| world.now.duration_since(*since) >= SILENT_FOR)
+fn is_seen_silent(look: &Look, runner: &Runner) -> bool {
+    let since = look.memory.silent.get(&runner.id);
+    since.is_some_and(|since| look.now.duration_since(*since) >= SILENT_FOR)
 }
 
 /// GitLab was away a moment ago, for its runners as well by all we know.
-fn was_away(world: &World) -> bool {
-    let failed_at = world.memory.gitlab_failed_at;
-    failed_at.is_some_and(|at| world.records_told_at().duration_since(at) < SILENT_FOR)
+fn was_away(look: &Look) -> bool {
+    let failed_at = look.memory.gitlab_failed_at;
+    failed_at.is_some_and(|at| look.records_told_at().duration_since(at) < SILENT_FOR)
 }
 
 /// Running runners that GitLab has not heard of for long.
-pub(crate) fn silent(world: &World) -> BTreeSet<WorkloadId> {
-    let managers = Managers::of(world);
-    let states = world.hosts.values().filter_map(|host| host.state.known());
+pub(crate) fn silent(look: &Look) -> BTreeSet<WorkloadId> {
+    let managers = Managers::of(look);
+    let states = look.hosts.values().filter_map(|host| host.state.known());
     let runs = |runner: &&Runner| {
         let ContainerState::Running { started_at } = runner.state else { return false };
         // Once it goes on, it has the usual time to make contact.
-        !runner.paused && managers.contact(world, runner, started_at).silent_since(world).is_some()
+        !runner.paused && managers.contact(look, runner, started_at).silent_since(look).is_some()
     };
     let silent = states.flat_map(|state| &state.runners).filter(runs);
     silent.map(|runner| runner.id.clone()).collect()
 }
 
 /// GitLab alone has said for too long that the runner is busy.
-fn is_busy_no_more(world: &World, runner: &Runner) -> bool {
-    let since = world.memory.busy_alone.get(&runner.id).filter(|_| runner.log.is_some());
-    since.is_some_and(|since| world.now.duration_since(*since) > BUSY_ALONE_MAX)
+fn is_busy_no_more(look: &Look, runner: &Runner) -> bool {
+    let since = look.memory.busy_alone.get(&runner.id).filter(|_| runner.log.is_some());
+    since.is_some_and(|since| look.now.duration_since(*since) > BUSY_ALONE_MAX)
 }
 
 /// Running runners of which GitLab alone says that they are busy.
-pub(crate) fn busy_alone(world: &World) -> BTreeSet<WorkloadId> {
-    let managers = Managers::of(world);
+pub(crate) fn busy_alone(look: &Look) -> BTreeSet<WorkloadId> {
+    let managers = Managers::of(look);
     let mut alone = BTreeSet::new();
-    for state in world.hosts.values().filter_map(|host| host.state.known()) {
+    for state in look.hosts.values().filter_map(|host| host.state.known()) {
         let working = working(state);
         for runner in &state.runners {
             let ContainerState::Running { started_at } = runner.state else { continue };
             // A job that was received may be pulling its image: no container for many minutes.
             let received = runner.log.as_ref().and_then(RunnerLog::unfinished).is_some();
             let elsewhere = working.contains_key(&runner.system_id) || received;
-            if !elsewhere && managers.contact(world, runner, started_at).work().is_some() {
+            if !elsewhere && managers.contact(look, runner, started_at).work().is_some() {
                 alone.insert(runner.id.clone());
             }
         }
@@ -328,23 +333,23 @@ fn picked_up(runner: &Runner, now: Timestamp, gitlab_knows: bool) -> Option<Work
 
 /// The latest of the container's start and its last job's receipt and end, for not every end leaves
 /// a line.
-fn idle_since(world: &World, runner: &Runner, started_at: Timestamp) -> Timestamp {
+fn idle_since(look: &Look, runner: &Runner, started_at: Timestamp) -> Timestamp {
     let log = runner.log.as_ref();
     let received = log.and_then(|log| Some(log.received?.1));
     let ended = log.and_then(|log| log.ended);
     let since = received.into_iter().chain(ended).fold(started_at, Timestamp::max);
-    unless_ahead(world, runner, since, &world.memory.idle)
+    unless_ahead(look, runner, since, &look.memory.idle)
 }
 
 /// A time of the engine's. Where that is yet to come, its clock was set back since, and what was
 /// `seen` counts.
 fn unless_ahead(
-    world: &World,
+    look: &Look,
     runner: &Runner,
     at: Timestamp,
     seen: &BTreeMap<WorkloadId, Timestamp>,
 ) -> Timestamp {
-    if at.duration_since(world.now) <= CLOCK_ERROR {
+    if at.duration_since(look.now) <= CLOCK_ERROR {
         return at;
     }
     seen.get(&runner.id).copied().unwrap_or(at)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{FullPath, JobContainer, JobId, Phase, RunnerView, World};
+use crate::world::{FullPath, JobContainer, JobId, Look, Phase, RunnerView};
 
 /// The job of a runner that has one, as far as something tells.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub struct JobFacts {
 }
 
 /// The runner's job; `None`: it has none.
-pub fn job_of<'a>(world: &'a World, view: &RunnerView<'_>) -> Option<RunnerJob<'a>> {
+pub fn job_of<'a>(look: &'a Look, view: &RunnerView<'_>) -> Option<RunnerJob<'a>> {
     let told = match view.phase {
         Phase::Busy { job } => job,
         Phase::Draining { busy: true, .. } => None,
@@ -44,7 +44,7 @@ pub fn job_of<'a>(world: &'a World, view: &RunnerView<'_>) -> Option<RunnerJob<'
         | Phase::Failed { .. } => return None,
     };
     let runner = view.runner;
-    let state = world.hosts.get(view.host).and_then(|host| host.state.last());
+    let state = look.hosts.get(view.host).and_then(|host| host.state.last());
     let containers = state.into_iter().flat_map(|state| &state.jobs.containers);
     let its = containers.filter(|container| {
         container.running

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::leftovers::{is_silent, system_id_prefix};
 use super::phase::SILENT_AFTER;
 use super::questions::SLOTS_MAX;
-use super::{
-    Absence, EngineInfo, HostState, Manager, Origin, Record, RecordId, Slot, SystemId, Variant,
-    World,
+use crate::world::{
+    Absence, EngineInfo, HostState, Look, Manager, Origin, Record, RecordId, Slot, SystemId,
+    Variant,
 };
 
 /// What the hosts say of the rows.
@@ -30,9 +30,9 @@ pub(super) struct Accounts<'a> {
 }
 
 impl<'a> Accounts<'a> {
-    pub(super) fn of(world: &'a World, records: &'a [Record]) -> Self {
+    pub(super) fn of(look: &'a Look, records: &'a [Record]) -> Self {
         let states: Vec<&HostState> =
-            world.hosts.values().filter_map(|host| host.state.last()).collect();
+            look.hosts.values().filter_map(|host| host.state.last()).collect();
         let runners = states.iter().flat_map(|state| &state.runners);
         let seen: BTreeSet<(RecordId, &SystemId)> =
             runners.map(|runner| (runner.record, &runner.system_id)).collect();
@@ -40,9 +40,9 @@ impl<'a> Accounts<'a> {
         let mut accounts = Self {
             held: seen.iter().map(|(_, id)| *id).collect(),
             aside: aside.filter_map(|aside| aside.system_id.as_ref()).collect(),
-            gone: gone(world),
+            gone: gone(look),
             possible: BTreeMap::new(),
-            prefix: system_id_prefix(world),
+            prefix: system_id_prefix(look),
             seen,
         };
         for record in records {
@@ -53,7 +53,7 @@ impl<'a> Accounts<'a> {
                 accounts
                     .possible
                     .entry(&record.variant)
-                    .or_insert_with(|| ids_of_known_engines(world, &record.variant));
+                    .or_insert_with(|| ids_of_known_engines(look, &record.variant));
             }
         }
         accounts
@@ -91,36 +91,34 @@ impl<'a> Accounts<'a> {
 }
 
 /// Runners that are not there although they were asked for, and AutoGit itself, which never is.
-fn gone(world: &World) -> BTreeSet<SystemId> {
-    let states = world.hosts.values().filter_map(|host| host.state.known());
+fn gone(look: &Look) -> BTreeSet<SystemId> {
+    let states = look.hosts.values().filter_map(|host| host.state.known());
     // A name that nobody can ask for is that of no slot, so it is no row's of an engine.
     let missing = states.filter(|state| !state.hides_a_holder()).flat_map(|state| &state.missing);
     let gone = missing.filter(|(_, missing)| matches!(missing, Absence::Gone { .. }));
     let mut gone: BTreeSet<SystemId> = gone.map(|(id, _)| id.clone()).collect();
-    if let Some(installation) = world.installation() {
-        let records = world.records.known().into_iter().flatten();
-        let keeper = |record: &Record| {
-            SystemId::keeper(&world.spec.instance, &installation, &record.variant)
-        };
+    if let Some(installation) = look.installation() {
+        let records = look.records.known().into_iter().flatten();
+        let keeper =
+            |record: &Record| SystemId::keeper(&look.spec.instance, &installation, &record.variant);
         gone.extend(records.map(keeper));
     }
     gone
 }
 
 /// The ids of the variant's slots on the engines that we see now, and of AutoGit itself.
-fn ids_of_known_engines(world: &World, variant: &Variant) -> BTreeSet<SystemId> {
-    let states = world.hosts.values().filter_map(|host| host.state.known());
-    let of_engine = |state: &HostState| world.slot_ids(&state.engine, variant, SLOTS_MAX);
+fn ids_of_known_engines(look: &Look, variant: &Variant) -> BTreeSet<SystemId> {
+    let states = look.hosts.values().filter_map(|host| host.state.known());
+    let of_engine = |state: &HostState| look.slot_ids(&state.engine, variant, SLOTS_MAX);
     let mut ids: BTreeSet<SystemId> = states.flat_map(of_engine).collect();
     ids.extend(
-        world
-            .installation()
-            .map(|installation| SystemId::keeper(&world.spec.instance, &installation, variant)),
+        look.installation()
+            .map(|installation| SystemId::keeper(&look.spec.instance, &installation, variant)),
     );
     ids
 }
 
-impl World {
+impl Look {
     /// The system ids of the first `count` slots of a variant on that engine.
     pub(super) fn slot_ids(
         &self,

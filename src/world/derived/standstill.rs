@@ -6,8 +6,8 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use super::{ContainerState, Phase, RunnerName, RunnerView, WorkloadId, World};
 use crate::spec::HostName;
+use crate::world::{ContainerState, Look, Phase, RunnerName, RunnerView, WorkloadId};
 
 /// For how long a runner must be seen like that before it is worth a hint: one without a job heeds
 /// SIGQUIT at the end of its long poll, within 50 s.
@@ -66,7 +66,7 @@ impl fmt::Display for Standstill {
     }
 }
 
-impl World {
+impl Look {
     /// How a runner stands still, if it does: a paused one at once, another one after a minute.
     pub fn standstill(&self, view: &RunnerView<'_>) -> Option<Standstill> {
         let id = &view.runner.id;

@@ -4,66 +4,61 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::leftovers::cannot_be_seen;
-use super::{
-    Absence, AtWork, Cause, ContainerState, HostState, JobId, Leftover, Memory, Observed, Phase,
-    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, WorkloadId, World, busy_alone,
-    idle, job_of, leftovers, note_unclaimed, phases, silent, standstill, unheard,
-};
+use super::phase::{busy_alone, idle, phases, silent, unheard};
+use super::standstill;
+use super::unclaimed::note_unclaimed;
 use crate::spec::HostName;
+use crate::world::{
+    Absence, AtWork, Cause, ContainerState, HostState, JobId, Look, Memory, Observed, Phase,
+    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, WorkloadId, job_of,
+};
 
 /// Starts that are older do not count against `starts_per_minute`.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Brings the memory up to the world, and the world's memory up to that.
-pub fn note_observed(world: &mut World, memory: &mut Memory) {
-    world.memory = std::mem::take(memory);
-    world.memory.note_time(world.now);
-    let mut updated = world.memory.clone();
-    let views = phases(world);
-    if world.all_hosts_known() {
+/// Brings the look's memory up to what was seen.
+pub fn note_observed(look: &mut Look) {
+    look.memory.note_time(look.now);
+    let views = phases(look);
+    let mut updated = look.memory.clone();
+    if look.all_hosts_known() {
         let present: BTreeSet<&WorkloadId> = views.iter().map(|view| &view.runner.id).collect();
         updated.draining.retain(|id, _| present.contains(id));
         updated.contacted.retain(|id| present.contains(id));
     }
     note_contacts(&views, &mut updated);
-    keep_since(&mut updated.idle, idle(&views), world.now);
-    keep_since(&mut updated.paused, standstill::paused(&views), world.now);
-    keep_since(&mut updated.leaving, standstill::leaving(&views), world.now);
-    keep_since(&mut updated.unheard, unheard(&views), world.now);
+    keep_since(&mut updated.idle, idle(&views), look.now);
+    keep_since(&mut updated.paused, standstill::paused(&views), look.now);
+    keep_since(&mut updated.leaving, standstill::leaving(&views), look.now);
+    keep_since(&mut updated.unheard, unheard(&views), look.now);
     // What GitLab does not tell breaks off nothing that it told.
-    if world.records.known().is_some() {
-        keep_since(&mut updated.busy_alone, busy_alone(world), world.now);
-        keep_since(&mut updated.silent, silent(world), world.now);
+    if look.records.known().is_some() {
+        keep_since(&mut updated.busy_alone, busy_alone(look), look.now);
+        keep_since(&mut updated.silent, silent(look), look.now);
     }
-    note_made(world, &mut updated);
-    updated.starts.retain(|start| world.now.duration_since(start.at).abs() < MINUTE);
-    updated.efforts = super::brake::recent(&updated.efforts, world.now);
-    updated.networks.retain(|host, _| world.lacks_network(host));
-    updated.taken.retain(|_, until| *until > world.now);
+    note_made(look, &mut updated);
+    updated.starts.retain(|start| look.now.duration_since(start.at).abs() < MINUTE);
+    updated.efforts = crate::world::brake::recent(&updated.efforts, look.now);
+    updated.networks.retain(|host, _| look.lacks_network(host));
+    updated.taken.retain(|_, until| *until > look.now);
     updated.in_doubt.retain(|_, (host, at)| {
-        let seen_since = world.hosts.get(host).is_some_and(
+        let seen_since = look.hosts.get(host).is_some_and(
             |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),
         );
         !seen_since
     });
-    note_unclaimed(world, &mut updated);
-    super::rival::note_records(world, &mut updated);
-    for (name, host) in &world.hosts {
+    note_unclaimed(look, &views, &mut updated);
+    crate::world::rival::note_records(look, &mut updated);
+    for (name, host) in &look.hosts {
         if let Some(state) = host.state.known() {
-            note_ends(name, state, world.now, &mut updated);
+            note_ends(name, state, look.now, &mut updated);
         }
     }
-    note_work(&views, world, &mut updated);
+    note_work(&views, look, &mut updated);
     let lost: BTreeSet<JobId> = updated.at_work.values().map(|it| it.job).collect();
-    updated.over.retain(|job| lost.contains(job) || has_container(world, *job));
+    updated.over.retain(|job| lost.contains(job) || has_container(look, *job));
     updated.job_facts.retain(|job, _| lost.contains(job));
-    world.memory = updated.clone();
-    // What this look finds counts at the next one.
-    let unseen = |leftover: &&Leftover| cannot_be_seen(world, leftover);
-    let before = updated.leftovers.iter().filter(unseen).cloned();
-    updated.leftovers = leftovers(world).into_iter().chain(before).collect();
-    *memory = updated;
+    look.memory = updated;
 }
 
 /// Remembers since when each of `now_so` is so, without a break.
@@ -96,9 +91,9 @@ fn note_contacts(views: &[RunnerView<'_>], memory: &mut Memory) {
 
 /// Remembers what was made lately, also by a process that crashed and though it is removed soon. A
 /// start of ours that failed, or is about to, counts no more beside the container that it made.
-fn note_made(world: &World, memory: &mut Memory) {
-    let lately = |at: Timestamp| world.now.duration_since(at).abs() < MINUTE;
-    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+fn note_made(look: &Look, memory: &mut Memory) {
+    let lately = |at: Timestamp| look.now.duration_since(at).abs() < MINUTE;
+    let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
     for (host, runner) in known.flat_map(|(name, it)| it.runners.iter().map(move |it| (name, it))) {
         if !lately(runner.created_at) || memory.made.contains_key(&runner.id) {
             continue;
@@ -108,12 +103,12 @@ fn note_made(world: &World, memory: &mut Memory) {
         let failed = memory.starts.iter().position(|start| start.of.as_ref() == Some(&slot));
         if let Some(failed) = failed {
             memory.starts.remove(failed);
-        } else if world.is_being_started(host, &runner.name) {
+        } else if look.is_being_started(host, &runner.name) {
             memory.shown.insert(slot);
         }
     }
     memory.made.retain(|_, at| lately(*at));
-    memory.shown.retain(|(host, runner)| world.is_being_started(host, runner));
+    memory.shown.retain(|(host, runner)| look.is_being_started(host, runner));
 }
 
 /// Remembers which runners ended, and since when those that are missing are gone.
@@ -141,17 +136,17 @@ fn note_ends(host: &HostName, state: &HostState, now: Timestamp, memory: &mut Me
 }
 
 /// Remembers who has which job, and of those whose container is gone, since when.
-fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
-    let now = world.now;
+fn note_work(views: &[RunnerView<'_>], look: &Look, memory: &mut Memory) {
+    let now = look.now;
     for view in views.iter().filter(|view| view.seen) {
-        match work(world, view) {
+        match work(look, view) {
             Some(work) => drop(memory.at_work.insert(view.runner.id.clone(), work)),
             None => drop(memory.at_work.remove(&view.runner.id)),
         }
     }
-    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+    let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
     for (host, state) in known {
-        for work in works_of_gone(world, host, state) {
+        for work in works_of_gone(look, host, state) {
             let told = memory.over.contains(&work.job);
             if !told && memory.at_work.values().all(|known| known.job != work.job) {
                 memory.at_work.insert(work.runner.id.clone(), work);
@@ -167,7 +162,7 @@ fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
     let over = &memory.over;
     memory.at_work.retain(|_, work| work.gone_since.is_none() || !over.contains(&work.job));
     for (id, work) in &mut memory.at_work {
-        let Some(host) = world.hosts.get(&work.host) else { continue };
+        let Some(host) = look.hosts.get(&work.host) else { continue };
         let Some(state) = host.state.known() else { continue };
         let there = state.runners.iter().any(|runner| runner.id == *id)
             || state.aside.iter().any(|aside| aside.id == *id);
@@ -178,8 +173,8 @@ fn note_work(views: &[RunnerView<'_>], world: &World, memory: &mut Memory) {
 }
 
 /// The runner's job, where it has one and something tells which.
-fn work(world: &World, view: &RunnerView<'_>) -> Option<AtWork> {
-    let RunnerJob { id, container } = job_of(world, view)?;
+fn work(look: &Look, view: &RunnerView<'_>) -> Option<AtWork> {
+    let RunnerJob { id, container } = job_of(look, view)?;
     Some(AtWork {
         host: view.host.clone(),
         runner: view.runner.clone(),
@@ -192,9 +187,10 @@ fn work(world: &World, view: &RunnerView<'_>) -> Option<AtWork> {
 
 /// What the containers of jobs tell whose runner's container is gone, as one that a person removed
 /// while no AutoGit looked: of each runner the youngest job.
-fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWork> {
+fn works_of_gone(look: &Look, host: &HostName, state: &HostState) -> Vec<AtWork> {
     let mut works: BTreeMap<&SystemId, AtWork> = BTreeMap::new();
-    let Some(prefix) = super::system_id_prefix(world).filter(|_| !state.hides_a_holder()) else {
+    let Some(prefix) = crate::world::system_id_prefix(look).filter(|_| !state.hides_a_holder())
+    else {
         return Vec::new();
     };
     for container in &state.jobs.containers {
@@ -206,7 +202,7 @@ fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWor
         if works.get(&container.system_id).is_some_and(|work| work.job >= job) {
             continue;
         }
-        let Some((variant, slot)) = name.of_slot(&world.spec.instance) else { continue };
+        let Some((variant, slot)) = name.of_slot(&look.spec.instance) else { continue };
         let runner = Runner {
             id: id_of_gone(&container.system_id),
             name: name.clone(),
@@ -215,8 +211,8 @@ fn works_of_gone(world: &World, host: &HostName, state: &HostState) -> Vec<AtWor
             system_id: container.system_id.clone(),
             record: RecordId(0),
             spec: SpecHash::from_observed(""),
-            created_at: world.now,
-            state: ContainerState::Running { started_at: world.now },
+            created_at: look.now,
+            state: ContainerState::Running { started_at: look.now },
             paused: false,
             log: None,
         };
@@ -239,7 +235,7 @@ fn id_of_gone(system_id: &SystemId) -> WorkloadId {
 }
 
 /// A container of that job is on some host, now or as last seen.
-fn has_container(world: &World, job: JobId) -> bool {
-    let states = world.hosts.values().filter_map(|host| host.state.last());
+fn has_container(look: &Look, job: JobId) -> bool {
+    let states = look.hosts.values().filter_map(|host| host.state.last());
     states.flat_map(|state| &state.jobs.containers).any(|container| container.job == Some(job))
 }

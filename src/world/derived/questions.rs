@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftovers::{job_objects, system_id_prefix};
-use super::{EngineInfo, HostState, RunnerName, Slot, SystemId, Variant, World};
 use crate::spec::HostName;
+use crate::world::{EngineInfo, HostState, Look, RunnerName, Slot, SystemId, Variant};
 
 /// Slots of a variant that are looked through to tell whose a system id is: the most runners that
 /// one record is meant for.
@@ -22,20 +22,20 @@ pub struct Question {
 
 /// Of each host that is known, the runners that are to be asked for there: owners of what jobs made
 /// and would be swept, and of rows at GitLab.
-pub fn questions(world: &World) -> BTreeMap<HostName, Vec<Question>> {
-    let Some(prefix) = system_id_prefix(world) else { return BTreeMap::new() };
-    let rows = rows_without_runner(world, &prefix);
-    let known = world.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
-    known.map(|(name, state)| (name.clone(), on_host(world, name, state, &rows))).collect()
+pub fn questions(look: &Look) -> BTreeMap<HostName, Vec<Question>> {
+    let Some(prefix) = system_id_prefix(look) else { return BTreeMap::new() };
+    let rows = rows_without_runner(look, &prefix);
+    let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
+    known.map(|(name, state)| (name.clone(), on_host(look, name, state, &rows))).collect()
 }
 
 fn on_host(
-    world: &World,
+    look: &Look,
     name: &HostName,
     state: &HostState,
     rows: &BTreeSet<&SystemId>,
 ) -> Vec<Question> {
-    let owners = job_objects(world, name, state).into_keys();
+    let owners = job_objects(look, name, state).into_keys();
     let mut asked: BTreeMap<SystemId, Option<RunnerName>> = owners.map(|id| (id, None)).collect();
     for container in &state.jobs.containers {
         if let Some(asked) = asked.get_mut(&container.system_id) {
@@ -44,7 +44,7 @@ fn on_host(
     }
     let nameless = asked.iter().filter(|(_, name)| name.is_none()).map(|(id, _)| id);
     let wanted: BTreeSet<SystemId> = nameless.chain(rows.iter().copied()).cloned().collect();
-    for (id, name) in names_of_slots(world, &state.engine, wanted) {
+    for (id, name) in names_of_slots(look, &state.engine, wanted) {
         let asked = asked.entry(id).or_default();
         *asked = asked.take().or(Some(name));
     }
@@ -53,10 +53,10 @@ fn on_host(
 }
 
 /// Rows under our names whose runner no host has.
-fn rows_without_runner<'a>(world: &'a World, prefix: &str) -> BTreeSet<&'a SystemId> {
-    let states = world.hosts.values().filter_map(|host| host.state.last());
+fn rows_without_runner<'a>(look: &'a Look, prefix: &str) -> BTreeSet<&'a SystemId> {
+    let states = look.hosts.values().filter_map(|host| host.state.last());
     let held: BTreeSet<&SystemId> = states.flat_map(HostState::holders).collect();
-    let records = world.records.known().into_iter().flatten();
+    let records = look.records.known().into_iter().flatten();
     let rows = records.filter_map(|record| record.managers.known()).flatten();
     let rows = rows.map(|row| &row.system_id);
     rows.filter(|id| id.as_str().starts_with(prefix) && !held.contains(id)).collect()
@@ -65,18 +65,18 @@ fn rows_without_runner<'a>(world: &'a World, prefix: &str) -> BTreeSet<&'a Syste
 /// The runners' names by their managers', of those wanted that have a slot of a variant that the
 /// spec or a record of ours names. It stops when all are found, for each slot costs a hash.
 fn names_of_slots(
-    world: &World,
+    look: &Look,
     engine: &EngineInfo,
     mut wanted: BTreeSet<SystemId>,
 ) -> BTreeMap<SystemId, RunnerName> {
     let mut names = BTreeMap::new();
-    let Some(installation) = world.installation().filter(|_| !wanted.is_empty()) else {
+    let Some(installation) = look.installation().filter(|_| !wanted.is_empty()) else {
         return names;
     };
     let mut variants: BTreeSet<Variant> =
-        world.variants().into_iter().map(|(variant, _)| variant).collect();
-    variants.extend(world.records.last().into_iter().flatten().map(|it| it.variant.clone()));
-    let instance = &world.spec.instance;
+        look.variants().into_iter().map(|(variant, _)| variant).collect();
+    variants.extend(look.records.last().into_iter().flatten().map(|it| it.variant.clone()));
+    let instance = &look.spec.instance;
     for slot in (0..SLOTS_MAX).map(Slot) {
         for variant in &variants {
             let id = SystemId::new(instance, &installation, &engine.id, variant, slot);
