@@ -17,6 +17,7 @@ mod record;
 mod rival;
 pub mod runner_config;
 mod runner_log;
+mod runner_memory;
 mod under_way;
 mod volume;
 
@@ -45,6 +46,7 @@ pub use queue::{Job, OtherRunner, Queue};
 pub use record::{Access, Caller, Manager, Origin, Record, RecordSettings, Token};
 pub use rival::{LEFT_ALONE, Made, OwnRecords, Sign};
 pub use runner_log::{RunnerLog, Trouble};
+pub use runner_memory::{Condition, RunnerMemory};
 pub use under_way::StartUnderWay;
 pub use volume::{JobVolume, VolumeKind};
 

@@ -73,7 +73,8 @@ impl Remembered {
             if let Some(state) = host.state.known() {
                 let is_wanted = |id: &SystemId| wanted.contains(&(name.clone(), id.clone()));
                 self.remember(name, state, |id, its| {
-                    look.memory.at_work.contains_key(id) || is_wanted(its)
+                    look.memory.runners.get(id).is_some_and(|it| it.at_work.is_some())
+                        || is_wanted(its)
                 });
             }
         }

@@ -11,7 +11,7 @@ pub(super) fn reap_vanished(draft: &mut Draft<'_>) {
     let is_seen = |work: &&AtWork| {
         world.hosts.get(&work.host).is_some_and(|host| host.state.known().is_some())
     };
-    for work in world.memory.at_work.values().filter(is_seen) {
+    for work in world.memory.at_work().filter(is_seen) {
         let Some(since) = work.gone_since else { continue };
         let ago = world.now.duration_since(since);
         if ago >= GONE_FOR && world.reaping_waits(&work.runner.id).is_none() {

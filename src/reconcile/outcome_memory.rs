@@ -52,13 +52,13 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
     let before = outcome.backoff.as_ref();
     match (&outcome.decision.action, effect) {
         (Action::Start { host, runner, .. }, Effect::Started(id)) => {
-            memory.made.insert(id.clone(), now);
+            memory.runner_mut(id).made = Some(now);
             memory.shown.remove(&(host.clone(), runner.clone()));
             // It counts also where its host is not seen again soon.
             memory.in_doubt.insert(runner.clone(), (host.clone(), now));
         }
         (Action::Drain { id, variant, .. }, Effect::Done) => {
-            memory.draining.insert(id.clone(), now);
+            memory.runner_mut(id).draining = Some(now);
             if outcome.decision.rule == Rule::DrainFailed {
                 let error = outcome.decision.facts.to_string().into();
                 let cause = outcome.decision.facts.cause_of_failure();
@@ -66,7 +66,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             }
         }
         (Action::Reap { runner, lost_job, .. }, Effect::Done) => {
-            memory.at_work.remove(&runner.id);
+            memory.runner_mut(&runner.id).at_work = None;
             // What a list lacked and shows later is of a job that was told.
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
         }

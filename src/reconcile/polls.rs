@@ -37,8 +37,9 @@ fn asked_to_exit(world: &World, memory: &Memory) -> BTreeMap<RecordId, Timestamp
     let mut asked = BTreeMap::new();
     for view in world.runners() {
         let idle = matches!(view.phase, Phase::Idle { .. } | Phase::Draining { busy: false, .. });
-        let since = memory.draining.get(&view.runner.id).filter(|_| idle);
-        if let Some(&since) = since.filter(|_| ours.contains(&view.runner.record)) {
+        let since = memory.runners.get(&view.runner.id).and_then(|it| it.draining);
+        let since = since.filter(|_| idle);
+        if let Some(since) = since.filter(|_| ours.contains(&view.runner.record)) {
             let latest = asked.entry(view.runner.record).or_insert(since);
             *latest = since.max(*latest);
         }

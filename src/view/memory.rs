@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{JobIdOutput, RecordIdOutput, View};
 use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, FailedStart, JobId, Memory, OtherRunner, RunnerName, Unclaimed, Variant,
-    WorkloadId,
+    Backoff, Cause, Condition, FailedStart, JobId, Memory, OtherRunner, RunnerMemory, RunnerName,
+    Unclaimed, Variant, WorkloadId,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -130,9 +130,12 @@ impl View {
     /// What was remembered at this look.
     pub fn memory_output(&self) -> MemoryOutput {
         let memory = &self.world.memory;
-        let since = |times: &BTreeMap<WorkloadId, Timestamp>| {
-            times.iter().map(|(id, at)| (id.to_string(), at.to_string())).collect()
+        let times = |of: &dyn Fn(&RunnerMemory) -> Option<Timestamp>| -> Since {
+            let runners = memory.runners.iter();
+            runners.filter_map(|(id, it)| Some((id.to_string(), of(it)?.to_string()))).collect()
         };
+        let since = |condition| times(&|runner| runner.since.get(&condition).copied());
+        let contacted = memory.runners.iter().filter(|(_, runner)| runner.contacted);
         let backoffs = memory.backoffs.iter().map(|(variant, backoff)| BackoffOutput {
             pool: variant.pool.to_string(),
             arch: variant.arch.to_string(),
@@ -167,15 +170,15 @@ impl View {
             name: runner.name.to_string(),
         });
         MemoryOutput {
-            draining: since(&memory.draining),
-            idle: since(&memory.idle),
-            unheard: since(&memory.unheard),
-            busy_alone: since(&memory.busy_alone),
-            silent: since(&memory.silent),
-            paused: since(&memory.paused),
-            leaving: since(&memory.leaving),
+            draining: times(&|runner| runner.draining),
+            idle: since(Condition::Idle),
+            unheard: since(Condition::Unheard),
+            busy_alone: since(Condition::BusyAlone),
+            silent: since(Condition::Silent),
+            paused: since(Condition::Paused),
+            leaving: since(Condition::Leaving),
             gitlab_failed: memory.gitlab_failed_at.map(|at| at.to_string()),
-            contacted: memory.contacted.iter().map(ToString::to_string).collect(),
+            contacted: contacted.map(|(id, _)| id.to_string()).collect(),
             starts: memory.starts.iter().map(|start| start.at.to_string()).collect(),
             backoffs: backoffs.collect(),
             networks: networks.collect(),
@@ -196,13 +199,6 @@ impl MemoryOutput {
     /// The memory that it was made of. What cannot be read is left out, as if it were forgotten:
     /// that costs time, never correctness.
     pub fn memory(&self) -> Memory {
-        let since = |times: &Since| {
-            let times = times.iter();
-            times
-                .filter_map(|(id, at)| Some((WorkloadId::from_observed(id), at.parse().ok()?)))
-                .collect()
-        };
-        let contacted = self.contacted.iter().map(|id| WorkloadId::from_observed(id));
         let unclaimed = self.unclaimed.iter().filter_map(|one| {
             Some((one.job.into(), Unclaimed { times: one.times, until: one.until.parse().ok()? }))
         });
@@ -213,15 +209,8 @@ impl MemoryOutput {
         let starts = self.starts.iter().filter_map(|at| at.parse().ok());
         let starts = starts.map(|at| FailedStart { at, of: None });
         Memory {
-            draining: since(&self.draining),
-            idle: since(&self.idle),
-            unheard: since(&self.unheard),
-            busy_alone: since(&self.busy_alone),
-            silent: since(&self.silent),
-            paused: since(&self.paused),
-            leaving: since(&self.leaving),
+            runners: self.runners(),
             gitlab_failed_at: self.gitlab_failed.as_ref().and_then(|at| at.parse().ok()),
-            contacted: contacted.collect(),
             starts: starts.collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
@@ -232,6 +221,31 @@ impl MemoryOutput {
             own_records: self.own_records.own_records(),
             ..Memory::default()
         }
+    }
+
+    fn runners(&self) -> BTreeMap<WorkloadId, RunnerMemory> {
+        let mut runners: BTreeMap<WorkloadId, RunnerMemory> = BTreeMap::new();
+        for id in &self.contacted {
+            runners.entry(WorkloadId::from_observed(id)).or_default().contacted = true;
+        }
+        for (id, at) in &self.draining {
+            runners.entry(WorkloadId::from_observed(id)).or_default().draining = at.parse().ok();
+        }
+        let conditions = [
+            (Condition::Idle, &self.idle),
+            (Condition::Unheard, &self.unheard),
+            (Condition::BusyAlone, &self.busy_alone),
+            (Condition::Silent, &self.silent),
+            (Condition::Paused, &self.paused),
+            (Condition::Leaving, &self.leaving),
+        ];
+        for (condition, times) in conditions {
+            for (id, at) in times {
+                let runner = runners.entry(WorkloadId::from_observed(id)).or_default();
+                runner.since.extend(at.parse().ok().map(|at: Timestamp| (condition, at)));
+            }
+        }
+        runners
     }
 }
 

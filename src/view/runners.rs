@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AsOf, JobIdOutput, SlotOutput, View, words};
 use crate::plan::is_changed;
-use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, Slot, job_of};
+use crate::world::{JobId, Phase, Runner, RunnerJob, RunnerName, RunnerView, job_of};
 
 /// One runner.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

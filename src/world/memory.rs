@@ -13,16 +13,14 @@ use crate::spec::HostName;
 /// What one process remembers between two ticks.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    /// Runners that this process asked to drain, and when.
-    pub draining: BTreeMap<WorkloadId, Timestamp>,
+    /// Of each runner. What a list lacks for a while is not forgotten.
+    pub runners: BTreeMap<WorkloadId, super::RunnerMemory>,
     /// Variants that failed.
     pub backoffs: BTreeMap<Variant, Backoff>,
     /// Hosts on which the runners' network could not be made.
     pub networks: BTreeMap<HostName, Backoff>,
     /// Starts that failed within the last minute and are not among those that were made.
     pub starts: Vec<FailedStart>,
-    /// Containers of runners that were made within the last minute, by whomever, and when.
-    pub made: BTreeMap<WorkloadId, Timestamp>,
     /// Starts that are under way and whose container is among those that were made.
     pub shown: BTreeSet<(HostName, RunnerName)>,
     /// Jobs that no fitting idle runner took.
@@ -38,24 +36,10 @@ pub struct Memory {
     pub taken: BTreeMap<RunnerName, Timestamp>,
     /// Images that are being pulled, by host.
     pub pulling: BTreeSet<(HostName, String)>,
-    /// Runners of which GitLab alone says that they are busy, and since when.
-    pub busy_alone: BTreeMap<WorkloadId, Timestamp>,
-    /// Runners that GitLab has not heard of for long, and since when that is seen.
-    pub silent: BTreeMap<WorkloadId, Timestamp>,
-    /// Runners that have no job, and since when that is seen.
-    pub idle: BTreeMap<WorkloadId, Timestamp>,
-    /// Runners whose container is paused, and since when that is seen.
-    pub paused: BTreeMap<WorkloadId, Timestamp>,
-    /// Runners without a job that were asked to exit, and since when that is seen.
-    pub leaving: BTreeMap<WorkloadId, Timestamp>,
-    /// Runners that GitLab did not hear of yet, and since when that is seen.
-    pub unheard: BTreeMap<WorkloadId, Timestamp>,
     /// Runners that are gone from an engine, also when it is asked for them, and since when.
     pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Runners that were seen to have ended, while anything of them is there.
     pub ended: BTreeSet<(HostName, SystemId)>,
-    /// Runners as they were last seen with a job, by their containers.
-    pub at_work: BTreeMap<WorkloadId, AtWork>,
     /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over,
     /// or which were told as lost.
     pub over: BTreeSet<JobId>,
@@ -65,8 +49,6 @@ pub struct Memory {
     pub other_runners: BTreeMap<JobId, super::OtherRunner>,
     /// When GitLab was asked for the records last and did not tell them, though not for being slow.
     pub gitlab_failed_at: Option<Timestamp>,
-    /// Runners that made contact with GitLab at some time.
-    pub contacted: BTreeSet<WorkloadId>,
     /// What this process is doing, since when: also what ended since the look began.
     pub under_way: BTreeMap<super::Deed, Timestamp>,
     /// Runners that an operator asks to exit.
@@ -99,21 +81,12 @@ impl Memory {
 
     /// When each start of the last minute was, as `starts_per_minute` counts them.
     pub fn starts_of_the_minute(&self) -> impl Iterator<Item = Timestamp> {
-        self.starts.iter().map(|start| start.at).chain(self.made.values().copied())
+        let made = self.runners.values().filter_map(|runner| runner.made);
+        self.starts.iter().map(|start| start.at).chain(made)
     }
 
     fn set_back(&mut self, by: SignedDuration) {
-        let since = [
-            &mut self.draining,
-            &mut self.busy_alone,
-            &mut self.silent,
-            &mut self.idle,
-            &mut self.paused,
-            &mut self.leaving,
-            &mut self.unheard,
-            &mut self.made,
-        ];
-        let times = since.into_iter().flat_map(BTreeMap::values_mut);
+        let times = self.runners.values_mut().flat_map(super::RunnerMemory::times_mut);
         let times = times
             .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))
             .chain(self.networks.values_mut().map(|backoff| &mut backoff.until))
@@ -123,8 +96,7 @@ impl Memory {
             .chain(self.taken.values_mut())
             .chain(self.under_way.values_mut())
             .chain(self.gone.values_mut())
-            .chain(&mut self.gitlab_failed_at)
-            .chain(self.at_work.values_mut().filter_map(|it| it.gone_since.as_mut()));
+            .chain(&mut self.gitlab_failed_at);
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }
 }

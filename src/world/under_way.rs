@@ -64,8 +64,8 @@ impl Look {
     /// When this process asked the runner to exit, or began to.
     pub fn asked_to_exit(&self, id: &WorkloadId) -> Option<Timestamp> {
         let memory = &self.memory;
-        let asked = memory.draining.get(id);
-        asked.or_else(|| memory.under_way.get(&Deed::Drain(id.clone()))).copied()
+        let asked = memory.runners.get(id).and_then(|runner| runner.draining);
+        asked.or_else(|| memory.under_way.get(&Deed::Drain(id.clone())).copied())
     }
 
     /// This process is asking that runner to exit, or cleaning up after it.

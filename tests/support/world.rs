@@ -114,7 +114,7 @@ impl Fixture {
         let variant = Variant::new(&PoolName::new(pool).unwrap(), Arch::Amd64);
         let runner = self.make_runner(&variant, Slot(slot), host, doing);
         if let Doing::Draining(since) = doing {
-            self.memory.draining.insert(runner.id.clone(), ago(since));
+            self.memory.runner_mut(&runner.id).draining = Some(ago(since));
         }
         if !matches!(doing, Doing::Starting(_)) {
             let row = Manager {

@@ -24,7 +24,7 @@ impl InTurn {
         let lingering = lingering(look).into_iter();
         let lingering =
             lingering.filter_map(|(_, container, _)| Some((container.job?, container.project)));
-        let lost = look.memory.at_work.values().filter(|work| work.gone_since.is_some());
+        let lost = look.memory.at_work().filter(|work| work.gone_since.is_some());
         let jobs: BTreeMap<JobId, Option<ProjectId>> = lingering
             .chain(lost.map(|work| (work.job, work.project)))
             .filter(|(job, _)| !look.memory.over.contains(job))
@@ -83,7 +83,7 @@ impl Names {
 
     /// Jobs that runners have and that GitLab is to be asked about, each with its project.
     pub(super) fn unknown(&mut self, memory: &mut Memory) -> Vec<(JobId, ProjectId)> {
-        let at_work: Vec<&AtWork> = memory.at_work.values().collect();
+        let at_work: Vec<AtWork> = memory.at_work().cloned().collect();
         for work in &at_work {
             if let Some(facts) = self.seen.get(&work.job) {
                 memory.job_facts.entry(work.job).or_insert_with(|| facts.clone());

@@ -9,8 +9,9 @@ use super::standstill;
 use super::unclaimed::note_unclaimed;
 use crate::spec::HostName;
 use crate::world::{
-    Absence, AtWork, Cause, ContainerState, HostState, JobId, Look, Memory, Observed, Phase,
-    RecordId, Runner, RunnerJob, RunnerView, SpecHash, SystemId, WorkloadId, job_of,
+    Absence, AtWork, Cause, Condition, ContainerState, HostState, JobId, Look, Memory, Observed,
+    Phase, RecordId, Runner, RunnerJob, RunnerMemory, RunnerView, SpecHash, SystemId, WorkloadId,
+    job_of,
 };
 
 /// Starts that are older do not count against `starts_per_minute`.
@@ -23,18 +24,19 @@ pub fn note_observed(look: &mut Look) {
     let mut updated = look.memory.clone();
     if look.all_hosts_known() {
         let present: BTreeSet<&WorkloadId> = views.iter().map(|view| &view.runner.id).collect();
-        updated.draining.retain(|id, _| present.contains(id));
-        updated.contacted.retain(|id| present.contains(id));
+        for (_, gone) in updated.runners.iter_mut().filter(|(id, _)| !present.contains(id)) {
+            (gone.draining, gone.contacted) = (None, false);
+        }
     }
     note_contacts(&views, &mut updated);
-    keep_since(&mut updated.idle, idle(&views), look.now);
-    keep_since(&mut updated.paused, standstill::paused(&views), look.now);
-    keep_since(&mut updated.leaving, standstill::leaving(&views), look.now);
-    keep_since(&mut updated.unheard, unheard(&views), look.now);
+    updated.keep_since(Condition::Idle, idle(&views), look.now);
+    updated.keep_since(Condition::Paused, standstill::paused(&views), look.now);
+    updated.keep_since(Condition::Leaving, standstill::leaving(&views), look.now);
+    updated.keep_since(Condition::Unheard, unheard(&views), look.now);
     // What GitLab does not tell breaks off nothing that it told.
     if look.records.known().is_some() {
-        keep_since(&mut updated.busy_alone, busy_alone(look), look.now);
-        keep_since(&mut updated.silent, silent(look), look.now);
+        updated.keep_since(Condition::BusyAlone, busy_alone(look), look.now);
+        updated.keep_since(Condition::Silent, silent(look), look.now);
     }
     note_made(look, &mut updated);
     updated.starts.retain(|start| look.now.duration_since(start.at).abs() < MINUTE);
@@ -55,22 +57,11 @@ pub fn note_observed(look: &mut Look) {
         }
     }
     note_work(&views, look, &mut updated);
-    let lost: BTreeSet<JobId> = updated.at_work.values().map(|it| it.job).collect();
+    let lost: BTreeSet<JobId> = updated.at_work().map(|it| it.job).collect();
     updated.over.retain(|job| lost.contains(job) || has_container(look, *job));
     updated.job_facts.retain(|job, _| lost.contains(job));
+    updated.runners.retain(|_, runner| *runner != RunnerMemory::default());
     look.memory = updated;
-}
-
-/// Remembers since when each of `now_so` is so, without a break.
-fn keep_since(
-    since: &mut BTreeMap<WorkloadId, Timestamp>,
-    now_so: BTreeSet<WorkloadId>,
-    now: Timestamp,
-) {
-    since.retain(|id, _| now_so.contains(id));
-    for id in now_so {
-        since.entry(id).or_insert(now);
-    }
 }
 
 /// A runner that makes contact for the first time shows that its variant works. One that was there
@@ -80,7 +71,7 @@ fn note_contacts(views: &[RunnerView<'_>], memory: &mut Memory) {
         if !matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. }) {
             continue;
         }
-        let first = memory.contacted.insert(view.runner.id.clone());
+        let first = !std::mem::replace(&mut memory.runner_mut(&view.runner.id).contacted, true);
         let variant = &view.runner.variant;
         let works = |cause: Cause| matches!(cause, Cause::Start | Cause::Runner);
         if first && memory.backoffs.get(variant).is_some_and(|backoff| works(backoff.cause)) {
@@ -95,10 +86,14 @@ fn note_made(look: &Look, memory: &mut Memory) {
     let lately = |at: Timestamp| look.now.duration_since(at).abs() < MINUTE;
     let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
     for (host, runner) in known.flat_map(|(name, it)| it.runners.iter().map(move |it| (name, it))) {
-        if !lately(runner.created_at) || memory.made.contains_key(&runner.id) {
+        if !lately(runner.created_at) {
             continue;
         }
-        memory.made.insert(runner.id.clone(), runner.created_at);
+        let made = &mut memory.runner_mut(&runner.id).made;
+        if made.is_some() {
+            continue;
+        }
+        *made = Some(runner.created_at);
         let slot = (host.clone(), runner.name.clone());
         let failed = memory.starts.iter().position(|start| start.of.as_ref() == Some(&slot));
         if let Some(failed) = failed {
@@ -107,7 +102,9 @@ fn note_made(look: &Look, memory: &mut Memory) {
             memory.shown.insert(slot);
         }
     }
-    memory.made.retain(|_, at| lately(*at));
+    for runner in memory.runners.values_mut() {
+        runner.made.take_if(|at| !lately(*at));
+    }
     memory.shown.retain(|(host, runner)| look.is_being_started(host, runner));
 }
 
@@ -139,17 +136,15 @@ fn note_ends(host: &HostName, state: &HostState, now: Timestamp, memory: &mut Me
 fn note_work(views: &[RunnerView<'_>], look: &Look, memory: &mut Memory) {
     let now = look.now;
     for view in views.iter().filter(|view| view.seen) {
-        match work(look, view) {
-            Some(work) => drop(memory.at_work.insert(view.runner.id.clone(), work)),
-            None => drop(memory.at_work.remove(&view.runner.id)),
-        }
+        memory.runner_mut(&view.runner.id).at_work = work(look, view);
     }
     let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
     for (host, state) in known {
         for work in works_of_gone(look, host, state) {
             let told = memory.over.contains(&work.job);
-            if !told && memory.at_work.values().all(|known| known.job != work.job) {
-                memory.at_work.insert(work.runner.id.clone(), work);
+            if !told && memory.at_work().all(|known| known.job != work.job) {
+                let id = work.runner.id.clone();
+                memory.runner_mut(&id).at_work = Some(work);
             }
         }
         // A list may lack a runner, and so may what is asked by name.
@@ -157,11 +152,12 @@ fn note_work(views: &[RunnerView<'_>], look: &Look, memory: &mut Memory) {
             work.runner.id == id_of_gone(&work.runner.system_id)
                 && state.holders().any(|holder| *holder == work.runner.system_id)
         };
-        memory.at_work.retain(|_, work| work.host != *host || !is_back(work));
+        memory.retain_work(|work| work.host != *host || !is_back(work));
     }
-    let over = &memory.over;
-    memory.at_work.retain(|_, work| work.gone_since.is_none() || !over.contains(&work.job));
-    for (id, work) in &mut memory.at_work {
+    let over = memory.over.clone();
+    memory.retain_work(|work| work.gone_since.is_none() || !over.contains(&work.job));
+    for (id, runner) in &mut memory.runners {
+        let Some(work) = &mut runner.at_work else { continue };
         let Some(host) = look.hosts.get(&work.host) else { continue };
         let Some(state) = host.state.known() else { continue };
         let there = state.runners.iter().any(|runner| runner.id == *id)

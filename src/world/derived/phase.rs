@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::duration::signed;
 use crate::spec::{HostName, PoolName};
 use crate::world::{
-    ContainerState, HostState, JobId, Look, Manager, Record, RecordId, Runner, RunnerLog, SystemId,
-    WorkloadId,
+    Condition, ContainerState, HostState, JobId, Look, Manager, Record, RecordId, Runner,
+    RunnerLog, SystemId, WorkloadId,
 };
 
 /// How long the runner's log alone says that it has a job: from pick-up to the first container.
@@ -186,7 +186,7 @@ fn phase(
     if let Some(Work { job }) = work {
         return Phase::Busy { job };
     }
-    let unheard_since = unless_ahead(look, runner, started_at, &look.memory.unheard);
+    let unheard_since = unless_ahead(look, runner, started_at, Condition::Unheard);
     // One that is paused cannot make contact, and that is no failure of its image or network.
     let is_late = |at: Timestamp| {
         let waited = at.duration_since(unheard_since);
@@ -242,7 +242,7 @@ impl<'a> Managers<'a> {
     fn contact(&self, look: &Look, runner: &Runner, started_at: Timestamp) -> Contact<'a> {
         let rows = self.rows.get(&runner.record);
         let worked = runner.log.as_ref().is_some_and(|log| log.received.is_some());
-        let made = worked || look.memory.contacted.contains(&runner.id);
+        let made = worked || look.memory.has_contacted(&runner.id);
         let row = rows.and_then(|rows| rows.get(&runner.system_id).copied()).filter(|row| {
             let since_start = |at| started_at.duration_since(at) <= CLOCK_ERROR;
             made || row.contacted_at.is_some_and(since_start)
@@ -275,8 +275,8 @@ impl Contact<'_> {
 }
 
 fn is_seen_silent(look: &Look, runner: &Runner) -> bool {
-    let since = look.memory.silent.get(&runner.id);
-    since.is_some_and(|since| look.now.duration_since(*since) >= SILENT_FOR)
+    let since = look.memory.since(&runner.id, Condition::Silent);
+    since.is_some_and(|since| look.now.duration_since(since) >= SILENT_FOR)
 }
 
 /// GitLab was away a moment ago, for its runners as well by all we know.
@@ -300,8 +300,9 @@ pub(crate) fn silent(look: &Look) -> BTreeSet<WorkloadId> {
 
 /// GitLab alone has said for too long that the runner is busy.
 fn is_busy_no_more(look: &Look, runner: &Runner) -> bool {
-    let since = look.memory.busy_alone.get(&runner.id).filter(|_| runner.log.is_some());
-    since.is_some_and(|since| look.now.duration_since(*since) > BUSY_ALONE_MAX)
+    let since = look.memory.since(&runner.id, Condition::BusyAlone);
+    runner.log.is_some()
+        && since.is_some_and(|since| look.now.duration_since(since) > BUSY_ALONE_MAX)
 }
 
 /// Running runners of which GitLab alone says that they are busy.
@@ -338,21 +339,16 @@ fn idle_since(look: &Look, runner: &Runner, started_at: Timestamp) -> Timestamp 
     let received = log.and_then(|log| Some(log.received?.1));
     let ended = log.and_then(|log| log.ended);
     let since = received.into_iter().chain(ended).fold(started_at, Timestamp::max);
-    unless_ahead(look, runner, since, &look.memory.idle)
+    unless_ahead(look, runner, since, Condition::Idle)
 }
 
 /// A time of the engine's. Where that is yet to come, its clock was set back since, and what was
-/// `seen` counts.
-fn unless_ahead(
-    look: &Look,
-    runner: &Runner,
-    at: Timestamp,
-    seen: &BTreeMap<WorkloadId, Timestamp>,
-) -> Timestamp {
+/// seen counts.
+fn unless_ahead(look: &Look, runner: &Runner, at: Timestamp, seen: Condition) -> Timestamp {
     if at.duration_since(look.now) <= CLOCK_ERROR {
         return at;
     }
-    seen.get(&runner.id).copied().unwrap_or(at)
+    look.memory.since(&runner.id, seen).unwrap_or(at)
 }
 
 /// Runners that GitLab did not hear of yet.

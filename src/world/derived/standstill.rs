@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::spec::HostName;
-use crate::world::{ContainerState, Look, Phase, RunnerName, RunnerView, WorkloadId};
+use crate::world::{Condition, ContainerState, Look, Phase, RunnerName, RunnerView, WorkloadId};
 
 /// For how long a runner must be seen like that before it is worth a hint: one without a job heeds
 /// SIGQUIT at the end of its long poll, within 50 s.
@@ -70,17 +70,18 @@ impl Look {
     /// How a runner stands still, if it does: a paused one at once, another one after a minute.
     pub fn standstill(&self, view: &RunnerView<'_>) -> Option<Standstill> {
         let id = &view.runner.id;
-        let since = |since: &std::collections::BTreeMap<WorkloadId, jiff::Timestamp>| {
-            since.get(id).map_or(SignedDuration::ZERO, |at| self.now.duration_since(*at))
+        let since = |condition| {
+            let since = self.memory.since(id, condition);
+            since.map_or(SignedDuration::ZERO, |at| self.now.duration_since(at))
         };
         let of = |kind, lasting| {
             let (host, runner) = (view.host.clone(), view.runner.name.clone());
             Standstill { kind, lasting, host, runner }
         };
         if is_paused(view) {
-            return Some(of(StandstillKind::Paused, since(&self.memory.paused)));
+            return Some(of(StandstillKind::Paused, since(Condition::Paused)));
         }
-        let unheeding = of(StandstillKind::Unheeding, since(&self.memory.leaving));
+        let unheeding = of(StandstillKind::Unheeding, since(Condition::Leaving));
         (is_leaving(view) && unheeding.is_long()).then_some(unheeding)
     }
 }

@@ -152,7 +152,7 @@ fn add_runner_words(look: &mut Look, text: &str) {
     let id = add_runner(look, &spot, doing(&line, what));
     let contacted = line.attributes.iter().any(|words| *words == ["contacted"]);
     if contacted {
-        look.memory.contacted.insert(id.clone());
+        look.memory.runner_mut(&id).contacted = true;
     }
     let row = system_id(look, &spot);
     for words in &line.attributes {
@@ -380,7 +380,7 @@ fn remember(look: &mut Look, text: &str) {
         }
         ["made", place, since] => {
             let id = WorkloadId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
-            look.memory.made.insert(id, ago(seconds(since)));
+            look.memory.runner_mut(&id).made = Some(ago(seconds(since)));
         }
         ["gone", "with", job, place, since] => {
             // As it was last seen.
@@ -398,7 +398,7 @@ fn remember(look: &mut Look, text: &str) {
                 project: None,
                 gone_since: Some(ago(seconds(since))),
             };
-            look.memory.at_work.insert(id, work);
+            look.memory.runner_mut(&id).at_work = Some(work);
         }
         ["backoff", of, left, error @ ..] => {
             let (of, until, error) = (variant(of), later(left), error.join(" ").into());

@@ -216,7 +216,7 @@ pub(crate) fn add_runner(look: &mut Look, spot: &Spot, doing: Doing) -> Workload
         }
     }
     if let Doing::Draining(since) | Doing::DrainingBusy(_, since) = doing {
-        look.memory.draining.insert(id.clone(), ago(since));
+        look.memory.runner_mut(&id).draining = Some(ago(since));
     }
     let state = state_of(look, &spot.host);
     if let Doing::Busy(job, _) | Doing::DrainingBusy(job, _) = doing {

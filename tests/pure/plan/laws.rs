@@ -269,7 +269,7 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
     let starts = starts(plan);
     let live = || views.iter().filter(|view| view.is_live());
     let memory = &world.memory;
-    let all = memory.starts.iter().map(|start| start.at).chain(memory.made.values().copied());
+    let all = memory.starts_of_the_minute();
     let recent = all.filter(|at| (world.now - *at).as_secs() < 60);
     let under_way = world.starts_unseen();
     let recent = recent.count() + under_way.len();

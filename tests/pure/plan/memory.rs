@@ -59,7 +59,7 @@ fn a_first_contact_ends_the_back_off() {
 fn a_runner_from_before_the_failure_does_not_end_the_back_off() {
     let mut look = plain(PLAIN);
     let id = add_runner(&mut look, &spot("linux/0"), Doing::Idle(500));
-    look.memory.contacted.insert(id);
+    look.memory.runner_mut(&id).contacted = true;
     let mut memory = failing(&look);
     note(&mut look, &mut memory);
     assert_eq!(memory.backoffs.len(), 1);
@@ -172,7 +172,10 @@ fn nothing_is_waited_for_longer_because_our_clock_was_set_back() {
     let mut memory = failing(&look);
     let name = RunnerName::new(&look.spec.instance, &variant("linux"), Slot(1));
     memory.in_doubt.insert(name, (host("local"), NOW));
-    memory.contacted.extend(judged(&look).runners().iter().map(|view| view.runner.id.clone()));
+    judged(&look)
+        .runners()
+        .iter()
+        .for_each(|view| memory.runner_mut(&view.runner.id).contacted = true);
     note(&mut look, &mut memory);
     let hour = SignedDuration::from_hours(1);
     look.now -= hour;
@@ -187,7 +190,10 @@ fn a_runner_whose_engine_was_set_back_is_idle_since_it_is_seen_so() {
     let mut look = plain(PLAIN);
     add_runner(&mut look, &spot("linux/0"), Doing::Idle(-3_600));
     let mut memory = Memory::default();
-    memory.contacted.extend(judged(&look).runners().iter().map(|view| view.runner.id.clone()));
+    judged(&look)
+        .runners()
+        .iter()
+        .for_each(|view| memory.runner_mut(&view.runner.id).contacted = true);
     note(&mut look, &mut memory);
     look.now += SignedDuration::from_mins(7);
     note(&mut look, &mut memory);
@@ -254,6 +260,11 @@ fn a_failed_start_counts_no_more_once_its_container_is_seen() {
     let mut memory = Memory { starts, ..Memory::default() };
     for _ in 0..2 {
         note(&mut look, &mut memory);
-        assert_eq!((memory.starts.len(), memory.made.len()), (3, 1), "{:?}", memory.starts);
+        assert_eq!(
+            (memory.starts.len(), memory.runners.values().filter(|it| it.made.is_some()).count()),
+            (3, 1),
+            "{:?}",
+            memory.starts
+        );
     }
 }

@@ -101,7 +101,9 @@ impl Model {
                 state.runners.push(runner);
                 state.runners.sort_by(|one, other| one.name.cmp(&other.name));
             }
-            Action::Drain { id, .. } => drop(self.memory.draining.insert(id.clone(), look.now)),
+            Action::Drain { id, .. } => {
+                self.memory.runner_mut(id).draining = Some(look.now);
+            }
             Action::Reap { host, runner, discard_cache, .. } => {
                 let state = state(look, host);
                 state.runners.retain(|one| one.id != runner.id);
@@ -111,7 +113,7 @@ impl Model {
                 state.jobs.volumes.retain(|one| one.system_id != *id || !goes(one.kind));
                 state.jobs.networks.retain(|one| one.system_id != *id);
                 drop_row(look, id);
-                self.memory.at_work.remove(&runner.id);
+                self.memory.runner_mut(&runner.id).at_work = None;
             }
             Action::Sweep { leftover } => sweep(look, leftover),
         }
@@ -173,7 +175,8 @@ fn live(
     queue: (&[Offer<'_>], &mut Vec<Job>),
 ) -> Option<Job> {
     let ContainerState::Running { started_at } = runner.state else { return None };
-    let asked = memory.draining.get(&runner.id).is_some_and(|at| started_at <= *at);
+    let asked = memory.runners.get(&runner.id).and_then(|it| it.draining);
+    let asked = asked.is_some_and(|at| started_at <= at);
     let log = runner.log.get_or_insert_default();
     // A job of which the log alone tells ends like any other.
     let busy = busy || log.works;

@@ -7,8 +7,8 @@ use autogit::plan::{
 };
 use autogit::spec::{Cache, LostJobs, Spec, Warm};
 use autogit::world::{
-    ContainerState, HostState, JobObjects, Leftover, Look, Made, Observed, Origin, Phase, Queue,
-    Slot, Token, World, leftovers,
+    Condition, ContainerState, HostState, JobObjects, Leftover, Look, Made, Observed, Origin,
+    Phase, Queue, RunnerMemory, Slot, Token, World, leftovers,
 };
 use jiff::SignedDuration;
 
@@ -40,6 +40,10 @@ fn without(world: &World, unwanted: impl Fn(&Decision) -> bool) -> Plan {
     plan
 }
 
+fn memories(look: &mut Look) -> impl Iterator<Item = &mut RunnerMemory> {
+    look.memory.runners.values_mut()
+}
+
 fn states(look: &mut Look) -> impl Iterator<Item = &mut HostState> {
     look.hosts.values_mut().filter_map(|host| match &mut host.state {
         Observed::Known { value, .. } => Some(value),
@@ -66,7 +70,7 @@ pub(super) fn busy_is_idle(world: &World) -> Plan {
 }
 
 pub(super) fn drains_are_forgotten(world: &World) -> Plan {
-    seeing(world, |look| look.memory.draining.clear())
+    seeing(world, |look| memories(look).for_each(|runner| runner.draining = None))
 }
 
 pub(super) fn unknown_queue_is_empty(world: &World) -> Plan {
@@ -142,18 +146,18 @@ pub(super) fn unknown_managers_are_none(world: &World) -> Plan {
                 record.managers = Observed::Known { at, value: Vec::new() };
             }
         }
-        look.memory.contacted.clear();
+        memories(look).for_each(|runner| runner.contacted = false);
         look.memory.leftovers = leftovers(look);
     })
 }
 
 pub(super) fn draining_is_gone(world: &World) -> Plan {
     seeing(world, |look| {
-        let draining = look.memory.draining.clone();
+        let memories = look.memory.runners.clone();
         for state in states(look) {
             let gone = |runner: &autogit::world::Runner| {
                 matches!(runner.state, ContainerState::Running { .. })
-                    && draining.contains_key(&runner.id)
+                    && memories.get(&runner.id).is_some_and(|it| it.draining.is_some())
             };
             state.runners.retain(|runner| !gone(runner));
         }
@@ -176,8 +180,12 @@ pub(super) fn failed_is_supply(world: &World) -> Plan {
     seeing(world, |look| {
         let runners = states(look).flat_map(|state| &state.runners);
         let ids: Vec<_> = runners.map(|runner| runner.id.clone()).collect();
-        look.memory.contacted.extend(ids);
-        look.memory.silent.clear();
+        for id in &ids {
+            look.memory.runner_mut(id).contacted = true;
+        }
+        memories(look).for_each(|runner| {
+            runner.since.remove(&Condition::Silent);
+        });
     })
 }
 
@@ -206,7 +214,7 @@ pub(super) fn no_budget(world: &World) -> Plan {
 pub(super) fn no_start_rate(world: &World) -> Plan {
     seeing(world, |look| {
         look.memory.starts.clear();
-        look.memory.made.clear();
+        memories(look).for_each(|runner| runner.made = None);
     })
 }
 
