@@ -9,6 +9,7 @@ pub mod engine;
 pub mod error_policy;
 pub mod gitlab;
 mod lock;
+pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;

@@ -10,6 +10,7 @@ mod laws;
 mod memory;
 mod model;
 mod properties;
+mod settle;
 mod steps;
 mod words;
 mod worlds;

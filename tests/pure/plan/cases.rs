@@ -11,7 +11,7 @@ use autogit::world::World;
 use crate::beside;
 use crate::plan::case::read;
 use crate::plan::harness::ago;
-use crate::plan::model::settle;
+use crate::plan::settle::settle;
 
 /// The plan as `autogit plan --verbose` prints it, without the heading that all cases share, and
 /// how many looks it takes until there is nothing to do.

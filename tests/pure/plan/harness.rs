@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use autogit::model::deny_missing;
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
     HostState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory, NetworkState, Observed,
-    Origin, Place, ProjectId, Question, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, questions, record_settings,
+    Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot,
+    SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -225,17 +226,6 @@ pub(crate) fn add_runner(look: &mut Look, spot: &Spot, doing: Doing) -> Workload
     state.runners.push(runner);
     state.runners.sort_by(|one, other| one.name.cmp(&other.name));
     id
-}
-
-/// Every engine says that it has none of the runners that it does not list.
-pub(crate) fn deny_missing(look: &mut Look) {
-    for (host, questions) in questions(look) {
-        let answers = questions.into_iter().map(|Question { system_id, name }| {
-            let missing = name.map_or(Absence::Nameless, |name| Absence::Gone { name });
-            (system_id, missing)
-        });
-        state_of(look, &host).missing = answers.collect();
-    }
 }
 
 /// They said so two minutes ago, too, and what is left over was seen then.

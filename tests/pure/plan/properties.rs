@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::plan::laws::{check, check_rest};
-use crate::plan::model::settle_with;
+use crate::plan::settle::settle_with;
 use crate::plan::worlds::{plots, turned};
 
 /// The same cases in every run: a failure is seen by whoever looks next.
