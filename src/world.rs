@@ -156,8 +156,7 @@ impl Look {
     /// is still looked at while the hosts of a new spec cannot be connected.
     pub fn serves(&self, host: &HostName, pool: &Pool) -> bool {
         let declared = self.spec.hosts.get(host);
-        declared
-            .is_some_and(|host| host.pools.as_ref().is_none_or(|pools| pools.contains(&pool.name)))
+        declared.is_some_and(|host| host.pools.has(&pool.name))
     }
 
     /// The host was seen, and without the runners' network.

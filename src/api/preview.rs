@@ -6,7 +6,7 @@
 //! - no file that it names is read, no address that it names is asked: `gitlab`, `hosts` and `api`
 //!   are compared with those in force, which stay in the plan;
 //! - a variable has a value only where the same variable stands at the same place in the spec in
-//!   force, and only in fields whose values AutoGit shows anyway ([`places`]). Everywhere else it
+//!   force, and only in fields whose values AutoGit shows anyway (`spec::is_open`). Everywhere else it
 //!   has none, on both sides of the comparison, so that no message, hint, hash or decision depends
 //!   on it;
 //! - what goes into containers is never hashed with a candidate's values: a pool whose hidden part
@@ -19,7 +19,6 @@
 
 mod candidate;
 mod output;
-mod places;
 mod rate;
 
 use std::sync::Arc;

@@ -16,9 +16,9 @@ use super::context::Context;
 use super::fault::Code;
 use super::hidden::named;
 use super::path::Path;
-use super::raw::{RawApi, RawSpec};
 use super::report::Finding;
 use super::secret::{STRONGER, SecretKind, secret, weakness};
+use super::section::{RawApi, RawSpec};
 use super::values::{self, Unreadable};
 use super::{ApiSpec, Credential, InstanceName, Pool, PoolName, Proxies, Spec};
 
@@ -27,6 +27,7 @@ pub(super) fn build(raw: RawSpec, context: &mut Context<'_>) -> Spec {
     let instance = instance(raw.instance.as_deref(), context);
     let network = raw.network.unwrap_or_else(|| format!("{instance}-network"));
     Spec {
+        instance,
         gitlab: gitlab::build(raw.gitlab.unwrap_or_default(), context),
         hosts: hosts::build(raw.hosts, context),
         network,
@@ -37,7 +38,6 @@ pub(super) fn build(raw: RawSpec, context: &mut Context<'_>) -> Spec {
         starts_per_minute: raw.starts_per_minute.unwrap_or(30),
         pools: pools(raw.pools.unwrap_or_default(), context),
         api: api(raw.api.unwrap_or_default(), context),
-        instance,
     }
 }
 
@@ -56,7 +56,7 @@ fn instance(word: Option<&str>, context: &mut Context<'_>) -> InstanceName {
 
 /// The pools in file order, which decides between pools that fit equally well.
 fn pools(
-    mut raw: std::collections::BTreeMap<String, super::raw::RawPool>,
+    mut raw: std::collections::BTreeMap<String, super::section::RawPool>,
     context: &mut Context<'_>,
 ) -> Vec<Pool> {
     let section = Path::of("pools");

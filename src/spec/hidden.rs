@@ -1,6 +1,6 @@
 //! Which values of a file may be shown: those of fields that hold no secret, unless the value
-//! looks like one. All that is not listed here is a secret until somebody argues for it: text
-//! under a key that nobody knows may be a misspelt token's.
+//! looks like one. All that has no row is a secret: text under a key that nobody knows may be a
+//! misspelt token's.
 //!
 //! Decided by the place where a value is written, not by the field that refers to it: through an
 //! anchor one text may stand in several fields, and it is a secret if it is one in any of them.
@@ -9,67 +9,7 @@ use std::collections::BTreeSet;
 
 use super::node::{Kind, Node, Scalar, Span};
 use super::path::Path;
-
-/// Fields whose values are no secrets, with all below them. `*` is any name.
-const OPEN: &[&str] = &[
-    "instance",
-    "network",
-    "proxy.no_proxy",
-    "starts_per_minute",
-    "gitlab.url",
-    "gitlab.token_cache",
-    "gitlab.poll_interval",
-    "gitlab.queue_source",
-    "gitlab.unmatched",
-    "gitlab.groups",
-    "gitlab.projects",
-    "gitlab.runner_url",
-    "gitlab.clone_url",
-    "gitlab.ca_file",
-    "hosts.*.docker",
-    "hosts.*.tls",
-    "hosts.*.socket",
-    "hosts.*.swarm",
-    "hosts.*.nodes",
-    "hosts.*.budget",
-    "hosts.*.pools",
-    "api.listen",
-    "api.external_url",
-];
-
-/// The same of a pool, and of `defaults`.
-const OPEN_OF_A_POOL: &[&str] = &[
-    "enabled",
-    "tags",
-    "architectures",
-    "run_untagged",
-    "protected",
-    "scope",
-    "max",
-    "warm",
-    "cooldown",
-    "jobs_per_runner",
-    "startup_timeout",
-    "maximum_timeout",
-    "priority",
-    "runner_image",
-    "pull_policy",
-    "resources",
-    "gpu",
-    "emulate",
-    "cache",
-    "lost_jobs",
-    "proxy.no_proxy",
-    "job.image",
-    "job.network",
-    "job.privileged",
-    "job.docker_socket",
-    "job.capabilities",
-    "job.pull_policy",
-    "job.volumes",
-    "job.allowed_images",
-    "job.allowed_services",
-];
+use super::section::{Secrecy, secrecy};
 
 /// What tokens begin with: GitLab's own, those of its neighbours, and keys.
 const MARKS: &[&str] = &[
@@ -180,20 +120,7 @@ impl Hidden {
 
 /// Whether a field's values are no secrets by what the field is.
 fn is_open(path: &Path) -> bool {
-    let steps: Vec<&str> = path.steps().collect();
-    match steps.as_slice() {
-        ["pools", _, field @ ..] | ["defaults", field @ ..] => is_listed(field, OPEN_OF_A_POOL),
-        all => is_listed(all, OPEN),
-    }
-}
-
-fn is_listed(steps: &[&str], open: &[&str]) -> bool {
-    open.iter().any(|listed| {
-        let mut given = steps.iter();
-        listed
-            .split('.')
-            .all(|wanted| given.next().is_some_and(|step| wanted == "*" || wanted == *step))
-    })
+    secrecy(path.steps()).is_some_and(|secrecy| secrecy != Secrecy::Secret)
 }
 
 /// Whether a text looks like a token or key, or holds a password as URLs do.
@@ -238,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_listed_fields_are_open() {
+    fn only_fields_that_a_row_opens_are_open() {
         for open in ["instance", "gitlab.url", "hosts.a.docker", "pools.a.max", "defaults.tags.0"] {
             assert!(is_open(&Path::of(open)), "{open}");
         }

@@ -8,8 +8,8 @@ use super::fault::{Code, Fault, Faults};
 use super::hash::Digest;
 use super::node::Kind;
 use super::path::Path;
-use super::raw::RawSpec;
 use super::report::{Finding, Report};
+use super::section::RawSpec;
 use super::variables::{Missing, Variables};
 use super::{Spec, across, bounds, build, defaults, json, keys, reader, schema, validate};
 

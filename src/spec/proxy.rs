@@ -11,7 +11,7 @@ use http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::values::{host_of, is_local};
-use super::{HostName, Pool, Spec};
+use super::{HostName, Pool, Proxy, Spec};
 
 /// What gitlab-runner (Go), curl, git and most others take.
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
@@ -76,17 +76,6 @@ impl fmt::Debug for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// The proxies for the two kinds of URL, and what goes without.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxy {
-    /// For `http://`.
-    pub http: Option<ProxyUrl>,
-    /// For `https://`.
-    pub https: Option<ProxyUrl>,
-    /// Hosts, domains and networks that are asked directly, with commas between them.
-    pub no_proxy: Option<String>,
 }
 
 impl Proxy {

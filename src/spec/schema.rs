@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::{Value, json};
 
-use super::raw::RawSpec;
+use super::section::RawSpec;
 
 /// The schema to publish, as JSON text.
 pub fn schema_json() -> String {
@@ -43,10 +43,13 @@ impl Transform for VariablesToo {
             }
             _ => {}
         }
+        if schema.get("x-change").is_some_and(Value::is_null) {
+            schema.remove("x-change");
+        }
         if takes_variables_already(schema) {
             return;
         }
-        let annotations = ["title", "description", "default"];
+        let annotations = ["title", "description", "default", "x-change"];
         let mut strict = std::mem::take(schema.ensure_object());
         let mut outer = serde_json::Map::new();
         for annotation in annotations {

@@ -170,8 +170,8 @@ fn docker(input: &RunnerConfig<'_>) -> Table {
     let mut table = Table::new();
     put(&mut table, "image", job.image.as_str());
     put(&mut table, "privileged", job.privileged);
-    put(&mut table, "cap_drop", words(&job.cap_drop));
-    put(&mut table, "cap_add", words(&job.cap_add));
+    put(&mut table, "cap_drop", words(&job.capabilities.drop));
+    put(&mut table, "cap_add", words(&job.capabilities.add));
     // A privileged job is there to gain privileges, for one by a setuid program.
     if !job.privileged {
         put(&mut table, "security_opt", vec![Value::from("no-new-privileges")]);

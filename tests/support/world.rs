@@ -1,15 +1,10 @@
 //! Worlds by hand: a spec, hosts, runners and jobs in a few words each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use autogit::plan::plan;
-use autogit::spec::{
-    ApiSpec, Arch, BudgetSpec, Cache, Credential, GitlabSpec, HostName, HostSpec, InstanceName,
-    JobNetwork, JobSpec, LostJobs, Pool, PoolName, Proxies, PullPolicy, QueueSource, Scope, Spec,
-    Warm,
-};
+use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Pool, PoolName, Scope, Spec};
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
@@ -73,7 +68,7 @@ impl Fixture {
     /// Another host.
     pub(crate) fn host(mut self, name: &str, arch: Arch) -> Self {
         let budget = BudgetSpec::default();
-        let spec = HostSpec { docker: None, tls: None, socket: None, budget, pools: None };
+        let spec = HostSpec { budget, ..HostSpec::default() };
         self.spec.hosts.insert(host_name(name), spec);
         let engine = EngineInfo {
             id: EngineId::from_observed(name),
@@ -329,80 +324,27 @@ fn host_name(name: &str) -> HostName {
     HostName::new(name).unwrap()
 }
 
+/// A pool of each, without hosts: what a case does not say.
+static PLAIN: LazyLock<Spec> = LazyLock::new(|| {
+    let text = "\
+gitlab: {url: 'https://gitlab.example.com', token: glpat-x}
+pools:
+  plain:
+    tags: [docker]
+    architectures: [amd64]
+    runner_image: gitlab/gitlab-runner:alpine
+    job: {capabilities: {drop: []}, pull_policy: [always]}
+";
+    let mut spec = Spec::parse("plain.yaml", text, &|_| None, Missing::Fault).unwrap().spec;
+    spec.hosts.clear();
+    spec
+});
+
 fn empty_spec() -> Spec {
-    let url = "https://gitlab.example.com".to_owned();
-    let gitlab = GitlabSpec {
-        token: Credential::Value("glpat-x".to_owned().into()),
-        registration_token: None,
-        token_cache: None,
-        poll_interval: Duration::from_secs(10),
-        queue_source: QueueSource::Auto,
-        unmatched: autogit::spec::Unmatched::Warn,
-        groups: Vec::new(),
-        projects: Vec::new(),
-        runner_url: url.clone(),
-        clone_url: None,
-        ca_file: None,
-        ca: None,
-        webhook_secret: None,
-        url,
-    };
-    let listen = "127.0.0.1:8080".parse().unwrap();
-    Spec {
-        instance: InstanceName::standard(),
-        gitlab,
-        hosts: BTreeMap::new(),
-        network: "autogit-network".to_owned(),
-        proxies: Proxies::default(),
-        starts_per_minute: 30,
-        pools: Vec::new(),
-        api: ApiSpec {
-            listen,
-            external_url: None,
-            token: None,
-            read_token: None,
-            plan_token: None,
-        },
-    }
+    Spec { pools: Vec::new(), ..PLAIN.clone() }
 }
 
 fn plain_pool(name: &str, tag: &str) -> Pool {
-    Pool {
-        name: PoolName::new(name).unwrap(),
-        enabled: true,
-        tags: vec![tag.to_owned()],
-        architectures: vec![Arch::Amd64],
-        run_untagged: false,
-        protected: false,
-        scope: Scope::Instance,
-        max: 4,
-        warm: Warm::Count(0),
-        cooldown: Duration::from_mins(5),
-        jobs_per_runner: 0,
-        startup_timeout: Duration::from_mins(2),
-        maximum_timeout: None,
-        priority: 0,
-        runner_image: "gitlab/gitlab-runner:alpine".to_owned(),
-        pull_policy: PullPolicy::IfNotPresent,
-        resources: None,
-        cache: Cache::Keep,
-        runner_token: None,
-        lost_jobs: LostJobs::Report,
-        proxy: None,
-        labels: BTreeMap::new(),
-        job: JobSpec {
-            image: "alpine:3".to_owned(),
-            network: JobNetwork::Auto,
-            privileged: false,
-            docker_socket: false,
-            cap_drop: Vec::new(),
-            cap_add: Vec::new(),
-            pull_policy: vec![PullPolicy::Always],
-            volumes: Vec::new(),
-            allowed_images: Vec::new(),
-            allowed_services: Vec::new(),
-            environment: BTreeMap::new(),
-        },
-        runner_config: serde_json::Map::new(),
-    }
+    let pool = PLAIN.pools[0].clone();
+    Pool { name: PoolName::new(name).unwrap(), tags: vec![tag.to_owned()], ..pool }
 }

@@ -12,11 +12,12 @@ use axum::http::StatusCode;
 use secrecy::SecretString;
 
 use super::output::{PreviewOutput, ValuelessOutput};
-use super::places::{is_hidden_of, is_shown};
 use crate::api::problem::Problem;
 use crate::plan;
 use crate::source::Written;
-use crate::spec::{Credential, Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff};
+use crate::spec::{
+    Credential, Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff, is_open,
+};
 use crate::view::{SpecInfo, View};
 use crate::world::{Look, SpecHash};
 
@@ -82,7 +83,7 @@ impl Reading {
     fn of(text: &str, written: Option<&Written>) -> Result<Self, Faults> {
         let without_value = RefCell::new(Vec::new());
         let lookup = |pointer: &str, name: &str| {
-            let place = written.filter(|_| is_shown(pointer));
+            let place = written.filter(|_| is_open(pointer));
             let value = place.and_then(|written| written.value_at(pointer, name));
             if value.is_none() {
                 let (at, name) = (pointer.to_owned(), name.to_owned());
@@ -116,13 +117,21 @@ impl Reading {
     /// Whether what goes into the containers of `pool` is written as in `other`.
     fn is_hidden_part_as_in(&self, pool: &Pool, other: &Self) -> bool {
         let Some(its) = other.spec().pool(&pool.name) else { return false };
-        let image = pool.runner_image == its.runner_image;
-        image
-            && pool.job == its.job
-            && pool.proxy == its.proxy
-            && pool.labels == its.labels
-            && pool.runner_config == its.runner_config
-            && self.hidden(pool) == other.hidden(its)
+        pool.is_hidden_part_as_in(its) && self.hidden(pool) == other.hidden(its)
+    }
+}
+
+/// Whether what stands at that pointer goes into the containers of `pool`.
+fn is_hidden_of(pool: &str, pointer: &str) -> bool {
+    if is_open(pointer) {
+        return false;
+    }
+    let mut steps = pointer.split('/').skip(1);
+    match (steps.next(), steps.next()) {
+        // A pool's name needs no escapes.
+        (Some("pools"), Some(name)) => name == pool,
+        (Some("defaults"), _) => true,
+        (_, _) => false,
     }
 }
 
@@ -156,19 +165,15 @@ fn planned(
             changed.insert(pool.name.clone());
             continue;
         };
+        // That there is a token counts, not which.
+        let gives_token = candidate.gives_token(pool) && now.runner_token.is_some();
+        let token = if gives_token { &now.runner_token } else { &pool.runner_token }.clone();
         if kept {
-            pool.runner_image.clone_from(&now.runner_image);
-            pool.job = now.job.clone();
-            pool.proxy.clone_from(&now.proxy);
-            pool.labels.clone_from(&now.labels);
-            pool.runner_config = now.runner_config.clone();
+            *pool = pool.with_hidden_of(now);
         } else {
             changed.insert(pool.name.clone());
         }
-        // That there is a token counts, not which.
-        if candidate.gives_token(pool) && now.runner_token.is_some() {
-            pool.runner_token.clone_from(&now.runner_token);
-        }
+        pool.runner_token = token;
     }
     (spec, changed)
 }

@@ -151,7 +151,7 @@ fn trusted_with_plain_jobs(pool: &Pool, pools: &[Pool], context: &mut Context<'_
 }
 
 fn serves(host: &HostSpec, pool: &Pool) -> bool {
-    host.pools.as_ref().is_none_or(|pools| pools.contains(&pool.name))
+    host.pools.has(&pool.name)
 }
 
 fn fits_no_host(pool: &Pool, spec: &Spec, context: &mut Context<'_>) {

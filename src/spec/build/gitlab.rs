@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
-use crate::spec::raw::{RawGitlab, RawQueueSource, RawUnmatched};
 use crate::spec::report::Finding;
+use crate::spec::section::RawGitlab;
 use crate::spec::values;
 use crate::spec::words::value;
 use crate::spec::{Credential, GitlabSpec, QueueSource, Unmatched};
@@ -34,15 +34,8 @@ pub(super) fn build(raw: RawGitlab, context: &mut Context<'_>) -> GitlabSpec {
         ),
         token_cache: raw.token_cache.map(Into::into),
         poll_interval: poll_interval(raw.poll_interval, &section, context),
-        queue_source: match raw.queue_source.unwrap_or(RawQueueSource::Auto) {
-            RawQueueSource::Auto => QueueSource::Auto,
-            RawQueueSource::Instance => QueueSource::Instance,
-            RawQueueSource::Projects => QueueSource::Projects,
-        },
-        unmatched: match raw.unmatched.unwrap_or(RawUnmatched::Warn) {
-            RawUnmatched::Warn => Unmatched::Warn,
-            RawUnmatched::Ignore => Unmatched::Ignore,
-        },
+        queue_source: raw.queue_source.unwrap_or(QueueSource::Auto),
+        unmatched: raw.unmatched.unwrap_or(Unmatched::Warn),
         groups: full_paths(raw.groups, &section.join("groups"), context),
         projects: full_paths(raw.projects, &section.join("projects"), context),
         runner_url: runner_url.unwrap_or_else(|| url.clone()),

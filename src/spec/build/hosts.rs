@@ -6,10 +6,10 @@ use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::hidden::named;
 use crate::spec::path::Path;
-use crate::spec::raw::{RawBudget, RawGpus, RawHost, RawTls};
 use crate::spec::report::Finding;
+use crate::spec::section::{RawBudget, RawGpus, RawHost, RawTls};
 use crate::spec::values;
-use crate::spec::{BudgetSpec, HostName, HostSpec, PoolName, TlsSpec};
+use crate::spec::{BudgetSpec, HostName, HostSpec, PoolName, ServedPools, TlsSpec};
 
 pub(super) fn build(
     raw: Option<BTreeMap<String, RawHost>>,
@@ -18,14 +18,7 @@ pub(super) fn build(
     let section = Path::of("hosts");
     let mut hosts = BTreeMap::new();
     let Some(raw) = raw else {
-        let local = HostSpec {
-            docker: None,
-            tls: None,
-            socket: None,
-            budget: BudgetSpec::default(),
-            pools: None,
-        };
-        hosts.extend(HostName::new("local").ok().map(|name| (name, local)));
+        hosts.extend(HostName::new("local").ok().map(|name| (name, HostSpec::default())));
         return hosts;
     };
     for (word, raw) in raw {
@@ -74,7 +67,9 @@ fn host(raw: RawHost, path: &Path, context: &mut Context<'_>) -> HostSpec {
         tls,
         socket: raw.socket.map(Into::into),
         budget: budget(raw.budget.unwrap_or_default(), &path.join("budget"), context),
-        pools: raw.pools.map(|words| pools(&words, &path.join("pools"), context)),
+        pools: raw.pools.map_or(ServedPools::All, |words| {
+            ServedPools::These(pools(&words, &path.join("pools"), context))
+        }),
     }
 }
 

@@ -7,11 +7,9 @@ use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::hidden::named;
 use crate::spec::path::Path;
-use crate::spec::raw::{
-    RawArch, RawCache, RawLostJobs, RawPool, RawResources, RawScope, RawWarm, RawWarmMap,
-};
 use crate::spec::report::Finding;
 use crate::spec::runner_config::reserved_label;
+use crate::spec::section::{RawArch, RawPool, RawResources, RawScope, RawWarm, RawWarmMap};
 use crate::spec::values;
 use crate::spec::{
     Arch, Cache, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources, Warm,
@@ -44,22 +42,16 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         runner_image: context
             .read(&path.join("runner_image"), raw.runner_image, values::image)
             .unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
-        pull_policy: raw.pull_policy.map_or(PullPolicy::IfNotPresent, super::job::pull_policy),
+        pull_policy: raw.pull_policy.unwrap_or(PullPolicy::IfNotPresent),
         resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
-        cache: match raw.cache {
-            None | Some(RawCache::Keep) => Cache::Keep,
-            Some(RawCache::Discard) => Cache::Discard,
-        },
+        cache: raw.cache.unwrap_or(Cache::Keep),
         runner_token: context.credential(
             path,
             "runner_token",
             raw.runner_token,
             raw.runner_token_file,
         ),
-        lost_jobs: match raw.lost_jobs {
-            None | Some(RawLostJobs::Report) => LostJobs::Report,
-            Some(RawLostJobs::Retry) => LostJobs::Retry,
-        },
+        lost_jobs: raw.lost_jobs.unwrap_or(LostJobs::Report),
         proxy: raw.proxy.map(|raw| super::proxy::build(raw, &path.join("proxy"), context)),
         labels: labels(raw.labels.unwrap_or_default(), &path.join("labels"), context),
         job: super::job::build(raw.job.unwrap_or_default(), &path.join("job"), context),

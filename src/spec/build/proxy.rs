@@ -3,8 +3,8 @@
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
-use crate::spec::raw::RawProxy;
 use crate::spec::report::Finding;
+use crate::spec::section::RawProxy;
 use crate::spec::values::Unreadable;
 use crate::spec::{Proxy, ProxyUrl};
 

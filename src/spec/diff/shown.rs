@@ -1,29 +1,20 @@
 //! Values as the file would say them.
 
-use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::spec::{
-    BudgetSpec, Cache, InstanceName, JobNetwork, LostJobs, PullPolicy, QueueSource, Resources,
-    Scope, Unmatched, Warm,
+    Arch, BudgetSpec, InstanceName, PoolName, Resources, Scope, ServedPools, TlsSpec, Warm,
 };
 
 /// A value in the file's own words.
-pub(super) trait Shown {
+pub(in crate::spec) trait Shown {
     fn shown(&self) -> String;
 }
 
-pub(super) fn listed<T: Display>(items: &[T]) -> String {
-    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
-    format!("[{}]", words.join(", "))
-}
-
-pub(super) fn optional<T: Display>(value: Option<T>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
-}
-
-pub(super) fn span(time: Duration) -> String {
-    humantime::format_duration(time).to_string()
+pub(super) fn listed(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
 fn bytes(bytes: u64) -> String {
@@ -47,7 +38,47 @@ macro_rules! as_displayed {
         })*
     };
 }
-as_displayed!(bool, u32, i32, String, InstanceName);
+as_displayed!(bool, u32, i32, String, InstanceName, PoolName, Arch, SocketAddr);
+
+impl<T: Shown> Shown for Option<T> {
+    fn shown(&self) -> String {
+        self.as_ref().map_or_else(|| "none".to_owned(), Shown::shown)
+    }
+}
+
+impl<T: Shown> Shown for Vec<T> {
+    fn shown(&self) -> String {
+        listed(self.iter().map(Shown::shown))
+    }
+}
+
+impl Shown for Duration {
+    fn shown(&self) -> String {
+        humantime::format_duration(*self).to_string()
+    }
+}
+
+impl Shown for PathBuf {
+    fn shown(&self) -> String {
+        self.display().to_string()
+    }
+}
+
+impl Shown for TlsSpec {
+    fn shown(&self) -> String {
+        let Self { ca, cert, key } = self;
+        mapping([("ca", ca), ("cert", cert), ("key", key)].map(|(key, it)| (key, Some(it.shown()))))
+    }
+}
+
+impl Shown for ServedPools {
+    fn shown(&self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::These(pools) => pools.shown(),
+        }
+    }
+}
 
 impl Shown for Scope {
     fn shown(&self) -> String {
@@ -68,63 +99,6 @@ impl Shown for Warm {
                 format!("{{{}}}", counts.collect::<Vec<_>>().join(", "))
             }
         }
-    }
-}
-
-impl Shown for PullPolicy {
-    fn shown(&self) -> String {
-        self.as_str().to_owned()
-    }
-}
-
-impl Shown for Cache {
-    fn shown(&self) -> String {
-        match self {
-            Self::Keep => "keep".to_owned(),
-            Self::Discard => "discard".to_owned(),
-        }
-    }
-}
-
-impl Shown for LostJobs {
-    fn shown(&self) -> String {
-        match self {
-            Self::Report => "report".to_owned(),
-            Self::Retry => "retry".to_owned(),
-        }
-    }
-}
-
-impl Shown for JobNetwork {
-    fn shown(&self) -> String {
-        let word = match self {
-            Self::Auto => "auto",
-            Self::PerJob => "per-job",
-            Self::Shared => "shared",
-            Self::Host => "host",
-        };
-        word.to_owned()
-    }
-}
-
-impl Shown for QueueSource {
-    fn shown(&self) -> String {
-        let word = match self {
-            Self::Auto => "auto",
-            Self::Instance => "instance",
-            Self::Projects => "projects",
-        };
-        word.to_owned()
-    }
-}
-
-impl Shown for Unmatched {
-    fn shown(&self) -> String {
-        let word = match self {
-            Self::Warn => "warn",
-            Self::Ignore => "ignore",
-        };
-        word.to_owned()
     }
 }
 

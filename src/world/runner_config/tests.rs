@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::time::Duration;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -7,48 +6,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::*;
-use crate::spec::{Cache, JobNetwork, JobSpec, LostJobs, PoolName, Scope, ServiceResources, Warm};
+use crate::spec::{Cache, JobNetwork, Missing, ServiceResources};
 
 fn pool() -> Pool {
-    let drop = ["NET_RAW", "MKNOD", "AUDIT_WRITE", "SETFCAP", "SYS_CHROOT"];
-    Pool {
-        name: PoolName::new("linux").unwrap(),
-        enabled: true,
-        tags: vec!["docker".to_owned()],
-        architectures: Vec::new(),
-        run_untagged: false,
-        protected: false,
-        scope: Scope::Instance,
-        max: 4,
-        warm: Warm::Count(0),
-        cooldown: Duration::from_mins(5),
-        jobs_per_runner: 0,
-        startup_timeout: Duration::from_mins(2),
-        maximum_timeout: None,
-        priority: 0,
-        runner_image: "gitlab/gitlab-runner:alpine-v19.3.0".to_owned(),
-        pull_policy: PullPolicy::IfNotPresent,
-        resources: None,
-        cache: Cache::Keep,
-        runner_token: None,
-        lost_jobs: LostJobs::Report,
-        proxy: None,
-        labels: BTreeMap::new(),
-        job: JobSpec {
-            image: "alpine:3".to_owned(),
-            network: JobNetwork::Auto,
-            privileged: false,
-            docker_socket: false,
-            cap_drop: drop.map(str::to_owned).to_vec(),
-            cap_add: Vec::new(),
-            pull_policy: vec![PullPolicy::Always, PullPolicy::IfNotPresent],
-            volumes: Vec::new(),
-            allowed_images: Vec::new(),
-            allowed_services: Vec::new(),
-            environment: BTreeMap::new(),
-        },
-        runner_config: serde_json::Map::new(),
-    }
+    let text = "gitlab: {url: 'http://git:3000', token: x}\npools: {linux: {tags: [docker]}}";
+    Spec::parse("a.yaml", text, &|_| None, Missing::Fault).unwrap().spec.pools.remove(0)
 }
 
 fn name() -> RunnerName {
@@ -120,7 +82,7 @@ fn a_pool_that_sets_everything_is_written_in_full() {
     });
     pool.job.privileged = true;
     pool.job.docker_socket = true;
-    pool.job.cap_add = vec!["SYS_PTRACE".to_owned()];
+    pool.job.capabilities.add = vec!["SYS_PTRACE".to_owned()];
     pool.job.volumes = vec!["/srv/models:/models:ro".to_owned()];
     pool.job.allowed_images = vec!["registry.example.com/*".to_owned()];
     pool.job.allowed_services = vec!["postgres:*".to_owned()];

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use autogit::spec::{HostName, HostSpec, PoolName};
+use autogit::spec::{HostName, HostSpec, PoolName, ServedPools};
 use autogit::world::{
     AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, JobId,
     JobNetworkObject, JobVolume, Look, Made, Manager, Observed, Origin, OtherRunner, Owner,
@@ -109,7 +109,8 @@ fn declare(host: &mut HostSpec, words: &[&str]) {
         ["budget", "cpus", most] => host.budget.cpus = Some(number(most)),
         ["budget", "memory", gib] => host.budget.memory = Some(number::<u64>(gib) << 30),
         ["serves", pools @ ..] => {
-            host.pools = Some(pools.iter().map(|pool| PoolName::new(pool).unwrap()).collect());
+            let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
+            host.pools = ServedPools::These(pools.collect());
         }
         _ => {}
     }

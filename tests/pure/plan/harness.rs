@@ -87,7 +87,7 @@ pub(crate) fn spec(text: &str) -> Spec {
 /// A host with the engine's whole budget for all pools.
 pub(crate) fn host_spec() -> HostSpec {
     let budget = BudgetSpec::default();
-    HostSpec { docker: None, tls: None, socket: None, budget, pools: None }
+    HostSpec { budget, ..HostSpec::default() }
 }
 
 /// A look in which every declared host is an idle engine of 8 cpus and 16 GiB; `arch` tells their

@@ -9,7 +9,7 @@ use autogit::plan::{Action, Plan, plan};
 use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
 use autogit::sandbox::gitlab::{Down, NewRecord, WaitsFor};
 use autogit::sandbox::runner::Version;
-use autogit::spec::{HostName, Scope, Warm};
+use autogit::spec::{HostName, Scope, ServedPools, Warm};
 use autogit::world::{ContainerState, JobId, Leftover, RecordId, Runner, World};
 
 use crate::simulated_engine::fixture::{Fixture, linux, name, planned, record, refusal};
@@ -343,7 +343,7 @@ fn two_hosts(pools: &str) -> Fixture {
     let mut fixture = Fixture::on(&["alpha", "beta"], pools);
     fixture.change_spec(|spec| {
         let hosts = spec.hosts.values_mut().zip(&spec.pools);
-        hosts.for_each(|(host, pool)| host.pools = Some(vec![pool.name.clone()]));
+        hosts.for_each(|(host, pool)| host.pools = ServedPools::These(vec![pool.name.clone()]));
     });
     fixture
 }

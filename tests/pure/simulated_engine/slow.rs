@@ -5,6 +5,7 @@ use std::time::Duration;
 use autogit::plan::{Rule, plan};
 use autogit::sandbox::engine::Operation;
 use autogit::sandbox::gitlab::Down;
+use autogit::spec::ServedPools;
 use autogit::world::{Observed, World};
 use jiff::Timestamp;
 
@@ -132,7 +133,9 @@ async fn what_one_gitlab_told_is_not_taken_for_what_another_one_tells() {
 async fn a_record_that_a_host_shows_while_the_records_are_read_is_not_gone() {
     let pool = "{linux: {tags: [docker], max: 2, warm: 2, scope: {project: team/app}}}";
     let mut fixture = Fixture::on(&["alpha", "beta"], pool);
-    fixture.change_spec(|spec| spec.hosts.values_mut().next().unwrap().pools = Some(Vec::new()));
+    fixture.change_spec(|spec| {
+        spec.hosts.values_mut().next().unwrap().pools = ServedPools::These(Vec::new());
+    });
     for _ in 0..9 {
         fixture.tick().await;
         fixture.pass(1).await;

@@ -1,27 +1,38 @@
 //! The `hosts` section.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A Docker host.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::spec) struct RawHost {
+use super::Change::{InPlace, NotYet, Runners};
+use super::Kind::Field;
+use super::Secrecy::OfTheFile;
+use super::section;
+use crate::spec::{BudgetSpec, ServedPools, TlsSpec};
+
+section! {
+    /// A Docker host.
+    RawHost;
+    /// One Docker host.
+    #[derive(PartialEq, Default)]
+    HostSpec {}
+
     /// The engine's endpoint: `unix:///path`, `tcp://host:port` or `ssh://user@host`.
     #[schemars(required)]
-    pub(in crate::spec) docker: Option<String>,
+    docker: String => Option<String>, Field(OfTheFile, InPlace);
     /// Certificates for a tcp:// endpoint.
-    pub(in crate::spec) tls: Option<RawTls>,
+    tls: RawTls => Option<TlsSpec>, Field(OfTheFile, InPlace);
     /// The engine's socket as that host sees it, for mounting. Default: found.
-    pub(in crate::spec) socket: Option<String>,
+    socket: String => Option<PathBuf>, Field(OfTheFile, Runners);
     /// The endpoint is a Swarm manager. Default: false.
-    pub(in crate::spec) swarm: Option<bool>,
+    swarm: bool, Field(OfTheFile, NotYet);
     /// Endpoints of the Swarm's nodes.
-    pub(in crate::spec) nodes: Option<Vec<String>>,
+    nodes: Vec<String>, Field(OfTheFile, NotYet);
     /// What runners may use of the host.
-    pub(in crate::spec) budget: Option<RawBudget>,
+    budget: RawBudget => BudgetSpec, Field(OfTheFile, InPlace);
     /// The pools that may run there. Default: all it can serve.
-    pub(in crate::spec) pools: Option<Vec<String>>,
+    pools: Vec<String> => ServedPools, Field(OfTheFile, InPlace);
 }
 
 /// Certificates for a tcp:// endpoint.

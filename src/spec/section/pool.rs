@@ -1,81 +1,113 @@
 //! The `pools` section, and `defaults`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{RawJob, RawProxy, RawPullPolicy};
+use super::Change::{InPlace, NotYet, Record, Runners};
+use super::Kind::{Field, Section};
+use super::Secrecy::{OfTheFile, Open, Secret};
+use super::{JobSpec, Proxy, RawJob, RawProxy, section};
+use crate::spec::diff;
+use crate::spec::{
+    Arch, Cache, Credential, LostJobs, PoolName, PullPolicy, Resources, Scope, Warm,
+};
 
-/// A pool of runners.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::spec) struct RawPool {
+section! {
+    /// A pool of runners.
+    RawPool;
+    /// One pool of runners.
+    Pool {
+        /// Its name.
+        pub name: PoolName,
+    }
+
     /// False drains the pool's runners and keeps its registration. Default: true.
-    pub(in crate::spec) enabled: Option<bool>,
+    enabled: bool => bool, Field(Open, InPlace);
     /// Tags of the jobs it takes; each architecture adds its own. Needed unless `run_untagged`.
     #[schemars(extend("uniqueItems" = true))]
-    pub(in crate::spec) tags: Option<Vec<String>>,
+    tags: Vec<String> => Vec<String>, Field(Open, Record);
     /// Its architectures. Default: the hosts'.
     #[schemars(extend("uniqueItems" = true))]
-    pub(in crate::spec) architectures: Option<Vec<RawArch>>,
+    architectures: Vec<RawArch> => Vec<Arch>, Field(Open, InPlace);
     /// Takes jobs without tags, with its first architecture. Default: false.
-    pub(in crate::spec) run_untagged: Option<bool>,
+    run_untagged: bool => bool, Field(Open, Record);
     /// Takes only jobs on protected refs. Default: false.
-    pub(in crate::spec) protected: Option<bool>,
+    protected: bool => bool, Field(Open, Record);
     /// Whose jobs it takes: instance, {group: path} or {project: path}. Default: instance.
-    pub(in crate::spec) scope: Option<RawScope>,
+    scope: RawScope => Scope, Field(Open, Runners);
     /// Live runners at most, over architectures and hosts. Default: 4.
     #[schemars(range(min = 1, max = 100_000))]
-    pub(in crate::spec) max: Option<u32>,
+    max: u32 => u32, Field(Open, InPlace);
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
     /// architecture, or by schedule. They give way to a job that lacks their room. Default: 0.
-    pub(in crate::spec) warm: Option<RawWarm>,
+    warm: RawWarm => Warm, Field(Open, InPlace);
     /// How long a runner may be idle beyond the demand; 0s drains at once. Default: 5m.
     #[schemars(extend("format" = "time-span"))]
-    pub(in crate::spec) cooldown: Option<String>,
+    cooldown: String => Duration, Field(Open, InPlace);
     /// Jobs after which a runner ends; 1 is ephemeral, 0 is no limit. Default: 0.
     #[schemars(range(min = 0, max = 1_000_000))]
-    pub(in crate::spec) jobs_per_runner: Option<u32>,
+    jobs_per_runner: u32 => u32, Field(Open, Runners);
     /// How long a runner may take to make contact with GitLab. Default: 2m.
     #[schemars(extend("format" = "time-span"))]
-    pub(in crate::spec) startup_timeout: Option<String>,
+    startup_timeout: String => Duration, Field(Open, InPlace);
     /// Limit on a job's duration, at least 10m.
     #[schemars(extend("format" = "time-span"))]
-    pub(in crate::spec) maximum_timeout: Option<String>,
+    maximum_timeout: String => Option<Duration>, Field(Open, Record);
     /// Pools with a higher one are served first. Default: 0.
     #[schemars(range(min = -1_000, max = 1_000))]
-    pub(in crate::spec) priority: Option<i32>,
+    priority: i32 => i32, Field(Open, InPlace);
     /// The runner's image, gitlab-runner 18.4 or newer. Default: a pinned one.
     #[schemars(length(min = 1))]
-    pub(in crate::spec) runner_image: Option<String>,
+    runner_image: String => String, Field(OfTheFile, Runners);
     /// When the runner's image is pulled. Default: if-not-present.
-    pub(in crate::spec) pull_policy: Option<RawPullPolicy>,
+    pull_policy: PullPolicy => PullPolicy, Field(Open, InPlace);
     /// What a job and each of its services may use. Default: no limits.
-    pub(in crate::spec) resources: Option<RawResources>,
+    resources: RawResources => Option<Resources>, Field(Open, Runners);
     /// GPUs for each job.
-    pub(in crate::spec) gpu: Option<RawGpu>,
+    gpu: RawGpu, Field(Open, NotYet);
     /// May run on a host of another architecture through QEMU. Default: false.
-    pub(in crate::spec) emulate: Option<bool>,
+    emulate: bool, Field(Open, NotYet);
     /// Whether clone and cache survive a job. Default: keep.
-    pub(in crate::spec) cache: Option<RawCache>,
+    cache: Cache => Cache, Field(Open, Runners);
     /// A runner token of your own (glrt-…) instead of a registration by AutoGit.
-    pub(in crate::spec) runner_token: Option<String>,
+    runner_token: String => Option<Credential>, Field(Secret, Runners);
     /// File that holds the runner token.
-    pub(in crate::spec) runner_token_file: Option<String>,
+    runner_token_file: String, Field(Secret, Runners);
     /// What happens to a job whose runner died. `retry` takes a token of a Maintainer with the scope
     /// `api` (a Developer before GitLab 17.0), and does not work with GitLab 17.0 to 17.10, where a
     /// cancelled job waits for its dead runner. Default: report.
-    pub(in crate::spec) lost_jobs: Option<RawLostJobs>,
+    lost_jobs: LostJobs => LostJobs, Field(Open, InPlace);
     /// Its own proxy, instead of that of the file; empty: none.
-    pub(in crate::spec) proxy: Option<RawProxy>,
+    proxy: RawProxy => Option<Proxy>, Section(RawProxy::ROWS);
     /// Labels for its runners' containers and, through gitlab-runner, for those of their jobs, so
     /// that what watches containers can be told to leave them alone. Default: none.
-    pub(in crate::spec) labels: Option<BTreeMap<String, String>>,
+    labels: BTreeMap<String, String> => BTreeMap<String, String>, Field(Secret, Runners);
     /// How jobs run.
-    pub(in crate::spec) job: Option<RawJob>,
+    job: RawJob => JobSpec, Section(RawJob::ROWS);
     /// Anything else that gitlab-runner knows under [[runners]], merged in last.
-    pub(in crate::spec) runner_config: Option<serde_json::Map<String, serde_json::Value>>,
+    runner_config: Map<String, Value> => Map<String, Value>, Field(Secret, Runners);
+}
+
+impl Pool {
+    /// Whether all that goes into containers and is shown to nobody is as in `other`, but for the
+    /// token.
+    pub fn is_hidden_part_as_in(&self, other: &Self) -> bool {
+        let other = Self { runner_token: self.runner_token.clone(), ..self.with_hidden_of(other) };
+        diff::is_same(self, &other)
+    }
+
+    /// The variants' tags: the pool's and the architecture.
+    pub fn tags_for(&self, arch: Arch) -> Vec<String> {
+        let mut tags = self.tags.clone();
+        if !tags.iter().any(|tag| tag == arch.as_str()) {
+            tags.push(arch.as_str().to_owned());
+        }
+        tags
+    }
 }
 
 /// An architecture.
@@ -231,20 +263,4 @@ pub(in crate::spec) enum RawVendor {
     Nvidia,
     Amd,
     Intel,
-}
-
-/// Whether clone and cache survive a job in their slot.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::spec) enum RawCache {
-    Keep,
-    Discard,
-}
-
-/// What happens to a job whose runner died.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::spec) enum RawLostJobs {
-    Report,
-    Retry,
 }
