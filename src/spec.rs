@@ -34,7 +34,7 @@ mod variables;
 mod words;
 
 pub use choices::{Cache, JobNetwork, LostJobs, PullPolicy, QueueSource, Unmatched};
-pub use diff::diff;
+pub use diff::{diff, diff_without_secrets};
 pub use fault::{Code, Fault, Faults, Severity};
 pub use hash::Digest;
 pub(crate) use hidden::looks_secret;

@@ -22,6 +22,14 @@ pub fn diff(old: &Spec, new: &Spec) -> Vec<String> {
     changes.lines
 }
 
+/// The same without what a comparison of secrets tells, which is no more than that they are equal:
+/// whoever may ask as often as they like could guess.
+pub fn diff_without_secrets(old: &Spec, new: &Spec) -> Vec<String> {
+    let mut changes = Changes { leaves_secrets_out: true, ..Changes::default() };
+    old.compare_rows(new, "", &mut changes);
+    changes.lines
+}
+
 /// Whether the two say the same.
 pub(super) fn is_same(old: &Pool, new: &Pool) -> bool {
     let mut changes = Changes::default();
@@ -35,6 +43,7 @@ pub(super) struct Changes {
     /// What the next lines are about.
     subject: String,
     lines: Vec<String>,
+    leaves_secrets_out: bool,
 }
 
 impl Changes {
@@ -83,6 +92,7 @@ impl Compare for Option<Credential> {
 
 fn secrets(old: Option<&Credential>, new: Option<&Credential>, field: &str, changes: &mut Changes) {
     let same = match (old, new) {
+        _ if changes.leaves_secrets_out => true,
         (None, None) => true,
         (Some(Credential::Value(old)), Some(Credential::Value(new))) => {
             old.expose_secret() == new.expose_secret()
@@ -180,15 +190,20 @@ impl Compare for Proxies {
 
 impl Compare for Option<Proxy> {
     fn compare(&self, new: &Self, field: &str, changes: &mut Changes) {
-        if self.as_ref().map(Proxy::is_none) != new.as_ref().map(Proxy::is_none) {
+        let told = |proxy: &Self| match proxy {
+            Some(proxy) if changes.leaves_secrets_out => Some(proxy.clone().without_credentials()),
+            proxy => proxy.clone(),
+        };
+        let (old, new) = (told(self), told(new));
+        if old.as_ref().map(Proxy::is_none) != new.as_ref().map(Proxy::is_none) {
             let show = |proxy: &Self| match proxy {
                 None => "not said",
                 Some(proxy) if proxy.is_none() => "none",
                 Some(_) => "given",
             };
-            changes.line(field, show(self), show(new));
+            changes.line(field, show(&old), show(&new));
         }
-        let (old, new) = (self.clone().unwrap_or_default(), new.clone().unwrap_or_default());
+        let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         old.compare_rows(&new, &format!("{field}."), changes);
     }
 }

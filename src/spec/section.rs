@@ -3,7 +3,7 @@
 //! A row of [`section!`] says what there is to know of a key. From it follow the text form, which
 //! serde reads and both schemas are generated from; the checked form; how two specs are compared; what
 //! `check`, a shown file and a preview may show; and what a change of it does. The comment is the
-//! description that editors show and that `examples/keys.md` has.
+//! description that editors show and that `schema/keys.md` has.
 
 mod api;
 mod file;

@@ -13,11 +13,13 @@ mod beside;
 mod cli;
 mod edges;
 mod gitlab_adapter;
+mod keys;
 mod plan;
 mod published;
 mod simulated_engine;
 mod source;
 mod spec;
+mod spec_fields;
 mod spec_secrets;
 mod tidy;
 

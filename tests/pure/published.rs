@@ -1,9 +1,12 @@
 //! The files that users start from: the schema for their editors, the spec at the root, the
 //! examples.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use autogit::spec::{Faults, Missing, Spec, Warm, schema_json};
+
+use crate::keys::{Key, keys};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -28,6 +31,61 @@ fn specs() -> Vec<PathBuf> {
 fn the_published_schema_is_that_of_this_version() {
     let published = read(&root().join("schema/autogit.schema.json"));
     assert!(published == schema_json(), "run: autogit schema > schema/autogit.schema.json");
+}
+
+/// Set `UPDATE_CASES` to write what is said now; then read the difference.
+#[test]
+fn the_published_keys_are_those_of_this_version() {
+    let path = root().join("schema/keys.md");
+    let said = reference();
+    if std::env::var_os("UPDATE_CASES").is_some() {
+        std::fs::write(&path, said).unwrap();
+    } else {
+        assert!(read(&path) == said, "run this test with UPDATE_CASES=1");
+    }
+}
+
+/// What the schema says of each key, to be read by people.
+fn reference() -> String {
+    let mut page = "# The keys of `autogit.yaml`\n\n\
+        Made from the [schema](autogit.schema.json). `NAME` is a name of yours; a key of a pool may \
+        stand in `defaults`, too. The last column says what a change does to what runs: runners are \
+        replaced one after the other, each after its job.\n"
+        .to_owned();
+    let mut sections: Vec<(String, String)> = Vec::new();
+    for key in keys() {
+        let section = match &key.path[..] {
+            [] | [_] => String::new(),
+            [above, name, ..] if name == "NAME" => format!("{above}.NAME"),
+            [above, ..] => above.clone(),
+        };
+        let row = row(&key, &section);
+        match sections.iter_mut().find(|(known, _)| *known == section) {
+            Some((_, rows)) => rows.push_str(&row),
+            None => sections.push((section, row)),
+        }
+    }
+    for (section, rows) in sections {
+        let title = if section.is_empty() { "Top level" } else { &format!("`{section}`") };
+        let head =
+            "| key | value | default | meaning | a change |\n| --- | --- | --- | --- | --- |";
+        write!(page, "\n## {title}\n\n{head}\n{rows}").unwrap();
+    }
+    page
+}
+
+fn row(key: &Key, section: &str) -> String {
+    let name = key.name();
+    let name = name.strip_prefix(section).unwrap_or(&name).trim_start_matches('.');
+    let default = match key.default.as_deref() {
+        Some(value) if key.default_is_value() => format!("`{value}`"),
+        Some(words) => words.to_owned(),
+        None if key.is_required => "needed".to_owned(),
+        None => String::new(),
+    };
+    let Key { value, meaning, .. } = key;
+    let change = key.change.as_deref().unwrap_or_default();
+    format!("| `{name}` | {value} | {default} | {meaning} | {change} |\n")
 }
 
 /// All files below `folder`.

@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use secrecy::SecretString;
 
 use super::output::{PreviewOutput, ValuelessOutput};
 use crate::api::problem::Problem;
 use crate::plan;
 use crate::source::Written;
 use crate::spec::{
-    Credential, Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff, is_open,
+    Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff_without_secrets, is_open,
 };
 use crate::view::{SpecInfo, View};
 use crate::world::{Look, SpecHash};
@@ -40,9 +39,7 @@ pub(super) fn plan(
     }
     let (spec, others) = planned(&candidate, own.as_ref(), in_force);
     let spec = Arc::new(spec);
-    let lines = own.map_or_else(Vec::new, |own| {
-        diff(&without_secrets(own.spec()), &without_secrets(candidate.spec()))
-    });
+    let lines = own.map_or_else(Vec::new, |own| diff_without_secrets(own.spec(), candidate.spec()));
     let (not_planned, changes): (Vec<String>, Vec<String>) =
         lines.into_iter().partition(|line| is_of_a_section_in_force(line));
     let world = view.world.changed(|look| {
@@ -176,30 +173,6 @@ fn planned(
         pool.runner_token = token;
     }
     (spec, changed)
-}
-
-/// The spec with nothing in place of each secret, so that no comparison tells of one.
-fn without_secrets(spec: &Spec) -> Spec {
-    let mut spec = spec.clone();
-    let nothing = || Credential::Value(SecretString::default());
-    let (gitlab, api) = (&mut spec.gitlab, &mut spec.api);
-    gitlab.token = nothing();
-    let optional = [
-        &mut gitlab.registration_token,
-        &mut gitlab.webhook_secret,
-        &mut api.token,
-        &mut api.read_token,
-        &mut api.plan_token,
-    ];
-    let proxies = spec.proxies.declared.iter_mut();
-    proxies.chain(spec.pools.iter_mut().flat_map(|pool| &mut pool.proxy)).for_each(|proxy| {
-        *proxy = std::mem::take(proxy).without_credentials();
-    });
-    let of_pools = spec.pools.iter_mut().map(|pool| &mut pool.runner_token);
-    for secret in optional.into_iter().chain(of_pools) {
-        *secret = None;
-    }
-    spec
 }
 
 /// Lines of a diff begin with whom they are about.

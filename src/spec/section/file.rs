@@ -26,7 +26,7 @@ section! {
     /// The Docker hosts by name. Default: one, `local`, from `DOCKER_HOST` or the usual sockets.
     #[schemars(extend("minProperties" = 1))]
     hosts: BTreeMap<String, RawHost> => BTreeMap<HostName, HostSpec>, Named(RawHost::ROWS);
-    /// The bridge network that runners join. Default: autogit-network, or <instance>-network.
+    /// The bridge network that runners join. Default: autogit-network, or `<instance>-network`.
     #[schemars(pattern("^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"))]
     network: String => String, Field(Open, Runners);
     /// The proxy of all runners and their jobs. Default: that of AutoGit's own environment

@@ -64,6 +64,7 @@ pub(in crate::spec) struct RawBudget {
     #[schemars(extend("format" = "byte-size"))]
     pub(in crate::spec) memory: Option<String>,
     /// GPUs. Default: auto.
+    #[schemars(extend("x-change" = NotYet.as_str()))]
     pub(in crate::spec) gpus: Option<RawGpus>,
 }
 

@@ -169,6 +169,7 @@ pub(in crate::spec) struct RawWarmMap {
     #[schemars(range(min = 0, max = 100_000))]
     pub(in crate::spec) base: Option<u32>,
     /// Times with another number.
+    #[schemars(extend("x-change" = NotYet.as_str()))]
     pub(in crate::spec) schedule: Option<Vec<RawScheduled>>,
     /// Of amd64.
     #[schemars(range(min = 0, max = 100_000))]
