@@ -2,28 +2,25 @@
 //! [`View`](crate::view::View) in, text out; nothing here acts on GitLab or Docker but by starting
 //! the loop.
 
+mod answer;
 mod arguments;
-mod candidate;
 mod check;
+mod chosen_view;
+mod diff;
 mod explain;
 mod failure;
-mod live;
 mod logging;
-mod look;
+mod own_look;
 mod plan;
 mod queue;
 mod run;
 mod runners;
 mod running;
 mod sandbox;
+mod schema;
 mod shell;
-mod sight;
-mod sources;
 mod status;
-mod style;
-mod table;
-mod tables;
-mod unplaced;
+mod text;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -46,13 +43,13 @@ use failure::Failure;
 
 pub use check::{CheckOutput, FaultOutput};
 pub use explain::render_explain;
-pub use live::{Board, SandboxStats, render_changes, render_live};
 pub use plan::{render_plan, render_plan_markdown};
 pub use queue::render_queue;
 pub use runners::render_runners;
+pub use sandbox::{Board, SandboxStats, render_changes, render_live};
 pub use shell::Shell;
 pub use status::render_status;
-pub use style::{Paint, RenderOptions};
+pub use text::{Paint, RenderOptions};
 
 /// The whole command line, for what describes it.
 pub fn command_line() -> clap::Command {
@@ -137,17 +134,14 @@ fn ended(failure: Failure) -> ExitCode {
 async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments, shell, adapters).await,
-        Command::Plan(arguments) => look::plan(arguments, shell, adapters).await,
+        Command::Plan(arguments) => plan::plan(arguments, shell, adapters).await,
         Command::Check(arguments) => check::check(&arguments, shell, adapters),
-        Command::Diff(arguments) => check::diff(&arguments, shell),
-        Command::Explain(arguments) => look::explain(arguments, shell, adapters).await,
-        Command::Status(arguments) => tables::status(arguments, shell, adapters).await,
-        Command::Runners(arguments) => tables::runners(arguments, shell, adapters).await,
-        Command::Queue(arguments) => tables::queue(arguments, shell, adapters).await,
-        Command::Schema => {
-            shell::say(&crate::spec::schema_json())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Diff(arguments) => diff::diff(&arguments, shell),
+        Command::Explain(arguments) => explain::explain(arguments, shell, adapters).await,
+        Command::Status(arguments) => status::status(arguments, shell, adapters).await,
+        Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,
+        Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
+        Command::Schema => schema::schema(),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
     }
 }

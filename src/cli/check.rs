@@ -1,4 +1,4 @@
-//! `autogit check`: all faults of a spec at once. `autogit diff`: what differs between two.
+//! `autogit check`: all faults of a spec at once.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,14 +7,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Adapters;
-use super::arguments::{Check, Diff, Format};
+use super::arguments::{Check, Format};
 use super::failure::Failure;
-use super::look::json;
 use super::shell::{Shell, say, talk};
-use super::sources;
+use super::text::{json, sources};
 use crate::error_policy::EXIT_USAGE;
-use crate::source::{LoadError, Loaded, Warning, file_named, load, read};
-use crate::spec::{self, Fault, Faults, Missing, Severity, Spec};
+use crate::source::{LoadError, Warning, file_named, load, read};
+use crate::spec::{Fault, Faults, Missing, Severity, Spec};
 use crate::view::{ProxyOutput, proxies};
 
 /// What `check --format json` prints.
@@ -203,17 +202,4 @@ fn bare_output(severity: Severity, words: &str) -> FaultOutput {
     };
     let severity = severity.as_str();
     FaultOutput { severity, code: None, path: None, line: None, column: None, message, hint }
-}
-
-pub(super) fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
-    let environment = shell.environment(arguments.new.env_files());
-    let spec = |path: &Path| -> Result<Loaded, Failure> {
-        load(file_named(path)?, &environment, shell.clock().now())
-            .map_err(|error| Failure::spec(&error))
-    };
-    let (old, new) = (spec(&arguments.old)?, spec(&arguments.new.path(shell))?);
-    let lines = spec::diff(&old.spec, &new.spec);
-    let shown = if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") };
-    say(&(shown + "\n"))?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,31 @@
 //! `autogit queue`: the pending jobs, oldest first, and what each waits for.
 
-use super::style::RenderOptions;
-use super::table::Table;
+use std::process::ExitCode;
+
+use super::Adapters;
+use super::answer::Answer;
+use super::arguments::Look;
+use super::failure::Failure;
+use super::shell::Shell;
+use super::text::{RenderOptions, Table};
 use crate::view::{QueueOutput, words};
 
 /// Jobs listed at most without `--verbose`: a screen.
 const JOBS_MAX: usize = 40;
+
+pub(super) async fn queue(
+    arguments: Look,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExitCode, Failure> {
+    let answer = Answer {
+        path: "/queue",
+        of_view: |view| view.queue_output(),
+        render: render_queue,
+        shows_sources: false,
+    };
+    answer.print(arguments, shell, adapters).await
+}
 
 /// The queue as a table.
 pub fn render_queue(queue: &QueueOutput, options: &RenderOptions) -> String {

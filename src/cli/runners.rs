@@ -1,8 +1,28 @@
 //! `autogit runners`: each runner, what it does, and why it stays.
 
-use super::style::RenderOptions;
-use super::table::Table;
+use std::process::ExitCode;
+
+use super::Adapters;
+use super::answer::Answer;
+use super::arguments::Look;
+use super::failure::Failure;
+use super::shell::Shell;
+use super::text::{RenderOptions, Table};
 use crate::view::{RunnerOutput, words};
+
+pub(super) async fn runners(
+    arguments: Look,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExitCode, Failure> {
+    let answer = Answer {
+        path: "/runners",
+        of_view: |view| view.runners_output(),
+        render: |runners, options| render_runners(runners, options),
+        shows_sources: false,
+    };
+    answer.print(arguments, shell, adapters).await
+}
 
 /// The runners as a table.
 pub fn render_runners(runners: &[RunnerOutput], options: &RenderOptions) -> String {

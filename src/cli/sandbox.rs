@@ -1,8 +1,11 @@
 //! `autogit sandbox`: a simulated GitLab over HTTP, demo jobs, and the real controller with its real
 //! spec file, on simulated or real containers.
 
+mod board;
 mod screen;
 mod setup;
+
+pub use board::{Board, SandboxStats, render_changes, render_live};
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::failure::Failure;
-use super::style::{Paint, RenderOptions};
+use super::text::{Paint, RenderOptions};
 use crate::clock::Clock;
 use crate::source::{Environment, lock_folders};
 

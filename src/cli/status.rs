@@ -1,10 +1,28 @@
 //! `autogit status`: pools with their counts and reasons, hosts with their budgets.
 
-use super::sources;
-use super::style::RenderOptions;
-use super::table::Table;
-use super::unplaced;
+use std::process::ExitCode;
+
+use super::Adapters;
+use super::answer::Answer;
+use super::arguments::Look;
+use super::failure::Failure;
+use super::shell::Shell;
+use super::text::{RenderOptions, Table, sources, unplaced};
 use crate::view::{BudgetOutput, HostOutput, StatusOutput, words};
+
+pub(super) async fn status(
+    arguments: Look,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExitCode, Failure> {
+    let answer = Answer {
+        path: "/status",
+        of_view: |view| view.status_output(),
+        render: render_status,
+        shows_sources: true,
+    };
+    answer.print(arguments, shell, adapters).await
+}
 
 /// How everything stands, as text.
 pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {

@@ -237,6 +237,16 @@ fn the_top_of_the_tree_holds_what_is_known() {
     check("top-level", unknown.collect());
 }
 
+#[test]
+fn each_command_has_a_file_of_its_name() {
+    let files = files();
+    let commands = autogit::cli::command_line();
+    let named =
+        commands.get_subcommands().map(|command| format!("src/cli/{}.rs", command.get_name()));
+    let missing = named.filter(|file| !files.contains(file));
+    check("commands", missing.map(|file| (file, "is missing".to_owned())).collect());
+}
+
 /// Each links the whole crate anew, so there are no more of them than there are kinds of machine.
 #[test]
 fn the_tests_are_four_programs_whose_files_lie_where_their_modules_are() {

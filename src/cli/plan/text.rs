@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::groups::{Group, groups, slot_ranges};
 use super::waiting;
-use crate::cli::style::{Paint, RenderOptions};
-use crate::cli::{sources, unplaced};
+use crate::cli::text::{Paint, RenderOptions, sources, unplaced};
 use crate::view::{DecisionOutput, HeldOutput, PlanOutput, SourceOutput, UnmetWarmOutput, words};
 
 /// The plan as text: what would be done, what stays, what waits, and what is unknown.

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::cli::style::RenderOptions;
-use crate::cli::table::Table;
+use crate::cli::text::{RenderOptions, Table};
 use crate::view::{HeldJobOutput, HeldOutput, JobIdOutput, PlanOutput, words};
 
 /// Groups shown at most without `--verbose`: what fits a screen beside the rest of a plan.

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::board::decided;
 use crate::cli::failure::Failure;
-use crate::cli::live::decided;
 use crate::cli::shell::{Shell, say};
-use crate::cli::style::RenderOptions;
+use crate::cli::text::RenderOptions;
 use crate::cli::{Board, SandboxStats, render_changes, render_live};
 use crate::sandbox::demo::Demo;
 use crate::sandbox::gitlab::Status;

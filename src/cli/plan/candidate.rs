@@ -3,11 +3,11 @@
 
 use serde::Deserialize;
 
-use super::Adapters;
-use super::arguments::Plan;
-use super::failure::Failure;
-use super::running::{Reply, Running};
-use super::shell::{Shell, talk};
+use crate::cli::Adapters;
+use crate::cli::arguments::Plan;
+use crate::cli::failure::Failure;
+use crate::cli::running::{Reply, Running};
+use crate::cli::shell::{Shell, talk};
 use crate::source::{file_named, load, read};
 use crate::spec::Credential;
 use crate::view::{PlanOutput, words};

@@ -1,5 +1,5 @@
-//! Whose eyes a command shows: those of the AutoGit that runs, or its own. Decided here once, so
-//! that all commands agree, and said in the first line of each.
+//! Whose view a command shows: that of the AutoGit that runs, or of a look of its own. Decided here
+//! once, so that all commands agree, and said in the first line of each.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::Adapters;
 use super::arguments::{Asking, SpecPlace};
 use super::failure::Failure;
-use super::look::Eyes;
+use super::own_look::OwnLook;
 use super::running::{Running, Whose};
 use super::shell::{Shell, say, talk};
 use crate::error_policy::EXIT_FAILED;
@@ -27,33 +27,33 @@ pub(super) enum About {
     Present,
 }
 
-/// Whose eyes, and what is said of them first.
-pub(super) struct Sight {
+/// The view that a command shows, and what is said of it first.
+pub(super) struct ChosenView {
     head: Vec<String>,
     /// What is worth a word about the file.
     warnings: Vec<String>,
-    pub(super) eyes: Whoever,
+    pub(super) whose: WhoseView,
 }
 
-/// Whose eyes.
-pub(super) enum Whoever {
-    /// Those of the AutoGit that runs.
-    Theirs(Box<Theirs>),
-    /// This process's.
-    Own(Box<Eyes>),
+/// Whose view.
+pub(super) enum WhoseView {
+    /// That of the AutoGit that runs.
+    Running(Box<RunningView>),
+    /// That of this process.
+    Own(Box<OwnLook>),
 }
 
 /// The AutoGit that runs, and what it sees.
-pub(super) struct Theirs {
+pub(super) struct RunningView {
     pub(super) running: Running,
     pub(super) status: StatusOutput,
     /// The file, where it can be read here.
     pub(super) loaded: Option<Loaded>,
 }
 
-impl Sight {
-    /// Decides whose eyes are shown.
-    pub(super) async fn open(
+impl ChosenView {
+    /// Decides whose view is shown.
+    pub(super) async fn choose(
         (place, asking, about): (&SpecPlace, &Asking, About),
         shell: &Shell,
         adapters: Adapters,
@@ -74,7 +74,7 @@ impl Sight {
         let (running, file) = if let Some(url) = &asking.server {
             let running = Running::named(url, shell, adapters).await;
             let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
-            // Whoever names a server alone means that one, whatever lies in this folder.
+            // WhoseView names a server alone means that one, whatever lies in this folder.
             let running = running.ok_or_else(silent)?.with_token(asking.token()?);
             (Some(running), place.is_named(shell).then(read))
         } else {
@@ -176,8 +176,8 @@ impl Sight {
                 None
             }
         };
-        let eyes = Whoever::Theirs(Box::new(Theirs { running, status, loaded }));
-        Ok(Self { head, warnings: Vec::new(), eyes })
+        let whose = WhoseView::Running(Box::new(RunningView { running, status, loaded }));
+        Ok(Self { head, warnings: Vec::new(), whose })
     }
 
     async fn own(
@@ -190,14 +190,14 @@ impl Sight {
         let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
         let warnings = warnings.collect();
         let another = lent.is_some() || lock_holder(&loaded.spec.instance, shell).await.is_some();
-        let mut eyes = Eyes::open(loaded, another, shell, adapters)?;
+        let mut own = OwnLook::open(loaded, another, shell, adapters)?;
         if let Some(memory) = lent {
-            eyes.borrow_memory(memory);
+            own.borrow_memory(memory);
         }
-        Ok(Self { head, warnings, eyes: Whoever::Own(Box::new(eyes)) })
+        Ok(Self { head, warnings, whose: WhoseView::Own(Box::new(own)) })
     }
 
-    /// Says first whose eyes these are: before text on stdout, beside data on stderr.
+    /// Says first whose view this is: before text on stdout, beside data on stderr.
     pub(super) fn say_head(&self, text: bool) -> Result<(), Failure> {
         for warning in &self.warnings {
             talk(warning);
@@ -212,9 +212,9 @@ impl Sight {
 
     /// The plan as it is seen.
     pub(super) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
-        match &mut self.eyes {
-            Whoever::Theirs(theirs) => theirs.running.get("/plan").await,
-            Whoever::Own(eyes) => Ok(eyes.plan().await),
+        match &mut self.whose {
+            WhoseView::Running(there) => there.running.get("/plan").await,
+            WhoseView::Own(own) => Ok(own.plan().await),
         }
     }
 }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::decision_line;
-use super::style::{Paint, RenderOptions};
-use super::table::Table;
+use crate::cli::plan::decision_line;
+use crate::cli::text::{Paint, RenderOptions, Table};
 use crate::plan::{Decision, JobHold};
 use crate::view::{View, decision_output, words};
 use crate::world::{Offer, Phase, RunnerView, Variant};
