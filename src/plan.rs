@@ -16,12 +16,13 @@ mod held_job;
 mod held_runner;
 mod hold;
 mod later;
+mod ledger;
 mod make_room;
 mod network;
 mod orphan;
+mod placement;
 mod reap;
 mod records;
-mod room;
 mod rule;
 mod slots;
 mod surplus;
@@ -40,7 +41,7 @@ pub use wanted::is_changed;
 
 pub(crate) use dropped::DROPPED_UNMATCHED;
 pub(crate) use facts::brief;
-pub(crate) use room::{Cost, host_rooms};
+pub(crate) use ledger::{Cost, host_rooms};
 
 use crate::world::World;
 use draft::Draft;
@@ -67,7 +68,8 @@ impl Plan {
     }
 }
 
-/// One concern of the planner: reads the draft, and only appends to it.
+/// One concern of the planner: reads the draft, and adds to it by its edits. What a pass before it
+/// decided, it may take back only as far as it sees to what followed.
 type Pass = fn(&mut Draft<'_>);
 
 /// The policy, in order of priority.
@@ -102,5 +104,5 @@ pub fn plan(world: &World) -> Plan {
     for pass in PASSES {
         pass(&mut draft);
     }
-    draft.plan
+    draft.into_plan()
 }

@@ -31,7 +31,7 @@ pub use derived::{
 pub use desired::{record_settings, spec_hash};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
-    JobObjects, NetworkState, Runner, SetAside,
+    JobObjects, NetworkState, Node, Runner, SetAside,
 };
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
@@ -99,11 +99,11 @@ impl Look {
         }
         let mut found = Vec::new();
         for (name, host) in &self.hosts {
-            if let Some(info) = host.engine()
+            if let Some(node) = host.node()
                 && self.serves(name, pool)
-                && !found.contains(&info.arch)
+                && !found.contains(&node.arch)
             {
-                found.push(info.arch);
+                found.push(node.arch);
             }
         }
         found

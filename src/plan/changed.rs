@@ -5,35 +5,35 @@
 //! all, so they go one at a time, each when the one before it is replaced: neither a long job nor a
 //! broken image takes a pool's supply. Once one works, all busy ones are asked at once.
 
-use super::draft::{Draft, Line};
-use super::room::hosts_of;
+use super::draft::{Draft, RunnerIndex, SupplyId, VariantSupply};
+use super::placement::hosts_of;
 use super::{Facts, Rule};
 use crate::spec::HostName;
 use crate::world::{Phase, Variant};
 
 pub(super) fn drain_changed(draft: &mut Draft<'_>) {
-    for index in 0..draft.lines.len() {
-        let Some(line) = draft.lines.get(index) else { continue };
+    for id in draft.supply_ids() {
+        let supply = draft.supply(id);
         // While its image is on its way, nobody knows whether there is one.
-        if line.blocked.is_some() || is_pulled(draft, line) {
+        if supply.is_blocked() || is_pulled(draft, supply) {
             continue;
         }
-        let changed = Changed::of(draft, &line.offer.variant);
+        let changed = Changed::of(draft, &supply.offer().variant);
         if changed.works {
             drain_busy(draft, &changed.busy);
         }
         // While one starts or is asked for, it is not known whether the newer spec works at all.
-        if line_is_unproven(draft, index) || changed.idle_leave > 0 {
+        if draft.supply(id).is_unproven() || changed.idle_leave > 0 {
             continue;
         }
-        let Some(place) = changed_idle(draft, index) else {
+        let Some(runner) = changed_idle(draft, id) else {
             if !changed.works && !changed.fails && changed.busy_leave == 0 {
                 drain_busy(draft, changed.busy.get(..1).unwrap_or_default());
             }
             continue;
         };
         if changed.works || changed.busy_leave == 0 || changed.stay > 1 {
-            replace_idle(draft, index, place);
+            replace_idle(draft, id, runner);
         }
     }
 }
@@ -46,7 +46,7 @@ struct Changed {
     /// The last start failed, so there may be none in the place of one that has a job to give.
     fails: bool,
     /// Those that are busy and were not asked to exit, the one whose job is oldest first.
-    busy: Vec<usize>,
+    busy: Vec<RunnerIndex>,
     /// How many were not asked to exit and can be asked.
     stay: usize,
     /// How many without a job were asked to exit and are not gone.
@@ -57,15 +57,15 @@ struct Changed {
 
 impl Changed {
     fn of(draft: &Draft<'_>, variant: &Variant) -> Self {
-        let fails = draft.world.memory.backoffs.contains_key(variant);
+        let fails = draft.world().memory.backoffs.contains_key(variant);
         let mut changed = Self { fails, ..Self::default() };
-        for view in draft.runners.iter().filter(|view| view.runner.variant == *variant) {
+        for view in draft.runners().iter().filter(|view| view.runner.variant == *variant) {
             // One that does not leave holds up no other.
-            if draft.world.standstill(view).is_some() {
+            if draft.world().standstill(view).is_some() {
                 continue;
             }
-            let asked = draft.decided.contains(&view.runner.id);
-            let differs = draft.wanted.differs(view.runner);
+            let asked = draft.is_decided(view.runner);
+            let differs = draft.is_outdated(view.runner);
             match view.phase {
                 Phase::Idle { .. } | Phase::Busy { .. } if !differs => {
                     changed.works |= view.seen && !asked;
@@ -86,64 +86,54 @@ impl Changed {
         }
         changed.busy = draft.busy();
         changed.busy.retain(|&index| {
-            draft.runners.get(index).is_some_and(|view| {
-                view.runner.variant == *variant && draft.wanted.differs(view.runner)
-            })
+            let runner = draft.runner(index).runner;
+            runner.variant == *variant && draft.is_outdated(runner)
         });
         changed
     }
 }
 
-/// Each host that serves the line is pulling the runner's image.
-fn is_pulled(draft: &Draft<'_>, line: &Line<'_>) -> bool {
-    let (world, image) = (draft.world, &line.offer.pool.runner_image);
-    let hosts = hosts_of(world, &line.offer);
+/// Each host that serves the variant is pulling the runner's image.
+fn is_pulled(draft: &Draft<'_>, supply: &VariantSupply<'_>) -> bool {
+    let (world, image) = (draft.world(), &supply.offer().pool.runner_image);
+    let hosts = hosts_of(world, supply.offer());
     let pulls = |host: &HostName| world.memory.pulling.contains(&(host.clone(), image.clone()));
     !hosts.is_empty() && hosts.into_iter().all(pulls)
 }
 
-fn line_is_unproven(draft: &Draft<'_>, line: usize) -> bool {
-    draft.lines.get(line).is_some_and(|line| line.unproven > 0 || line.started > 0)
-}
-
-fn drain_busy(draft: &mut Draft<'_>, busy: &[usize]) {
+fn drain_busy(draft: &mut Draft<'_>, busy: &[RunnerIndex]) {
     for &runner in busy {
         draft.drain(runner, Rule::DrainChanged, Facts::Changed { busy: true });
     }
 }
 
-/// The place of the changed runner among the idle ones that is idle longest.
-fn changed_idle(draft: &Draft<'_>, line: usize) -> Option<usize> {
-    draft.lines.get(line)?.idle.iter().position(|&runner| {
-        draft.runners.get(runner).is_some_and(|view| draft.wanted.differs(view.runner))
-    })
+/// The changed runner that is idle longest.
+fn changed_idle(draft: &Draft<'_>, id: SupplyId) -> Option<RunnerIndex> {
+    draft.supply(id).idle().find(|&runner| draft.is_outdated(draft.runner(runner).runner))
 }
 
-fn replace_idle(draft: &mut Draft<'_>, index: usize, place: usize) {
-    if draft.lines.get(index).is_some_and(|line| line.idle_spare() == 0) {
-        replace_needed(draft, index);
+fn replace_idle(draft: &mut Draft<'_>, id: SupplyId, runner: RunnerIndex) {
+    if draft.supply(id).idle_spare() == 0 {
+        replace_needed(draft, id);
     }
-    if let Some(runner) = draft.lines.get_mut(index).map(|line| line.idle.remove(place)) {
-        draft.drain(runner, Rule::DrainChanged, Facts::Changed { busy: false });
-    }
+    draft.drain(runner, Rule::DrainChanged, Facts::Changed { busy: false });
 }
 
 /// The runner that goes was to have a job: its successor gets it, where there is room for both.
 /// Else the job waits; a pool whose runners are always needed would never change otherwise.
-fn replace_needed(draft: &mut Draft<'_>, index: usize) {
-    match draft.take_room(index) {
-        Ok((host, slot)) => {
-            let Some(line) = draft.lines.get_mut(index) else { return };
-            let facts = replacement_facts(line);
-            line.idle_jobs.pop();
-            draft.start(index, &host, slot, Rule::ServeDemand, facts);
+fn replace_needed(draft: &mut Draft<'_>, id: SupplyId) {
+    match draft.place(id) {
+        Ok(place) => {
+            let facts = replacement_facts(draft.supply(id));
+            draft.pass_to_start(id);
+            draft.start(id, place, Rule::ServeDemand, facts);
         }
-        Err(hold) => draft.unserve(index, hold),
+        Err(hold) => draft.unserve(id, hold),
     }
 }
 
-fn replacement_facts(line: &Line<'_>) -> Facts {
-    let pending = u32::try_from(line.idle_jobs.len()).unwrap_or(u32::MAX);
-    let (idle, max) = (pending.saturating_sub(1), line.offer.pool.max);
+fn replacement_facts(supply: &VariantSupply<'_>) -> Facts {
+    let pending = u32::try_from(supply.idle_needed()).unwrap_or(u32::MAX);
+    let (idle, max) = (pending.saturating_sub(1), supply.offer().pool.max);
     Facts::Demand { pending, idle, starting: 0, start: 1, max }
 }

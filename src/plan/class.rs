@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::JobHold;
-use super::draft::{Draft, Line};
+use super::draft::{Draft, SupplyId};
 use super::dropped;
 use crate::world::{Job, JobKind, Misfit, Observed, Offer, World};
 
 /// Jobs that the same variants may take.
 pub(super) struct Class {
-    /// Lines that may take it, best first; or why there is none.
-    pub(super) candidates: Result<Vec<usize>, Arc<JobHold>>,
+    /// Who may take it, best first; or why nobody may.
+    pub(super) candidates: Result<Vec<SupplyId>, Arc<JobHold>>,
     pub(super) priority: i32,
     /// GitLab knows a runner that may take it, so it does not drop it.
     pub(super) online: bool,
@@ -34,16 +34,16 @@ pub(super) struct InLine<'j> {
 /// The classes, and the jobs in the order of serving: those first that GitLab drops soon, the next
 /// to be dropped first, whatever their priority; then by priority, and the oldest first.
 pub(super) fn classify<'j>(draft: &Draft<'_>, jobs: &'j [Job]) -> (Vec<Class>, Vec<InLine<'j>>) {
-    let (world, lines) = (draft.world, &draft.lines);
+    let world = draft.world();
     let without = Without { disabled: disabled_offers(world), unseen: unseen_pools(world) };
-    let online = dropped::online_lines(draft);
+    let online = dropped::online(draft);
     let scoped = world.is_scoped();
     let mut classes: Vec<Class> = Vec::new();
     let mut known: BTreeMap<JobKind<'j>, usize> = BTreeMap::new();
     let mut order = Vec::with_capacity(jobs.len());
     for job in jobs {
         let index = *known.entry(job.kind(scoped)).or_insert_with(|| {
-            classes.push(Class::of(job, lines, &online, &without));
+            classes.push(Class::of(job, draft, &online, &without));
             classes.len() - 1
         });
         order.push(InLine { job, class: index, urgent: false });
@@ -55,45 +55,51 @@ pub(super) fn classify<'j>(draft: &Draft<'_>, jobs: &'j [Job]) -> (Vec<Class>, V
     (classes, order)
 }
 
-/// Marks the oldest job of each line that GitLab would drop soon, for want of a runner that is
+/// Marks the oldest job of each variant that GitLab would drop soon, for want of a runner that is
 /// online: one runner keeps them all.
 fn mark_urgent(world: &World, classes: &[Class], order: &mut [InLine<'_>]) {
-    let mut lines = BTreeSet::new();
+    let mut kept = BTreeSet::new();
     // They come oldest first.
     for one in order.iter_mut().take_while(|one| dropped::is_urgent(world, one.job)) {
         let class = classes.get(one.class).filter(|class| !class.online);
         let best = class.and_then(|class| class.candidates.as_ref().ok()?.first());
-        one.urgent = best.is_some_and(|line| lines.insert(*line));
+        one.urgent = best.is_some_and(|best| kept.insert(*best));
     }
 }
 
-/// What a job without a fitting line may be told.
+/// What a job without a fitting variant may be told.
 struct Without<'a> {
     disabled: Vec<Offer<'a>>,
     unseen: Option<Arc<JobHold>>,
 }
 
 impl Class {
-    fn of(job: &Job, lines: &[Line<'_>], online: &[bool], without: &Without<'_>) -> Self {
+    fn of(
+        job: &Job,
+        draft: &Draft<'_>,
+        online: &BTreeSet<SupplyId>,
+        without: &Without<'_>,
+    ) -> Self {
         let mut fitting = Vec::new();
-        let mut nearest: Option<(Misfit, &Line<'_>)> = None;
-        for (index, line) in lines.iter().enumerate() {
-            match line.offer.fits(job) {
-                Ok(()) => fitting.push((line.offer.unneeded_tags(job), index)),
+        let mut nearest: Option<(Misfit, &Offer<'_>)> = None;
+        for (id, supply) in draft.supplies() {
+            let offer = supply.offer();
+            match offer.fits(job) {
+                Ok(()) => fitting.push((offer.unneeded_tags(job), id)),
                 Err(misfit) if nearest.as_ref().is_none_or(|(best, _)| nearer(&misfit, best)) => {
-                    nearest = Some((misfit, line));
+                    nearest = Some((misfit, offer));
                 }
                 Err(_) => {}
             }
         }
         fitting.sort_unstable();
-        let best = fitting.first().and_then(|(_, index)| lines.get(*index));
-        let priority = best.map_or(0, |line| line.offer.pool.priority);
-        let online = fitting.iter().any(|(_, index)| online.get(*index) == Some(&true));
+        let best = fitting.first().map(|(_, id)| draft.supply(*id).offer());
+        let priority = best.map_or(0, |offer| offer.pool.priority);
+        let online = fitting.iter().any(|(_, id)| online.contains(id));
         let candidates = if fitting.is_empty() {
-            Err(without.hold(job).unwrap_or_else(|| Arc::new(misfit_hold(job, nearest, lines))))
+            Err(without.hold(job).unwrap_or_else(|| Arc::new(misfit_hold(job, nearest, draft))))
         } else {
-            Ok(fitting.into_iter().map(|(_, index)| index).collect())
+            Ok(fitting.into_iter().map(|(_, id)| id).collect())
         };
         Self { candidates, priority, online, exhausted: None, crowded_out: 0 }
     }
@@ -135,18 +141,16 @@ fn nearer(one: &Misfit, other: &Misfit) -> bool {
     }
 }
 
-fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>, lines: &[Line<'_>]) -> JobHold {
+fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Offer<'_>)>, draft: &Draft<'_>) -> JobHold {
     match nearest {
-        Some((Misfit::Protected, line)) => {
-            JobHold::Protected { pool: line.offer.pool.name.clone() }
+        Some((Misfit::Protected, offer)) => JobHold::Protected { pool: offer.pool.name.clone() },
+        Some((Misfit::Unresolved(error), offer)) => {
+            JobHold::ScopeUnresolved { pool: offer.pool.name.clone(), error }
         }
-        Some((Misfit::Unresolved(error), line)) => {
-            JobHold::ScopeUnresolved { pool: line.offer.pool.name.clone(), error }
-        }
-        Some((Misfit::Scope, line)) => JobHold::Scope { pool: line.offer.pool.name.clone() },
-        Some((Misfit::Switch, line)) => JobHold::SwitchedOff { pool: line.offer.pool.name.clone() },
+        Some((Misfit::Scope, offer)) => JobHold::Scope { pool: offer.pool.name.clone() },
+        Some((Misfit::Switch, offer)) => JobHold::SwitchedOff { pool: offer.pool.name.clone() },
         Some((Misfit::Tags(missing), _)) => {
-            let meant = in_other_case(&missing, lines);
+            let meant = in_other_case(&missing, draft);
             JobHold::NoPoolMatches { missing, meant }
         }
         Some((Misfit::Untagged, _)) => {
@@ -157,8 +161,8 @@ fn misfit_hold(job: &Job, nearest: Option<(Misfit, &Line<'_>)>, lines: &[Line<'_
 }
 
 /// A tag of a variant that differs from a missing one in letter case only.
-fn in_other_case(missing: &BTreeSet<String>, lines: &[Line<'_>]) -> Option<String> {
+fn in_other_case(missing: &BTreeSet<String>, draft: &Draft<'_>) -> Option<String> {
     let lower: BTreeSet<String> = missing.iter().map(|tag| tag.to_lowercase()).collect();
-    let mut tags = lines.iter().flat_map(|line| &line.offer.tags);
+    let mut tags = draft.supplies().flat_map(|(_, supply)| &supply.offer().tags);
     tags.find(|tag| !missing.contains(*tag) && lower.contains(&tag.to_lowercase())).cloned()
 }

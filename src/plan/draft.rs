@@ -1,223 +1,125 @@
-//! The plan so far, and what the passes share: the runners' the supply that is left, and
-//! the room that is left.
+//! The plan so far: the runners, the supply that is left, the room that is left. Passes read it and
+//! change it by its edits alone, so that what one decided is counted for all after it.
+
+mod supply;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::room::Room;
+use super::placement::{Placement, Room};
 use super::wanted::Wanted;
-use super::{Action, Decision, Facts, HeldJob, JobHold, Plan, Rule};
-use crate::spec::{HostName, Warm};
+use super::{Action, Decision, Facts, HeldJob, HeldRunner, JobHold, Plan, Rule, UnmetWarm};
+use crate::spec::HostName;
 use crate::world::{
-    Backoff, Cause, JobId, Offer, Phase, Runner, RunnerName, RunnerView, Slot, StartUnderWay,
-    Trouble, Variant, WorkloadId, World,
+    Backoff, Cause, JobId, Phase, Runner, RunnerName, RunnerView, StartUnderWay, SystemId, Trouble,
+    Variant, WorkloadId, World,
 };
+use supply::Unproven;
+pub(super) use supply::VariantSupply;
 
 /// How long after its last job a runner that may have no other is expected to be there: it cleans
 /// up and exits in seconds.
 const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
-/// Everything a pass may look at; it appends to `plan`.
+/// Names a variant's supply in its draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SupplyId(usize);
+
+/// Names a runner in its draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RunnerIndex(usize);
+
+/// The plan so far.
 pub(super) struct Draft<'a> {
-    pub(super) world: &'a World,
-    pub(super) runners: Vec<RunnerView<'a>>,
-    pub(super) wanted: Wanted,
-    /// The enabled variants, in file order, each with its supply.
-    pub(super) lines: Vec<Line<'a>>,
-    pub(super) room: Room<'a>,
-    pub(super) plan: Plan,
-    /// Jobs that only lack room, each class with the lines that could serve it and how many they are.
-    pub(super) crowded_out: Vec<(Vec<usize>, usize)>,
-    /// Jobs that only lack room and that GitLab would drop soon, the next to be dropped first.
-    pub(super) urgent: Vec<Urgent>,
+    world: &'a World,
+    runners: Vec<RunnerView<'a>>,
+    wanted: Wanted,
+    /// The enabled variants, in file order.
+    supplies: Vec<VariantSupply<'a>>,
+    by_variant: BTreeMap<Variant, SupplyId>,
+    room: Room<'a>,
+    plan: Plan,
+    crowded_out: Vec<CrowdedOut>,
+    urgent: Vec<Urgent>,
     /// Runners that a decision is about, or was when it was made.
-    pub(super) decided: BTreeSet<&'a WorkloadId>,
+    decided: BTreeSet<&'a WorkloadId>,
+}
+
+/// Jobs of one class that only lack room.
+pub(super) struct CrowdedOut {
+    /// Who could serve them, best first.
+    pub(super) candidates: Vec<SupplyId>,
+    /// How many they are.
+    pub(super) jobs: usize,
 }
 
 /// A job that GitLab would drop soon, for want of a runner that is online, and that lacks room.
 pub(super) struct Urgent {
-    /// The line that serves it.
-    pub(super) line: usize,
+    /// Who serves it.
+    pub(super) by: SupplyId,
     /// Where the next room is kept for it.
     pub(super) host: HostName,
     /// When GitLab drops it.
     pub(super) dropped_in: SignedDuration,
 }
 
-/// One enabled variant and the runners that can take a job for it.
-pub(super) struct Line<'a> {
-    pub(super) offer: Offer<'a>,
-    /// Indices into `Draft::runners`, longest idle first, less those that a pass drains.
-    pub(super) idle: Vec<usize>,
-    pub(super) starting: usize,
-    /// Runners that are not known to have made contact yet, the late ones included.
-    pub(super) unproven: usize,
-    /// The pending jobs that may go to the idle ones.
-    pub(super) idle_jobs: Vec<JobId>,
-    /// What the log of one of the starting ones says is wrong.
-    pub(super) trouble: Option<Trouble>,
-    /// How many of the starting ones a pending job needs.
-    pub(super) starting_needed: usize,
-    /// Runners that this plan starts.
-    pub(super) started: usize,
-    /// Why no runner of it can be started at all; `None`: one can.
-    pub(super) blocked: Option<Arc<JobHold>>,
-}
-
-impl Line<'_> {
-    /// How many idle runners are kept beyond the demand.
-    pub(super) fn warm(&self) -> usize {
-        let warm = match &self.offer.pool.warm {
-            Warm::Count(count) if self.offer.first => *count,
-            Warm::Count(_) => 0,
-            Warm::PerArch(counts) => counts.get(&self.offer.variant.arch).copied().unwrap_or(0),
-        };
-        warm.min(self.offer.pool.max) as usize
-    }
-
-    /// Idle and starting runners that no pending job needs.
-    pub(super) fn spare(&self) -> usize {
-        self.idle_spare() + self.starting.saturating_sub(self.starting_needed)
-    }
-
-    /// Runners that should have made contact by now, of which it is not known whether they did.
-    pub(super) fn late(&self) -> usize {
-        self.unproven.saturating_sub(self.starting)
-    }
-
-    /// Idle runners that no pending job needs.
-    pub(super) fn idle_spare(&self) -> usize {
-        self.idle.len().saturating_sub(self.idle_jobs.len())
-    }
-}
-
 impl<'a> Draft<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let runners = world.runners();
-        let room = Room::new(world, &runners);
-        let lines = world.offers().into_iter().map(|offer| Line {
-            offer,
-            idle: Vec::new(),
-            starting: 0,
-            unproven: 0,
-            idle_jobs: Vec::new(),
-            trouble: None,
-            starting_needed: 0,
-            started: 0,
-            blocked: None,
-        });
-        let (lines, wanted) = (lines.collect(), Wanted::of(world));
+        let supplies: Vec<_> = world.offers().into_iter().map(VariantSupply::new).collect();
+        let variants = supplies.iter().map(|supply| supply.offer().variant.clone());
+        let by_variant = variants.enumerate().map(|(index, it)| (it, SupplyId(index))).collect();
         let acted_on = runners.iter().filter(|view| world.is_acted_on(&view.runner.id));
-        let decided = acted_on.map(|view| &view.runner.id).collect();
-        Self {
+        let mut draft = Self {
             world,
-            runners,
-            wanted,
-            lines,
-            room,
+            wanted: Wanted::of(world),
+            supplies,
+            by_variant,
+            room: Room::new(world, &runners),
             plan: Plan::default(),
             crowded_out: Vec::new(),
             urgent: Vec::new(),
-            decided,
-        }
-    }
-
-    /// Appends a decision, unless that is under way already.
-    pub(super) fn decide(&mut self, action: Action, rule: Rule, facts: Facts) {
-        if self.world.is_under_way(&action.deed()) {
-            return;
-        }
-        self.plan.decisions.push(Decision { action, rule, facts });
-    }
-
-    /// Decides to drain the runner at `index`.
-    pub(super) fn drain(&mut self, index: usize, rule: Rule, facts: Facts) {
-        let Some(view) = self.runners.get(index) else { return };
-        let action = Action::Drain {
-            host: view.host.clone(),
-            id: view.runner.id.clone(),
-            runner: view.runner.name.clone(),
-            variant: view.runner.variant.clone(),
+            decided: acted_on.map(|view| &view.runner.id).collect(),
+            runners,
         };
-        self.decided.insert(&view.runner.id);
-        self.decide(action, rule, facts);
+        draft.count_supply();
+        draft
     }
 
-    /// Starts no runner of a variant of which one is found to have failed: its back-off begins with
-    /// this plan.
-    pub(super) fn back_off(&mut self, variant: &Variant, cause: Cause, error: Arc<str>) {
-        let memory = &self.world.memory;
-        let previous = memory.backoffs.get(variant);
-        let backoff = Backoff::after(previous, variant, cause, error, self.world.now);
-        let hold = JobHold::BackingOff {
-            variant: variant.clone(),
-            until: backoff.until,
-            left: backoff.until.duration_since(self.world.now),
-            error: backoff.error,
-        };
-        if let Some(line) = self.lines.iter_mut().find(|line| line.offer.variant == *variant) {
-            line.blocked = Some(Arc::new(hold));
-        }
-    }
-
-    /// The runners that may still be decided on: seen, and without a decision.
-    pub(super) fn undecided(&self) -> impl Iterator<Item = (usize, &RunnerView<'a>)> {
-        let views = self.runners.iter().enumerate();
-        views.filter(|(_, view)| view.seen && !self.decided.contains(&view.runner.id))
-    }
-
-    /// The busy runners that may still be decided on, the one whose job is oldest first.
-    pub(super) fn busy(&self) -> Vec<usize> {
-        let mut busy: Vec<(Timestamp, usize)> = self
-            .undecided()
-            .filter(|(_, view)| matches!(view.phase, Phase::Busy { .. }))
-            .map(|(index, view)| {
-                let received = view.runner.log.as_ref().and_then(|log| log.received);
-                (received.map_or(view.runner.created_at, |(_, at)| at), index)
-            })
-            .collect();
-        busy.sort_unstable();
-        busy.into_iter().map(|(_, index)| index).collect()
-    }
-
-    /// Counts the supply of each line: idle runners, and starting ones that are not late.
-    pub(super) fn count_supply(&mut self) {
-        let lines = self.lines.iter().enumerate();
-        let lines: BTreeMap<Variant, usize> =
-            lines.map(|(index, line)| (line.offer.variant.clone(), index)).collect();
-        let mut idle: Vec<(usize, Timestamp, usize)> = Vec::new();
-        for (index, view) in self.runners.iter().enumerate() {
-            let line = lines.get(&view.runner.variant).copied();
+    /// Counts who can take a job: idle runners, and those that will be.
+    fn count_supply(&mut self) {
+        let mut idle: Vec<(SupplyId, Timestamp, RunnerIndex)> = Vec::new();
+        let mut unproven: Vec<(SupplyId, Unproven)> = Vec::new();
+        for (index, view) in self.undecided() {
+            let Some(&of) = self.by_variant.get(&view.runner.variant) else { continue };
             // One that is paused takes no job until a person lets it go on.
-            if !view.seen || view.runner.paused || self.decided.contains(&view.runner.id) {
-                continue;
-            }
-            match (line, &view.phase) {
-                (Some(line), Phase::Idle { since }) if !self.is_ending(view.runner) => {
-                    idle.push((line, *since, index));
+            match view.phase {
+                Phase::Idle { since } if !view.runner.paused && !self.is_ending(view.runner) => {
+                    idle.push((of, since, index));
                 }
-                (Some(line), Phase::Starting { late, .. }) => {
-                    let Some(line) = self.lines.get_mut(line) else { continue };
-                    line.unproven += 1;
-                    let trouble = Trouble::of(view.runner, &view.phase);
-                    line.trouble = line.trouble.take().or(trouble);
-                    line.starting += usize::from(!late);
+                Phase::Starting { late, .. } if !view.runner.paused => {
+                    unproven.push((of, Unproven { runner: Some(index), late }));
                 }
-                _ => {}
+                Phase::Created
+                | Phase::Starting { .. }
+                | Phase::Idle { .. }
+                | Phase::Busy { .. }
+                | Phase::Draining { .. }
+                | Phase::Exited { .. }
+                | Phase::Failed { .. } => {}
             }
         }
-        for variant in self.starts_to_come() {
-            let line = lines.get(variant).copied().and_then(|line| self.lines.get_mut(line));
-            if let Some(line) = line {
-                line.unproven += 1;
-                line.starting += 1;
-            }
-        }
+        let to_come = self.starts_to_come();
+        let to_come = to_come.into_iter().filter_map(|variant| self.by_variant.get(variant));
+        unproven.extend(to_come.map(|&of| (of, Unproven { runner: None, late: false })));
         idle.sort_unstable();
-        for (line, _, index) in idle {
-            self.lines.get_mut(line).into_iter().for_each(|line| line.idle.push(index));
+        for (of, _, runner) in idle {
+            self.supply_mut(of).idle.push_back(runner);
+        }
+        for (of, runner) in unproven {
+            self.supply_mut(of).unproven.push(runner);
         }
     }
 
@@ -234,6 +136,82 @@ impl<'a> Draft<'a> {
         starts.filter(|start| !runs(start)).map(|start| start.variant).collect()
     }
 
+    /// What the plan is made for.
+    pub(super) fn world(&self) -> &'a World {
+        self.world
+    }
+
+    /// All runners, by host and name.
+    pub(super) fn runners(&self) -> &[RunnerView<'a>] {
+        &self.runners
+    }
+
+    /// That runner.
+    #[expect(clippy::indexing_slicing, reason = "a draft names runners that it has, and keeps all")]
+    pub(super) fn runner(&self, index: RunnerIndex) -> &RunnerView<'a> {
+        &self.runners[index.0]
+    }
+
+    /// The supplies of the enabled variants, in file order.
+    pub(super) fn supplies(&self) -> impl Iterator<Item = (SupplyId, &VariantSupply<'a>)> {
+        self.supplies.iter().enumerate().map(|(index, supply)| (SupplyId(index), supply))
+    }
+
+    /// Their names.
+    pub(super) fn supply_ids(&self) -> impl Iterator<Item = SupplyId> + use<> {
+        (0..self.supplies.len()).map(SupplyId)
+    }
+
+    /// That supply.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a draft names supplies that it has, and keeps all"
+    )]
+    pub(super) fn supply(&self, id: SupplyId) -> &VariantSupply<'a> {
+        &self.supplies[id.0]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "as in `supply`")]
+    fn supply_mut(&mut self, id: SupplyId) -> &mut VariantSupply<'a> {
+        &mut self.supplies[id.0]
+    }
+
+    /// The room that is left.
+    pub(super) fn room(&self) -> &Room<'a> {
+        &self.room
+    }
+
+    /// A decision is about that runner, or was when it was made.
+    pub(super) fn is_decided(&self, runner: &Runner) -> bool {
+        self.decided.contains(&runner.id)
+    }
+
+    /// A new runner of its variant would be another one.
+    pub(super) fn is_outdated(&self, runner: &Runner) -> bool {
+        self.wanted.differs(runner)
+    }
+
+    /// The runners that may still be decided on: seen, and without a decision.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = (RunnerIndex, &RunnerView<'a>)> {
+        let views = self.runners.iter().enumerate();
+        let views = views.filter(|(_, view)| view.seen && !self.is_decided(view.runner));
+        views.map(|(index, view)| (RunnerIndex(index), view))
+    }
+
+    /// The busy runners that may still be decided on, the one whose job is oldest first.
+    pub(super) fn busy(&self) -> Vec<RunnerIndex> {
+        let mut busy: Vec<(Timestamp, RunnerIndex)> = self
+            .undecided()
+            .filter(|(_, view)| matches!(view.phase, Phase::Busy { .. }))
+            .map(|(index, view)| {
+                let received = view.runner.log.as_ref().and_then(|log| log.received);
+                (received.map_or(view.runner.created_at, |(_, at)| at), index)
+            })
+            .collect();
+        busy.sort_unstable();
+        busy.into_iter().map(|(_, index)| index).collect()
+    }
+
     /// It had as many jobs as it may have and exits by itself. One that does not, or that was made
     /// with another number of jobs, is idle like any other.
     pub(super) fn is_ending(&self, runner: &Runner) -> bool {
@@ -244,56 +222,182 @@ impl<'a> Draft<'a> {
                 .spec
                 .pool(&runner.variant.pool)
                 .is_some_and(|pool| runner.is_used_up(pool))
-            && !self.wanted.differs(runner)
+            && !self.is_outdated(runner)
     }
 
-    /// Takes back what was said of the youngest job that an idle runner of the line was to have.
-    pub(super) fn unserve(&mut self, line: usize, hold: Arc<JobHold>) {
-        let job = self.lines.get_mut(line).and_then(|line| line.idle_jobs.pop());
-        if let Some(job) = job {
-            self.plan.served_jobs = self.plan.served_jobs.saturating_sub(1);
-            self.plan.held_jobs.push(HeldJob { job, hold, dropped_in: None });
+    /// What the log of one of its starting runners says is wrong.
+    pub(super) fn trouble(&self, of: SupplyId) -> Option<Trouble> {
+        let runners = self.supply(of).unproven.iter().filter_map(|one| one.runner);
+        runners.map(|it| self.runner(it)).find_map(|it| Trouble::of(it.runner, &it.phase))
+    }
+
+    /// Appends a decision, unless that is under way already.
+    pub(super) fn decide(&mut self, action: Action, rule: Rule, facts: Facts) {
+        if self.world.is_under_way(&action.deed()) {
+            return;
         }
+        self.plan.decisions.push(Decision { action, rule, facts });
     }
 
-    /// Appends the start of a runner of the line in that slot.
-    pub(super) fn start(
+    /// Decides on a runner that is no supply: it ended, or never ran.
+    pub(super) fn decide_on(
         &mut self,
-        line: usize,
-        host: &HostName,
-        slot: Slot,
+        runner: &'a Runner,
+        action: Action,
         rule: Rule,
         facts: Facts,
     ) {
-        let Some(line) = self.lines.get_mut(line) else { return };
-        let variant = line.offer.variant.clone();
-        line.started += 1;
-        let Some(system_id) = self.world.system_id(host, &variant, slot) else { return };
-        let runner = RunnerName::new(&self.world.spec.instance, &variant, slot);
-        let action = Action::Start { host: host.clone(), runner, slot, system_id, variant };
+        self.decided.insert(&runner.id);
         self.decide(action, rule, facts);
     }
 
-    /// The hosts on which this plan starts runners.
-    pub(super) fn started_hosts(&self) -> BTreeSet<HostName> {
-        let starts = self.plan.decisions.iter().filter_map(|decision| {
-            let Action::Start { host, .. } = &decision.action else { return None };
-            Some(host.clone())
-        });
-        starts.collect()
+    /// Decides to drain the runner; a job that it was to have must have been seen to.
+    pub(super) fn drain(&mut self, index: RunnerIndex, rule: Rule, facts: Facts) {
+        let lacks = self.drained(index, rule, facts);
+        debug_assert!(lacks.is_none(), "a drained runner was to have a job");
     }
 
-    /// Where the line's next runner goes; takes the room for it.
-    pub(super) fn take_room(&mut self, line: usize) -> Result<(HostName, Slot), Arc<JobHold>> {
-        let Some(line) = self.lines.get(line) else { return Err(nowhere()) };
-        if let Some(hold) = &line.blocked {
+    /// The same; a job that it was to have waits, by `hold`.
+    pub(super) fn drain_needed(
+        &mut self,
+        index: RunnerIndex,
+        rule: Rule,
+        facts: Facts,
+        hold: impl FnOnce() -> JobHold,
+    ) {
+        if let Some(of) = self.drained(index, rule, facts) {
+            self.unserve(of, Arc::new(hold()));
+        }
+    }
+
+    /// Drains it; the supply that has fewer idle runners than jobs for them now.
+    fn drained(&mut self, index: RunnerIndex, rule: Rule, facts: Facts) -> Option<SupplyId> {
+        let RunnerView { host, runner, .. } = *self.runner(index);
+        let action = Action::Drain {
+            host: host.clone(),
+            id: runner.id.clone(),
+            runner: runner.name.clone(),
+            variant: runner.variant.clone(),
+        };
+        debug_assert!(!self.is_decided(runner), "{} is decided on twice", runner.name);
+        self.decide_on(runner, action, rule, facts);
+        let of = self.by_variant.get(&runner.variant).copied()?;
+        self.supply_mut(of).lose(index).then_some(of)
+    }
+
+    /// An idle runner of it may take that job.
+    pub(super) fn serve(&mut self, by: SupplyId, job: JobId) {
+        self.supply_mut(by).idle_jobs.push(job);
+        self.plan.served_jobs += 1;
+    }
+
+    /// A job will have one of its starting runners.
+    pub(super) fn serve_by_starting(&mut self, by: SupplyId) {
+        self.supply_mut(by).starting_needed += 1;
+        self.plan.served_jobs += 1;
+    }
+
+    /// A job will have a runner that this plan starts.
+    pub(super) fn serve_by_start(&mut self) {
+        self.plan.served_jobs += 1;
+    }
+
+    /// Takes back what was said of the youngest job that an idle runner was to have.
+    pub(super) fn unserve(&mut self, by: SupplyId, hold: Arc<JobHold>) {
+        let job = self.supply_mut(by).idle_jobs.pop();
+        debug_assert!(job.is_some(), "no job was served");
+        if let Some(job) = job {
+            self.plan.served_jobs = self.plan.served_jobs.saturating_sub(1);
+            self.hold_job(HeldJob { job, hold, dropped_in: None });
+        }
+    }
+
+    /// The youngest job that an idle runner was to have goes to one that this plan starts.
+    pub(super) fn pass_to_start(&mut self, by: SupplyId) {
+        let job = self.supply_mut(by).idle_jobs.pop();
+        debug_assert!(job.is_some(), "no job was served");
+    }
+
+    /// The job waits.
+    pub(super) fn hold_job(&mut self, held: HeldJob) {
+        self.plan.held_jobs.push(held);
+    }
+
+    /// Warm runners are missing.
+    pub(super) fn lack_warm(&mut self, unmet: UnmetWarm) {
+        self.plan.unmet_warm.push(unmet);
+    }
+
+    /// The runner stays.
+    pub(super) fn hold_runner(&mut self, held: HeldRunner) {
+        self.plan.held_runners.push(held);
+    }
+
+    /// No runner of it can be started.
+    pub(super) fn block(&mut self, id: SupplyId, hold: JobHold) {
+        self.supply_mut(id).blocked = Some(Arc::new(hold));
+    }
+
+    /// Starts no runner of a variant of which one is found to have failed: its back-off begins with
+    /// this plan.
+    pub(super) fn back_off(&mut self, variant: &Variant, cause: Cause, error: Arc<str>) {
+        let previous = self.world.memory.backoffs.get(variant);
+        let backoff = Backoff::after(previous, variant, cause, error, self.world.now);
+        if let Some(&id) = self.by_variant.get(variant) {
+            let left = backoff.until.duration_since(self.world.now);
+            let (variant, until, error) = (variant.clone(), backoff.until, backoff.error);
+            self.block(id, JobHold::BackingOff { variant, until, left, error });
+        }
+    }
+
+    /// Where the next runner of it goes; takes the room for it.
+    pub(super) fn place(&mut self, id: SupplyId) -> Result<Placement, Arc<JobHold>> {
+        if let Some(hold) = &self.supply(id).blocked {
             return Err(Arc::clone(hold));
         }
-        self.room.take(self.world, &line.offer).map_err(Arc::new)
+        let offer = self.supply(id).offer().clone();
+        self.room.place(self.world, &offer).map_err(Arc::new)
     }
-}
 
-/// For an index that no line has; never reached, as indices come from the lines themselves.
-fn nowhere() -> Arc<JobHold> {
-    Arc::new(JobHold::NoPoolMatches { missing: BTreeSet::new(), meant: None })
+    /// Appends the start of a runner of it there.
+    pub(super) fn start(&mut self, id: SupplyId, at: Placement, rule: Rule, facts: Facts) {
+        let variant = self.supply(id).offer().variant.clone();
+        self.supply_mut(id).started += 1;
+        let Placement { host, slot, system_id } = at;
+        let runner = RunnerName::new(&self.world.spec.instance, &variant, slot);
+        let action = Action::Start { host, runner, slot, system_id, variant };
+        self.decide(action, rule, facts);
+    }
+
+    /// Keeps the next room for a job that GitLab would drop soon; `false`: nowhere is enough.
+    pub(super) fn keep_room(&mut self, by: SupplyId, dropped_in: SignedDuration) -> bool {
+        let offer = self.supply(by).offer().clone();
+        let Some(host) = self.room.keep_next(self.world, &offer) else { return false };
+        self.urgent.push(Urgent { by, host, dropped_in });
+        true
+    }
+
+    /// These jobs only lack room.
+    pub(super) fn crowd_out(&mut self, jobs: CrowdedOut) {
+        self.crowded_out.push(jobs);
+    }
+
+    /// The jobs that only lack room, those first that GitLab would drop soon, the next to be dropped
+    /// first; to be asked once.
+    pub(super) fn take_crowded_out(&mut self) -> (Vec<Urgent>, Vec<CrowdedOut>) {
+        (std::mem::take(&mut self.urgent), std::mem::take(&mut self.crowded_out))
+    }
+
+    /// The hosts on which this plan starts runners, and these runners' system ids.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (&HostName, &SystemId)> {
+        self.plan.decisions.iter().filter_map(|decision| {
+            let Action::Start { host, system_id, .. } = &decision.action else { return None };
+            Some((host, system_id))
+        })
+    }
+
+    /// The plan.
+    pub(super) fn into_plan(self) -> Plan {
+        self.plan
+    }
 }

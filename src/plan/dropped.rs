@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::draft::Draft;
+use super::draft::{Draft, SupplyId};
 use crate::world::{Job, Phase, Record, Variant, World};
 
 /// How long a job may wait without a matching runner.
@@ -17,20 +17,21 @@ const ONLINE_FOR: SignedDuration = SignedDuration::from_hours(2);
 /// that ends its job to make room, and for an image to be pulled.
 const HURRY: SignedDuration = SignedDuration::from_mins(15);
 
-/// For each line, whether GitLab takes a runner of it for online; where that is not known, it may.
-pub(super) fn online_lines(draft: &Draft<'_>) -> Vec<bool> {
+/// The variants of which GitLab takes a runner for online; where that is not known, it may.
+pub(super) fn online(draft: &Draft<'_>) -> BTreeSet<SupplyId> {
     let mut online: BTreeSet<&Variant> = BTreeSet::new();
-    let in_contact = draft.runners.iter().filter(|view| {
+    let in_contact = draft.runners().iter().filter(|view| {
         matches!(view.phase, Phase::Idle { .. } | Phase::Busy { .. } | Phase::Draining { .. })
     });
     online.extend(in_contact.map(|view| &view.runner.variant));
-    let records = draft.world.records.known();
+    let records = draft.world().records.known();
     let of_records = records.into_iter().flatten();
     online.extend(
-        of_records.filter(|record| may_be_online(draft.world, record)).map(|one| &one.variant),
+        of_records.filter(|record| may_be_online(draft.world(), record)).map(|one| &one.variant),
     );
-    let lines = draft.lines.iter();
-    lines.map(|line| records.is_none() || online.contains(&line.offer.variant)).collect()
+    let is_online = |variant| records.is_none() || online.contains(variant);
+    let supplies = draft.supplies().filter(|(_, supply)| is_online(&supply.offer().variant));
+    supplies.map(|(id, _)| id).collect()
 }
 
 fn may_be_online(world: &World, record: &Record) -> bool {

@@ -3,14 +3,14 @@
 
 use jiff::SignedDuration;
 
-use super::draft::Draft;
+use super::draft::{Draft, RunnerIndex};
 use super::{Facts, Rule};
 use crate::world::{Phase, Trouble, Unfit};
 
 pub(super) fn drain_failed(draft: &mut Draft<'_>) {
     drain_unfit(draft);
-    let world = draft.world;
-    let drains: Vec<(usize, SignedDuration, std::time::Duration)> = draft
+    let world = draft.world();
+    let drains: Vec<(RunnerIndex, SignedDuration, std::time::Duration)> = draft
         .undecided()
         .filter_map(|(index, view)| {
             let Phase::Failed { since } = view.phase else { return None };
@@ -19,15 +19,15 @@ pub(super) fn drain_failed(draft: &mut Draft<'_>) {
         })
         .collect();
     for (index, running, startup_timeout) in drains {
-        let view = draft.runners.get(index);
-        let trouble = view.and_then(|view| Trouble::of(view.runner, &view.phase));
+        let view = draft.runner(index);
+        let trouble = Trouble::of(view.runner, &view.phase);
         fail(draft, index, Facts::NoContact { running, startup_timeout, trouble });
     }
 }
 
 /// Also one that has a job: it finishes it, and takes no other.
 fn drain_unfit(draft: &mut Draft<'_>) {
-    let mut unfit = draft.world.unfit(&draft.runners);
+    let mut unfit = draft.world().unfit(draft.runners());
     let runs = |phase: &Phase| match phase {
         Phase::Starting { .. } | Phase::Idle { .. } | Phase::Busy { .. } | Phase::Failed { .. } => {
             true
@@ -35,17 +35,15 @@ fn drain_unfit(draft: &mut Draft<'_>) {
         Phase::Created | Phase::Draining { .. } | Phase::Exited { .. } => false,
     };
     let drains = draft.undecided().filter(|(_, view)| runs(&view.phase));
-    let drains: Vec<(usize, Unfit)> =
+    let drains: Vec<(RunnerIndex, Unfit)> =
         drains.filter_map(|(index, view)| Some((index, unfit.remove(&view.runner.id)?))).collect();
     for (index, unfit) in drains {
         fail(draft, index, Facts::Unfit { unfit });
     }
 }
 
-fn fail(draft: &mut Draft<'_>, index: usize, facts: Facts) {
-    if let Some(view) = draft.runners.get(index) {
-        let cause = facts.cause_of_failure();
-        draft.back_off(&view.runner.variant, cause, facts.to_string().into());
-    }
+fn fail(draft: &mut Draft<'_>, index: RunnerIndex, facts: Facts) {
+    let variant = &draft.runner(index).runner.variant;
+    draft.back_off(variant, facts.cause_of_failure(), facts.to_string().into());
     draft.drain(index, Rule::DrainFailed, facts);
 }

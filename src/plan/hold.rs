@@ -5,31 +5,35 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::{HeldRunner, RunnerHold};
-use crate::world::{Observed, Phase, RunnerView, Trouble, WorkloadId, World};
+use crate::world::{Observed, Phase, Runner, RunnerView, Trouble, WorkloadId, World};
 
 pub(super) fn hold_runners(draft: &mut Draft<'_>) {
     let kept = Kept::of(draft);
-    let stays = |id: &WorkloadId| !draft.decided.contains(id) || draft.world.is_acted_on(id);
-    let held = draft.runners.iter().filter(|view| stays(&view.runner.id));
+    let world = draft.world();
+    let stays = |runner: &Runner| !draft.is_decided(runner) || world.is_acted_on(&runner.id);
+    let held = draft.runners().iter().filter(|view| stays(view.runner));
     let held: Vec<HeldRunner> = held
         .map(|view| HeldRunner {
             host: view.host.clone(),
             runner: view.runner.name.clone(),
             hold: hold(draft, view, &kept),
             trouble: Trouble::of(view.runner, &view.phase),
-            standstill: draft.world.standstill(view),
+            standstill: world.standstill(view),
         })
         .collect();
-    draft.plan.held_runners = held;
-    for (name, host) in &draft.world.hosts {
-        let aside = host.state.last().into_iter().flat_map(|state| &state.aside);
-        draft.plan.held_runners.extend(aside.map(|aside| HeldRunner {
-            host: name.clone(),
-            runner: aside.name.clone(),
-            hold: RunnerHold::Unseen { error: Arc::clone(&aside.why) },
-            trouble: None,
-            standstill: None,
-        }));
+    for held in held {
+        draft.hold_runner(held);
+    }
+    for (name, host) in &world.hosts {
+        for aside in host.state.last().into_iter().flat_map(|state| &state.aside) {
+            draft.hold_runner(HeldRunner {
+                host: name.clone(),
+                runner: aside.name.clone(),
+                hold: RunnerHold::Unseen { error: Arc::clone(&aside.why) },
+                trouble: None,
+                standstill: None,
+            });
+        }
     }
 }
 
@@ -43,19 +47,18 @@ struct Kept<'a> {
 impl<'a> Kept<'a> {
     fn of(draft: &Draft<'a>) -> Self {
         let (mut needed, mut warm) = (BTreeSet::new(), BTreeSet::new());
-        for line in &draft.lines {
-            let mut idle = line.idle.iter().rev().filter_map(|&index| draft.runners.get(index));
-            needed.extend(idle.by_ref().take(line.idle_jobs.len()).map(|view| &view.runner.id));
-            let starting = line.starting.saturating_sub(line.starting_needed);
-            let idle_warm = line.warm().saturating_sub(starting);
-            warm.extend(idle.take(idle_warm).map(|view| &view.runner.id));
+        for (_, supply) in draft.supplies() {
+            let mut idle = supply.idle().rev().map(|index| &draft.runner(index).runner.id);
+            needed.extend(idle.by_ref().take(supply.idle_needed()));
+            let idle_warm = supply.warm().saturating_sub(supply.starting_spare());
+            warm.extend(idle.take(idle_warm));
         }
         Self { needed, warm }
     }
 }
 
 fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold {
-    let (world, runner) = (draft.world, view.runner);
+    let (world, runner) = (draft.world(), view.runner);
     let host = world.hosts.get(view.host);
     if let Some(Observed::Unknown { error, .. }) = host.map(|host| &host.state) {
         return RunnerHold::Unseen { error: Arc::clone(error) };
@@ -81,7 +84,7 @@ fn hold(draft: &Draft<'_>, view: &RunnerView<'_>, kept: &Kept<'_>) -> RunnerHold
         }
         Phase::Idle { .. } if kept.needed.contains(&runner.id) => RunnerHold::Needed,
         Phase::Idle { .. } if draft.is_ending(runner) => RunnerHold::Ending,
-        Phase::Idle { .. } if draft.wanted.differs(runner) => RunnerHold::InTurn,
+        Phase::Idle { .. } if draft.is_outdated(runner) => RunnerHold::InTurn,
         Phase::Idle { .. } if kept.warm.contains(&runner.id) => RunnerHold::Warm,
         Phase::Idle { since } => idle_hold(world, view, world.now.duration_since(since)),
         Phase::Created if world.is_about_to_start(view.host, runner) => {

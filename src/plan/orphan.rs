@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::Draft;
+use super::draft::{Draft, RunnerIndex};
 use super::{Facts, Rule};
 use crate::spec::{Arch, Pool, PoolName};
 use crate::world::{Origin, Phase, RecordId, Runner, RunnerView, Variant, World};
 
 pub(super) fn drain_orphans(draft: &mut Draft<'_>) {
-    let declared = Declared::of(draft.world);
-    let drains: Vec<(usize, bool, &'static str)> = draft
+    let declared = Declared::of(draft.world());
+    let drains: Vec<(RunnerIndex, bool, &'static str)> = draft
         .undecided()
         .filter_map(|(index, view)| {
             let busy = match view.phase {

@@ -12,7 +12,7 @@ use crate::world::{
 };
 
 pub(super) fn reap_exited(draft: &mut Draft<'_>) {
-    let world = draft.world;
+    let world = draft.world();
     let jobs = jobs_by_runner(world);
     let mut reaps = Vec::new();
     for (_, view) in draft.undecided() {
@@ -45,8 +45,7 @@ pub(super) fn reap_exited(draft: &mut Draft<'_>) {
         }
         // What was tried again and again is tried ever more rarely.
         if world.reaping_waits(&runner.id).is_none() {
-            draft.decided.insert(&runner.id);
-            draft.decide(action, rule, facts);
+            draft.decide_on(runner, action, rule, facts);
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::world::{
 };
 
 pub(super) fn keep_records(draft: &mut Draft<'_>) {
-    let world = draft.world;
-    for index in 0..draft.lines.len() {
-        let Some(offer) = draft.lines.get(index).map(|line| line.offer.clone()) else { continue };
+    let world = draft.world();
+    for id in draft.supply_ids() {
+        let offer = draft.supply(id).offer().clone();
         let decision = match braked(world, &offer, verdict(world, &offer)) {
             Verdict::Fine => None,
             Verdict::Correct(record, settings, differing) => {
@@ -28,9 +28,7 @@ pub(super) fn keep_records(draft: &mut Draft<'_>) {
                 Some((action, Rule::KeepRecord, Facts::Record { reason }))
             }
             Verdict::Blocked(hold) => {
-                if let Some(line) = draft.lines.get_mut(index) {
-                    line.blocked = Some(Arc::new(hold));
-                }
+                draft.block(id, hold);
                 None
             }
         };

@@ -3,11 +3,10 @@
 //! exit, longest idle first; starting and busy ones never do.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::draft::Draft;
+use super::draft::{Draft, RunnerIndex};
 use super::{Facts, JobHold, Rule};
 use crate::duration::signed;
 use crate::spec::PoolName;
@@ -15,7 +14,7 @@ use crate::world::{Phase, RunnerView};
 
 pub(super) fn drain_surplus(draft: &mut Draft<'_>) {
     drain_over_max(draft);
-    if let Some(queue) = draft.world.queue.known() {
+    if let Some(queue) = draft.world().queue.known() {
         let least = if queue.more { UNREAD_PATIENCE } else { SignedDuration::ZERO };
         drain_cooled(draft, least);
     }
@@ -35,22 +34,25 @@ fn drain_over_max(draft: &mut Draft<'_>) {
         return;
     }
     for needed_too in [false, true] {
-        for index in 0..draft.lines.len() {
-            let Some(line) = draft.lines.get(index) else { continue };
-            let pool = line.offer.pool;
+        for id in draft.supply_ids() {
+            let supply = draft.supply(id);
+            let pool = supply.offer().pool;
             let Some((alive, over)) = over.get_mut(&pool.name) else { continue };
-            let most = if needed_too { line.idle.len() } else { line.idle_spare() };
+            let most = if needed_too { supply.idle_count() } else { supply.idle_spare() };
             let facts = Facts::OverMax { live: *alive, max: pool.max, busy: false };
-            for _ in 0..most.min(*over as usize) {
-                drain_longest_idle(draft, index, facts.clone());
+            let leave: Vec<RunnerIndex> = supply.idle().take(most.min(*over as usize)).collect();
+            for runner in leave {
                 *over -= 1;
+                let at_max =
+                    || JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen: 0 };
+                draft.drain_needed(runner, Rule::DrainOverMax, facts.clone(), at_max);
             }
         }
     }
-    let spec = &draft.world.spec;
+    let spec = &draft.world().spec;
     for index in draft.busy() {
-        let pool = draft.runners.get(index).map(|view| &view.runner.variant.pool);
-        let Some(pool) = pool.and_then(|pool| spec.pool(pool)) else { continue };
+        let pool = &draft.runner(index).runner.variant.pool;
+        let Some(pool) = spec.pool(pool) else { continue };
         if let Some((live, over @ 1..)) = over.get_mut(&pool.name) {
             *over -= 1;
             let facts = Facts::OverMax { live: *live, max: pool.max, busy: true };
@@ -66,54 +68,37 @@ fn over_max(draft: &Draft<'_>) -> BTreeMap<PoolName, (u32, u32)> {
     let stays = |view: &&RunnerView<'_>| match view.phase {
         Phase::Created | Phase::Draining { .. } | Phase::Exited { .. } => false,
         Phase::Starting { .. } | Phase::Idle { .. } | Phase::Busy { .. } | Phase::Failed { .. } => {
-            view.seen && !draft.decided.contains(&view.runner.id)
+            view.seen && !draft.is_decided(view.runner)
         }
     };
     let mut live: BTreeMap<&PoolName, u32> = BTreeMap::new();
-    for view in draft.runners.iter().filter(stays) {
+    for view in draft.runners().iter().filter(stays) {
         *live.entry(&view.runner.variant.pool).or_default() += 1;
     }
-    let pools = draft.world.spec.pools.iter().filter_map(|pool| {
+    let pools = draft.world().spec.pools.iter().filter_map(|pool| {
         let live = live.get(&pool.name).copied().unwrap_or(0);
         (live > pool.max).then(|| (pool.name.clone(), (live, live - pool.max)))
     });
     pools.collect()
 }
 
-fn drain_longest_idle(draft: &mut Draft<'_>, index: usize, facts: Facts) {
-    let Some(line) = draft.lines.get_mut(index).filter(|line| !line.idle.is_empty()) else {
-        return;
-    };
-    let pool = line.offer.pool;
-    let needed = line.idle_spare() == 0;
-    let runner = line.idle.remove(0);
-    if needed {
-        let hold = JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen: 0 };
-        draft.unserve(index, Arc::new(hold));
-    }
-    draft.drain(runner, Rule::DrainOverMax, facts);
-}
-
 /// Idle beyond demand and warm, for longer than the cooldown, and for `least` at least.
 fn drain_cooled(draft: &mut Draft<'_>, least: SignedDuration) {
-    let world = draft.world;
-    for index in 0..draft.lines.len() {
-        let Some(line) = draft.lines.get(index) else { continue };
-        let warm = line.warm();
-        let surplus = line.spare().saturating_sub(warm).min(line.idle_spare());
-        let cooldown = line.offer.pool.cooldown;
+    let world = draft.world();
+    for id in draft.supply_ids() {
+        let supply = draft.supply(id);
+        let warm = supply.warm();
+        let surplus = supply.spare().saturating_sub(warm).min(supply.idle_spare());
+        let cooldown = supply.offer().pool.cooldown;
         let limit = signed(cooldown).max(least);
         let warm = u32::try_from(warm).unwrap_or(u32::MAX);
         // Longest idle first, so those that cooled down are the first ones.
-        let cooled = line.idle.iter().take(surplus).map_while(|&runner| {
-            let Phase::Idle { since } = draft.runners.get(runner)?.phase else { return None };
+        let cooled = supply.idle().take(surplus).map_while(|runner| {
+            let Phase::Idle { since } = draft.runner(runner).phase else { return None };
             let idle = world.now.duration_since(since);
             (idle >= limit).then_some((runner, Facts::Idle { idle, cooldown, warm }))
         });
-        let drains: Vec<(usize, Facts)> = cooled.collect();
-        if let Some(line) = draft.lines.get_mut(index) {
-            line.idle.drain(..drains.len());
-        }
+        let drains: Vec<(RunnerIndex, Facts)> = cooled.collect();
         for (runner, facts) in drains {
             draft.drain(runner, Rule::DrainSurplus, facts);
         }

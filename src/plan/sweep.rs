@@ -8,11 +8,11 @@ use crate::spec::HostName;
 use crate::world::{Leftover, Record, RecordId, SystemId, World};
 
 pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
-    let world = draft.world;
+    let world = draft.world();
     if world.memory.leftovers.is_empty() {
         return;
     }
-    let mut started = draft.started_hosts();
+    let mut started: BTreeSet<HostName> = draft.starts().map(|(host, _)| host.clone()).collect();
     started.extend(world.starts_under_way().map(|start| start.host.clone()));
     let rows = started_rows(draft);
     let records: BTreeMap<RecordId, &Record> =
@@ -61,11 +61,8 @@ fn is_current(world: &World, host: &HostName, id: &str) -> bool {
 
 /// The rows that runners which this plan starts, or one before it, will have.
 fn started_rows(draft: &Draft<'_>) -> BTreeSet<SystemId> {
-    let starts = draft.plan.decisions.iter().filter_map(|decision| {
-        let Action::Start { system_id, .. } = &decision.action else { return None };
-        Some(system_id.clone())
-    });
-    let world = draft.world;
+    let starts = draft.starts().map(|(_, system_id)| system_id.clone());
+    let world = draft.world();
     let under_way = world.starts_under_way();
     let under_way = under_way.filter_map(|it| world.system_id(it.host, it.variant, it.slot));
     starts.chain(under_way).collect()

@@ -7,7 +7,7 @@ use super::{Action, Facts, LostJob, Rule};
 use crate::world::{AtWork, GONE_FOR, World};
 
 pub(super) fn reap_vanished(draft: &mut Draft<'_>) {
-    let world = draft.world;
+    let world = draft.world();
     let is_seen = |work: &&AtWork| {
         world.hosts.get(&work.host).is_some_and(|host| host.state.known().is_some())
     };

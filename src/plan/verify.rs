@@ -6,7 +6,7 @@ use super::{Action, Facts, Rule};
 use crate::world::{Backoff, Cause, Origin};
 
 pub(super) fn verify_tokens(draft: &mut Draft<'_>) {
-    let world = draft.world;
+    let world = draft.world();
     let Some(records) = world.records.known().filter(|_| world.installation().is_some()) else {
         return;
     };

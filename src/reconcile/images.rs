@@ -93,7 +93,8 @@ fn wanted(world: &World) -> Vec<Key> {
         let Some(state) = host.state.known() else { continue };
         for offer in world.offers() {
             let failed = world.memory.backoffs.get(&offer.variant);
-            let here = state.engine.arch == offer.variant.arch && world.serves(name, offer.pool);
+            let here =
+                state.engine.node.arch == offer.variant.arch && world.serves(name, offer.pool);
             if !here || failed.is_some_and(|backoff| backoff.until > world.now) {
                 continue;
             }

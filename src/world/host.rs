@@ -11,7 +11,7 @@ use super::{
 };
 use crate::spec::{Arch, Pool};
 
-/// A declared host.
+/// A declared host: an endpoint, and what answers there.
 #[derive(Debug, Clone)]
 pub struct Host {
     /// What it holds, or why that could not be read.
@@ -22,6 +22,11 @@ impl Host {
     /// The engine, as now or last seen.
     pub fn engine(&self) -> Option<&EngineInfo> {
         self.state.last().map(|state| &state.engine)
+    }
+
+    /// The machine behind it, as now or last seen.
+    pub fn node(&self) -> Option<&Node> {
+        self.engine().map(|engine| &engine.node)
     }
 }
 
@@ -92,17 +97,24 @@ pub enum Absence {
     Unsaid(Arc<str>),
 }
 
-/// An engine.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EngineInfo {
-    /// Its id.
-    pub id: EngineId,
+/// A machine that runners run on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Node {
     /// Its architecture.
     pub arch: Arch,
     /// Its cpus.
     pub cpus: f64,
     /// Its memory in bytes.
     pub memory: u64,
+}
+
+/// An engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineInfo {
+    /// Its id.
+    pub id: EngineId,
+    /// The machine that it runs on: an engine has one.
+    pub node: Node,
     /// Its version, for the operator.
     pub version: String,
     /// How far its clock is ahead of ours; observed times are corrected already.

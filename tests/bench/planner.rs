@@ -20,9 +20,9 @@ use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
     ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, JobVolume, Look,
-    Manager, Memory, NetworkState, Observed, Origin, Owner, ProjectId, Queue, Record, RecordId,
-    Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, WorkloadId, World,
-    leftovers, record_settings, spec_hash,
+    Manager, Memory, NetworkState, Node, Observed, Origin, Owner, ProjectId, Queue, Record,
+    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, WorkloadId,
+    World, leftovers, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -180,9 +180,7 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
 fn host(runners: Vec<Runner>) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed("ENGINE"),
-        arch: Arch::Amd64,
-        cpus: 64.0,
-        memory: 1 << 38,
+        node: Node { arch: Arch::Amd64, cpus: 64.0, memory: 1 << 38 },
         version: "28.0.0".into(),
         skew: SignedDuration::ZERO,
     };

@@ -118,7 +118,7 @@ impl Bench {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let engine = DockerEngine::connect(settings).map_err(|error| error.to_string())?;
-        let arch = engine.info().await.map_err(|error| error.to_string())?.arch;
+        let arch = engine.info().await.map_err(|error| error.to_string())?.node.arch;
         let docker = docker.negotiate_version().await.map_err(|error| error.to_string())?;
         let instance = format!("test-{}-{number}", std::process::id());
         let image = format!("localhost:1/autogit-test:{instance}");

@@ -8,7 +8,7 @@ use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Pool, PoolNam
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
-    JobContainer, JobFacts, JobId, JobObjects, Look, Manager, Memory, NetworkState, Observed,
+    JobContainer, JobFacts, JobId, JobObjects, Look, Manager, Memory, NetworkState, Node, Observed,
     Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot,
     SystemId, Token, Variant, WorkloadId, World, record_settings, spec_hash,
 };
@@ -72,9 +72,7 @@ impl Fixture {
         self.spec.hosts.insert(host_name(name), spec);
         let engine = EngineInfo {
             id: EngineId::from_observed(name),
-            arch,
-            cpus: 8.0,
-            memory: 16 << 30,
+            node: Node { arch, cpus: 8.0, memory: 16 << 30 },
             version: "28.0.0".to_owned(),
             skew: SignedDuration::ZERO,
         };

@@ -140,7 +140,7 @@ impl Setup {
         let Some((runner, job)) = &self.images else { return Ok(()) };
         for engine in daemon.controller().ports().engines.values() {
             let failed = |error: EngineError| Failure::Failed(error.to_string());
-            let arch = engine.info().await.map_err(failed)?.arch;
+            let arch = engine.info().await.map_err(failed)?.node.arch;
             for image in [runner, job] {
                 let policy = PullPolicy::Never;
                 let request = ImageRequest { image: image.clone(), arch, policy };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::client::{Client, Facts, READ_LIMIT};
 use crate::engine::EngineError;
 use crate::spec::Arch;
-use crate::world::{EngineId, EngineInfo};
+use crate::world::{EngineId, EngineInfo, Node};
 
 const ATTEMPT: &str = "tell about itself";
 
@@ -89,9 +89,11 @@ fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError
     let memory = told.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
     Ok(EngineInfo {
         id: EngineId::from_observed(&id),
-        arch,
-        cpus: cpus.ok_or_else(|| lacks("its cpus"))?.into(),
-        memory: memory.ok_or_else(|| lacks("its memory"))?,
+        node: Node {
+            arch,
+            cpus: cpus.ok_or_else(|| lacks("its cpus"))?.into(),
+            memory: memory.ok_or_else(|| lacks("its memory"))?,
+        },
         version: told.server_version.unwrap_or_default(),
         skew: facts.skew,
     })

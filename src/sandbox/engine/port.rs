@@ -17,7 +17,8 @@ use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Si
 use crate::sandbox::runner::Labels;
 use crate::spec::{InstanceName, PullPolicy};
 use crate::world::{
-    EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, RunnerLog, SystemId, WorkloadId,
+    EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Node, RunnerLog, SystemId,
+    WorkloadId,
 };
 
 /// Of calls that answer at once.
@@ -30,9 +31,7 @@ impl Engine for SimulatedEngine {
         self.call(Operation::Info, "", NO_TIME, |state| {
             Ok(EngineInfo {
                 id: settings.id.clone(),
-                arch: settings.arch,
-                cpus: settings.cpus,
-                memory: settings.memory,
+                node: Node { arch: settings.arch, cpus: settings.cpus, memory: settings.memory },
                 version: "28.0.0 (simulated)".to_owned(),
                 skew: state.skew,
             })

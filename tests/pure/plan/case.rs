@@ -121,8 +121,8 @@ fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]
     match words {
         ["budget" | "serves" | "lost" | "never", ..] => {}
         ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
-        ["cpus", cpus] => state.engine.cpus = number(cpus),
-        ["memory", gib] => state.engine.memory = number::<u64>(gib) << 30,
+        ["cpus", cpus] => state.engine.node.cpus = number(cpus),
+        ["memory", gib] => state.engine.node.memory = number::<u64>(gib) << 30,
         ["no", "network"] => state.network = None,
         ["empty", "network"] => known_network(state).containers = 0,
         ["foreign", "network"] => known_network(state).ours = false,

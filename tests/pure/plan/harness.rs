@@ -7,9 +7,9 @@ pub(crate) use autogit::model::deny_missing;
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
-    HostState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory, NetworkState, Observed,
-    Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot,
-    SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, record_settings,
+    HostState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory, NetworkState, Node,
+    Observed, Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
+    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -130,9 +130,7 @@ pub(crate) fn id_of(path: &str) -> u64 {
 fn host(name: &HostName, arch: Arch) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed(&format!("engine-of-{name}")),
-        arch,
-        cpus: 8.0,
-        memory: 16 << 30,
+        node: Node { arch, cpus: 8.0, memory: 16 << 30 },
         version: "28.0.0".to_owned(),
         skew: SignedDuration::ZERO,
     };

@@ -300,10 +300,10 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
         let cpus: f64 = used.iter().filter_map(|used| used.cpus).sum();
         let Some(engine) = world.hosts[name].engine() else { continue };
         let costs = started.clone().any(|variant| resources(&variant).is_some());
-        assert!(!costs || cpus <= engine.cpus, "{name}: {cpus} cpus");
+        assert!(!costs || cpus <= engine.node.cpus, "{name}: {cpus} cpus");
         let memory: u64 = used.iter().filter_map(|used| used.memory).sum();
-        assert!(!costs || memory <= engine.memory, "{name}: {memory} bytes");
-        let runners = spec.budget.runners.map_or(engine.cpus * 2.0, f64::from);
+        assert!(!costs || memory <= engine.node.memory, "{name}: {memory} bytes");
+        let runners = spec.budget.runners.map_or(engine.node.cpus * 2.0, f64::from);
         let fits = f64::from(u32::try_from(variants.len()).unwrap()) <= runners;
         assert!(started.count() == 0 || fits, "{name}: {} runners", variants.len());
     }
@@ -325,7 +325,7 @@ fn slots_are_free(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
             assert!(!memory.in_doubt.contains_key(runner) && !memory.taken.contains_key(runner));
             let backoff = memory.backoffs.get(variant).filter(|one| one.until > world.now);
             assert!(backoff.is_none(), "{variant} backs off");
-            assert_eq!(world.hosts[host].engine().unwrap().arch, variant.arch);
+            assert_eq!(world.hosts[host].engine().unwrap().node.arch, variant.arch);
             let pool = world.spec.pool(&variant.pool).unwrap();
             let made = |decision: &Decision| matches!(&decision.action, Action::CreateRecord { variant: of } if of == variant);
             let record = world.current_record(variant, pool).is_some();

@@ -54,7 +54,7 @@ pub(crate) fn hosts() -> impl Strategy<Value = Step> {
             match what {
                 0 => state_of(look, &name).network = None,
                 1 => state_of(look, &name).network.iter_mut().for_each(|it| it.containers = 0),
-                2 => state_of(look, &name).engine.cpus = f64::from(most),
+                2 => state_of(look, &name).engine.node.cpus = f64::from(most),
                 _ => budget(look),
             }
         })
