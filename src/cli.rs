@@ -135,8 +135,8 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
     match command {
         Command::Run(arguments) => run::run(arguments, shell, adapters).await,
         Command::Plan(arguments) => plan::plan(arguments, shell, adapters).await,
-        Command::Check(arguments) => check::check(&arguments, shell, adapters),
-        Command::Diff(arguments) => diff::diff(&arguments, shell),
+        Command::Check(arguments) => check::check(&arguments, shell, adapters).await,
+        Command::Diff(arguments) => diff::diff(&arguments, shell).await,
         Command::Explain(arguments) => explain::explain(arguments, shell, adapters).await,
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,

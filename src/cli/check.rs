@@ -1,6 +1,5 @@
 //! `autogit check`: all faults of a spec at once.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use schemars::JsonSchema;
@@ -12,7 +11,7 @@ use super::failure::Failure;
 use super::shell::{Shell, say, talk};
 use super::text::{json, sources};
 use crate::error_policy::EXIT_USAGE;
-use crate::source::{LoadError, Warning, file_named, load, read};
+use crate::source::{LoadError, Origin, Warning, load};
 use crate::spec::{Fault, Faults, Missing, Severity, Spec};
 use crate::view::{ProxyOutput, proxies};
 
@@ -56,18 +55,18 @@ struct Findings {
     output: CheckOutput,
 }
 
-pub(super) fn check(
+pub(super) async fn check(
     arguments: &Check,
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     let path = arguments.spec.path(shell);
-    let path = file_named(&path)?;
+    let origin = Origin::named(&path)?;
     let color = shell.colours_talk();
     let findings = if arguments.no_env {
-        without_environment(path, color)
+        without_environment(&origin, color).await
     } else {
-        whole(path, arguments, shell, adapters)
+        whole(&origin, arguments, shell, adapters).await
     };
     let Findings { text, output } = findings;
     if !text.is_empty() {
@@ -86,10 +85,10 @@ pub(super) fn check(
 }
 
 /// As `autogit run` would read it, files and variables included.
-fn whole(path: &Path, arguments: &Check, shell: &Shell, adapters: Adapters) -> Findings {
+async fn whole(origin: &Origin, arguments: &Check, shell: &Shell, adapters: Adapters) -> Findings {
     let environment = shell.environment(arguments.spec.env_files());
-    let file = path.display().to_string();
-    match load(path, &environment, shell.clock().now()) {
+    let file = origin.to_string();
+    match load(origin, &environment, shell.clock().now()).await {
         Ok(loaded) => {
             if let Err(problem) = adapters.connect(&loaded, shell) {
                 let faults = vec![bare_output(Severity::Error, &problem)];
@@ -126,13 +125,13 @@ fn warnings_text(file: &str, warnings: &[Warning], color: bool) -> String {
 }
 
 /// The text alone.
-fn without_environment(path: &Path, color: bool) -> Findings {
-    let file = path.display().to_string();
-    let text = match read(path) {
+async fn without_environment(origin: &Origin, color: bool) -> Findings {
+    let file = origin.to_string();
+    let text = match origin.read().await {
         Ok(text) => text,
         Err(error) => return refused(file, &error, color),
     };
-    match Spec::parse(&file, &text, &|_| None, Missing::Accept) {
+    match Spec::parse(&file, text.as_str(), &|_| None, Missing::Accept) {
         Ok(parsed) => {
             let proxies = proxies(&parsed.spec);
             let faults = Faults::new(&file, parsed.warnings);

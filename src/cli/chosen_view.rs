@@ -1,7 +1,6 @@
 //! Whose view a command shows: that of the AutoGit that runs, or of a look of its own. Decided here
 //! once, so that all commands agree, and said in the first line of each.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::Adapters;
@@ -11,7 +10,7 @@ use super::own_look::OwnLook;
 use super::running::{Running, Whose};
 use super::shell::{Shell, say, talk};
 use crate::error_policy::EXIT_FAILED;
-use crate::source::{InstanceLock, LoadError, Loaded, LockError, file_named, load};
+use crate::source::{InstanceLock, LoadError, Loaded, LockError, Origin, load};
 use crate::spec::InstanceName;
 use crate::view::{MemoryOutput, PlanOutput, SourceOutput, StatusOutput};
 use crate::world::Memory;
@@ -59,10 +58,11 @@ impl ChosenView {
         adapters: Adapters,
     ) -> Result<Self, Failure> {
         let path = place.path(shell);
-        let path = file_named(&path)?;
-        let read = || load(path, &shell.environment(place.env_files()), shell.clock().now());
+        let origin = &Origin::named(&path)?;
+        let environment = shell.environment(place.env_files());
+        let read = || load(origin, &environment, shell.clock().now());
         if asking.direct {
-            let loaded = usable(read())?;
+            let loaded = usable(read().await)?;
             let head = match lock_holder(&loaded.spec.instance, shell).await {
                 Some(pid) => {
                     format!("AutoGit runs{pid}; looked directly, without its memory, as asked")
@@ -76,25 +76,28 @@ impl ChosenView {
             let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
             // WhoseView names a server alone means that one, whatever lies in this folder.
             let running = running.ok_or_else(silent)?.with_token(asking.token()?);
-            (Some(running), place.is_named(shell).then(read))
+            (Some(running), if place.is_named(shell) { Some(read().await) } else { None })
         } else {
-            let file = read();
+            let file = read().await;
             let whose = match &file {
                 Ok(loaded) => Whose::Spec(&loaded.spec),
-                Err(_) => Whose::File(path),
+                Err(_) => Whose::File(origin),
             };
             let found = Running::find(&whose, shell, adapters).await;
             // Who names a file that is not there means no AutoGit but the one that had it.
             let running = match &file {
                 Err(LoadError::Missing { .. }) if place.is_named(shell) => {
-                    found.ok().flatten().filter(|running| running.is_of(path))
+                    found.ok().flatten().filter(|running| running.is_of(origin))
                 }
                 Ok(_) | Err(_) => found?,
             };
             (running, Some(file))
         };
         let Some(running) = running else {
-            let file = file.unwrap_or_else(read);
+            let file = match file {
+                Some(file) => file,
+                None => read().await,
+            };
             return Self::alone(&usable(file)?, shell, adapters).await;
         };
         if let Some(Ok(loaded)) = &file
@@ -109,7 +112,7 @@ impl ChosenView {
             Some(Ok(loaded)) => running.with_token_of(&loaded.spec),
             Some(Err(_)) | None => running,
         };
-        Self::beside(running, file, (path, place.is_named(shell), about), shell, adapters).await
+        Self::beside(running, file, (origin, place.is_named(shell), about), shell, adapters).await
     }
 
     /// No AutoGit answers.
@@ -127,7 +130,7 @@ impl ChosenView {
     async fn beside(
         running: Running,
         file: Option<Result<Loaded, LoadError>>,
-        (path, named, about): (&Path, bool, About),
+        (origin, named, about): (&Origin, bool, About),
         shell: &Shell,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
@@ -162,7 +165,7 @@ impl ChosenView {
             }
             Some(Err(LoadError::Missing { .. })) if !named => None,
             Some(Err(error)) => {
-                let elsewhere = status.spec.valid && running.is_of(path);
+                let elsewhere = status.spec.valid && running.is_of(origin);
                 if about == About::File && !elsewhere {
                     return Err(Failure::spec(&error));
                 }

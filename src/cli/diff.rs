@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use super::arguments::Diff;
 use super::failure::Failure;
 use super::shell::{Shell, say};
-use crate::source::{Loaded, file_named, load};
+use crate::source::{Loaded, Origin, load};
 use crate::spec;
 
-pub(super) fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
+pub(super) async fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
     let environment = shell.environment(arguments.new.env_files());
-    let spec = |path: &Path| -> Result<Loaded, Failure> {
-        load(file_named(path)?, &environment, shell.clock().now())
-            .map_err(|error| Failure::spec(&error))
+    let spec = async |path: &Path| -> Result<Loaded, Failure> {
+        let loaded = load(&Origin::named(path)?, &environment, shell.clock().now()).await;
+        loaded.map_err(|error| Failure::spec(&error))
     };
-    let (old, new) = (spec(&arguments.old)?, spec(&arguments.new.path(shell))?);
+    let (old, new) = (spec(&arguments.old).await?, spec(&arguments.new.path(shell)).await?);
     let lines = spec::diff(&old.spec, &new.spec);
     let shown = if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") };
     say(&(shown + "\n"))?;

@@ -17,7 +17,7 @@ use crate::api::Api;
 use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
 use crate::reconcile::{Daemon, Ending, Wake};
-use crate::source::{InstanceLock, LockError, Pace, Seeing, SpecSource, Watch, file_named};
+use crate::source::{InstanceLock, LockError, Origin, Pace, Seeing, SpecSource, Watch};
 use crate::spec::{ApiSpec, InstanceName};
 use crate::view::proxies;
 
@@ -31,11 +31,12 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, arguments.log_format, "info");
     let path = arguments.spec.path(shell);
-    let path = file_named(&path)?;
+    let origin = Origin::named(&path)?;
     let clock = shell.clock().clone();
-    let watch = Watch::start(path, clock.clone(), Pace::default());
+    let watch = Watch::start(&origin, clock.clone(), Pace::default());
     let environment = shell.environment(arguments.spec.env_files());
-    let source = SpecSource::open(path, environment, clock.clone())
+    let source = SpecSource::open(origin, environment, clock.clone())
+        .await
         .map_err(|error| Failure::spec(&error))?;
     let loaded = source.loaded();
     for warning in &loaded.warnings {
@@ -67,7 +68,7 @@ pub(super) async fn run(
         let api = Api::new(daemon.controller().handle(), wake, clock);
         let listener = listener_or_none(listen).await?;
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let presence = presence(&instance, address, path)?;
+        let presence = presence(&instance, address, daemon.source().origin())?;
         lock.announce(&presence);
         let api = api.showing_to(presence.key.secret());
         let api = listener.map(|listener| serve(listener, api));

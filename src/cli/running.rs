@@ -2,7 +2,6 @@
 //! which runners it asked to exit and what failed lately.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use super::failure::Failure;
 use super::shell::Shell;
 use crate::gitlab::Transport;
 use crate::plan::brief;
-use crate::source::{Key, Presence, presences};
+use crate::source::{Key, Origin, Presence, presences};
 use crate::spec::{ApiSpec, Credential, Spec};
 
 /// Whom a command looks for.
@@ -28,7 +27,7 @@ pub(super) enum Whose<'a> {
     Spec(&'a Spec),
     /// The one whose spec is in that file, which cannot be read here; else of the instance that its
     /// text names.
-    File(&'a Path),
+    File(&'a Origin),
 }
 
 /// A running AutoGit.
@@ -70,11 +69,11 @@ impl Running {
         let presences = presences(&shell.lock_folders());
         let (instance, listen) = match whose {
             Whose::Spec(spec) => (Some(spec.instance.to_string()), spec.api.listen),
-            Whose::File(file) => (instance_of(file), ApiSpec::STANDARD_ADDRESS),
+            Whose::File(file) => (instance_of(file).await, ApiSpec::STANDARD_ADDRESS),
         };
         let of_file = |presence: &&Presence| match whose {
             Whose::Spec(_) => false,
-            Whose::File(file) => presence.is_of(file),
+            Whose::File(file) => presence.spec.is_same_place(file),
         };
         // A file that is not there names no instance: then whoever runs is meant.
         let named = |name: &str| instance.as_deref().is_none_or(|instance| instance == name);
@@ -155,8 +154,8 @@ impl Running {
     }
 
     /// The file of its spec, where it is known.
-    pub(super) fn is_of(&self, file: &Path) -> bool {
-        self.presence.as_ref().is_some_and(|presence| presence.is_of(file))
+    pub(super) fn is_of(&self, origin: &Origin) -> bool {
+        self.presence.as_ref().is_some_and(|presence| presence.spec.is_same_place(origin))
     }
 
     /// It has looked.
@@ -272,9 +271,9 @@ pub(super) fn escaped(word: &str) -> String {
 
 /// What is written as `instance` in a file that is faulty elsewhere; the standard one where nothing
 /// is. `None`: the file cannot be read, or takes its instance from a variable.
-fn instance_of(file: &Path) -> Option<String> {
-    let text = crate::source::read(file).ok()?;
-    let mut lines = text.lines();
+async fn instance_of(file: &Origin) -> Option<String> {
+    let text = file.read().await.ok()?;
+    let mut lines = text.as_str().lines();
     let Some(written) = lines.find_map(|line| line.strip_prefix("instance:")) else {
         return Some(crate::spec::InstanceName::standard().to_string());
     };
@@ -297,9 +296,9 @@ fn local(listen: SocketAddr) -> String {
 pub(super) fn presence(
     instance: &str,
     api: Option<SocketAddr>,
-    spec: &Path,
+    spec: &Origin,
 ) -> Result<Presence, Failure> {
-    let spec: PathBuf = std::path::absolute(spec).unwrap_or_else(|_| spec.to_owned());
+    let spec = spec.absolute();
     let key = Key::new().map_err(|error| Failure::Failed(error.to_string()))?;
     Ok(Presence { instance: instance.to_owned(), pid: std::process::id(), api, spec, key })
 }

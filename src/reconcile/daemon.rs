@@ -12,7 +12,7 @@ use super::{Controller, Tick};
 use crate::clock::Clock;
 use crate::engine::Wakes;
 use crate::observe::Ports;
-use crate::source::{Loaded, Reloaded, SpecSource, Watch};
+use crate::source::{LoadError, Loaded, Reloaded, SpecSource, Text, Watch};
 use crate::spec::{Cache, Spec};
 use crate::view::SpecInfo;
 use crate::world::{Host, system_id_prefix};
@@ -206,7 +206,8 @@ impl Daemon {
             }
             // What cannot be read may be refused for a token that was renewed since.
             if asked.reload || !tick.known {
-                self.reload();
+                let read = self.source.origin().read().await;
+                self.reload(read);
             }
         }
     }
@@ -262,10 +263,10 @@ impl Daemon {
         Some(next.duration_since(self.clock.now()).try_into().unwrap_or_default())
     }
 
-    /// Reads the spec again; a file that is not good changes nothing but what is said of it.
-    fn reload(&mut self) {
+    /// Takes up the spec as it was read again; a file that is not good changes nothing but what is said of it.
+    fn reload(&mut self, read: Result<Text, LoadError>) {
         let (mut ports, connect) = (None, &self.connect);
-        let reloaded = self.source.reload_if(|loaded| {
+        let reloaded = self.source.reload(read, |loaded| {
             ports = Some(connect(loaded)?);
             Ok(())
         });
@@ -312,7 +313,7 @@ impl Daemon {
 
     /// A change of any file that the spec was made of is seen.
     fn watch_files(&self) {
-        self.watch.beside(self.source.path(), self.source.files());
+        self.watch.follow(self.source.files());
     }
 
     /// One watcher per engine; events only wake.

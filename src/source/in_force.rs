@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::environment::Environment;
 use super::error::LoadError;
-use super::load::{Loaded, Noted, load_noting, read};
+use super::load::{Loaded, Noted, load_text};
+use super::origin::{Origin, Text};
 use crate::clock::Clock;
 use crate::spec::{self, InstanceName, Spec, shown_changes};
 
@@ -109,10 +110,10 @@ pub enum Reloaded {
     },
 }
 
-/// The spec in force and the file it comes from.
+/// The spec in force and the place it comes from.
 #[derive(Debug)]
 pub struct SpecSource {
-    path: PathBuf,
+    origin: Origin,
     environment: Environment,
     clock: Clock,
     loaded: Arc<Loaded>,
@@ -129,13 +130,18 @@ pub struct SpecSource {
 
 impl SpecSource {
     /// Loads the first spec: without one, there is nothing to fall back to.
-    pub fn open(path: &Path, environment: Environment, clock: Clock) -> Result<Self, LoadError> {
+    pub async fn open(
+        origin: Origin,
+        environment: Environment,
+        clock: Clock,
+    ) -> Result<Self, LoadError> {
         let mut noted = Noted::default();
-        let loaded = Arc::new(load_noting(path, &environment, clock.now(), &mut noted)?);
-        let (path, noted_last) = (path.to_owned(), noted.clone());
+        let read = origin.read().await;
+        let loaded = Arc::new(load_text(&origin, read, &environment, clock.now(), &mut noted)?);
+        let noted_last = noted.clone();
         let listening = loaded.spec.api.listen;
         Ok(Self {
-            path,
+            origin,
             environment,
             clock,
             loaded,
@@ -155,10 +161,11 @@ impl SpecSource {
         Ok(Self { fitness, ..self })
     }
 
-    /// Every file whose change may make another spec of the same text: tokens, certificates, env
-    /// files, also of a file that was refused.
+    /// Every file whose change may make another spec: its own, and tokens, certificates and env
+    /// files, also of a text that was refused.
     pub fn files(&self) -> BTreeSet<PathBuf> {
-        self.noted.0.union(&self.noted_last.0).cloned().collect()
+        let beside = self.noted.0.union(&self.noted_last.0).cloned();
+        beside.chain(self.origin.files()).collect()
     }
 
     /// The spec in force.
@@ -166,9 +173,9 @@ impl SpecSource {
         &self.loaded
     }
 
-    /// The file it comes from.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The place it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// What is wrong with the file since it was last good.
@@ -189,28 +196,31 @@ impl SpecSource {
         if moved { vec!["api.listen"] } else { Vec::new() }
     }
 
-    /// Reads the file, the env files and all files that the spec names, and puts the result in
-    /// force if it is good.
+    /// Takes up what was read at its origin, with the env files and all files that it names, and puts
+    /// it in force if it is good and `usable`; else says why it is not.
     ///
-    /// Guarantees: a file that is not good changes nothing but the fault.
-    pub fn reload(&mut self) -> Reloaded {
-        self.reload_if(|_| Ok(()))
-    }
-
-    /// The same, where a new spec comes into force only if it is `usable`; else with the words why
-    /// it is not.
-    pub fn reload_if(&mut self, usable: impl FnOnce(&Loaded) -> Result<(), String>) -> Reloaded {
-        let reloaded = self.take_up(usable);
+    /// Guarantees: a text that is not good changes nothing but the fault.
+    pub fn reload(
+        &mut self,
+        read: Result<Text, LoadError>,
+        usable: impl FnOnce(&Loaded) -> Result<(), String>,
+    ) -> Reloaded {
+        let text = read.as_ref().ok().map(|text| text.as_str().to_owned());
+        let reloaded = self.take_up(read, usable);
         let refused = matches!(reloaded, Reloaded::Refused { .. });
-        let text = read(&self.path).ok().filter(|_| refused);
+        let text = text.filter(|_| refused);
         let changes = text.and_then(|text| shown_changes(self.loaded.written.text(), &text));
         let changes = changes.unwrap_or_default();
         self.pending = Arc::new(Pending { changes, after_restart: self.after_restart() });
         reloaded
     }
 
-    fn take_up(&mut self, usable: impl FnOnce(&Loaded) -> Result<(), String>) -> Reloaded {
-        let loaded = match self.candidate() {
+    fn take_up(
+        &mut self,
+        read: Result<Text, LoadError>,
+        usable: impl FnOnce(&Loaded) -> Result<(), String>,
+    ) -> Reloaded {
+        let loaded = match self.candidate(read) {
             Ok(loaded) => loaded,
             Err(refusal) => return self.refuse(refusal.in_words()),
         };
@@ -228,9 +238,9 @@ impl SpecSource {
         Reloaded::Changed { diff, after_restart: self.after_restart() }
     }
 
-    fn candidate(&mut self) -> Result<Loaded, Refusal> {
-        let mut noted = Noted::default();
-        let loaded = load_noting(&self.path, &self.environment, self.clock.now(), &mut noted);
+    fn candidate(&mut self, read: Result<Text, LoadError>) -> Result<Loaded, Refusal> {
+        let (mut noted, now) = (Noted::default(), self.clock.now());
+        let loaded = load_text(&self.origin, read, &self.environment, now, &mut noted);
         self.noted_last = noted;
         let loaded = loaded?;
         self.fitness.check(&loaded.spec)?;

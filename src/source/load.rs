@@ -14,20 +14,17 @@ use super::credentials;
 use super::environment::Environment;
 use super::error::{LoadError, Warning};
 use super::file::{self, FileError, FileProblem};
-use super::mount;
+use super::origin::{Origin, Text};
 use super::proxies;
 use super::written::Written;
 use crate::spec::{Faults, Missing, Spec};
-
-/// A spec is written by hand or by a template; a larger one is the wrong file.
-const SPEC_BYTES_MAX: u64 = 4 << 20;
 
 /// A spec as it was loaded, with what its files held at that moment.
 #[derive(Clone)]
 pub struct Loaded {
     /// The spec; each of its credentials is a [`crate::spec::Credential::Value`].
     pub spec: Arc<Spec>,
-    /// The file as the operator named it.
+    /// Its origin as the operator named it.
     pub source: String,
     /// Twelve hex digits that differ when the spec differs. Keyed with GitLab's token: they are
     /// shown to all, and nobody shall be able to prove a guess at what the spec hides by them.
@@ -57,41 +54,28 @@ impl fmt::Debug for Loaded {
     }
 }
 
-/// The text of a spec's file, for whoever checks it without loading it.
-pub fn read(path: &Path) -> Result<String, LoadError> {
-    let refused = |error: FileError| {
-        if error.problem == FileProblem::Missing {
-            LoadError::Missing { path: error.path }
-        } else {
-            LoadError::File(error)
-        }
-    };
-    let (text, _) = file::text(path, SPEC_BYTES_MAX).map_err(refused)?;
-    if file::is_nameless(path) {
-        return Err(LoadError::File(FileProblem::Replaced.of(path)));
-    }
-    Ok(text)
+/// Reads the spec of `origin`, its variables and every file it names.
+pub async fn load(
+    origin: &Origin,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<Loaded, LoadError> {
+    load_text(origin, origin.read().await, environment, now, &mut Noted::default())
 }
 
-/// Reads the spec at `path`, its variables and every file it names.
-///
-/// Paths in the spec are relative to the folder of `path` as it was given: a link to the spec
-/// does not move them.
-pub fn load(path: &Path, environment: &Environment, now: Timestamp) -> Result<Loaded, LoadError> {
-    load_noting(path, environment, now, &mut Noted::default())
-}
-
-/// The same; `noted` gets every file that counts beside the spec's own, whatever comes of it.
-pub(super) fn load_noting(
-    path: &Path,
+/// The same of the text that was read there; `noted` gets every file that counts beside the spec's
+/// own, whatever comes of it.
+pub(super) fn load_text(
+    origin: &Origin,
+    read: Result<Text, LoadError>,
     environment: &Environment,
     now: Timestamp,
     noted: &mut Noted,
 ) -> Result<Loaded, LoadError> {
     noted.0.extend(environment.files().iter().cloned());
-    let text = read(path)?;
-    let source = path.display().to_string();
-    let mut inputs = Inputs::new(&text);
+    let Text { text, revision } = read?;
+    let source = origin.to_string();
+    let mut inputs = Inputs::new(&revision.0);
     let variables = environment.variables()?;
     let asked = RefCell::new(BTreeMap::new());
     let lookup = |name: &str| {
@@ -99,7 +83,7 @@ pub(super) fn load_noting(
         asked.borrow_mut().insert(name.to_owned(), value.clone());
         value
     };
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = origin.folder();
     let parsed = match Spec::parse_partly(&source, &text, &lookup, Missing::Fault) {
         Ok(parsed) => parsed,
         Err((text, rest)) => return Err(with_files(text, rest, folder, noted)),
@@ -111,9 +95,7 @@ pub(super) fn load_noting(
     let written = Arc::new(Written::new(text.clone(), parsed.variables, asked));
     let said = |fault| Warning::Spec { source: source.clone(), fault };
     let mut warnings: Vec<_> = parsed.warnings.into_iter().map(said).collect();
-    if mount::is_mounted_alone(path) {
-        warnings.push(Warning::MountedAlone { path: path.to_owned() });
-    }
+    warnings.extend(origin.warning());
     let mut spec = parsed.spec;
     place(&mut spec, folder);
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
@@ -143,7 +125,7 @@ fn with_files(
     let Some(mut spec) = rest else { return LoadError::Spec(text) };
     place(&mut spec, folder);
     // All that they hold is dropped: nothing of this spec comes into force.
-    let mut inputs = Inputs::new("");
+    let mut inputs = Inputs::new(&[]);
     let mut files = credentials::read(&mut spec, folder, &mut Vec::new(), &mut inputs, noted);
     files.extend(certificates::authority(&spec, noted).err());
     files.extend(certificates::of_hosts(&spec, noted));
@@ -182,8 +164,8 @@ impl Noted {
 pub(super) struct Inputs([u8; 32]);
 
 impl Inputs {
-    fn new(text: &str) -> Self {
-        Self(Sha256::digest(text).into())
+    fn new(revision: &[u8]) -> Self {
+        Self(Sha256::digest(revision).into())
     }
 
     pub(super) fn add(&mut self, name: &str, value: &[u8]) {

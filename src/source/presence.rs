@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::lock::own_folder;
+use super::origin::Origin;
 
 /// One address, one path and a few words.
 const BYTES_MAX: u64 = 16 << 10;
@@ -34,8 +35,8 @@ pub struct Presence {
     pub pid: u32,
     /// Where its API listens; none while it has none.
     pub api: Option<SocketAddr>,
-    /// The file of its spec.
-    pub spec: PathBuf,
+    /// Where its spec comes from.
+    pub spec: Origin,
     /// What lets this user's commands see what it shows, where that takes a token.
     pub key: Key,
 }
@@ -65,12 +66,6 @@ impl fmt::Debug for Key {
 }
 
 impl Presence {
-    /// Its spec comes from that file, whatever either is called.
-    pub fn is_of(&self, spec: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().ok();
-        self.spec == spec || real(spec).is_some_and(|spec| real(&self.spec) == Some(spec))
-    }
-
     /// Writes it where others of this user look; beside the old one first, so that nobody reads
     /// half of it.
     pub(super) fn write(&self, lock: &Path) -> io::Result<PathBuf> {

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::events::Events;
+use super::origin::Origin;
 use super::symlinks::Symlinks;
 use crate::clock::Clock;
 
@@ -65,23 +66,23 @@ pub enum Seeing {
 pub struct Watch {
     hints: mpsc::Receiver<()>,
     seeing: watch::Receiver<Seeing>,
-    beside: watch::Sender<BTreeSet<PathBuf>>,
+    files: watch::Sender<BTreeSet<PathBuf>>,
     task: JoinHandle<()>,
 }
 
 impl Watch {
-    /// Watches what `path` leads to, which need not exist. Begin before the first load: a change
-    /// between the two is hinted at then.
+    /// Watches what the origin's files lead to, which need not exist. Begin before the first load: a
+    /// change between the two is hinted at then.
     ///
     /// Assumes: called within a tokio runtime.
-    pub fn start(path: &Path, clock: Clock, pace: Pace) -> Self {
+    pub fn start(origin: &Origin, clock: Clock, pace: Pace) -> Self {
         let wake = Arc::new(Notify::new());
         let events = Events::new(Arc::clone(&wake));
-        Self::start_with(path, clock, pace, wake, events)
+        Self::start_with(origin, clock, pace, wake, events)
     }
 
     fn start_with(
-        path: &Path,
+        origin: &Origin,
         clock: Clock,
         pace: Pace,
         wake: Arc<Notify>,
@@ -90,7 +91,7 @@ impl Watch {
         // One hint is as good as many.
         let (hint, hints) = mpsc::channel(1);
         let (say_seeing, seeing) = watch::channel(Seeing::Events);
-        let (beside, files) = watch::channel(BTreeSet::from([path.to_owned()]));
+        let (say_files, files) = watch::channel(origin.files());
         let events = events.map_err(|why| say_seeing.send_replace(Seeing::Looking { why })).ok();
         let mut lookout = Lookout {
             files,
@@ -105,14 +106,13 @@ impl Watch {
         };
         lookout.follow();
         lookout.last = lookout.prints();
-        Self { hints, seeing, beside, task: tokio::spawn(lookout.keep_looking()) }
+        Self { hints, seeing, files: say_files, task: tokio::spawn(lookout.keep_looking()) }
     }
 
-    /// From now on watches these files beside the spec's own, and no others. That they are new is
-    /// hinted at: one may have changed since it was read.
-    pub fn beside(&self, path: &Path, mut files: BTreeSet<PathBuf>) {
-        files.insert(path.to_owned());
-        self.beside.send_if_modified(|known| {
+    /// From now on watches these files, and no others. That they are new is hinted at: one may have
+    /// changed since it was read.
+    pub fn follow(&self, files: BTreeSet<PathBuf>) {
+        self.files.send_if_modified(|known| {
             let news = *known != files;
             *known = files;
             news
@@ -269,7 +269,8 @@ mod tests {
         };
         let events = Err("too many open files".to_owned());
         let wake = Arc::new(Notify::new());
-        let mut watch = Watch::start_with(&file, Clock::system(), pace, wake, events);
+        let mut watch =
+            Watch::start_with(&Origin::File(file.clone()), Clock::system(), pace, wake, events);
         assert_eq!(watch.seeing(), Seeing::Looking { why: "too many open files".to_owned() });
         std::fs::write(&file, "one").unwrap();
         tokio::time::timeout(Duration::from_secs(30), watch.changed()).await.unwrap();

@@ -21,7 +21,7 @@ use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
 use autogit::observe::Ports;
 use autogit::reconcile::{Controller, Tick, loaded_info};
 use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
-use autogit::source::{Environment, load};
+use autogit::source::{Environment, Origin, load};
 use autogit::spec::HostSpec;
 use autogit::world::ProjectId;
 use bollard::Docker;
@@ -87,10 +87,10 @@ impl Bench {
         Self { gitlab, project, docker, folder, environment, variables }
     }
 
-    fn controller(&self) -> Controller {
+    async fn controller(&self) -> Controller {
         let clock = Clock::system();
-        let loaded = load(&self.folder.join("autogit.yaml"), &self.environment, clock.now());
-        let loaded = loaded.unwrap();
+        let origin = Origin::File(self.folder.join("autogit.yaml"));
+        let loaded = load(&origin, &self.environment, clock.now()).await.unwrap();
         let (url, spec) = (&loaded.spec.gitlab.url, &loaded.spec);
         let transport = Arc::new(HttpTransport::new(url, None).unwrap());
         let gitlab = HttpGitlab::new(GitlabSettings::of(spec), transport, clock.clone());
@@ -106,7 +106,7 @@ impl Bench {
     /// All three ways in turn, so that whatever else the machine does meets all alike.
     async fn measure_starts(&self) {
         docker(&["network", "create", NETWORK]);
-        let mut controller = self.controller();
+        let mut controller = self.controller().await;
         until_settled(&mut controller).await;
         let (mut ours, mut bare, mut api) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {

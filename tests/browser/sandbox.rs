@@ -13,7 +13,7 @@ use autogit::reconcile::{Daemon, Ending};
 use autogit::sandbox::demo::{Demo, SPEC};
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use autogit::sandbox::gitlab::SimulatedGitlab;
-use autogit::source::{Environment, Loaded, Pace, SpecSource, Watch};
+use autogit::source::{Environment, Loaded, Origin, Pace, SpecSource, Watch};
 use autogit::spec::Arch;
 use autogit::world::EngineId;
 use secrecy::ExposeSecret;
@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::browser::Browser;
+use crate::support::now::outcome_of;
 use crate::support::world::NOW;
 
 const GITLAB: &str = "http://gitlab.internal";
@@ -74,8 +75,9 @@ fn daemon(file: &SpecFile, demo: &Demo, clock: &Clock) -> Daemon {
     let variables: BTreeMap<String, String> =
         variables.map(|(name, value)| (name.to_owned(), value)).into();
     let environment = Environment::new(variables, Vec::new());
-    let source = SpecSource::open(&file.0, environment, clock.clone()).unwrap();
-    let watch = Watch::start(&file.0, clock.clone(), Pace::default());
+    let origin = Origin::File(file.0.clone());
+    let watch = Watch::start(&origin, clock.clone(), Pace::default());
+    let source = outcome_of(SpecSource::open(origin, environment, clock.clone())).unwrap();
     let (engine, gitlab, for_ports) =
         (engine(&demo.gitlab, clock), demo.gitlab.clone(), clock.clone());
     let connect = move |loaded: &Loaded| {

@@ -1,13 +1,14 @@
 //! What a key's row says is so: of each key of the schema, by a value that the file takes.
 
-use autogit::clock::Clock;
-use autogit::source::{Environment, load};
+use autogit::source::{Environment, Origin, load};
 use autogit::spec::{HostName, Missing, Spec, diff, shown};
 use autogit::world::{EngineId, SpecHash, record_settings, spec_hash};
 use serde_yaml::Value;
 
 use crate::keys::{Key, keys};
 use crate::source::folder::Folder;
+use crate::support::now::outcome_of;
+use crate::support::world::NOW;
 
 /// With what some keys need beside them.
 const BASE: &str = "
@@ -161,7 +162,8 @@ fn each_file_of_a_secret_is_read() {
     let mut files = 0;
     for key in keys().iter().filter(|key| key.path.last().unwrap().ends_with("_file")) {
         let path = folder.write("autogit.yaml", &with(key, "none/there"));
-        let error = load(&path, &Environment::default(), Clock::system().now()).unwrap_err();
+        let error =
+            outcome_of(load(&Origin::File(path), &Environment::default(), NOW)).unwrap_err();
         let field = key.name().replace("NAME", "linux");
         assert!(error.to_string().contains(&format!("{field}: ")), "`{field}`: {error}");
         files += 1;

@@ -2,5 +2,6 @@
 
 pub(crate) mod docker;
 pub(crate) mod image;
+pub(crate) mod now;
 pub(crate) mod skipped;
 pub(crate) mod world;

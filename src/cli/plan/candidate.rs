@@ -8,7 +8,7 @@ use crate::cli::arguments::Plan;
 use crate::cli::failure::Failure;
 use crate::cli::running::{Reply, Running};
 use crate::cli::shell::{Shell, talk};
-use crate::source::{file_named, load, read};
+use crate::source::{Origin, load};
 use crate::spec::Credential;
 use crate::view::{PlanOutput, words};
 
@@ -66,11 +66,12 @@ pub(super) async fn preview(
         return Ok(None);
     };
     let path = place.path(shell);
-    let path = file_named(&path)?;
-    let Some(text) = read(path).ok() else { return Ok(None) };
+    let origin = Origin::named(&path)?;
+    let Ok(text) = origin.read().await else { return Ok(None) };
     let token = match asking.token()? {
         Some(token) => Some(token),
-        None => load(path, &shell.environment(place.env_files()), shell.clock().now())
+        None => load(&origin, &shell.environment(place.env_files()), shell.clock().now())
+            .await
             .ok()
             .and_then(|loaded| {
                 let api = &loaded.spec.api;
@@ -82,9 +83,9 @@ pub(super) async fn preview(
     let Some(running) = Running::named(url, shell, adapters).await else {
         return Err(Failure::Failed(format!("no AutoGit answers at {url}")));
     };
-    match running.post::<Preview>("/plan", &token, text).await? {
+    match running.post::<Preview>("/plan", &token, text.as_str().to_owned()).await? {
         Reply::Fine(preview) => {
-            let head = format!("{}; it planned {} on that view", running.head(), path.display());
+            let head = format!("{}; it planned {} on that view", running.head(), origin);
             Ok(Some(Preview { head, ..*preview }))
         }
         // Its API takes no candidates, or none from us.

@@ -25,7 +25,7 @@ use crate::sandbox::demo::{Demo, SPEC};
 use crate::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use crate::sandbox::gitlab::{SimulatedGitlab, Status};
 use crate::source::{
-    Condition, Environment, InstanceLock, Loaded, Pace, Presence, SpecSource, Watch, file_named,
+    Condition, Environment, InstanceLock, Loaded, Origin, Pace, Presence, SpecSource, Watch,
 };
 use crate::spec::{Arch, HostName, PullPolicy, Spec};
 use crate::view::View;
@@ -39,7 +39,7 @@ pub(super) struct Setup {
     pub(super) demo: Demo,
     shell: Shell,
     adapters: Adapters,
-    spec: PathBuf,
+    spec: Origin,
     _folder: Folder,
     url: String,
     runner_url: String,
@@ -90,8 +90,8 @@ impl Setup {
         });
         let folder = Folder(folder(shell.temp_dir())?);
         let spec = match arguments.own_spec() {
-            Some(path) => file_named(path)?.to_owned(),
-            None => written(&folder.0.join("autogit.yaml"))?,
+            Some(path) => Origin::named(path)?,
+            None => Origin::File(written(&folder.0.join("autogit.yaml"))?),
         };
         let runner_url = if arguments.docker { url.clone() } else { SIMULATED_ADDRESS.to_owned() };
         let images = (arguments.runner_image.clone(), arguments.job_image.clone());
@@ -115,7 +115,8 @@ impl Setup {
     pub(super) async fn daemon(&self) -> Result<(Daemon, InstanceLock), Failure> {
         let clock = self.shell.clock().clone();
         let watch = Watch::start(&self.spec, clock.clone(), Pace::default());
-        let source = SpecSource::open(&self.spec, self.environment(), clock.clone())
+        let source = SpecSource::open(self.spec.clone(), self.environment(), clock.clone())
+            .await
             .map_err(|error| Failure::spec(&error))?;
         let source = source.only_if(self.condition());
         let source = source.map_err(|refusal| Failure::Usage(format!("error: {refusal}")))?;
@@ -223,7 +224,7 @@ impl Setup {
             "GitLab   {} (simulated; {engine})\n{api}token    {} (for both)\nspec     {} (change it, and watch)\n\n",
             self.url,
             self.demo.token.expose_secret(),
-            self.spec.display(),
+            self.spec,
         )
     }
 

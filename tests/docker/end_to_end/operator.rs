@@ -9,12 +9,13 @@ use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
 use autogit::observe::Ports;
 use autogit::reconcile::{Daemon, Ending, Wake};
-use autogit::source::{Environment, Loaded, Pace, SpecSource, Watch};
+use autogit::source::{Environment, Loaded, Origin, Pace, SpecSource, Watch};
 use autogit::view::View;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::end_to_end::harness::{Harness, until};
+use crate::support::now::outcome_of;
 
 /// A running AutoGit; dropping it ends it like a crash between two looks.
 pub(crate) struct Operator {
@@ -27,9 +28,10 @@ impl Operator {
     /// Starts one with the harness's spec.
     pub(crate) fn start(harness: &Harness) -> Self {
         let (clock, path) = (Clock::system(), harness.spec_file());
-        let watch = Watch::start(&path, clock.clone(), Pace::default());
+        let origin = Origin::File(path);
+        let watch = Watch::start(&origin, clock.clone(), Pace::default());
         let environment = Environment::new(harness.variables().into(), Vec::new());
-        let source = SpecSource::open(&path, environment, clock.clone()).unwrap();
+        let source = outcome_of(SpecSource::open(origin, environment, clock.clone())).unwrap();
         let mut daemon = Daemon::new(source, watch, Box::new(connect), clock).unwrap();
         let views = daemon.controller().views();
         let (wakes, mut woken) = mpsc::channel(4);

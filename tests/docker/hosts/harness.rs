@@ -12,7 +12,7 @@ use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
 use autogit::observe::Ports;
 use autogit::reconcile::{Daemon, Ending};
 use autogit::sandbox::gitlab::{JobView, NewJob, SimulatedGitlab, Status};
-use autogit::source::{Environment, Loaded, Pace, SpecSource, Watch};
+use autogit::source::{Environment, Loaded, Origin, Pace, SpecSource, Watch};
 use autogit::view::View;
 use autogit::world::{JobId, ProjectId};
 use axum::extract::State;
@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::hosts::own_engine::OwnEngine;
 use crate::hosts::require::{Folder, until};
 use crate::support::image::Images;
+use crate::support::now::outcome_of;
 
 /// One test's instance: its GitLab, its AutoGit, its part of the engine.
 pub(crate) struct Harness {
@@ -180,8 +181,9 @@ pub(crate) struct Operator {
 impl Operator {
     fn start(path: &Path, environment: Environment, settings: DockerSettings) -> Self {
         let clock = Clock::system();
-        let watch = Watch::start(path, clock.clone(), Pace::default());
-        let source = SpecSource::open(path, environment, clock.clone()).unwrap();
+        let origin = Origin::File(path.to_owned());
+        let watch = Watch::start(&origin, clock.clone(), Pace::default());
+        let source = outcome_of(SpecSource::open(origin, environment, clock.clone())).unwrap();
         let connect = Box::new(move |loaded: &Loaded| connect(loaded, &settings));
         let mut daemon = Daemon::new(source, watch, connect, clock).unwrap();
         let views = daemon.controller().views();

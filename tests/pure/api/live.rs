@@ -13,7 +13,7 @@ use autogit::reconcile::{Daemon, Ending, Exposition, LoopHandle, Wake};
 use autogit::sandbox::demo::Demo;
 use autogit::sandbox::engine::{Latencies, SimulatedEngine, SimulatedEngineSettings};
 use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
-use autogit::source::{Environment, Loaded, Pace, SpecSource, Watch};
+use autogit::source::{Environment, Loaded, Origin, Pace, SpecSource, Watch};
 use autogit::spec::Arch;
 use autogit::view::{EventOutput, View};
 use autogit::world::EngineId;
@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::source::folder::Folder;
+use crate::support::now::outcome_of;
 use crate::support::world::NOW;
 
 const URL: &str = "http://gitlab.internal";
@@ -59,9 +60,10 @@ impl Live {
         let demo = Demo::new(gitlab.clone());
         let folder = Folder::new();
         let path = folder.write("autogit.yaml", &spec(demo.token.expose_secret(), poll));
-        let watch = Watch::start(&path, clock.clone(), Pace::default());
+        let origin = Origin::File(path);
+        let watch = Watch::start(&origin, clock.clone(), Pace::default());
         let environment = Environment::new(BTreeMap::new(), Vec::new());
-        let source = SpecSource::open(&path, environment, clock.clone()).unwrap();
+        let source = outcome_of(SpecSource::open(origin, environment, clock.clone())).unwrap();
         let connect = connect(gitlab, clock.clone());
         let daemon = Daemon::new(source, watch, connect, clock.clone()).unwrap();
         let (send, wakes) = mpsc::channel(16);

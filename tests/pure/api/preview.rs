@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autogit::reconcile::InForce;
-use autogit::source::{Environment, Loaded, load};
+use autogit::source::{Environment, Loaded, Origin, load};
 use autogit::spec::Spec;
 use axum::body::Body;
 use axum::http::Request;
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::api::harness::{Answer, Harness, With};
 use crate::source::folder::Folder;
+use crate::support::now::outcome_of;
 use crate::support::world::{Doing, Fixture, NOW};
 
 /// What the operator's process knows. None of the long ones may ever be in an answer.
@@ -64,7 +65,8 @@ fn loaded_from(text: &str) -> Loaded {
     folder.write("plan-token", "plan-only\n");
     let path = folder.write("autogit.yaml", text);
     let variables = ENVIRONMENT.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    load(&path, &Environment::new(variables.collect(), Vec::new()), NOW).unwrap()
+    let environment = Environment::new(variables.collect(), Vec::new());
+    outcome_of(load(&Origin::File(path), &environment, NOW)).unwrap()
 }
 
 /// An idle runner of the spec in force, which stays as it is.

@@ -4,13 +4,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use autogit::source::{Environment, LoadError, Loaded, Warning, load};
+use autogit::source::{Environment, LoadError, Loaded, Origin, Warning, load};
 use autogit::spec::Credential;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use crate::source::certificates;
 use crate::source::folder::{Folder, SPEC};
+use crate::support::now::outcome_of;
 
 const CREDENTIALS: &str = "\
 gitlab:
@@ -26,7 +27,11 @@ pools:
 ";
 
 fn loaded(path: &Path) -> Result<Loaded, LoadError> {
-    load(path, &Environment::default(), Timestamp::UNIX_EPOCH)
+    loaded_with(path, &Environment::default())
+}
+
+fn loaded_with(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+    outcome_of(load(&Origin::File(path.to_owned()), environment, Timestamp::UNIX_EPOCH))
 }
 
 fn secret(credential: &Credential) -> &str {
@@ -94,7 +99,7 @@ fn a_secret_in_the_place_of_its_files_path_is_not_told() {
         // Longer than a file's name may be.
         let variable = ("HUNTER".to_owned(), "x".repeat(300) + "hunter2");
         let environment = Environment::new(BTreeMap::from([variable]), Vec::new());
-        let error = load(&path, &environment, Timestamp::UNIX_EPOCH).unwrap_err();
+        let error = loaded_with(&path, &environment).unwrap_err();
         for told in [error.to_string(), error.in_words()] {
             assert!(told.starts_with("gitlab.token_file: `…` does not exist"), "{told}");
             assert!(!told.contains("hunter2"), "{told}");
@@ -189,7 +194,7 @@ fn variables_come_from_env_files() {
     let path = folder.write("autogit.yaml", &SPEC.replace("glpat-1", "${TOKEN}"));
     let env_file = folder.write(".env", "TOKEN=glpat-3");
     let environment = Environment::new(BTreeMap::new(), vec![env_file]);
-    let found = load(&path, &environment, Timestamp::UNIX_EPOCH).unwrap();
+    let found = loaded_with(&path, &environment).unwrap();
     assert_eq!(secret(&found.spec.gitlab.token), "glpat-3");
     assert!(matches!(loaded(&path), Err(LoadError::Spec(_))));
 }
@@ -236,7 +241,7 @@ fn a_secret_that_nobody_can_mean_is_refused_wherever_it_comes_from() {
         let by_variable = folder.write("autogit.yaml", &SPEC.replace("glpat-1", "${TOKEN}"));
         let variables = BTreeMap::from([("TOKEN".to_owned(), token.to_owned())]);
         let environment = Environment::new(variables, Vec::new());
-        let by_variable = load(&by_variable, &environment, Timestamp::UNIX_EPOCH).map(|_| ());
+        let by_variable = loaded_with(&by_variable, &environment).map(|_| ());
         [by_file, by_variable].map(|result| result.err().map(|error| error.to_string()))
     };
     assert_eq!(written("glpat-1\n"), [None, None]);

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
-use autogit::source::{Environment, Loaded, load};
+use autogit::source::{Environment, Loaded, Origin, load};
 use autogit::spec::Spec;
 use jiff::Timestamp;
 
 use crate::source::folder::{Folder, SPEC};
+use crate::support::now::outcome_of;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
@@ -14,7 +15,8 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 /// Which proxy the first pool gets, from where, and what is said at the load.
 fn found(folder: &Folder, spec: &str, variables: &[(&str, &str)]) -> (String, Vec<String>) {
     let path = folder.write("autogit.yaml", spec);
-    let loaded = load(&path, &environment(variables), Timestamp::UNIX_EPOCH).unwrap();
+    let origin = Origin::File(path);
+    let loaded = outcome_of(load(&origin, &environment(variables), Timestamp::UNIX_EPOCH)).unwrap();
     let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
     (in_words(&loaded), warnings)
 }
@@ -77,7 +79,8 @@ fn a_configuration_of_dockers_that_is_no_json_is_refused() {
     let path = folder.write("autogit.yaml", SPEC);
     let docker = folder.path("config.json").parent().unwrap().display().to_string();
     let read = environment(&[("DOCKER_CONFIG", &docker)]);
-    let error = load(&path, &read, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+    let error = outcome_of(load(&Origin::File(path), &read, Timestamp::UNIX_EPOCH)).unwrap_err();
+    let error = error.to_string();
     assert!(error.contains("config.json` cannot be understood at line 1"), "{error}");
 }
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use autogit::clock::Clock;
-use autogit::source::{Pace, Seeing, Watch};
+use autogit::source::{Origin, Pace, Seeing, Watch};
 
 use crate::source::folder::Folder;
 
@@ -14,7 +14,7 @@ fn by_events() -> Pace {
 }
 
 fn watch(path: &Path) -> Watch {
-    let watch = Watch::start(path, Clock::system(), by_events());
+    let watch = Watch::start(&Origin::File(path.to_owned()), Clock::system(), by_events());
     assert_eq!(watch.seeing(), Seeing::Events);
     watch
 }
