@@ -26,7 +26,6 @@ mod refusals;
 mod routes;
 mod serve;
 mod webhook;
-mod write_timeout;
 
 pub use act::AcceptedOutput;
 pub use events::{EventMessage, LookMessage};

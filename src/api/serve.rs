@@ -13,14 +13,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use super::connections::{self, Connection, Connections};
-use super::write_timeout::Patient;
 use super::{Api, routes};
 
 /// Connections that are open at the same time. Each costs a few KiB and a file descriptor, of which
 /// a process has 1024 by default; a dozen dashboards and scrapers need fewer than a hundred.
 pub const CONNECTIONS_MAX: usize = 256;
+
+/// How long a client may read nothing while there is something for it: phones that change their
+/// network come back within this, and a stream's events pile up in the history, not here.
+const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Connections beyond that which wait for a place or are told that there is none, each for
 /// [`LINGER`] at most.
@@ -160,7 +164,9 @@ async fn connection(
         }
     };
     let service = TowerToHyperService::new(router.layer(from_fn(under_way)));
-    let io = TokioIo::new(Patient::new(stream));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL_MAX));
+    let io = TokioIo::new(Box::pin(stream));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)

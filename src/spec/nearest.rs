@@ -11,39 +11,17 @@ pub(super) fn nearest<'a>(
     measured.filter(|(far, _)| *far <= furthest).min_by_key(|(far, _)| *far).map(|(_, near)| near)
 }
 
-/// Longer words are no names of ours, and the table of distances grows with both lengths.
+/// Longer words are no names of ours, and the cost grows with both lengths.
 const LONGEST: usize = 64;
 
 /// Letters to change, add, remove or swap with their neighbour to get from `from` to `to`,
 /// ignoring case and taking `-` for `_`.
 fn distance(from: &str, to: &str) -> usize {
-    let letters = |word: &str| -> Vec<char> {
-        word.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
-    };
-    let (from, to) = (letters(from), letters(to));
-    if from.len() > LONGEST || to.len() > LONGEST {
+    let plain = |word: &str| word.to_ascii_lowercase().replace('-', "_");
+    if from.len().max(to.len()) > LONGEST {
         return LONGEST;
     }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    let mut previous = None;
-    for (row, a) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, b) in to.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX);
-            let mut best = (at(&above, column) + usize::from(a != b))
-                .min(at(&above, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            let swapped = column.checked_sub(1).and_then(|left| to.get(left)) == Some(a);
-            if swapped && previous == Some(b) {
-                best = best.min(at(&before, column - 1).saturating_add(1));
-            }
-            current.push(best);
-        }
-        before = std::mem::replace(&mut above, current);
-        previous = Some(a);
-    }
-    above.last().copied().unwrap_or_default()
+    strsim::osa_distance(&plain(from), &plain(to))
 }
 
 #[cfg(test)]

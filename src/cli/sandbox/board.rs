@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use crate::cli::plan::decision_line;
 use crate::cli::text::{Paint, RenderOptions, Table};
 use crate::plan::{Decision, JobHold};
@@ -138,8 +140,7 @@ fn pools(view: &View, rows_max: usize, width: usize) -> Vec<String> {
 fn folded(parts: &[&str], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
-        let fits =
-            |line: &String| line.chars().count() + between.len() + part.chars().count() <= width;
+        let fits = |line: &String| line.width() + between.len() + part.width() <= width;
         match lines.last_mut().filter(|line| fits(line)) {
             Some(line) => {
                 line.push_str(between);
@@ -187,12 +188,18 @@ fn letter(phase: &Phase) -> char {
     }
 }
 
-/// At most `width` letters.
+/// At most `width` columns of a terminal.
 pub(crate) fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
+    if line.width() <= width {
         return line.to_owned();
     }
-    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    let mut kept = String::new();
+    for letter in line.chars() {
+        if kept.width() + letter.width().unwrap_or(0) >= width {
+            break;
+        }
+        kept.push(letter);
+    }
     kept + "…"
 }
 

@@ -1,5 +1,7 @@
 //! Columns of text, two spaces apart.
 
+use unicode_width::UnicodeWidthStr;
+
 /// A table whose first row is its heading.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -33,7 +35,7 @@ impl Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| -> usize {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
+            cells.map(|cell: &String| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         self.rows.iter().map(|row| self.line(row, &widths)).collect()
@@ -42,7 +44,7 @@ impl Table {
     fn line(&self, row: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let padding = " ".repeat(width.saturating_sub(cell.width()));
             if column > 0 {
                 line.push_str("  ");
             }
@@ -68,5 +70,13 @@ mod tests {
         table.row(["linux", "9", ""].map(str::to_owned));
         table.row(["cuda", "10", "at max"].map(str::to_owned));
         assert_eq!(table.lines(), ["pool   max  why", "linux    9", "cuda    10  at max"]);
+    }
+
+    #[test]
+    fn a_letter_takes_the_columns_that_a_terminal_gives_it() {
+        let mut table = Table::new(&["job", "why"]);
+        table.row(["ビルド", "x"].map(str::to_owned));
+        table.row(["e\u{301}", "y"].map(str::to_owned));
+        assert_eq!(table.lines(), ["job     why", "ビルド  x", "e\u{301}       y"]);
     }
 }

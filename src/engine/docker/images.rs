@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bollard::auth::DockerCredentials;
 use bollard::query_parameters::CreateImageOptions;
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::client::{Client, READ_LIMIT};
 use super::failure::Failure;
-use super::registry::{self, Access};
+use super::registry;
 use crate::engine::{EngineError, ImageRequest};
 use crate::lock::locked;
 use crate::spec::{Arch, PullPolicy};
@@ -112,6 +113,20 @@ async fn present(client: &Client, request: &ImageRequest) -> Result<Presence, En
     }
 }
 
+/// How long a credential helper may take: one that waits for a person is not waited for.
+const HELPER_LIMIT: Duration = Duration::from_secs(20);
+
+/// The credentials for the registry of `image`; or why there are none that should be.
+async fn credentials(config: String, image: &str) -> Result<Option<DockerCredentials>, String> {
+    let registry = registry::registry_of(image).to_owned();
+    let asked = tokio::task::spawn_blocking(move || registry::credentials(&config, &registry));
+    match tokio::time::timeout(HELPER_LIMIT, asked).await {
+        Ok(Ok(told)) => told,
+        Ok(Err(_)) => Err("Docker's credential helper could not be asked".to_owned()),
+        Err(_) => Err("Docker's credential helper did not answer in time".to_owned()),
+    }
+}
+
 async fn pull(
     client: Arc<Client>,
     request: ImageRequest,
@@ -121,12 +136,10 @@ async fn pull(
         Some(path) => tokio::fs::read_to_string(path).await.unwrap_or_default(),
         None => String::new(),
     };
-    let (credentials, helper) =
-        match registry::access(&config, registry::registry_of(&request.image)) {
-            Access::Known(credentials) => (Some(*credentials), None),
-            Access::Helper(helper) => (None, Some(helper)),
-            Access::Anonymous => (None, None),
-        };
+    let (credentials, without) = match credentials(config, &request.image).await {
+        Ok(credentials) => (credentials, None),
+        Err(why) => (None, Some(why)),
+    };
     let options = CreateImageOptions {
         from_image: Some(registry::with_tag(&request.image)),
         platform: request.arch.platform().to_owned(),
@@ -141,18 +154,16 @@ async fn pull(
         }
         Ok(())
     });
-    pulled.await.map_err(|failure| not_pulled(failure, &request, helper.as_deref()))?;
+    pulled.await.map_err(|failure| not_pulled(failure, &request, without.as_deref()))?;
     tracing::info!(image = request.image, arch = %request.arch, "pulled");
     Ok(())
 }
 
 /// A registry that answers no is the operator's matter; one that does not answer is not.
-fn not_pulled(failure: Failure, request: &ImageRequest, helper: Option<&str>) -> EngineError {
-    let explained = |problem: &str| match helper {
+fn not_pulled(failure: Failure, request: &ImageRequest, without: Option<&str>) -> EngineError {
+    let explained = |problem: &str| match without {
         None => problem.to_owned(),
-        Some(helper) => format!(
-            "{problem} (its credentials are with the helper `{helper}`, which AutoGit does not ask)"
-        ),
+        Some(why) => format!("{problem} (asked for without credentials: {why})"),
     };
     if let Some((400..=499, no)) = failure.answer() {
         return no_image(request, explained(no));

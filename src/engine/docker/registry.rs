@@ -1,44 +1,12 @@
-//! Image names and the registry credentials in Docker's own `config.json`. Pure.
+//! Image names, and the registry credentials in Docker's own `config.json` and with its helpers.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bollard::auth::DockerCredentials;
-use serde::Deserialize;
+use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 
 /// The registry of names that have none.
 const DOCKER_HUB: &str = "docker.io";
 /// What Docker Hub goes by in `config.json`.
-const DOCKER_HUB_KEY: &str = "index.docker.io";
-
-/// What `config.json` has for a registry.
-pub(super) enum Access {
-    /// Credentials.
-    Known(Box<DockerCredentials>),
-    /// A program would have to be asked, which AutoGit does not do.
-    Helper(String),
-    /// Nothing.
-    Anonymous,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Config {
-    auths: BTreeMap<String, Login>,
-    cred_helpers: BTreeMap<String, String>,
-    creds_store: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Login {
-    /// `user:password` in base64.
-    auth: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    identitytoken: Option<String>,
-}
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// The host of the registry that an image comes from.
 pub(super) fn registry_of(image: &str) -> &str {
@@ -54,48 +22,48 @@ pub(super) fn with_tag(image: &str) -> String {
     if last.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
-/// What the text of a `config.json` has for `registry`.
-pub(super) fn access(config: &str, registry: &str) -> Access {
-    let config: Config = serde_json::from_str(config).unwrap_or_default();
-    let key = if registry == DOCKER_HUB { DOCKER_HUB_KEY } else { registry };
-    let found = config.auths.into_iter().find(|(address, _)| host_of(address) == key);
-    let known = found.and_then(|(address, login)| credentials(address, login));
-    if let Some(credentials) = known {
-        return Access::Known(Box::new(credentials));
-    }
-    let helper = config.cred_helpers.into_iter().find(|(address, _)| host_of(address) == key);
-    let helper = helper.map(|(_, helper)| helper).or(config.creds_store);
-    helper.filter(|helper| !helper.is_empty()).map_or(Access::Anonymous, Access::Helper)
-}
-
-/// `docker login` writes hosts; older versions and Docker Hub's key are URLs.
-fn host_of(address: &str) -> &str {
-    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
-    bare.split('/').next().unwrap_or(bare)
-}
-
-fn credentials(address: String, login: Login) -> Option<DockerCredentials> {
-    let decoded = login.auth.and_then(|auth| STANDARD.decode(auth).ok());
-    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    let pair = decoded.split_once(':').map(|(user, password)| {
-        // Docker pads what it stores.
-        (user.to_owned(), password.trim_end_matches('\0').to_owned())
-    });
-    let (username, password) = match pair {
-        Some((user, password)) => (Some(user), Some(password)),
-        None => (login.username, login.password),
-    };
-    let identitytoken = login.identitytoken.filter(|token| !token.is_empty());
-    if identitytoken.is_none() && username.as_deref().unwrap_or_default().is_empty() {
-        return None;
-    }
-    Some(DockerCredentials {
-        username,
-        password,
-        identitytoken,
-        serveraddress: Some(address),
+/// What `config.json`, or the helper program that it names, has for `registry`; `None`: nothing.
+/// Waits for the helper.
+///
+/// Errors: why there is no telling; never with a word of what a helper said.
+pub(super) fn credentials(
+    config: &str,
+    registry: &str,
+) -> Result<Option<DockerCredentials>, String> {
+    let address = if registry == DOCKER_HUB { DOCKER_HUB_KEY } else { registry };
+    let found = DockerCredentials {
+        serveraddress: Some(address.to_owned()),
         ..DockerCredentials::default()
-    })
+    };
+    match get_credential_from_reader(config.as_bytes(), address) {
+        Ok(DockerCredential::IdentityToken(token)) if !token.is_empty() => {
+            Ok(Some(DockerCredentials { identitytoken: Some(token), ..found }))
+        }
+        Ok(DockerCredential::UsernamePassword(user, password)) if !user.is_empty() => {
+            // Docker pads what it stores.
+            let password = password.trim_end_matches('\0').to_owned();
+            Ok(Some(DockerCredentials { username: Some(user), password: Some(password), ..found }))
+        }
+        Ok(DockerCredential::IdentityToken(_) | DockerCredential::UsernamePassword(..)) => Ok(None),
+        Err(error) => match error {
+            CredentialRetrievalError::NoCredentialConfigured
+            | CredentialRetrievalError::ConfigNotFound
+            | CredentialRetrievalError::ConfigReadError => Ok(None),
+            CredentialRetrievalError::HelperCommunicationError => {
+                Err("the credential helper that Docker's `config.json` names cannot be run".into())
+            }
+            CredentialRetrievalError::HelperFailure { helper, .. } => {
+                Err(format!("`{helper}` has no credentials for `{address}`"))
+            }
+            CredentialRetrievalError::MalformedHelperResponse => {
+                Err("the answer of Docker's credential helper cannot be read".into())
+            }
+            CredentialRetrievalError::CredentialDecodingError
+            | CredentialRetrievalError::CredentialMismatchError => Err(format!(
+                "the credentials for `{address}` in Docker's `config.json` cannot be read"
+            )),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -103,8 +71,8 @@ mod tests {
     use super::*;
 
     fn words(config: &str, registry: &str) -> String {
-        match access(config, registry) {
-            Access::Known(found) => {
+        match credentials(config, registry) {
+            Ok(Some(found)) => {
                 let word = |word: Option<String>| word.unwrap_or_default();
                 format!(
                     "{}/{}/{}",
@@ -113,8 +81,8 @@ mod tests {
                     word(found.identitytoken)
                 )
             }
-            Access::Helper(helper) => format!("helper {helper}"),
-            Access::Anonymous => "anonymous".to_owned(),
+            Ok(None) => "anonymous".to_owned(),
+            Err(why) => why,
         }
     }
 
@@ -145,20 +113,20 @@ mod tests {
                 "https://index.docker.io/v1/": {"auth": "aHViOnA6dw=="},
                 "registry.example.com": {"username": "u", "password": "p"},
                 "https://old.example.com/v2": {"auth": "bzpwAAA=", "identitytoken": "t"},
+                "padded.example.com": {"auth": "bzpwAAA="},
                 "empty.example.com": {}
             },
-            "credHelpers": {"cloud.example.com": "cloud"}
+            "credHelpers": {"cloud.example.com": "of-no-machine"}
         }"#;
         assert_eq!(words(config, "docker.io"), "hub/p:w/");
         assert_eq!(words(config, "registry.example.com"), "u/p/");
-        assert_eq!(words(config, "old.example.com"), "o/p/t");
+        assert_eq!(words(config, "old.example.com"), "//t");
+        assert_eq!(words(config, "padded.example.com"), "o/p/");
         assert_eq!(words(config, "empty.example.com"), "anonymous");
-        assert_eq!(words(config, "cloud.example.com"), "helper cloud");
+        let helper = "the credential helper that Docker's `config.json` names cannot be run";
+        assert_eq!(words(config, "cloud.example.com"), helper);
         assert_eq!(words(config, "example.com"), "anonymous");
-        assert_eq!(
-            words(r#"{"auths":{"r.io":{}},"credsStore":"desktop"}"#, "r.io"),
-            "helper desktop"
-        );
+        assert_eq!(words(r#"{"auths":{"r.io":{}},"credsStore":"of-no-machine"}"#, "r.io"), helper);
         assert_eq!(words("not json", "docker.io"), "anonymous");
     }
 }
