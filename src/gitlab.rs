@@ -14,10 +14,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::spec::{Scope, Spec};
+use crate::spec::{HostName, Scope, Spec};
 use crate::world::{
-    Caller, Installation, Job, JobId, Manager, OtherRunner, Place, ProjectId, Queue, Record,
-    RecordId, RecordSettings, SystemId, Variant,
+    Caller, Job, JobId, Manager, Mark, OtherRunner, Place, ProjectId, Queue, Record, RecordId,
+    RecordSettings, SystemId, Variant,
 };
 
 /// One request to GitLab and its answer; the only way from the adapter to the wire.
@@ -112,16 +112,27 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
+/// What makes a record under this instance's name ours.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    /// The marks of the declared hosts' engines, as far as they were ever seen.
+    pub marks: BTreeSet<Mark>,
+    /// A declared host whose mark is not known, so that other marks may be its.
+    pub unmarked_host: Option<HostName>,
+    /// Records of which a container on a declared host says that it has the token.
+    pub held: BTreeSet<RecordId>,
+    /// Those, and the ones of which the cache has the token: asked for where the list lacks them.
+    pub named: BTreeMap<RecordId, Variant>,
+}
+
 /// A record to be made.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
-    /// The variant it is for; its description and mark follow from it.
+    /// The variant it is for; its description follows from it.
     pub variant: Variant,
-    /// The installation that will own it.
-    pub installation: Installation,
     /// Whose jobs it takes.
     pub place: Place,
-    /// Tags and so on.
+    /// Tags and so on, with the marks by which it is ours.
     pub settings: RecordSettings,
     /// Records of which a container has the token, though it may be lost to us; `None`: not all
     /// hosts tell, so none may be taken for lost.
@@ -228,18 +239,14 @@ pub trait Gitlab: Debug + Send + Sync {
     async fn places(&self, scopes: &BTreeSet<Scope>)
     -> BTreeMap<Scope, Result<Place, GitlabError>>;
 
-    /// The records under this instance's name, each with what its mark says, and those that `named`
-    /// tells: of which a container has the token. Not their managers.
+    /// The records under this instance's name, each with what its marks say, and those that `claims`
+    /// names. Not their managers.
     ///
     /// Guarantees: a record that is lacking is gone: GitLab said so of that one, at two looks. One
     /// that could not be read is told as unseen, and does not hide the others.
-    async fn records(
-        &self,
-        installation: &Installation,
-        named: &BTreeMap<RecordId, Variant>,
-    ) -> Result<Vec<Record>, GitlabError>;
+    async fn records(&self, claims: &Claims) -> Result<Vec<Record>, GitlabError>;
 
-    /// Records of this installation that a person renamed, and that are known by nothing else; as far
+    /// Records with our marks that a person renamed, and that are known by nothing else; as far
     /// as [`Gitlab::records`] came upon them.
     fn renamed(&self) -> Vec<Renamed>;
 
@@ -261,7 +268,7 @@ pub trait Gitlab: Debug + Send + Sync {
     /// variant that are [`NewRecord::old`] and that no manager ever used.
     async fn create_record(&self, record: &NewRecord) -> Result<CreatedRecord, GitlabError>;
 
-    /// Sets what can be changed in place.
+    /// Sets what can be changed in place, and in the note the marks only.
     async fn update_record(
         &self,
         id: RecordId,

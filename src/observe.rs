@@ -20,10 +20,7 @@ use crate::engine::Engine;
 use crate::gitlab::{Gitlab, Server};
 use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
-use crate::world::{
-    Host, JobId, Look, Memory, Observed, SystemId, Unclaimed, World, note_observed,
-    system_id_prefix,
-};
+use crate::world::{Host, JobId, Look, Memory, Observed, Unclaimed, World, note_observed};
 
 /// The two ports: GitLab, and an engine per declared host.
 #[derive(Debug, Clone)]
@@ -169,14 +166,13 @@ fn doubt_projects(ports: &Ports, look: &Look, before: &BTreeMap<JobId, Unclaimed
 /// Jobs that have a container, or that a runner's log says were picked up, are not pending. Jobs of
 /// another GitLab on the same engine have the same numbers.
 fn taken_jobs(look: &Look) -> BTreeSet<JobId> {
-    let prefix = system_id_prefix(look);
-    let ours = |id: &SystemId| prefix.as_ref().is_some_and(|it| id.as_str().starts_with(it));
+    let prefixes = look.prefixes();
     let states = look.hosts.values().filter_map(|host| host.state.known());
     let taken = states.flat_map(|state| {
         let containers = state.jobs.containers.iter().filter(|container| container.running);
         let containers = containers.filter(|container| {
             let url = container.job_url.as_deref();
-            ours(&container.system_id) || url.is_some_and(|url| look.spec.gitlab.has(url))
+            prefixes.has(&container.system_id) || url.is_some_and(|url| look.spec.gitlab.has(url))
         });
         let logs = state.runners.iter().filter_map(|runner| runner.log.as_ref()?.received);
         containers.filter_map(|container| container.job).chain(logs.map(|(job, _)| job))

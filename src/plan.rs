@@ -18,6 +18,7 @@ mod hold;
 mod later;
 mod ledger;
 mod make_room;
+mod marks;
 mod network;
 mod orphan;
 mod placement;
@@ -79,7 +80,7 @@ type Pass = fn(&mut Draft<'_>);
 /// both, for only then is it known what is not needed, and what of it a job could use the room of.
 /// A changed pool's idle runners come last:
 /// replacing them must not look like a lack of supply. Sweeps touch nothing that a pass before
-/// them could use.
+/// them could use, and notes of records that nobody changes or deletes name the hosts.
 const PASSES: &[Pass] = &[
     verify::verify_tokens,
     records::keep_records,
@@ -95,6 +96,7 @@ const PASSES: &[Pass] = &[
     changed::drain_changed,
     network::create_networks,
     sweep::sweep_leftovers,
+    marks::mark_records,
     hold::hold_runners,
 ];
 

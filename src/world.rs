@@ -25,8 +25,8 @@ pub use backoff::{Backoff, Cause, early_end};
 pub use brake::{Deed, Efforts, RECORDS_PER_HOUR_MAX};
 pub(crate) use derived::GONE_FOR;
 pub use derived::{
-    JobFacts, Phase, Question, RunnerJob, RunnerView, Standstill, StandstillKind, Unfit, World,
-    job_of, leftovers, lingering, may_stop, note_observed, questions, system_id_prefix,
+    JobFacts, Phase, Prefixes, Question, RunnerJob, RunnerView, Standstill, StandstillKind, Unfit,
+    World, job_of, leftovers, lingering, may_stop, note_observed, questions,
 };
 pub use desired::{record_settings, spec_hash};
 pub use host::{
@@ -36,8 +36,8 @@ pub use host::{
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
 pub use names::{
-    ContainerId, EngineId, GroupId, HashForm, Installation, JobId, ProjectId, RecordId, RunnerName,
-    Slot, SpecHash, SystemId, Variant, WorkloadId,
+    ContainerId, EngineId, GroupId, HashForm, JobId, Mark, ProjectId, RecordId, RunnerName, Slot,
+    SpecHash, SystemId, Variant, WorkloadId,
 };
 pub use observed::Observed;
 pub use place::{FullPath, Owner, Place};
@@ -77,18 +77,10 @@ pub struct Look {
 }
 
 impl Look {
-    /// Our installation: known as soon as the first host is. Another host's engine does not stand in
-    /// for it: under its mark, our own records would look like another installation's.
-    pub fn installation(&self) -> Option<Installation> {
-        let first = self.hosts.values().next()?.engine()?;
-        Some(first.id.installation())
-    }
-
     /// The manager's name of a runner in that slot, once its host's engine is known.
     pub fn system_id(&self, host: &HostName, variant: &Variant, slot: Slot) -> Option<SystemId> {
         let engine = self.hosts.get(host)?.engine()?;
-        let installation = self.installation()?;
-        Some(SystemId::new(&self.spec.instance, &installation, &engine.id, variant, slot))
+        Some(SystemId::new(&self.spec.instance, &engine.id, variant, slot))
     }
 
     /// The architectures in which `pool` is asked for: its own, else those of the hosts that

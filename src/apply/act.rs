@@ -12,7 +12,9 @@ use crate::gitlab::NewRecord;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Facts};
 use crate::spec::{Credential, HostName};
-use crate::world::{RecordId, RunnerName, SystemId, Variant, WorkloadId, World, record_settings};
+use crate::world::{
+    RecordId, RecordSettings, RunnerName, Variant, WorkloadId, World, record_settings,
+};
 
 /// What an action has to work with.
 pub(super) struct Means<'a> {
@@ -75,9 +77,8 @@ async fn verify_token(
 ) -> Result<(Effect, Option<Registration>), ApplyError> {
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
-    let installation = world.installation().ok_or_else(no_record)?;
     let token = pool.runner_token.as_ref().and_then(Credential::value).ok_or_else(no_record)?;
-    let keeper = SystemId::keeper(&world.spec.instance, &installation, variant);
+    let keeper = world.keeper(variant).ok_or_else(no_record)?;
     let told = ports.gitlab.verify(token, &keeper).await.map_err(ApplyError::Token)?;
     ports.gitlab.delete_manager(token, &keeper).await.map_err(ApplyError::Token)?;
     let record = told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret()));
@@ -109,9 +110,11 @@ async fn create_record(
     let old = old.filter(|record| !world.may_be_anothers(record)).map(|record| record.id);
     let record = NewRecord {
         variant: variant.clone(),
-        installation: world.installation().ok_or_else(no_record)?,
         place: world.place(&pool.scope).map_err(ApplyError::Scope)?,
-        settings: record_settings(pool, variant.arch, world.is_first(pool, variant.arch)),
+        settings: RecordSettings {
+            marks: world.marks(),
+            ..record_settings(pool, variant.arch, world.is_first(pool, variant.arch))
+        },
         in_use: lists.and_then(|lists| records_in_use(world, &lists)),
         old: old.collect(),
     };

@@ -17,7 +17,7 @@ use crate::observe::Ports;
 use crate::plan::{Action, Decision, Plan, Rule};
 use crate::spec::HostName;
 use crate::tokens::{Given, Tokens};
-use crate::world::{Deed, Leftover, RecordId, SystemId, Variant, WorkloadId, World};
+use crate::world::{Deed, Leftover, RecordId, Variant, WorkloadId, World};
 
 /// Actions on one host, and on GitLab, that run at the same time: an engine starts containers one
 /// after the other inside, so more only lengthens each call.
@@ -259,13 +259,13 @@ impl Work {
     fn check(&mut self, ports: &Ports, world: &Arc<World>, id: RecordId, tokens: &mut Tokens) {
         let mut records = world.records.last().into_iter().flatten();
         let record = records.find(|record| record.id == id);
-        let (Some(record), Some(installation)) = (record, world.installation()) else { return };
+        let Some(record) = record else { return };
+        let Some(keeper) = world.keeper(&record.variant) else { return };
         let Some(token) = tokens.find(id) else { return };
         if !self.checking.insert(id) {
             return;
         }
         let variant = record.variant.clone();
-        let keeper = SystemId::keeper(&world.spec.instance, &installation, &variant);
         let gitlab = Arc::clone(&ports.gitlab);
         self.checks.spawn(async move {
             let verified = gitlab.verify(&token, &keeper).await;

@@ -1,19 +1,21 @@
 //! What an engine's events are for: the loop looks before its time.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
+use crate::lock::locked;
 use crate::spec::InstanceName;
+use crate::world::{Prefixes, SystemId};
 
 /// Where events are told, and which containers' are.
 #[derive(Debug, Clone)]
 pub struct Wakes {
     /// The instance whose runners' containers are heard.
     pub instance: InstanceName,
-    /// What the system ids of its runners start with, once that is known: containers of all other
+    /// What the system ids of its runners start with, as far as that is known: containers of all other
     /// jobs are no concern of ours.
-    pub prefix: Arc<OnceLock<String>>,
+    pub prefixes: Arc<Mutex<Prefixes>>,
     /// Something happened to a runner's container.
     pub runners: mpsc::Sender<()>,
     /// Something happened to a job's container.
@@ -21,9 +23,9 @@ pub struct Wakes {
 }
 
 impl Wakes {
-    /// Events of that instance's containers; those of jobs once the prefix is set.
+    /// Events of that instance's containers; those of jobs once a prefix is known.
     pub fn new(instance: &InstanceName, runners: mpsc::Sender<()>, jobs: mpsc::Sender<()>) -> Self {
-        Self { instance: instance.clone(), prefix: Arc::default(), runners, jobs }
+        Self { instance: instance.clone(), prefixes: Arc::default(), runners, jobs }
     }
 
     /// A container of that instance changed; `None`: of an instance that is not known.
@@ -35,7 +37,7 @@ impl Wakes {
 
     /// A container of a job changed that the runner with that system id has.
     pub(crate) fn job_changed(&self, system_id: &str) {
-        if self.prefix.get().is_some_and(|prefix| system_id.starts_with(prefix)) {
+        if locked(&self.prefixes).has(&SystemId::from_observed(system_id)) {
             send(&self.jobs);
         }
     }

@@ -39,13 +39,13 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{
-    CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Renamed, Server, Transport,
-    Verified,
+    Claims, CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Renamed, Server,
+    Transport, Verified,
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
-    Caller, Installation, Job, JobId, Manager, OtherRunner, Place, ProjectId, Queue, Record,
-    RecordId, RecordSettings, SystemId, Variant,
+    Caller, Job, JobId, Manager, OtherRunner, Place, ProjectId, Queue, Record, RecordId,
+    RecordSettings, SystemId,
 };
 use shared::Shared;
 use wire::Wire;
@@ -166,13 +166,9 @@ impl Gitlab for HttpGitlab {
         self.resolve(scopes).await
     }
 
-    async fn records(
-        &self,
-        installation: &Installation,
-        named: &BTreeMap<RecordId, Variant>,
-    ) -> Result<Vec<Record>, GitlabError> {
-        let records = self.read_records(installation, named).await?;
-        self.look_for_renamed(installation).await;
+    async fn records(&self, claims: &Claims) -> Result<Vec<Record>, GitlabError> {
+        let records = self.read_records(claims).await?;
+        self.look_for_renamed(&claims.marks).await;
         Ok(records)
     }
 

@@ -13,8 +13,8 @@ use super::wanted::Wanted;
 use super::{Action, Decision, Facts, HeldJob, HeldRunner, JobHold, Plan, Rule, UnmetWarm};
 use crate::spec::HostName;
 use crate::world::{
-    Backoff, Cause, JobId, Phase, Runner, RunnerName, RunnerView, StartUnderWay, SystemId, Trouble,
-    Variant, WorkloadId, World,
+    Backoff, Cause, JobId, Phase, RecordId, Runner, RunnerName, RunnerView, StartUnderWay,
+    SystemId, Trouble, Variant, WorkloadId, World,
 };
 use supply::Unproven;
 pub(super) use supply::VariantSupply;
@@ -394,6 +394,23 @@ impl<'a> Draft<'a> {
             let Action::Start { host, system_id, .. } = &decision.action else { return None };
             Some((host, system_id))
         })
+    }
+
+    /// The records that it changes or deletes.
+    pub(super) fn changed_records(&self) -> BTreeSet<RecordId> {
+        let records = self.plan.decisions.iter().filter_map(|decision| match decision.action {
+            Action::UpdateRecord { record, .. } | Action::DeleteRecord { record, .. } => {
+                Some(record)
+            }
+            Action::VerifyToken { .. }
+            | Action::CreateNetwork { .. }
+            | Action::CreateRecord { .. }
+            | Action::Start { .. }
+            | Action::Drain { .. }
+            | Action::Reap { .. }
+            | Action::Sweep { .. } => None,
+        });
+        records.collect()
     }
 
     /// The plan.

@@ -154,10 +154,12 @@ pub enum JobHold {
         /// What the engine said.
         error: Arc<str>,
     },
-    /// Another installation's record stands under the variant's name.
+    /// A record with marks of none of our hosts stands under the variant's name.
     ForeignRecord {
         /// The variant.
         variant: Variant,
+        /// The record.
+        record: RecordId,
     },
     /// Another AutoGit of this instance made a record for the variant, and its token is not at hand.
     AnotherAutogit {
@@ -226,7 +228,7 @@ impl JobHold {
             | Self::PoolAtMax { pool, .. } => Some(pool),
             Self::BackingOff { variant, .. }
             | Self::Starting { variant, .. }
-            | Self::ForeignRecord { variant }
+            | Self::ForeignRecord { variant, .. }
             | Self::AnotherAutogit { variant, .. }
             | Self::Paused { variant, .. } => Some(&variant.pool),
             Self::NoPoolMatches { .. }
@@ -320,9 +322,9 @@ impl fmt::Display for JobHold {
                 "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
             ),
             Self::AnotherAutogit { variant, record, left } => beside(f, variant, *record, *left),
-            Self::ForeignRecord { variant } => write!(
+            Self::ForeignRecord { variant, record } => write!(
                 f,
-                "another installation registered `{variant}` under this name; hint: set `instance:` to a name of your own"
+                "registration {record} stands under the name of `{variant}` and is of none of our hosts: another installation made it, or the engine was reinstalled since; hint: set `instance:` to a name of your own, or delete the registration if it was made here"
             ),
         }
     }

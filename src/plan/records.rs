@@ -9,6 +9,8 @@ use crate::world::{
     LEFT_ALONE, Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
 };
 
+const NO_HOST: &str = "no host was reached yet, so it is not known which registrations are ours";
+
 pub(super) fn keep_records(draft: &mut Draft<'_>) {
     let world = draft.world();
     for id in draft.supply_ids() {
@@ -66,8 +68,8 @@ enum Verdict<'a> {
 
 fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
     let unseen = |what: &str| Verdict::Blocked(JobHold::Unseen { what: what.into() });
-    if world.installation().is_none() {
-        return unseen("the first host was not reached yet, so this installation is not known");
+    if world.marks().is_empty() {
+        return unseen(NO_HOST);
     }
     let current = world.current_record(&offer.variant, offer.pool);
     let backing_off =
@@ -94,8 +96,9 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
             && (record.origin != Origin::Given || offer.pool.runner_token.is_some())
     };
     let named: Vec<&Record> = records.iter().filter(asked_for).collect();
-    if named.iter().any(|record| record.origin == Origin::Foreign) {
-        return Verdict::Blocked(JobHold::ForeignRecord { variant: offer.variant.clone() });
+    if let Some(foreign) = named.iter().find(|record| record.origin == Origin::Foreign) {
+        let (variant, record) = (offer.variant.clone(), foreign.id);
+        return Verdict::Blocked(JobHold::ForeignRecord { variant, record });
     }
     let unseen_record = named.iter().find_map(|record| Some((record.id, record.unseen.as_ref()?)));
     match (current, unseen_record) {
@@ -133,7 +136,9 @@ fn another_autogit<'a>(world: &World, awaited: &Record) -> Verdict<'a> {
 }
 
 fn correction<'a>(record: &'a Record, offer: &Offer<'_>) -> Verdict<'a> {
+    let marks = record.settings.marks.clone();
     let wanted = record_settings(offer.pool, offer.variant.arch, offer.first);
+    let wanted = RecordSettings { marks, ..wanted };
     let is = &record.settings;
     let differing = [
         (is.tags != wanted.tags, "tags"),

@@ -7,7 +7,7 @@ use crate::world::{Backoff, Cause, Origin};
 
 pub(super) fn verify_tokens(draft: &mut Draft<'_>) {
     let world = draft.world();
-    let Some(records) = world.records.known().filter(|_| world.installation().is_some()) else {
+    let Some(records) = world.records.known().filter(|_| !world.marks().is_empty()) else {
         return;
     };
     for (variant, pool) in world.variants() {

@@ -1,6 +1,6 @@
 //! The loop around the controller: what wakes it, and when it ends.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,11 +11,12 @@ use tokio::task::JoinSet;
 use super::{Controller, Tick};
 use crate::clock::Clock;
 use crate::engine::Wakes;
+use crate::lock::locked;
 use crate::observe::Ports;
 use crate::source::{LoadError, Loaded, Reloaded, SpecSource, Text, Watch};
 use crate::spec::{Cache, Spec};
 use crate::view::SpecInfo;
-use crate::world::{Host, system_id_prefix};
+use crate::world::{Host, Prefixes};
 
 /// The next look after one that did something: soon enough to see what came of it.
 const AFTER_PROGRESS: Duration = Duration::from_secs(1);
@@ -94,7 +95,7 @@ pub struct Daemon {
     events: (mpsc::Sender<()>, mpsc::Receiver<()>),
     job_events: (mpsc::Sender<()>, mpsc::Receiver<()>),
     /// What our system ids start with, for those who watch the engines.
-    prefix: Arc<OnceLock<String>>,
+    prefixes: Arc<Mutex<Prefixes>>,
 }
 
 impl std::fmt::Debug for Daemon {
@@ -141,7 +142,7 @@ impl Daemon {
             again: Vec::new(),
             events: mpsc::channel(1),
             job_events: mpsc::channel(1),
-            prefix: Arc::default(),
+            prefixes: Arc::default(),
         };
         daemon.watch_engines();
         daemon.watch_files();
@@ -181,10 +182,7 @@ impl Daemon {
                 () = stopped(wakes, &mut asked) => return true,
                 tick = self.controller.tick() => tick,
             };
-            if let Some(prefix) = system_id_prefix(&tick.view.world) {
-                // It stays what it was until the engines are connected anew.
-                let _ = self.prefix.set(prefix);
-            }
+            *locked(&self.prefixes) = tick.view.world.prefixes();
             if let Some(fine) = ending.reached(&tick) {
                 return fine;
             }
@@ -321,8 +319,7 @@ impl Daemon {
         self.watchers.abort_all();
         let instance = &self.source.loaded().spec.instance;
         let wakes = Wakes::new(instance, self.events.0.clone(), self.job_events.0.clone());
-        // Another host may come to be the first, whose engine is in the prefix.
-        self.prefix = Arc::clone(&wakes.prefix);
+        self.prefixes = Arc::clone(&wakes.prefixes);
         for engine in self.controller.ports().engines.values() {
             let (engine, wakes) = (Arc::clone(engine), wakes.clone());
             self.watchers.spawn(async move { engine.watch(wakes).await });

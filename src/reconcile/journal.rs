@@ -246,7 +246,7 @@ fn errors(view: &View) -> BTreeMap<String, String> {
         }
     };
     note("gitlab queue".to_owned(), error_of(&world.queue));
-    if world.installation().is_some() {
+    if !world.marks().is_empty() {
         note("gitlab records".to_owned(), error_of(&world.records));
     }
     let records = world.records.known().map(Vec::as_slice).unwrap_or_default();

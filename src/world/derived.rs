@@ -3,6 +3,7 @@
 
 mod accounts;
 mod leftovers;
+mod marks;
 mod noted;
 mod phase;
 mod questions;
@@ -12,7 +13,8 @@ mod unclaimed;
 mod unfit;
 
 pub(crate) use leftovers::GONE_FOR;
-pub use leftovers::{leftovers, lingering, may_stop, system_id_prefix};
+pub use leftovers::{leftovers, lingering, may_stop};
+pub use marks::Prefixes;
 pub use noted::note_observed;
 pub use phase::{Phase, RunnerView};
 pub use questions::{Question, questions};

@@ -2,6 +2,7 @@
 
 mod first_form;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -22,7 +23,7 @@ const ANY: &str = "any";
 /// The part of a token's life after which a new record takes over.
 const TOKEN_LIFE_USED_MAX: f64 = 0.75;
 
-/// The settings that the record of `pool` at `arch` must have.
+/// The settings that the record of `pool` at `arch` must have, whatever its marks.
 pub fn record_settings(pool: &Pool, arch: Arch, first: bool) -> RecordSettings {
     let mut tags = pool.tags_for(arch);
     tags.sort();
@@ -33,6 +34,7 @@ pub fn record_settings(pool: &Pool, arch: Arch, first: bool) -> RecordSettings {
         access: if pool.protected { Access::RefProtected } else { Access::NotProtected },
         maximum_timeout: pool.maximum_timeout,
         paused: false,
+        marks: BTreeSet::new(),
     }
 }
 

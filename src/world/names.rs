@@ -106,8 +106,8 @@ pub enum HashForm {
     Keyed,
 }
 word!(
-    /// One place where AutoGit runs: a short hash of the first host's Engine ID.
-    Installation
+    /// A short hash of an Engine ID: what is known by the engine that it is of.
+    Mark
 );
 
 word!(
@@ -181,31 +181,39 @@ impl RunnerName {
 }
 
 impl SystemId {
-    /// `r_`, five characters of (instance, installation), seven of (engine, variant, slot).
-    pub fn new(
-        instance: &InstanceName,
-        installation: &Installation,
-        engine: &EngineId,
-        variant: &Variant,
-        slot: Slot,
-    ) -> Self {
-        let prefix = Self::prefix(instance, installation);
-        let Variant { pool, arch } = variant;
-        let rest =
-            short_hash(&[engine.as_str(), pool.as_str(), arch.as_str(), &slot.to_string()], 7);
-        Self(format!("{prefix}{rest}").into())
+    /// `r_`, five characters of (instance, mark of the engine), seven of (engine, variant, slot).
+    pub fn new(instance: &InstanceName, engine: &EngineId, variant: &Variant, slot: Slot) -> Self {
+        let prefix = Self::prefix(instance, &engine.mark());
+        Self(format!("{prefix}{}", Self::rest(engine, variant, slot)).into())
     }
 
-    /// What all system ids of one instance of one installation start with.
-    pub fn prefix(instance: &InstanceName, installation: &Installation) -> String {
-        format!("r_{}", short_hash(&[instance.as_str(), installation.as_str()], 5))
+    /// What all system ids of one instance on one engine start with.
+    pub fn prefix(instance: &InstanceName, mark: &Mark) -> String {
+        format!("r_{}", short_hash(&[instance.as_str(), mark.as_str()], 5))
+    }
+
+    /// What follows the prefix. In an id of an older version the prefix may be another engine's.
+    pub(super) fn rest(engine: &EngineId, variant: &Variant, slot: Slot) -> String {
+        let Variant { pool, arch } = variant;
+        short_hash(&[engine.as_str(), pool.as_str(), arch.as_str(), &slot.to_string()], 7)
     }
 
     /// The system id that AutoGit itself uses to keep a record in contact; never a slot's.
-    pub fn keeper(instance: &InstanceName, installation: &Installation, variant: &Variant) -> Self {
-        let prefix = Self::prefix(instance, installation);
-        let rest = short_hash(&["keeper", variant.pool.as_str(), variant.arch.as_str()], 7);
-        Self(format!("{prefix}{rest}").into())
+    pub fn keeper(instance: &InstanceName, mark: &Mark, variant: &Variant) -> Self {
+        let prefix = Self::prefix(instance, mark);
+        Self(format!("{prefix}{}", Self::rest_of_keeper(variant)).into())
+    }
+
+    /// It may be one of [`SystemId::new`], of whatever engine: gitlab-runner's own begin otherwise, or
+    /// have capitals or other digits.
+    pub(super) fn may_be_of_autogit(&self) -> bool {
+        let rest = self.as_str().strip_prefix("r_");
+        rest.is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|it| ALPHABET.contains(&it)))
+    }
+
+    /// What follows the prefix in [`SystemId::keeper`].
+    pub(super) fn rest_of_keeper(variant: &Variant) -> String {
+        short_hash(&["keeper", variant.pool.as_str(), variant.arch.as_str()], 7)
     }
 }
 
@@ -274,9 +282,9 @@ impl fmt::Debug for SpecHash {
 }
 
 impl EngineId {
-    /// The installation whose first host this engine is.
-    pub fn installation(&self) -> Installation {
-        Installation(short_hash(&[self.as_str()], 8).into())
+    /// The engine's mark.
+    pub fn mark(&self) -> Mark {
+        Mark(short_hash(&[self.as_str()], 8).into())
     }
 }
 
@@ -292,9 +300,10 @@ fn short_hash(parts: &[&str], length: usize) -> String {
     in_letters(&hasher.finalize(), length)
 }
 
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
 /// One lower-case letter or digit for each of the first bytes.
 fn in_letters(bytes: &[u8], length: usize) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     bytes
         .iter()
         .filter_map(|byte| ALPHABET.get(usize::from(byte & 31)))
@@ -306,6 +315,18 @@ fn in_letters(bytes: &[u8], length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Living runners, caches and rows at GitLab have these names: they never change.
+    #[test]
+    fn system_ids_stay_byte_for_byte_what_they_were() {
+        let instance = InstanceName::standard();
+        let engine = EngineId::from_observed("7XKJ:NQPA:7VLO:OWNE:6YQM:EQXF:VX3T:KKLX:ZB5N:2UYF");
+        let linux = Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64);
+        let id = SystemId::new(&instance, &engine, &linux, Slot(0));
+        assert_eq!((engine.mark().as_str(), id.as_str()), ("kkxyc4vi", "r_gmn6iadjsqds"));
+        let keeper = SystemId::keeper(&instance, &engine.mark(), &linux);
+        assert_eq!(keeper.as_str(), "r_gmn6ims2bvtr");
+    }
 
     #[test]
     fn each_operators_token_has_a_record_of_its_own_where_none_is_told() {

@@ -1,11 +1,12 @@
 //! GitLab's rows for our variants, and their managers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{JobId, Observed, Owner, RecordId, SystemId, Variant};
+use super::{JobId, Mark, Observed, Owner, RecordId, SystemId, Variant};
 
 /// GitLab's row for a variant.
 #[derive(Debug, Clone)]
@@ -50,13 +51,14 @@ pub enum Token {
 /// Whose a record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Made by this installation of this instance.
+    /// Made by this instance on one of its hosts.
     Ours,
     /// Behind the operator's own `runner_token`: used, never changed or deleted.
     Given,
-    /// Under our name, but of another installation (or without its mark): never touched.
+    /// Under our name, but with marks of none of our hosts: another installation's, or of before an
+    /// engine was reinstalled. Never touched.
     Foreign,
-    /// It could not be read yet, so its variant is all that is known.
+    /// Whose it is cannot be told: it could not be read yet, or a host was not reached yet.
     Untold,
 }
 
@@ -73,6 +75,8 @@ pub struct RecordSettings {
     pub maximum_timeout: Option<Duration>,
     /// Takes no jobs.
     pub paused: bool,
+    /// The engines that its maintenance note names; empty: it names none that may be changed.
+    pub marks: BTreeSet<Mark>,
 }
 
 /// Which refs' jobs a record takes.

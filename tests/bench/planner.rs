@@ -118,7 +118,6 @@ fn jobs_of(count: u32) -> Vec<Job> {
 
 fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
     let engine = EngineId::from_observed("ENGINE");
-    let installation = engine.installation();
     let host = HostName::new("local").unwrap();
     let runner = |index: u32| {
         let pool = &spec.pools[(index % POOLS) as usize];
@@ -128,7 +127,7 @@ fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
         Runner {
             id: WorkloadId::from_observed(&format!("{index:064}")),
             name: RunnerName::new(&spec.instance, &variant, slot),
-            system_id: SystemId::new(&spec.instance, &installation, &engine, &variant, slot),
+            system_id: SystemId::new(&spec.instance, &engine, &variant, slot),
             variant,
             slot,
             record: RecordId((index % POOLS).into()),

@@ -7,6 +7,7 @@ mod cases;
 mod changes;
 mod harness;
 mod laws;
+mod marks;
 mod memory;
 mod model;
 mod properties;

@@ -5,6 +5,7 @@ mod changes;
 mod demand;
 mod failures;
 mod flood;
+mod hosts;
 mod identity;
 mod lives;
 mod neighbours;
@@ -55,19 +56,27 @@ impl Calm {
 
     /// Begins with these pools, and with pages of lists that are so short.
     fn paged(pools: &str, page_size: Option<u64>) -> Self {
-        Self::on(&["alpha"], pools, page_size)
+        Self::begin(Setup { page_size, ..Self::setup(&["alpha"], pools) })
     }
 
     /// Begins on these hosts.
-    fn on(hosts: &'static [&'static str], pools: &str, page_size: Option<u64>) -> Self {
-        let setup = Setup {
+    fn on(hosts: &'static [&'static str], pools: &str) -> Self {
+        Self::begin(Self::setup(hosts, pools))
+    }
+
+    fn setup(hosts: &'static [&'static str], pools: &str) -> Setup {
+        Setup {
             seed: 1,
             text: spec_of(pools),
             hosts,
+            spare: &[],
             chaos: Chaos::new(1, BTreeMap::new()),
-            page_size,
+            page_size: None,
             mutation: None,
-        };
+        }
+    }
+
+    fn begin(setup: Setup) -> Self {
         let harness = Harness::new(setup);
         let log = harness.recorder().catch_log();
         let autogit = Some(Process::start(&harness, "autogit"));

@@ -1,6 +1,9 @@
 //! What people write into `autogit.yaml`.
 
+use std::sync::Arc;
+
 use autogit::sandbox::rng::Rng;
+use autogit::spec::{HostName, Spec};
 
 use crate::chaos::Kind;
 use crate::harness::Harness;
@@ -21,6 +24,18 @@ const BROKEN: &[&str] = &[
     "gitlab: {url: http://gitlab.sim, token: x}\npools: {linux: {tags: [docker], worm: 1}}\n",
     "gitlab: {url: http://gitlab.sim, token: x}\npools: {linux: {tags: [docker], warm: 9, max: 2}}\n",
 ];
+
+/// In place of the host of the file, which takes only one yet.
+pub(crate) fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
+    if let Some(first) = spec.hosts.values().next().cloned() {
+        spec.hosts = names(hosts).map(|name| (name, first.clone())).collect();
+    }
+    Arc::new(spec)
+}
+
+pub(crate) fn names(hosts: &[&str]) -> impl Iterator<Item = HostName> {
+    hosts.iter().map(|host| HostName::new(host).unwrap())
+}
 
 impl Editor {
     pub(crate) fn new(knobs: &Knobs) -> Self {

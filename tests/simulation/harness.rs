@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::chaos::{Chaos, Kind};
+use crate::edits::{names, with_hosts};
 use crate::engine_side::lead;
 use crate::lags::Lags;
 use crate::mutations::Mutation;
@@ -32,15 +33,6 @@ pub(crate) const URL: &str = "http://gitlab.sim";
 /// The oldest gitlab-runner that AutoGit takes, and the newest.
 pub(crate) const IMAGES: [&str; 2] = [IMAGE, "gitlab/gitlab-runner:alpine-v19.4.0"];
 pub(crate) const IMAGE: &str = "gitlab/gitlab-runner:alpine-v18.4.0";
-
-/// Beside the hosts of the file: as long as it takes only one, all below it takes several.
-fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
-    if let Some(first) = spec.hosts.values().next().cloned() {
-        let name = |host: &&str| (HostName::new(host).unwrap(), first.clone());
-        spec.hosts.extend(hosts.iter().map(name));
-    }
-    Arc::new(spec)
-}
 
 /// The simulated world of one history; clones are the same one.
 #[derive(Clone)]
@@ -62,7 +54,7 @@ struct Inner {
     api: SecretString,
     projects: Vec<ProjectId>,
     engines: BTreeMap<HostName, SimulatedEngine>,
-    hosts: &'static [&'static str],
+    hosts: Mutex<&'static [&'static str]>,
     hung: Hung,
     chaos: Arc<Chaos>,
     page_size: Option<u64>,
@@ -86,6 +78,8 @@ pub(crate) struct Setup {
     /// `autogit.yaml`.
     pub(crate) text: String,
     pub(crate) hosts: &'static [&'static str],
+    /// Engines that no host is declared for yet.
+    pub(crate) spare: &'static [&'static str],
     pub(crate) chaos: Chaos,
     /// What a page of a list holds; `None`: as many as is asked for.
     pub(crate) page_size: Option<u64>,
@@ -97,6 +91,24 @@ pub(crate) fn parse(text: &str) -> Result<Spec, String> {
     let none = |_: &str| None;
     let parsed = Spec::parse("autogit.yaml", text, &none, Missing::Fault);
     parsed.map(|parsed| parsed.spec).map_err(|faults| format!("{faults:?}\n{text}"))
+}
+
+fn engine(host: &HostName, seed: u64, clock: &Clock, gitlab: &Arc<RunnerSide>) -> SimulatedEngine {
+    let engine = SimulatedEngine::new(SimulatedEngineSettings {
+        id: EngineId::from_observed(host.as_str()),
+        arch: Arch::Amd64,
+        cpus: 8.0,
+        memory: 16 << 30,
+        clock: clock.clone(),
+        gitlab: Arc::clone(gitlab) as _,
+        gitlab_url: URL.to_owned(),
+        seed,
+        latencies: Latencies::default(),
+    });
+    for image in IMAGES {
+        engine.publish_image(image);
+    }
+    engine
 }
 
 impl Harness {
@@ -117,24 +129,9 @@ impl Harness {
             chaos: Arc::clone(&chaos),
             hung: hung.clone(),
         });
-        let engine = |host: &HostName| {
-            let engine = SimulatedEngine::new(SimulatedEngineSettings {
-                id: EngineId::from_observed(host.as_str()),
-                arch: Arch::Amd64,
-                cpus: 8.0,
-                memory: 16 << 30,
-                clock: clock.clone(),
-                gitlab: Arc::clone(&runner_side) as _,
-                gitlab_url: URL.to_owned(),
-                seed: setup.seed,
-                latencies: Latencies::default(),
-            });
-            for image in IMAGES {
-                engine.publish_image(image);
-            }
-            (host.clone(), engine)
-        };
-        let engines: BTreeMap<_, _> = spec.hosts.keys().map(engine).collect();
+        let engine = |host: &HostName| engine(host, setup.seed, &clock, &runner_side);
+        let hosts = names(setup.hosts).chain(names(setup.spare));
+        let engines: BTreeMap<_, _> = hosts.map(|host| (host.clone(), engine(&host))).collect();
         let mut recorder = Recorder::new(began, Arc::clone(&spec));
         recorder.injected.others = others::plant(&gitlab, &engines);
         recorder.injected.secrets = vec![api.clone()];
@@ -146,7 +143,7 @@ impl Harness {
             api,
             projects: projects.into(),
             engines,
-            hosts: setup.hosts,
+            hosts: Mutex::new(setup.hosts),
             hung,
             chaos,
             page_size: setup.page_size,
@@ -299,10 +296,21 @@ impl Harness {
         let parsed = parse(text);
         let valid = parsed.is_ok();
         if let Ok(spec) = parsed {
-            *self.inner.wanted.lock().unwrap() = with_hosts(spec, self.inner.hosts);
-            self.inner.edits.notify_waiters();
+            self.put_down(spec);
         }
         valid
+    }
+
+    /// From now on the file declares these hosts.
+    pub(crate) fn declare_hosts(&self, hosts: &'static [&'static str]) {
+        *self.inner.hosts.lock().unwrap() = hosts;
+        self.put_down(Spec::clone(&self.wanted()));
+    }
+
+    fn put_down(&self, spec: Spec) {
+        let hosts = *self.inner.hosts.lock().unwrap();
+        *self.inner.wanted.lock().unwrap() = with_hosts(spec, hosts);
+        self.inner.edits.notify_waiters();
     }
 
     /// Some pool has its lost jobs queued again.

@@ -58,6 +58,7 @@ async fn history(knobs: &Knobs, mutation: Option<&'static Mutation>, rest_within
         seed: knobs.seed,
         text: knobs.text(),
         hosts: knobs.hosts,
+        spare: &[],
         chaos: Chaos::new(knobs.seed, knobs.rates.clone()),
         page_size: knobs.page_size,
         mutation,

@@ -103,6 +103,10 @@ const STARTING: &[Mutation] = &[
 pub(crate) static LOWER_IS_NOT_AWAITED: Mutation =
     planned("the lower of two records is not awaited", 0, planning::nothing_is_awaited);
 
+/// Noticed only where hosts come and go.
+pub(crate) static NOTES_STAY: Mutation =
+    planned("notes keep the marks that they were made with", 0, planning::notes_stay);
+
 /// What is drained, or not.
 const DRAINING: &[Mutation] = &[
     planned("the cooldown is overlooked", 0, planning::no_cooldown),

@@ -22,9 +22,7 @@ pub(crate) fn plant(
     let mut others = Others::default();
     for (name, engine) in engines {
         plant_on(engine);
-        if let Some(first) = engines.keys().next() {
-            plant_in_our_slot(engine, name, first);
-        }
+        plant_in_our_slot(engine, name);
         others.containers.insert(name.clone(), engine.containers());
         others.volumes.insert(name.clone(), engine.volumes());
         others.networks.insert(name.clone(), engine.networks());
@@ -80,11 +78,10 @@ fn plant_on(engine: &SimulatedEngine) {
 }
 
 /// A volume that a job in a slot of ours made, of which nothing tells what it holds.
-fn plant_in_our_slot(engine: &SimulatedEngine, host: &HostName, first: &HostName) {
-    let id = |host: &HostName| EngineId::from_observed(host.as_str());
+fn plant_in_our_slot(engine: &SimulatedEngine, host: &HostName) {
+    let id = EngineId::from_observed(host.as_str());
     let variant = Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64);
-    let (instance, installation) = (InstanceName::standard(), id(first).installation());
-    let slot = SystemId::new(&instance, &installation, &id(host), &variant, Slot(0));
+    let slot = SystemId::new(&InstanceName::standard(), &id, &variant, Slot(0));
     let label = |name: &str, value: &str| (format!("{PREFIX}{name}"), value.to_owned());
     let labels = [label("managed", "true"), label("runner.system_id", slot.as_str())];
     engine.add_foreign_volume("of-a-job-for-what", Labels::from(labels));

@@ -218,8 +218,8 @@ impl Process {
 
 async fn live(harness: Harness, attempt: Arc<Attempt>) {
     let mut spec = harness.wanted();
-    let ports = ports(&harness, &attempt, &spec);
-    let mut controller = Controller::new(ports, harness.our_clock(), info(&harness, &spec));
+    let first = ports(&harness, &attempt, &spec);
+    let mut controller = Controller::new(first, harness.our_clock(), info(&harness, &spec));
     if let Some(planner) = harness.planner() {
         controller = controller.with_planner(planner);
     }
@@ -247,7 +247,10 @@ async fn live(harness: Harness, attempt: Arc<Attempt>) {
                 () = harness.clock().sleep(pause) => {}
             }
         }
-        spec = harness.wanted();
+        let before = std::mem::replace(&mut spec, harness.wanted());
+        if before.hosts != spec.hosts {
+            controller.reconnect(ports(&harness, &attempt, &spec));
+        }
         controller.adopt(info(&harness, &spec));
         harness.takes_up(&spec, &attempt.name);
     }
@@ -311,7 +314,9 @@ fn left_unseen(world: &World, left: &BTreeSet<Leftover>) -> BTreeSet<Leftover> {
     let unseen = |leftover: &&Leftover| match leftover {
         Leftover::JobContainer(host, _)
         | Leftover::JobVolume(host, _)
-        | Leftover::JobNetwork(host, _) => world.hosts[host].state.known().is_none(),
+        | Leftover::JobNetwork(host, _) => {
+            world.hosts.get(host).is_some_and(|host| host.state.known().is_none())
+        }
         Leftover::Network(..) => !world.all_hosts_known(),
         Leftover::Manager(..) | Leftover::Record(_) => {
             world.records.known().is_none() || !world.all_hosts_known()
@@ -402,6 +407,7 @@ fn ports(harness: &Harness, attempt: &Arc<Attempt>, spec: &Spec) -> Ports {
     let transport = GitlabSide { harness: harness.clone(), attempt: Arc::clone(attempt) };
     let gitlab = HttpGitlab::new(settings, Arc::new(transport), harness.our_clock());
     let side = |host: &HostName| EngineSide::connect(harness, attempt, host);
-    let engines = harness.engines().keys().map(|host| (host.clone(), side(host)));
+    let declared = harness.engines().keys().filter(|host| spec.hosts.contains_key(*host));
+    let engines = declared.map(|host| (host.clone(), side(host)));
     Ports { gitlab: Arc::new(gitlab), engines: engines.collect() }
 }

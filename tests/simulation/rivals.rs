@@ -122,6 +122,7 @@ fn harness(seed: u64, mutation: Option<&'static Mutation>) -> Harness {
         seed,
         text: spec_of(TWO_POOLS),
         hosts: &["alpha"],
+        spare: &[],
         chaos: Chaos::new(seed, BTreeMap::new()),
         page_size: None,
         mutation,

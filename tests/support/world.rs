@@ -146,7 +146,6 @@ impl Fixture {
     fn make_runner(&self, variant: &Variant, slot: Slot, host: &str, doing: Doing) -> Runner {
         let instance = &self.spec.instance;
         let engine = &self.hosts[&host_name(host)].engine().unwrap().id;
-        let installation = self.hosts.values().next().unwrap().engine().unwrap().id.installation();
         let name = RunnerName::new(instance, variant, slot);
         let pool = self.spec.pool(&variant.pool);
         let spec = pool.map(|pool| spec_hash(&self.spec, pool, &host_name(host), engine));
@@ -173,7 +172,7 @@ impl Fixture {
         };
         Runner {
             id: WorkloadId::from_observed(&format!("c0ffee-{name}")),
-            system_id: SystemId::new(instance, &installation, engine, variant, slot),
+            system_id: SystemId::new(instance, engine, variant, slot),
             name,
             variant: variant.clone(),
             slot,

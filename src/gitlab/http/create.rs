@@ -1,7 +1,5 @@
 //! Making, changing and deleting records.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -12,7 +10,7 @@ use ::http::Method;
 use super::HttpGitlab;
 use super::call::Call;
 use super::mark;
-use crate::gitlab::{CreatedRecord, GitlabError, NewRecord};
+use crate::gitlab::{Claims, CreatedRecord, GitlabError, NewRecord};
 use crate::world::{Access, Origin, Place, Record, RecordId, RecordSettings};
 
 const CHANGE_HINT: &str = "its user must be one who may make the runner, and the token needs the \
@@ -73,12 +71,13 @@ impl HttpGitlab {
     /// answer to their making never came. Younger ones may be another process's, whose answer did.
     async fn remove_lost(&self, record: &NewRecord) -> Result<(), GitlabError> {
         let Some(in_use) = &record.in_use else { return Ok(()) };
+        let claims = Claims { marks: record.settings.marks.clone(), ..Claims::default() };
         let lost = |known: &Record| {
             known.origin == Origin::Ours
                 && known.variant == record.variant
                 && record.old.contains(&known.id)
         };
-        let own = self.read_records(&record.installation, &BTreeMap::new()).await?;
+        let own = self.read_records(&claims).await?;
         let own: Vec<RecordId> = own.iter().filter(|known| lost(known)).map(|own| own.id).collect();
         let handed_out = self.records.with(|known| known.handed_out.clone());
         let used = |id: &RecordId| handed_out.contains_key(id) || in_use.contains(id);
@@ -106,7 +105,7 @@ impl HttpGitlab {
         let mut body = settings(&record.settings);
         let description = mark::description(&self.settings.instance, &record.variant);
         body.insert("description".to_owned(), json!(description));
-        body.insert("maintenance_note".to_owned(), json!(mark::note(&record.installation)));
+        body.insert("maintenance_note".to_owned(), json!(mark::note(&record.settings.marks)));
         let owner = match &record.place {
             Place::Instance => vec![("runner_type", json!("instance_type"))],
             Place::Group { id, .. } => {
@@ -185,8 +184,12 @@ impl HttpGitlab {
         id: RecordId,
         to: &RecordSettings,
     ) -> Result<(), GitlabError> {
+        let mut body = settings(to);
+        if let Some(note) = self.changed_note(id, &to.marks).await? {
+            body.insert("maintenance_note".to_owned(), json!(note));
+        }
         let call = Call::rest(Method::PUT, "PUT /runners/:id", format!("/runners/{id}"))
-            .body(Value::Object(settings(to)))
+            .body(Value::Object(body))
             .attempt(format!("change runner {id}"))
             .object(format!("runner {id}"))
             .hint(CHANGE_HINT);

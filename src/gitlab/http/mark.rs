@@ -1,8 +1,11 @@
 //! How a record says whose it is: `autogit/<instance>/<pool>-<arch>` in its description, and
-//! `autogit installation=<id>` in its maintenance note. People may add words to the note.
+//! `autogit installation=<mark>,<mark>` in its maintenance note, with the marks of the hosts' engines
+//! (of one only, as the first versions wrote it). People may add words to the note.
+
+use std::collections::BTreeSet;
 
 use crate::spec::{Arch, InstanceName, PoolName};
-use crate::world::{Installation, Variant};
+use crate::world::{Mark, Variant};
 
 const PROGRAM: &str = "autogit";
 const KEY: &str = "installation=";
@@ -27,16 +30,35 @@ pub(super) fn is_named(description: &str) -> bool {
     description.strip_prefix(PROGRAM).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The maintenance note of this installation's records.
-pub(super) fn note(installation: &Installation) -> String {
-    format!("{PROGRAM} {KEY}{installation}")
+/// The maintenance note of a record with these marks.
+pub(super) fn note(marks: &BTreeSet<Mark>) -> String {
+    format!("{PROGRAM} {}", word_of(marks))
 }
 
-/// The installation that a maintenance note names.
-pub(super) fn installation(note: &str) -> Option<Installation> {
+/// The marks that a maintenance note has.
+pub(super) fn marks(note: &str) -> BTreeSet<Mark> {
+    let marks = word(note).and_then(|word| word.strip_prefix(KEY)).unwrap_or_default();
+    marks.split(',').filter(|mark| !mark.is_empty()).map(Mark::from_observed).collect()
+}
+
+/// The note with these marks in place of those that it has, and all other words as they are.
+pub(super) fn with_marks(text: &str, marks: &BTreeSet<Mark>) -> String {
+    match word(text) {
+        Some(word) => text.replacen(word, &word_of(marks), 1),
+        None if text.trim().is_empty() => note(marks),
+        None => format!("{text}\n{}", note(marks)),
+    }
+}
+
+fn word(note: &str) -> Option<&str> {
     let mut words = note.split_whitespace();
     words.find(|word| *word == PROGRAM)?;
-    words.find_map(|word| word.strip_prefix(KEY)).map(Installation::from_observed)
+    words.find(|word| word.starts_with(KEY))
+}
+
+fn word_of(marks: &BTreeSet<Mark>) -> String {
+    let marks: Vec<&str> = marks.iter().map(Mark::as_str).collect();
+    format!("{KEY}{}", marks.join(","))
 }
 
 #[cfg(test)]
@@ -49,9 +71,27 @@ mod tests {
         let linux = Variant::new(&PoolName::new("linux-big").unwrap(), Arch::Armv7);
         assert_eq!(description(&instance, &linux), "autogit/team-a/linux-big-armv7");
         assert_eq!(variant(&instance, "autogit/team-a/linux-big-armv7"), Some(linux));
-        let home = Installation::from_observed("abc");
-        assert_eq!(installation(&note(&home)), Some(home.clone()));
-        assert_eq!(installation("do not touch: autogit installation=abc (ann)"), Some(home));
+        for all in [of(&["abc"]), of(&["abc", "xyz"])] {
+            assert_eq!(marks(&note(&all)), all);
+        }
+        assert_eq!(note(&of(&["xyz", "abc"])), "autogit installation=abc,xyz");
+        assert_eq!(marks("do not touch: autogit installation=abc (ann)"), of(&["abc"]));
+    }
+
+    /// Those of the first versions have one mark.
+    #[test]
+    fn a_note_gets_other_marks_and_keeps_its_words() {
+        let both = of(&["abc", "xyz"]);
+        let rewritten = with_marks("do not touch:\nautogit  installation=abc (ann)", &both);
+        let expected = "do not touch:\nautogit  installation=abc,xyz (ann)";
+        assert_eq!(rewritten, expected);
+        assert_eq!(with_marks(expected, &of(&["xyz"])), expected.replace("abc,", ""));
+        assert_eq!(with_marks(" ", &both), note(&both));
+        assert_eq!(with_marks("ann's", &both), "ann's\nautogit installation=abc,xyz");
+    }
+
+    fn of(marks: &[&str]) -> BTreeSet<Mark> {
+        marks.iter().copied().map(Mark::from_observed).collect()
     }
 
     #[test]
@@ -66,7 +106,8 @@ mod tests {
         ] {
             assert_eq!(variant(&instance, description), None, "{description}");
         }
-        assert_eq!(installation("installation=abc"), None);
-        assert_eq!(installation(""), None);
+        for note in ["installation=abc", "", "autogit", "autogit installation="] {
+            assert!(marks(note).is_empty(), "{note}");
+        }
     }
 }

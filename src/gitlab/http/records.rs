@@ -19,8 +19,8 @@ use super::call::Call;
 use super::mark;
 use super::scope::{OwnerGroup, OwnerProject, owner};
 use super::wire::Pages;
-use crate::gitlab::GitlabError;
-use crate::world::{Access, Installation, Owner, Record, RecordId, RecordSettings, Variant};
+use crate::gitlab::{Claims, GitlabError};
+use crate::world::{Access, Mark, Owner, Record, RecordId, RecordSettings, Variant};
 use told::{Asked, Look};
 
 /// Pages of a list of runners that are read. Beyond that an own record could be overlooked and
@@ -72,7 +72,8 @@ struct Details {
     /// The variant that its description names.
     variant: Option<Variant>,
     description: String,
-    installation: Option<Installation>,
+    /// The maintenance note, where it is shown.
+    note: Option<String>,
     settings: RecordSettings,
     owner: Option<Owner>,
     /// By GitLab's clock: ours may be set meanwhile.
@@ -108,17 +109,12 @@ struct Row {
 }
 
 impl HttpGitlab {
-    /// The records under this instance's name, and those that `named` says are ours: of which a
-    /// container has the token.
-    pub(super) async fn read_records(
-        &self,
-        installation: &Installation,
-        named: &BTreeMap<RecordId, Variant>,
-    ) -> Result<Vec<Record>, GitlabError> {
+    /// The records under this instance's name, and those that `claims` names.
+    pub(super) async fn read_records(&self, claims: &Claims) -> Result<Vec<Record>, GitlabError> {
         let now = self.wire.now();
         let listed = self.list_records().await?;
         let (look, due) = self.records.with(|known| {
-            let look = known.look(listed, named, installation);
+            let look = known.look(listed, claims);
             let due = known.due(&look, now);
             (look, due)
         });
@@ -229,6 +225,22 @@ impl HttpGitlab {
         Ok(items.into_iter().filter(|row| seen.insert(row.id)).filter_map(ours).collect())
     }
 
+    /// The note that the record gets for these marks; `None`: it has them. It is read anew, so that what
+    /// a person just wrote beside them stays.
+    pub(super) async fn changed_note(
+        &self,
+        id: RecordId,
+        marks: &BTreeSet<Mark>,
+    ) -> Result<Option<String>, GitlabError> {
+        let known =
+            self.records.with(|known| known.details.get(&id).map(|it| it.settings.marks.clone()));
+        if known.is_none_or(|known| known == *marks) {
+            return Ok(None);
+        }
+        let note = self.read_details(id).await?.note.unwrap_or_default();
+        Ok(Some(mark::with_marks(&note, marks)))
+    }
+
     async fn read_details(&self, id: RecordId) -> Result<Details, GitlabError> {
         let call = Call::get("GET /runners/:id", format!("/runners/{id}"))
             .attempt(format!("see runner {id}"))
@@ -241,7 +253,6 @@ impl HttpGitlab {
             read: Read::At(self.wire.now()),
             variant: mark::variant(&self.settings.instance, &description),
             description,
-            installation: row.maintenance_note.as_deref().and_then(mark::installation),
             settings: RecordSettings {
                 tags,
                 run_untagged: row.run_untagged,
@@ -251,7 +262,9 @@ impl HttpGitlab {
                 },
                 maximum_timeout: row.maximum_timeout.map(Duration::from_secs),
                 paused: row.paused,
+                marks: row.maintenance_note.as_deref().map(mark::marks).unwrap_or_default(),
             },
+            note: row.maintenance_note,
             owner: owner(&row.runner_type, &row.groups, &row.projects),
             created_at: row.created_at,
             token_expires_at: row.token_expires_at.map(|at| self.wire.ours(at)),

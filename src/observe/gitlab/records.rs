@@ -12,7 +12,7 @@ use super::probe::Probe;
 use super::words;
 use crate::engine::{EngineError, runner_config};
 use crate::error_policy::ErrorKind;
-use crate::gitlab::Gitlab;
+use crate::gitlab::{Claims, Gitlab};
 use crate::observe::Ports;
 use crate::spec::Scope;
 use crate::tokens::{Given, Tokens};
@@ -83,13 +83,27 @@ async fn our_records(
     probe: &mut Probe,
     named: &BTreeMap<RecordId, Variant>,
 ) -> Result<Vec<Record>, Arc<str>> {
-    let Some(installation) = look.installation() else {
-        return Err("the first host was not reached yet, so this installation is not known".into());
-    };
+    let claims = claims(look, named);
+    if claims.marks.is_empty() {
+        return Err("no host was reached yet, so it is not known which of them are ours".into());
+    }
     probe.ask(gitlab).await.map_err(|error| words(&error))?;
-    let records = gitlab.records(&installation, named).await;
+    let records = gitlab.records(&claims).await;
     probe.note(&records);
     records.map_err(|error| words(&error))
+}
+
+/// What makes a record ours, by the hosts that `look` shows.
+fn claims(look: &Look, named: &BTreeMap<RecordId, Variant>) -> Claims {
+    let states = look.hosts.values().filter_map(|host| host.state.last());
+    let runners = states.flat_map(|state| &state.runners).map(|runner| runner.record);
+    Claims {
+        marks: look.marks(),
+        unmarked_host: look.host_without_mark().cloned(),
+        // What an operator's own token belongs to is not named, and no more ours for its containers.
+        held: runners.filter(|id| named.contains_key(id)).collect(),
+        named: named.clone(),
+    }
 }
 
 async fn fill_managers(

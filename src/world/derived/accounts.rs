@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::leftovers::{is_silent, system_id_prefix};
+use super::leftovers::is_silent;
+use super::marks::Prefixes;
 use super::phase::SILENT_AFTER;
 use super::questions::SLOTS_MAX;
 use crate::world::{
@@ -22,11 +23,14 @@ pub(super) struct Accounts<'a> {
     aside: BTreeSet<&'a SystemId>,
     /// Runners that are gone from an engine that we see, also when it is asked for them.
     gone: BTreeSet<SystemId>,
-    /// The system ids of our slots on the engines that we see now; looked up only for variants with
-    /// a row of ours that has no runner, for each costs a hash.
-    possible: BTreeMap<&'a Variant, BTreeSet<SystemId>>,
-    /// What all our system ids start with, once the first host is known.
-    prefix: Option<String>,
+    /// What follows the prefix in the system ids of our slots on the engines that we see now, and of
+    /// AutoGit itself; looked up only for variants with a row of ours that has no runner, for each
+    /// costs a hash.
+    possible: BTreeMap<&'a Variant, BTreeSet<String>>,
+    /// What our system ids start with.
+    prefixes: Prefixes,
+    /// Of a host that was never reached it is not known what they start with.
+    knows_all_prefixes: bool,
 }
 
 impl<'a> Accounts<'a> {
@@ -42,7 +46,8 @@ impl<'a> Accounts<'a> {
             aside: aside.filter_map(|aside| aside.system_id.as_ref()).collect(),
             gone: gone(look),
             possible: BTreeMap::new(),
-            prefix: system_id_prefix(look),
+            prefixes: look.prefixes(),
+            knows_all_prefixes: look.host_without_mark().is_none(),
             seen,
         };
         for record in records {
@@ -53,7 +58,7 @@ impl<'a> Accounts<'a> {
                 accounts
                     .possible
                     .entry(&record.variant)
-                    .or_insert_with(|| ids_of_known_engines(look, &record.variant));
+                    .or_insert_with(|| rests_of_known_engines(look, &record.variant));
             }
         }
         accounts
@@ -61,8 +66,7 @@ impl<'a> Accounts<'a> {
 
     /// By its name, the row is of a runner of ours.
     fn is_ours(&self, row: &Manager) -> bool {
-        let prefix = self.prefix.as_deref();
-        prefix.is_some_and(|prefix| row.system_id.as_str().starts_with(prefix))
+        self.prefixes.has(&row.system_id)
     }
 
     /// A host has the row's runner, now or as last seen.
@@ -72,10 +76,13 @@ impl<'a> Accounts<'a> {
 
     /// The row's runner would be on an engine that we see, and is not there.
     pub(super) fn is_gone(&self, record: &Record, row: &Manager) -> bool {
+        let Some(rest) = self.prefixes.rest(&row.system_id) else { return false };
         let possible = self.possible.get(&record.variant);
-        possible.is_some_and(|ids| ids.contains(&row.system_id))
+        possible.is_some_and(|rests| rests.contains(rest))
             && !self.is_seen(record, row)
-            && (self.held.contains(&row.system_id) || self.gone.contains(&row.system_id))
+            && (rest == SystemId::rest_of_keeper(&record.variant)
+                || self.held.contains(&row.system_id)
+                || self.gone.contains(&row.system_id))
     }
 
     /// No host that was ever seen tells anything of the row's runner. An operator's own token may
@@ -83,39 +90,32 @@ impl<'a> Accounts<'a> {
     fn is_unaccounted(&self, record: &Record, row: &Manager) -> bool {
         let counts = match record.origin {
             Origin::Ours => true,
-            Origin::Given | Origin::Untold => self.is_ours(row),
+            Origin::Given | Origin::Untold => {
+                self.is_ours(row) || !self.knows_all_prefixes && row.system_id.may_be_of_autogit()
+            }
             Origin::Foreign => false,
         };
         counts && !self.is_seen(record, row) && !self.is_gone(record, row)
     }
 }
 
-/// Runners that are not there although they were asked for, and AutoGit itself, which never is.
+/// Runners that are not there although they were asked for.
 fn gone(look: &Look) -> BTreeSet<SystemId> {
     let states = look.hosts.values().filter_map(|host| host.state.known());
     // A name that nobody can ask for is that of no slot, so it is no row's of an engine.
     let missing = states.filter(|state| !state.hides_a_holder()).flat_map(|state| &state.missing);
     let gone = missing.filter(|(_, missing)| matches!(missing, Absence::Gone { .. }));
-    let mut gone: BTreeSet<SystemId> = gone.map(|(id, _)| id.clone()).collect();
-    if let Some(installation) = look.installation() {
-        let records = look.records.known().into_iter().flatten();
-        let keeper =
-            |record: &Record| SystemId::keeper(&look.spec.instance, &installation, &record.variant);
-        gone.extend(records.map(keeper));
-    }
-    gone
+    gone.map(|(id, _)| id.clone()).collect()
 }
 
-/// The ids of the variant's slots on the engines that we see now, and of AutoGit itself.
-fn ids_of_known_engines(look: &Look, variant: &Variant) -> BTreeSet<SystemId> {
-    let states = look.hosts.values().filter_map(|host| host.state.known());
-    let of_engine = |state: &HostState| look.slot_ids(&state.engine, variant, SLOTS_MAX);
-    let mut ids: BTreeSet<SystemId> = states.flat_map(of_engine).collect();
-    ids.extend(
-        look.installation()
-            .map(|installation| SystemId::keeper(&look.spec.instance, &installation, variant)),
-    );
-    ids
+/// What follows the prefix in the ids of the variant's slots on the engines that we see now, and in
+/// that of AutoGit itself, which is no runner.
+fn rests_of_known_engines(look: &Look, variant: &Variant) -> BTreeSet<String> {
+    let engines = look.hosts.values().filter_map(|host| Some(&host.state.known()?.engine));
+    let slots = || (0..SLOTS_MAX).map(Slot);
+    let rests =
+        engines.flat_map(|engine| slots().map(|slot| SystemId::rest(&engine.id, variant, slot)));
+    rests.chain([SystemId::rest_of_keeper(variant)]).collect()
 }
 
 impl Look {
@@ -126,10 +126,8 @@ impl Look {
         variant: &Variant,
         count: u32,
     ) -> Vec<SystemId> {
-        let Some(installation) = self.installation() else { return Vec::new() };
-        let instance = &self.spec.instance;
         (0..count.min(SLOTS_MAX))
-            .map(|slot| SystemId::new(instance, &installation, &engine.id, variant, Slot(slot)))
+            .map(|slot| SystemId::new(&self.spec.instance, &engine.id, variant, Slot(slot)))
             .collect()
     }
 

@@ -47,11 +47,6 @@ pub(super) fn cannot_be_seen(look: &Look, leftover: &Leftover) -> bool {
     }
 }
 
-/// What all system ids of this instance and installation start with, once the engine is known.
-pub fn system_id_prefix(look: &Look) -> Option<String> {
-    Some(SystemId::prefix(&look.spec.instance, &look.installation()?))
-}
-
 /// What jobs of ours made on a host where no container has their runner's slot, as far as it is
 /// proved that there is none. While the runner's container exists, even exited, its reap takes care
 /// of them.
@@ -119,9 +114,9 @@ pub(super) fn job_objects(
     name: &HostName,
     state: &HostState,
 ) -> BTreeMap<SystemId, Vec<Leftover>> {
-    let Some(prefix) = system_id_prefix(look) else { return BTreeMap::new() };
+    let prefixes = look.prefixes();
     let held: BTreeSet<&SystemId> = state.holders().collect();
-    let ours = |id: &SystemId| id.as_str().starts_with(&prefix) && !held.contains(id);
+    let ours = |id: &SystemId| prefixes.has(id) && !held.contains(id);
     let jobs = &state.jobs;
     let is_cache = |volume: &JobVolume| volume.kind == VolumeKind::Reusable;
     let caches = jobs.volumes.iter().any(|volume| is_cache(volume) && ours(&volume.system_id));

@@ -185,15 +185,15 @@ fn work(look: &Look, view: &RunnerView<'_>) -> Option<AtWork> {
 /// while no AutoGit looked: of each runner the youngest job.
 fn works_of_gone(look: &Look, host: &HostName, state: &HostState) -> Vec<AtWork> {
     let mut works: BTreeMap<&SystemId, AtWork> = BTreeMap::new();
-    let Some(prefix) = crate::world::system_id_prefix(look).filter(|_| !state.hides_a_holder())
-    else {
+    if state.hides_a_holder() {
         return Vec::new();
-    };
+    }
+    let prefixes = look.prefixes();
     for container in &state.jobs.containers {
         let Some(Absence::Gone { name }) = state.missing.get(&container.system_id) else {
             continue;
         };
-        let ours = container.system_id.as_str().starts_with(&prefix);
+        let ours = prefixes.has(&container.system_id);
         let Some(job) = container.job.filter(|_| ours) else { continue };
         if works.get(&container.system_id).is_some_and(|work| work.job >= job) {
             continue;

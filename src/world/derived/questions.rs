@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::leftovers::{job_objects, system_id_prefix};
+use super::leftovers::job_objects;
+use super::marks::Prefixes;
 use crate::spec::HostName;
 use crate::world::{EngineInfo, HostState, Look, RunnerName, Slot, SystemId, Variant};
 
@@ -23,16 +24,19 @@ pub struct Question {
 /// Of each host that is known, the runners that are to be asked for there: owners of what jobs made
 /// and would be swept, and of rows at GitLab.
 pub fn questions(look: &Look) -> BTreeMap<HostName, Vec<Question>> {
-    let Some(prefix) = system_id_prefix(look) else { return BTreeMap::new() };
-    let rows = rows_without_runner(look, &prefix);
+    let prefixes = look.prefixes();
+    let rows = rows_without_runner(look, &prefixes);
     let known = look.hosts.iter().filter_map(|(name, host)| Some((name, host.state.known()?)));
-    known.map(|(name, state)| (name.clone(), on_host(look, name, state, &rows))).collect()
+    let on_host = |(name, state): (&HostName, &HostState)| {
+        (name.clone(), on_host(look, (name, state), &prefixes, &rows))
+    };
+    known.map(on_host).collect()
 }
 
 fn on_host(
     look: &Look,
-    name: &HostName,
-    state: &HostState,
+    (name, state): (&HostName, &HostState),
+    prefixes: &Prefixes,
     rows: &BTreeSet<&SystemId>,
 ) -> Vec<Question> {
     let owners = job_objects(look, name, state).into_keys();
@@ -44,44 +48,49 @@ fn on_host(
     }
     let nameless = asked.iter().filter(|(_, name)| name.is_none()).map(|(id, _)| id);
     let wanted: BTreeSet<SystemId> = nameless.chain(rows.iter().copied()).cloned().collect();
-    for (id, name) in names_of_slots(look, &state.engine, wanted) {
-        let asked = asked.entry(id).or_default();
-        *asked = asked.take().or(Some(name));
+    let rests = wanted.iter().filter_map(|id| prefixes.rest(id)).collect();
+    let names = names_of_slots(look, &state.engine, rests);
+    for id in &wanted {
+        if let Some(name) = prefixes.rest(id).and_then(|rest| names.get(rest)) {
+            let asked = asked.entry(id.clone()).or_default();
+            *asked = asked.take().or_else(|| Some(name.clone()));
+        }
     }
     let asked = asked.into_iter();
     asked.map(|(system_id, name)| Question { system_id, name }).collect()
 }
 
 /// Rows under our names whose runner no host has.
-fn rows_without_runner<'a>(look: &'a Look, prefix: &str) -> BTreeSet<&'a SystemId> {
+fn rows_without_runner<'a>(look: &'a Look, prefixes: &Prefixes) -> BTreeSet<&'a SystemId> {
     let states = look.hosts.values().filter_map(|host| host.state.last());
     let held: BTreeSet<&SystemId> = states.flat_map(HostState::holders).collect();
     let records = look.records.known().into_iter().flatten();
     let rows = records.filter_map(|record| record.managers.known()).flatten();
     let rows = rows.map(|row| &row.system_id);
-    rows.filter(|id| id.as_str().starts_with(prefix) && !held.contains(id)).collect()
+    rows.filter(|id| prefixes.has(id) && !held.contains(id)).collect()
 }
 
-/// The runners' names by their managers', of those wanted that have a slot of a variant that the
-/// spec or a record of ours names. It stops when all are found, for each slot costs a hash.
+/// The runners' names by what follows the prefix in their managers', of those wanted that have a slot
+/// of a variant that the spec or a record of ours names. It stops when all are found, for each slot
+/// costs a hash.
 fn names_of_slots(
     look: &Look,
     engine: &EngineInfo,
-    mut wanted: BTreeSet<SystemId>,
-) -> BTreeMap<SystemId, RunnerName> {
+    mut wanted: BTreeSet<&str>,
+) -> BTreeMap<String, RunnerName> {
     let mut names = BTreeMap::new();
-    let Some(installation) = look.installation().filter(|_| !wanted.is_empty()) else {
+    if wanted.is_empty() {
         return names;
-    };
+    }
     let mut variants: BTreeSet<Variant> =
         look.variants().into_iter().map(|(variant, _)| variant).collect();
     variants.extend(look.records.last().into_iter().flatten().map(|it| it.variant.clone()));
     let instance = &look.spec.instance;
     for slot in (0..SLOTS_MAX).map(Slot) {
         for variant in &variants {
-            let id = SystemId::new(instance, &installation, &engine.id, variant, slot);
-            if wanted.remove(&id) {
-                names.insert(id, RunnerName::new(instance, variant, slot));
+            let rest = SystemId::rest(&engine.id, variant, slot);
+            if wanted.remove(rest.as_str()) {
+                names.insert(rest, RunnerName::new(instance, variant, slot));
             }
             if wanted.is_empty() {
                 return names;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::leftovers::system_id_prefix;
 use super::phase::CLOCK_ERROR;
 use crate::spec::RUNNER_VERSION_MIN;
 use crate::world::{
@@ -85,12 +84,13 @@ impl Look {
 
     /// Managers that no host accounts for and that are of no slot of ours.
     fn strangers(&self) -> Vec<(&Record, &Manager)> {
-        let Some(prefix) = system_id_prefix(self).filter(|_| self.all_hosts_known()) else {
+        if !self.all_hosts_known() {
             return Vec::new();
-        };
+        }
+        let prefixes = self.prefixes();
         let records = self.records.known().map(Vec::as_slice).unwrap_or_default();
         let mut strangers = self.unplaced_managers(records);
-        strangers.retain(|(_, row)| !row.system_id.as_str().starts_with(&prefix));
+        strangers.retain(|(_, row)| !prefixes.has(&row.system_id));
         strangers
     }
 }

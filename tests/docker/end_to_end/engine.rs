@@ -54,13 +54,13 @@ impl OwnEngine {
         let docker = Docker::connect_with_unix_defaults().unwrap();
         let docker = docker.negotiate_version().await.unwrap();
         let id = EngineId::from_observed(&docker.info().await.unwrap().id.unwrap());
-        let prefix = SystemId::prefix(instance, &id.installation());
+        let prefix = SystemId::prefix(instance, &id.mark());
         Self { docker, instance: instance.clone(), id, prefix }
     }
 
     /// The system id of that slot.
     pub(crate) fn system_id(&self, variant: &Variant, slot: Slot) -> SystemId {
-        SystemId::new(&self.instance, &self.id.installation(), &self.id, variant, slot)
+        SystemId::new(&self.instance, &self.id, variant, slot)
     }
 
     /// All that the instance has on the engine: its runners, its network, what its jobs made.

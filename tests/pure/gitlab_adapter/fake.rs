@@ -1,6 +1,6 @@
 //! A router used in process as transport, with a log of what was asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
-use autogit::gitlab::{Transport, TransportError};
+use autogit::gitlab::{Claims, Transport, TransportError};
 use autogit::spec::{InstanceName, QueueSource};
-use autogit::world::Installation;
+use autogit::world::{Mark, RecordId, Variant};
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -126,6 +126,21 @@ pub(crate) fn server(administrator: bool) -> Router {
         .route("/api/v4/metadata", get(|| async { Json(metadata) }))
 }
 
-pub(crate) fn home() -> Installation {
-    Installation::from_observed("home")
+/// The mark of the one host that is reached.
+pub(crate) fn home() -> Mark {
+    Mark::from_observed("home")
+}
+
+pub(crate) fn claims() -> Claims {
+    claims_naming(&BTreeMap::new())
+}
+
+/// Ours, of which containers have the tokens of `named`.
+pub(crate) fn claims_naming(named: &BTreeMap<RecordId, Variant>) -> Claims {
+    Claims {
+        marks: BTreeSet::from([home()]),
+        unmarked_host: None,
+        held: BTreeSet::new(),
+        named: named.clone(),
+    }
 }

@@ -3,10 +3,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use autogit::clock::Clock;
-use autogit::gitlab::Gitlab;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
+use autogit::gitlab::{Claims, Gitlab};
 use autogit::sandbox::gitlab::SimulatedGitlab;
-use autogit::world::{Access, GroupId, Origin, Owner, Place, ProjectId, RecordId, Token};
+use autogit::spec::{Arch, HostName, PoolName};
+use autogit::world::{Access, GroupId, Origin, Owner, Place, ProjectId, RecordId, Token, Variant};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -15,7 +16,7 @@ use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::gitlab_adapter::fake::{NOW, home, over, server, settings};
+use crate::gitlab_adapter::fake::{NOW, claims, claims_naming, over, server, settings};
 use crate::gitlab_adapter::writes::wanted;
 
 fn details(id: u64) -> Value {
@@ -48,7 +49,7 @@ async fn a_record_that_two_pages_tell_is_one_record() {
         .route("/api/v4/runners/all", get(list))
         .route("/api/v4/runners/{id}", get(one));
     let fixture = over(server(true).merge(router), settings());
-    let records = fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    let records = fixture.gitlab.records(&claims()).await.unwrap();
     assert_eq!(records.iter().map(|record| record.id.0).collect::<Vec<_>>(), [1, 2]);
     let asked = fixture.asked();
     let details = asked.iter().filter(|asked| asked.starts_with("GET /api/v4/runners/1"));
@@ -56,9 +57,9 @@ async fn a_record_that_two_pages_tell_is_one_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ours_are_told_from_foreign_ones_by_the_installation() {
+async fn ours_are_told_from_foreign_ones_by_the_hosts_marks() {
     let fixture = over(server(true).merge(runners()), settings());
-    let records = fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    let records = fixture.gitlab.records(&claims()).await.unwrap();
     let told: Vec<_> = records
         .iter()
         .map(|record| (record.id.0, record.variant.to_string(), record.origin.clone()))
@@ -82,17 +83,44 @@ async fn ours_are_told_from_foreign_ones_by_the_installation() {
     assert!(records[0].managers.known().is_none());
 }
 
+/// Its mark may be that of the host that was not reached.
+#[tokio::test(start_paused = true)]
+async fn while_a_hosts_mark_is_unknown_no_record_is_called_foreign() {
+    let fixture = over(server(true).merge(runners()), settings());
+    let attic = HostName::new("attic").ok();
+    let claims = Claims { unmarked_host: attic, ..claims() };
+    let records = fixture.gitlab.records(&claims).await.unwrap();
+    assert_eq!((records[0].origin.clone(), records[0].unseen.clone()), (Origin::Ours, None));
+    assert_eq!(records[1].origin, Origin::Untold);
+    let why = records[1].unseen.as_ref().unwrap();
+    assert!(why.contains("`attic` was not reached yet"), "{why}");
+}
+
+/// That of a cache does not: a copy of it may lie elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_container_that_has_its_token_makes_a_record_ours_whatever_its_marks() {
+    let docs = Variant::new(&PoolName::new("docs").unwrap(), Arch::Arm64);
+    let named = BTreeMap::from([(RecordId(2), docs)]);
+    for (held, origin) in [(vec![RecordId(2)], Origin::Ours), (vec![], Origin::Foreign)] {
+        let fixture = over(server(true).merge(runners()), settings());
+        let held = held.into_iter().collect();
+        let claims = Claims { held, ..claims_naming(&named) };
+        let records = fixture.gitlab.records(&claims).await.unwrap();
+        assert_eq!(records[1].origin, origin);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn details_are_kept_and_read_again_little_by_little() {
     let fixture = over(server(true).merge(runners()), settings());
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     fixture.asked();
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     assert_eq!(fixture.asked(), ["GET /api/v4/runners/all?per_page=100"]);
     fixture.pass(61);
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     assert_eq!(fixture.asked().len(), 3);
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     assert_eq!(fixture.asked().len(), 2);
 }
 
@@ -104,7 +132,7 @@ async fn an_administrator_outside_admin_mode_lists_own_runners() {
         .route("/api/v4/runners", get(|| async { Json(vec![details(1)]) }))
         .route("/api/v4/runners/1", get(|| async { Json(details(1)) }));
     let fixture = over(server(true).merge(router), settings());
-    assert_eq!(fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap().len(), 1);
+    assert_eq!(fixture.gitlab.records(&claims()).await.unwrap().len(), 1);
 }
 
 fn manager(runner: u64, number: usize) -> Value {
@@ -192,9 +220,9 @@ async fn the_end_of_a_token_that_another_process_made_is_found_out() {
     };
     let id = process().create_record(&wanted(Place::Instance)).await.unwrap().id;
     let gitlab = process();
-    gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    gitlab.records(&claims()).await.unwrap();
     gitlab.managers(&[id]).await.unwrap();
-    let records = gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    let records = gitlab.records(&claims()).await.unwrap();
     let ends: Vec<_> = records.iter().map(|record| record.token_expires_at).collect();
     assert_eq!(ends, [server.record(id).unwrap().token_expires_at]);
 }
@@ -203,7 +231,7 @@ async fn the_end_of_a_token_that_another_process_made_is_found_out() {
 #[tokio::test(start_paused = true)]
 async fn polls_are_ended_by_the_description_alone_and_not_again_for_ten_seconds() {
     let fixture = over(server(true).merge(runners()), settings());
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     fixture.asked();
     let now = || fixture.clock.now();
     let ended = async |since: Timestamp| {

@@ -41,6 +41,13 @@ impl Registry {
         self.0.lock().unwrap().lags = lags;
     }
 
+    /// A person changes a field of a runner.
+    pub(crate) fn set(&self, id: u64, field: &str, value: &str) {
+        let mut rows = self.0.lock().unwrap();
+        let runner = rows.rows.iter_mut().find(|runner| runner.id == id).unwrap();
+        runner.body[field] = json!(value);
+    }
+
     fn shown(&self) -> Vec<Runner> {
         if self.0.lock().unwrap().lags { Vec::new() } else { self.runners() }
     }

@@ -1,6 +1,6 @@
 //! What the spec names by a path or an id, as GitLab knows it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autogit::clock::Clock;
@@ -12,7 +12,7 @@ use autogit::world::{GroupId, Owner, Place, ProjectId};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::gitlab_adapter::fake::{NOW, home, settings};
+use crate::gitlab_adapter::fake::{NOW, claims, settings};
 use crate::gitlab_adapter::writes::wanted;
 
 struct Server {
@@ -138,7 +138,7 @@ async fn a_record_that_a_person_lent_to_another_project_has_both_as_owners() {
     let lent = server.gitlab.add_project("abc/first");
     server.gitlab.lend_record(id, lent);
     server.later();
-    let records = process.records(&home(), &BTreeMap::new()).await.unwrap();
+    let records = process.records(&claims()).await.unwrap();
     assert_eq!(records[0].owner, Owner::Projects([server.project, lent].into()));
     assert!(image.is_of(&records[0].owner));
 }

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::gitlab_adapter::fake::{Fixture, home, over, server, settings};
+use crate::gitlab_adapter::fake::{Fixture, claims, claims_naming, over, server, settings};
 
 fn linux() -> Variant {
     Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64)
@@ -60,7 +60,7 @@ fn refused(status: StatusCode, message: &str) -> Response {
 
 async fn look(fixture: &Fixture, named: &BTreeMap<RecordId, Variant>) -> Vec<Record> {
     fixture.pass(10);
-    fixture.gitlab.records(&home(), named).await.unwrap()
+    fixture.gitlab.records(&claims_naming(named)).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,12 +267,12 @@ async fn a_refused_list_is_not_replaced_where_instance_runners_count() {
     let mut settings = settings();
     settings.instance_records = true;
     let fixture = over(router(), settings.clone());
-    let error = fixture.gitlab.records(&home(), &named([])).await.unwrap_err();
+    let error = fixture.gitlab.records(&claims()).await.unwrap_err();
     assert!(matches!(error, GitlabError::Forbidden { .. }), "{error:?}");
     assert!(error.to_string().contains("admin_mode"), "{error}");
     settings.instance_records = false;
     let fixture = over(router(), settings);
-    assert!(fixture.gitlab.records(&home(), &named([])).await.unwrap().is_empty());
+    assert!(fixture.gitlab.records(&claims()).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

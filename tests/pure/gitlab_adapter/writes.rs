@@ -6,7 +6,7 @@ use autogit::gitlab::http::HttpGitlab;
 use autogit::gitlab::{Gitlab, GitlabError, NewRecord, Transport, TransportError};
 use autogit::spec::{Arch, PoolName};
 use autogit::world::{
-    Access, GroupId, Installation, Origin, Place, RecordId, RecordSettings, SystemId, Variant,
+    Access, GroupId, Mark, Origin, Place, RecordId, RecordSettings, SystemId, Variant,
 };
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
@@ -19,7 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Notify;
 
 use crate::gitlab_adapter::fake::{
-    Fixture, InProcess, NOW, REGISTRATION_TOKEN, TOKEN, home, over, server, settings,
+    Fixture, InProcess, NOW, REGISTRATION_TOKEN, TOKEN, claims, claims_naming, home, over, server,
+    settings,
 };
 use crate::gitlab_adapter::registry::Registry;
 
@@ -30,13 +31,13 @@ fn record_settings() -> RecordSettings {
         access: Access::NotProtected,
         maximum_timeout: None,
         paused: false,
+        marks: BTreeSet::from([home()]),
     }
 }
 
 pub(crate) fn wanted(place: Place) -> NewRecord {
     NewRecord {
         variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
-        installation: home(),
         place,
         settings: record_settings(),
         in_use: Some(BTreeSet::new()),
@@ -117,7 +118,7 @@ async fn no_record_is_taken_for_lost_while_a_host_does_not_tell_which_it_uses() 
 async fn a_foreign_record_is_never_deleted() {
     let registry = Registry::default();
     let mut elsewhere = wanted(Place::Instance);
-    elsewhere.installation = Installation::from_observed("elsewhere");
+    elsewhere.settings.marks = BTreeSet::from([Mark::from_observed("elsewhere")]);
     process(&registry).gitlab.create_record(&elsewhere).await.unwrap();
     process(&registry).gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
     assert_eq!(registry.ids(), [1, 2]);
@@ -188,14 +189,34 @@ async fn a_changed_record_is_read_again_at_the_next_look() {
     let registry = Registry::default();
     let fixture = process(&registry);
     let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
-    fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    fixture.gitlab.records(&claims()).await.unwrap();
     let mut to = record_settings();
     to.tags.push("fast".to_owned());
     to.access = Access::RefProtected;
     fixture.gitlab.update_record(id, &to).await.unwrap();
-    let records = fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap();
+    let records = fixture.gitlab.records(&claims()).await.unwrap();
     assert_eq!(records[0].settings, to);
     assert_eq!(registry.runners()[0].body["maximum_timeout"], Value::Null);
+}
+
+/// What a person wrote beside the marks a moment ago was not read at the last look.
+#[tokio::test(start_paused = true)]
+async fn other_marks_are_written_into_the_note_beside_what_people_write() {
+    let registry = Registry::default();
+    let fixture = process(&registry);
+    let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
+    fixture.gitlab.records(&claims()).await.unwrap();
+    registry.set(id.0, "maintenance_note", "ask ann: autogit installation=home (rack 3)");
+    let marks = ["home", "rack"].map(Mark::from_observed);
+    let to = RecordSettings { marks: marks.into(), ..record_settings() };
+    fixture.gitlab.update_record(id, &to).await.unwrap();
+    let note = &registry.runners()[0].body["maintenance_note"];
+    assert_eq!(note, "ask ann: autogit installation=home,rack (rack 3)");
+    let records = fixture.gitlab.records(&claims()).await.unwrap();
+    assert_eq!((&records[0].origin, &records[0].settings), (&Origin::Ours, &to));
+    fixture.asked();
+    fixture.gitlab.update_record(id, &to).await.unwrap();
+    assert_eq!(fixture.asked(), ["PUT /api/v4/runners/1"], "the note is as it is to be");
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,7 +262,7 @@ async fn what_this_process_made_and_gitlab_does_not_show_is_in_doubt_and_not_gon
     let id = fixture.gitlab.create_record(&wanted(Place::Instance)).await.unwrap().id;
     let look = async || {
         fixture.pass(12);
-        fixture.gitlab.records(&home(), &BTreeMap::new()).await.unwrap()
+        fixture.gitlab.records(&claims()).await.unwrap()
     };
     registry.lag(true);
     for _ in 0..9 {
@@ -270,7 +291,7 @@ async fn what_this_process_made_is_known_through_another_connection() {
     let named = BTreeMap::from([(id, wanted(Place::Instance).variant)]);
     for _ in 0..3 {
         after.pass(12);
-        let records = after.gitlab.records(&home(), &named).await.unwrap();
+        let records = after.gitlab.records(&claims_naming(&named)).await.unwrap();
         assert!(records[0].unseen.is_some(), "{records:?}");
     }
     after.gitlab.create_record(&wanted_beside_old(&[1])).await.unwrap();
@@ -308,9 +329,9 @@ async fn what_was_told_before_a_change_is_not_what_holds_after_it() {
         gitlab.update_record(id, &to).await.unwrap();
         late.let_go.notify_one();
     };
-    let (home, named) = (home(), BTreeMap::new());
-    let (told, ()) = futures_util::join!(gitlab.records(&home, &named), change);
+    let claims = claims();
+    let (told, ()) = futures_util::join!(gitlab.records(&claims), change);
     assert_eq!(told.unwrap()[0].settings, record_settings());
     late.let_go.notify_one();
-    assert_eq!(gitlab.records(&home, &named).await.unwrap()[0].settings, to);
+    assert_eq!(gitlab.records(&claims).await.unwrap()[0].settings, to);
 }

@@ -1,5 +1,6 @@
 //! What of a pool needs a new container when it changes, and what is set on its record.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use autogit::plan::{Action, Facts, plan};
@@ -59,6 +60,7 @@ fn plain() -> RecordSettings {
         access: Access::NotProtected,
         maximum_timeout: None,
         paused: false,
+        marks: BTreeSet::new(),
     }
 }
 

@@ -191,9 +191,8 @@ pub(crate) fn lose<T: Clone>(observed: &mut Observed<T>, seconds: i64, error: &s
 
 /// The manager's name that a runner there has.
 pub(crate) fn system_id(look: &Look, spot: &Spot) -> SystemId {
-    let installation = look.installation().expect("the first host is known");
     let engine = look.hosts[&spot.host].engine().expect("the host was seen");
-    SystemId::new(&look.spec.instance, &installation, &engine.id, &spot.variant, spot.slot)
+    SystemId::new(&look.spec.instance, &engine.id, &spot.variant, spot.slot)
 }
 
 /// Adds a runner, its row at GitLab if it made contact, and its job's container.

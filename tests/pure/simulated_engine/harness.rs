@@ -80,8 +80,7 @@ impl Harness {
         let variant = Variant::new(&PoolName::new(pool).unwrap(), Arch::Amd64);
         let engine = EngineId::from_observed("ENGINE");
         let name = RunnerName::new(&instance, &variant, Slot(slot));
-        let system_id =
-            SystemId::new(&instance, &engine.installation(), &engine, &variant, Slot(slot));
+        let system_id = SystemId::new(&instance, &engine, &variant, Slot(slot));
         NewRunner {
             config: config(&name, URL, !self.cache).into(),
             environment: BTreeMap::new(),

@@ -8,7 +8,7 @@ use autogit::engine::{Engine, EngineError, ImageRequest, Wakes};
 use autogit::sandbox::engine::{Fault, JobLeftovers, Operation};
 use autogit::sandbox::runner::Version;
 use autogit::spec::{Arch, InstanceName, PullPolicy};
-use autogit::world::{ContainerState, JobId, SystemId, WorkloadId};
+use autogit::world::{ContainerState, EngineId, JobId, Prefixes, SystemId, WorkloadId};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
@@ -214,7 +214,7 @@ async fn a_watcher_is_woken_by_its_own_instances_containers_only() {
     let ((wake, mut woken), (job, mut job_woken)) = (mpsc::channel(1), mpsc::channel(1));
     let engine = harness.engine.clone();
     let wakes = Wakes::new(&ours(), wake, job);
-    let prefix = Arc::clone(&wakes.prefix);
+    let prefixes = Arc::clone(&wakes.prefixes);
     let watch = tokio::spawn(async move { engine.watch(wakes).await });
     harness.pass(SECOND).await;
     harness.engine.add_foreign_container("theirs", BTreeMap::new()).unwrap();
@@ -230,15 +230,17 @@ async fn a_watcher_is_woken_by_its_own_instances_containers_only() {
         let managed = ("com.gitlab.gitlab-runner.managed".to_owned(), "true".to_owned());
         BTreeMap::from([managed, (label.to_owned(), system_id.to_owned())])
     };
+    let mark = EngineId::from_observed("ENGINE").mark();
+    let mine = SystemId::prefix(&ours(), &mark);
     // Nobody knows yet whose it is.
-    harness.engine.add_foreign_container("early", of("r_mineBBBBBBBB")).unwrap();
+    harness.engine.add_foreign_container("early", of(&format!("{mine}BBBBBBB"))).unwrap();
     harness.pass(SECOND).await;
     assert!(job_woken.try_recv().is_err());
-    prefix.set("r_mine".to_owned()).unwrap();
+    *prefixes.lock().unwrap() = Prefixes::new(&ours(), [&mark]);
     harness.engine.add_foreign_container("other", of("r_elseBBBBBBBB")).unwrap();
     harness.pass(SECOND).await;
     assert!(job_woken.try_recv().is_err());
-    harness.engine.add_foreign_container("job", of("r_mineCCCCCCCC")).unwrap();
+    harness.engine.add_foreign_container("job", of(&format!("{mine}CCCCCCC"))).unwrap();
     harness.pass(SECOND).await;
     job_woken.try_recv().unwrap();
     assert!(woken.try_recv().is_err());

@@ -182,7 +182,7 @@ async fn a_name_that_somebody_took_costs_its_slot_for_ten_minutes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_is_away_costs_the_other_nothing() {
-    let calm = Calm::on(&["alpha", "beta"], TWO_POOLS, None);
+    let calm = Calm::on(&["alpha", "beta"], TWO_POOLS);
     calm.until_at_rest(60).await;
     for away in calm.harness.engines().keys() {
         calm.harness.engines()[away].set_reachable(false);

@@ -169,7 +169,7 @@ async fn a_slot_that_gets_a_new_records_runner_leaves_no_old_record() {
 async fn a_runner_that_may_have_been_made_counts_against_max() {
     use autogit::sandbox::engine::{Fault, Operation};
     let pools = "\n  linux: {tags: [docker], max: 1, cooldown: 10s}\n";
-    let calm = Calm::on(&["alpha", "beta"], pools, None);
+    let calm = Calm::on(&["alpha", "beta"], pools);
     calm.until_at_rest(60).await;
     for engine in calm.harness.engines().values() {
         engine.fail_next(Operation::CreateRunner, Fault::AnswerLost);

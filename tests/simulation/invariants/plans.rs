@@ -9,7 +9,7 @@ use autogit::plan::{Action, Decision, JobHold, Rule, RunnerHold, is_changed};
 use autogit::sandbox::gitlab::{JobView, Status};
 use autogit::spec::{HostName, Warm};
 use autogit::world::{
-    ContainerState, Leftover, Observed, Offer, Phase, Runner, Variant, WorkloadId,
+    ContainerState, Leftover, Observed, Offer, Phase, Runner, SystemId, Variant, WorkloadId,
 };
 
 /// What a clock that tells whole seconds, and the time that a call takes, may make of a time.
@@ -350,4 +350,24 @@ fn idle_since(snapshot: &Snapshot, runner: &Runner) -> Option<Timestamp> {
     };
     let ended = snapshot.jobs.iter().filter(its).filter_map(|job| job.finished_at);
     Some(ended.fold(started_at, Timestamp::max))
+}
+
+pub(super) fn no_living_runners_row_is_swept(look: &Look<'_>) -> Result<(), String> {
+    let lives = |snapshot: &Snapshot, record, id: &SystemId| {
+        let containers = snapshot.hosts.values().flat_map(|host| &host.containers);
+        let seen = containers.filter(|container| !container.hidden);
+        let mut runners = seen.filter_map(|container| container.runner.as_ref());
+        runners.any(|runner| {
+            let runs = matches!(runner.state, ContainerState::Running { .. });
+            runs && runner.record == record && runner.system_id == *id
+        })
+    };
+    let swept = look.view.plan.decisions.iter().find_map(|decision| {
+        let Action::Sweep { leftover: Leftover::Manager(record, id) } = &decision.action else {
+            return None;
+        };
+        let living = lives(look.before, *record, id) && lives(look.after, *record, id);
+        living.then_some((record, id))
+    });
+    swept.map_or(Ok(()), |(record, id)| Err(format!("row {id} of record {record} is swept")))
 }

@@ -7,7 +7,7 @@ use super::{Fixture, Snapshot};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
 use autogit::world::{
-    ContainerState, EngineId, Installation, Slot, SystemId, Variant, record_settings, spec_hash,
+    ContainerState, EngineId, Slot, SystemId, Variant, record_settings, spec_hash,
 };
 
 pub(super) fn every_takeable_job_ran(fixture: &Fixture<'_>) -> Result<(), String> {
@@ -134,9 +134,11 @@ pub(super) fn each_row_has_its_runner(fixture: &Fixture<'_>) -> Result<(), Strin
 
 pub(super) fn nothing_of_a_job_is_left(fixture: &Fixture<'_>) -> Result<(), String> {
     let snapshot = fixture.snapshot;
-    let Some(prefix) = prefix(snapshot) else { return Ok(()) };
+    let engines = snapshot.spec.hosts.keys().map(engine_id);
+    let prefixes: Vec<String> =
+        engines.map(|engine| SystemId::prefix(&snapshot.spec.instance, &engine.mark())).collect();
+    let ours = |id: &SystemId| prefixes.iter().any(|prefix| id.as_str().starts_with(prefix));
     for (name, host) in &snapshot.hosts {
-        let ours = |id: &SystemId| id.as_str().starts_with(&prefix);
         let jobs = host.containers.iter().filter_map(|container| container.job.as_ref());
         if let Some(job) = jobs.into_iter().find(|job| ours(&job.system_id)) {
             return Err(format!("a {} container of {} is left on {name}", job.kind, job.system_id));
@@ -159,22 +161,12 @@ pub(super) fn nothing_of_a_job_is_left(fixture: &Fixture<'_>) -> Result<(), Stri
     Ok(())
 }
 
-/// The installation is that of the first declared host.
-fn installation(snapshot: &Snapshot) -> Option<Installation> {
-    snapshot.spec.hosts.keys().next().map(|host| engine_id(host).installation())
-}
-
 /// The engine of a simulated host has its name for an id.
 fn engine_id(host: &HostName) -> EngineId {
     EngineId::from_observed(host.as_str())
 }
 
-fn prefix(snapshot: &Snapshot) -> Option<String> {
-    Some(SystemId::prefix(&snapshot.spec.instance, &installation(snapshot)?))
-}
-
 pub(super) fn kept_slots(snapshot: &Snapshot, host: &HostName) -> BTreeSet<SystemId> {
-    let Some(installation) = installation(snapshot) else { return BTreeSet::new() };
     let instance = &snapshot.spec.instance;
     let pools = snapshot.spec.pools.iter().filter(|pool| pool.cache == Cache::Keep);
     let slots = pools.flat_map(|pool| {
@@ -182,9 +174,7 @@ pub(super) fn kept_slots(snapshot: &Snapshot, host: &HostName) -> BTreeSet<Syste
         (0..pool.max).map(move |slot| (variant.clone(), Slot(slot)))
     });
     let engine = engine_id(host);
-    slots
-        .map(|(variant, slot)| SystemId::new(instance, &installation, &engine, &variant, slot))
-        .collect()
+    slots.map(|(variant, slot)| SystemId::new(instance, &engine, &variant, slot)).collect()
 }
 
 pub(super) fn no_volume_or_network_is_left(fixture: &Fixture<'_>) -> Result<(), String> {

@@ -313,6 +313,10 @@ pub(super) fn nothing_is_corrected(world: &World) -> Plan {
     without(world, |decision| decision.rule == Rule::CorrectRecord)
 }
 
+pub(super) fn notes_stay(world: &World) -> Plan {
+    without(world, |decision| decision.facts == Facts::Drift { settings: vec!["maintenance_note"] })
+}
+
 pub(super) fn nothing_is_reaped(world: &World) -> Plan {
     without(world, |decision| decision.rule == Rule::ReapExited)
 }

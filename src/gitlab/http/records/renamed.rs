@@ -1,12 +1,12 @@
 //! Records of ours that a person renamed and that no process knows any more: they have our mark, and
 //! a description that names no variant. They are told, for another record stands in their place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::mark;
 use super::{HttpGitlab, Listed};
 use crate::gitlab::Renamed;
-use crate::world::{Installation, RecordId};
+use crate::world::{Mark, RecordId};
 
 /// Runners of others whose details are read by one process, one in a look: what is ours was made
 /// lately, and a list may have thousands.
@@ -43,7 +43,7 @@ impl Strangers {
 impl HttpGitlab {
     /// Reads the details of one listed runner that names no variant of ours. A failure is no news:
     /// nothing depends on it.
-    pub(in super::super) async fn look_for_renamed(&self, installation: &Installation) {
+    pub(in super::super) async fn look_for_renamed(&self, marks: &BTreeSet<Mark>) {
         let next = self.records.with(|known| {
             let next = known.strangers.next()?;
             known.strangers.count += 1;
@@ -53,7 +53,7 @@ impl HttpGitlab {
         let read = self.read_details(id).await;
         self.records.with(|known| {
             // Where it cannot be read, it is not told.
-            let marked = read.is_ok_and(|it| it.installation.as_ref() == Some(installation));
+            let marked = read.is_ok_and(|it| !it.settings.marks.is_disjoint(marks));
             let description = known.strangers.listed.get(&id).cloned().unwrap_or_default();
             known.strangers.read.insert(id, (description, marked));
         });

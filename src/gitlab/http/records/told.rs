@@ -1,6 +1,6 @@
 //! What is told of each record: by its details, and by what became of the last question for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::super::mark;
 use super::super::probe::older;
 use super::{DETAILS_AGE_MAX, Details, Known, Listed, REFRESHED_MAX, Read};
-use crate::gitlab::NewRecord;
+use crate::gitlab::{Claims, NewRecord};
+use crate::spec::HostName;
 use crate::world::{
-    Access, Installation, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
+    Access, Mark, Observed, Origin, Owner, Record, RecordId, RecordSettings, Token, Variant,
 };
 
 /// Records that are asked for one by one at a look, beside those that are new on the list.
@@ -44,22 +45,15 @@ pub(super) struct Look<'a> {
     pub(super) listed: Vec<(Variant, Listed)>,
     /// Records that this process or a container knows, and that the list lacks.
     pub(super) absent: BTreeSet<RecordId>,
-    /// Records of which a container has the token.
-    pub(super) named: &'a BTreeMap<RecordId, Variant>,
-    pub(super) installation: &'a Installation,
+    pub(super) claims: &'a Claims,
 }
 
 impl Known {
-    pub(super) fn look<'a>(
-        &self,
-        listed: Vec<(Variant, Listed)>,
-        named: &'a BTreeMap<RecordId, Variant>,
-        installation: &'a Installation,
-    ) -> Look<'a> {
+    pub(super) fn look<'a>(&self, listed: Vec<(Variant, Listed)>, claims: &'a Claims) -> Look<'a> {
         let on_list: BTreeSet<RecordId> = listed.iter().map(|(_, row)| RecordId(row.id)).collect();
-        let known = self.details.keys().chain(named.keys()).chain(self.handed_out.keys());
+        let known = self.details.keys().chain(claims.named.keys()).chain(self.handed_out.keys());
         let absent = known.filter(|id| id.is_told() && !on_list.contains(id)).copied().collect();
-        Look { listed, absent, named, installation }
+        Look { listed, absent, claims }
     }
 
     /// The records that are asked for now: all that are new on the list, a few whose details are
@@ -112,7 +106,9 @@ impl Known {
         let before = self.details.remove(&id);
         if let Some(before) = before {
             details.variant = details.variant.or(before.variant);
-            details.installation = details.installation.or(before.installation);
+            if details.settings.marks.is_empty() {
+                details.settings.marks = before.settings.marks;
+            }
             details.owner = details.owner.or(before.owner);
         }
         self.token_expires(id, details.token_expires_at);
@@ -142,7 +138,7 @@ impl Known {
             read: Read::Never,
             variant: Some(record.variant.clone()),
             description,
-            installation: Some(record.installation.clone()),
+            note: None,
             settings: record.settings.clone(),
             owner: Some(record.place.owner()),
             created_at: Some(by_theirs),
@@ -234,7 +230,8 @@ impl Known {
         now: Timestamp,
     ) -> Option<Record> {
         let unseen = self.unseen(id, listed_as.is_some()).ok()?;
-        let named = look.named.get(&id);
+        let claims = look.claims;
+        let named = claims.named.get(&id);
         let details = self.details.get(&id);
         let variant = listed_as.or(details.and_then(|it| it.variant.as_ref())).or(named)?;
         let mut record = Record {
@@ -252,23 +249,27 @@ impl Known {
         let Some(details) = details else { return Some(record) };
         record.settings = details.settings.clone();
         record.created_at = details.created_at;
-        let ours = match &details.installation {
-            Some(installation) => installation == look.installation,
+        let marks = &details.settings.marks;
+        let has_variant = details.variant.is_some();
+        let ours = !marks.is_disjoint(&claims.marks)
+            || claims.held.contains(&id) && has_variant
             // A person cleared the note, or it is not shown to this token.
-            None => {
-                self.handed_out.contains_key(&id) || named.is_some() && details.variant.is_some()
-            }
-        };
-        record.origin = match &details.variant {
+            || marks.is_empty()
+                && (self.handed_out.contains_key(&id) || named.is_some() && has_variant);
+        record.origin = match (&details.variant, &claims.unmarked_host) {
             _ if ours => Origin::Ours,
             // Whose it is cannot be told, so it is not touched, and none is made beside it.
-            Some(_) if details.installation.is_none() => {
-                record.unseen.get_or_insert_with(|| unmarked(look.installation));
+            (Some(_), _) if marks.is_empty() => {
+                record.unseen.get_or_insert_with(|| unmarked(&claims.marks));
                 Origin::Untold
             }
-            Some(_) => Origin::Foreign,
+            (Some(_), Some(host)) => {
+                record.unseen.get_or_insert_with(|| marked_by_another(host));
+                Origin::Untold
+            }
+            (Some(_), None) => Origin::Foreign,
             // Our containers have its token, and it was never ours: an operator's.
-            None => Origin::Given,
+            (None, _) => Origin::Given,
         };
         match &details.owner {
             Some(owner) => record.owner = owner.clone(),
@@ -280,8 +281,12 @@ impl Known {
     }
 }
 
-fn unmarked(installation: &Installation) -> Arc<str> {
-    let note = mark::note(installation);
+fn marked_by_another(host: &HostName) -> Arc<str> {
+    format!("it has no mark of a host that was reached, and `{host}` was not reached yet").into()
+}
+
+fn unmarked(marks: &BTreeSet<Mark>) -> Arc<str> {
+    let note = mark::note(marks);
     format!(
         "its maintenance note, which would say whose it is, is empty or not shown to this token\n\
          hint: write `{note}` into it if this AutoGit made it, else delete it or set `instance:`"
@@ -300,5 +305,6 @@ fn unread_settings() -> RecordSettings {
         access: Access::NotProtected,
         maximum_timeout: None,
         paused: false,
+        marks: BTreeSet::new(),
     }
 }

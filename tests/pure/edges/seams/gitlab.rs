@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use autogit::clock::Clock;
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab};
-use autogit::gitlab::{Gitlab, NewRecord};
+use autogit::gitlab::{Claims, Gitlab, NewRecord};
 use autogit::spec::{Arch, InstanceName, PoolName, QueueSource, Scope};
 use autogit::world::{
-    Access, GroupId, Installation, JobId, Place, RecordId, RecordSettings, SystemId, Variant,
+    Access, GroupId, JobId, Mark, Place, RecordId, RecordSettings, SystemId, Variant,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -57,13 +57,16 @@ fn settings(choices: &mut Choices<'_>) -> GitlabSettings {
 async fn ask(gitlab: &HttpGitlab, answers: &Answers) {
     let token = SecretString::from(TOKEN);
     let system = SystemId::from_observed("r_abcdefghijkl");
-    let home = Installation::from_observed("home");
-    let record = record(&home);
+    let record = record();
     let ids = [RecordId(7), RecordId(8)];
-    let named = BTreeMap::from([(RecordId(8), record.variant.clone())]);
+    let claims = Claims {
+        marks: record.settings.marks.clone(),
+        named: BTreeMap::from([(RecordId(8), record.variant.clone())]),
+        ..Claims::default()
+    };
     ended(answers, gitlab.probe().await);
     ended(answers, gitlab.queue().await);
-    ended(answers, gitlab.records(&home, &named).await);
+    ended(answers, gitlab.records(&claims).await);
     ended(answers, gitlab.managers(&ids).await);
     ended(answers, gitlab.create_record(&record).await);
     ended(answers, gitlab.update_record(RecordId(7), &record.settings).await);
@@ -83,10 +86,9 @@ fn ended<T, E: Display + Debug>(answers: &Answers, outcome: Result<T, E>) {
     }
 }
 
-fn record(installation: &Installation) -> NewRecord {
+fn record() -> NewRecord {
     NewRecord {
         variant: Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64),
-        installation: installation.clone(),
         place: Place::Group { id: GroupId(7), path: "team".into() },
         settings: RecordSettings {
             tags: vec!["docker".to_owned()],
@@ -94,6 +96,7 @@ fn record(installation: &Installation) -> NewRecord {
             access: Access::NotProtected,
             maximum_timeout: None,
             paused: false,
+            marks: BTreeSet::from([Mark::from_observed("home")]),
         },
         in_use: Some(BTreeSet::new()),
         old: BTreeSet::new(),
