@@ -119,7 +119,7 @@ pub fn main(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(command(arguments.command, shell, adapters)),
-        Err(error) => Err(Failure::Failed(format!("the system gives no event queue: {error}"))),
+        Err(error) => Err(Failure::Failed(format!("the event loop cannot start: {error}"))),
     };
     outcome.unwrap_or_else(ended)
 }

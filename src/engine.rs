@@ -243,20 +243,20 @@ pub enum EngineError {
         /// The container.
         id: String,
     },
-    /// The engine is at it already.
+    /// The engine removes it already.
     #[error("container {id} is being removed already")]
     BeingRemoved {
         /// The container.
         id: String,
     },
-    /// The image is not there and cannot be had.
+    /// The image is not on the host and cannot be pulled.
     #[error(
-        "image `{image}` is not to be had: {problem}\nhint: correct `runner_image`, or pull it on the host"
+        "image `{image}` is not available: {problem}\nhint: correct `runner_image`, or pull it on the host"
     )]
     NoImage {
-        /// The image.
+        /// Its reference, as `runner_image` names it.
         image: String,
-        /// Why.
+        /// What the engine or its registry says.
         problem: String,
     },
     /// The object does not exist (any more).

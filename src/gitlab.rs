@@ -178,7 +178,7 @@ pub struct JobDetail {
     pub id: JobId,
     /// Its name.
     pub name: String,
-    /// Its project's full path, where it could be had.
+    /// Its project's full path, where it is known.
     pub project_path: Option<String>,
     /// `pending`, `running`, `success`, …
     pub status: String,
@@ -343,7 +343,7 @@ pub enum GitlabError {
     Unreachable {
         /// The address asked.
         url: String,
-        /// Why.
+        /// What the connection failed with.
         source: TransportError,
     },
     /// 401: the token is wrong, revoked or expired.

@@ -381,7 +381,7 @@ impl Controller {
             world.spec.pool(&record.variant.pool)?;
             let variant = &record.variant;
             Some(format!(
-                "the token of registration {id} of `{variant}` is not to be seen from here\n\
+                "the token of registration {id} of `{variant}` is not visible from here\n\
                  hint: this is the plan of the AutoGit that has it; one that starts without it \
                  makes a new registration"
             ))

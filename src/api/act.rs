@@ -73,11 +73,11 @@ impl Api {
     pub(super) fn wake(&self, wake: Wake) -> Result<(), Problem> {
         match self.wakes.try_send(wake) {
             Err(TrySendError::Full(Wake::Reload)) => {
-                Err(Problem::unavailable("busy", "the loop has much to do; try again"))
+                Err(Problem::unavailable("busy", "the loop is busy; try again"))
             }
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
             Err(TrySendError::Closed(_)) => {
-                Err(Problem::unavailable("ending", "AutoGit is about to end"))
+                Err(Problem::unavailable("ending", "AutoGit is shutting down"))
             }
         }
     }

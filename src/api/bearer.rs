@@ -111,9 +111,9 @@ fn refusal(why: BearerRefusal, right: Right) -> Problem {
     };
     match why {
         BearerRefusal::Missing => unauthorized("this needs a bearer token"),
-        BearerRefusal::Wrong => unauthorized("this is not the token"),
+        BearerRefusal::Wrong => unauthorized("this is not the right token"),
         BearerRefusal::Insufficient => {
-            let detail = "this token is good for something else";
+            let detail = "this token is for something else";
             Problem::new(StatusCode::FORBIDDEN, "insufficient-token", detail).hint(right.hint())
         }
     }

@@ -31,7 +31,7 @@ pub(super) async fn answer_to_own_names(
     if known {
         return next.run(request).await;
     }
-    let detail = "this is not a name that AutoGit is known by";
+    let detail = "AutoGit is not known by this name";
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail)
         .hint("ask for `localhost` or an address, or set `api.external_url` to the name of the proxy in front")
         .into_response()

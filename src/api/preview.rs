@@ -73,7 +73,7 @@ pub(super) async fn preview(
 }
 
 fn too_often(wait: SignedDuration) -> Problem {
-    let detail = "more previews are asked for than are made";
+    let detail = "too many previews were requested";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-previews", detail);
     problem.retry_after(u8::try_from(wait.as_secs()).unwrap_or(u8::MAX).max(1))
 }

@@ -67,7 +67,7 @@ async fn unknown_method(method: Method, uri: Uri) -> Problem {
 async fn in_time(request: Request, next: Next) -> Response {
     let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
     answered.unwrap_or_else(|_| {
-        let detail = format!("the request was not over after {}s", REQUEST_MAX.as_secs());
+        let detail = format!("the request did not finish within {}s", REQUEST_MAX.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail).into_response()
     })
 }

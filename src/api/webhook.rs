@@ -103,12 +103,12 @@ fn event(headers: &HeaderMap) -> WebhookEvent {
 fn refusal(why: WebhookRefusal) -> Problem {
     let (detail, hint) = match why {
         WebhookRefusal::Unsigned => (
-            "the webhook shows neither the token nor the signature that is asked for",
+            "the webhook has neither the token nor the signature that is required",
             "give GitLab the secret that is in `gitlab.webhook_secret`: a token, or a signing key \
              if it begins with `whsec_`",
         ),
         WebhookRefusal::Forged => (
-            "the webhook's token or signature is not right",
+            "the webhook's token or signature is wrong",
             "the secret in GitLab and in `gitlab.webhook_secret` differ",
         ),
         WebhookRefusal::Expired => (

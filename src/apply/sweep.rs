@@ -158,7 +158,7 @@ async fn delete_manager(
     }
     let Some(registration) = registration else {
         return Ok(Effect::Skipped(
-            "its token is not at hand; GitLab removes the row after a week",
+            "its token is not available; GitLab removes the row after a week",
         ));
     };
     ports.gitlab.delete_manager(&registration.token, system_id).await?;

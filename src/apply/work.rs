@@ -290,7 +290,7 @@ impl Work {
         };
         self.checking.remove(&record);
         if refused {
-            tracing::warn!(%record, %variant, "GitLab does not take the record's token any more: a person reset it, or deleted the record");
+            tracing::warn!(%record, %variant, "GitLab no longer accepts the record's token: a person reset it, or deleted the record");
             tokens.refuse(record);
         }
     }

@@ -32,7 +32,7 @@ pub(super) enum Command {
     Diff(Diff),
     /// Tell why a job waits, why a pool has its size, what a runner does and why it is still there
     Explain(Explain),
-    /// Show how everything stands: sources, pools, hosts
+    /// Show the state of sources, pools and hosts
     Status(Look),
     /// List the runners and what keeps them
     Runners(Look),
@@ -60,7 +60,7 @@ pub(super) struct SpecOption {
     /// The spec's file
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Read variables from this file, too; the process's own win (may be repeated)
+    /// Read variables from this file, too; those of the process take precedence (may be repeated)
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
 }
@@ -90,7 +90,7 @@ impl SpecPlace {
 /// Who is asked.
 #[derive(Debug, Args)]
 pub(super) struct Asking {
-    /// Look at GitLab and Docker, also where an AutoGit runs that could tell
+    /// Look at GitLab and Docker directly, even if a running AutoGit could answer
     #[arg(long, conflicts_with = "server")]
     pub(super) direct: bool,
     /// Ask the AutoGit at this address instead of the one that runs here
@@ -122,7 +122,7 @@ fn server(word: &str) -> Result<String, String> {
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) spec: SpecPlace,
-    /// End as soon as nothing is to be done; does not wait for jobs
+    /// End as soon as nothing is left to do; does not wait for jobs
     #[arg(long)]
     pub(super) once: bool,
     /// How the log is written; JSON by default under systemd and in containers
@@ -253,7 +253,7 @@ pub(super) struct Sandbox {
     /// is ever asked
     #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
-    /// The same
+    /// The spec's file
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Use the Docker Engine of this machine: the containers are real, GitLab stays simulated

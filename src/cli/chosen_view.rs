@@ -74,7 +74,7 @@ impl ChosenView {
         let (running, file) = if let Some(url) = &asking.server {
             let running = Running::named(url, shell, adapters).await;
             let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
-            // WhoseView names a server alone means that one, whatever lies in this folder.
+            // Whoever names a server alone means that one, whatever lies in this folder.
             let running = running.ok_or_else(silent)?.with_token(asking.token()?);
             (Some(running), if place.is_named(shell) { Some(read().await) } else { None })
         } else {
@@ -156,7 +156,7 @@ impl ChosenView {
                 head.insert(
                     0,
                     format!(
-                        "{file}@{hash} is not the spec in force (@{its}): planned anew, by a look \
+                        "{file}@{hash} is not the spec in force (@{its}): planned again, by a look \
                          from here {with} the memory of the AutoGit that runs"
                     ),
                 );

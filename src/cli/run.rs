@@ -53,7 +53,9 @@ pub(super) async fn run(
         tracing::info!("proxy of runners and jobs: {}", proxy.in_words());
     }
     if let Seeing::Looking { why } = watch.seeing() {
-        tracing::warn!("changes of the spec are seen by looking now and then only: {why}");
+        tracing::warn!(
+            "changes of the spec are noticed only by reading its file from time to time: {why}"
+        );
     }
     let listen = loaded.spec.api.listen;
     let instance = loaded.spec.instance.to_string();
@@ -110,14 +112,14 @@ async fn listener_or_none(address: SocketAddr) -> Result<Option<TcpListener>, Fa
     match listener(address).await {
         Ok(listener) => Ok(Some(listener)),
         Err(problem) if address == ApiSpec::STANDARD_ADDRESS => {
-            tracing::warn!("AutoGit goes on without its API: {problem}");
+            tracing::warn!("AutoGit continues without its API: {problem}");
             Ok(None)
         }
         Err(problem) => Err(Failure::Failed(problem)),
     }
 }
 
-/// The API's port, or in words why it cannot be had.
+/// The API's port, or in words why it is not available.
 pub(super) async fn listener(address: SocketAddr) -> Result<TcpListener, String> {
     let bound = TcpListener::bind(address).await.map_err(|error| {
         format!(

@@ -228,16 +228,16 @@ impl Running {
     }
 }
 
-/// What it answers.
+/// What a running AutoGit answers.
 #[derive(Debug)]
 pub(super) enum Reply<T> {
     /// What was asked for.
     Fine(Box<T>),
-    /// Not that.
+    /// It did not do what was asked.
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// Why.
+        /// The reason and, where there is one, a hint, for the operator.
         words: String,
         /// All that is wrong with a spec that was sent.
         faults: Option<String>,

@@ -134,7 +134,7 @@ async fn show(
 
 /// What is real does not end with the sandbox: runners are drained, caches and network removed.
 async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) -> Result<(), Failure> {
-    say("clearing up: what still runs finishes first; Ctrl-C leaves it behind\n")?;
+    say("cleaning up: what still runs finishes first; Ctrl-C leaves it as it is\n")?;
     daemon.retire();
     daemon.run(wakes, Ending::WhenNothingIsLeft).await;
     Ok(())

@@ -203,7 +203,7 @@ impl fmt::Display for Facts {
                 write!(f, "{live} live, max {max}{}", its_job_first(*busy))
             }
             Self::Changed { busy } => write!(f, "made from an older spec{}", its_job_first(*busy)),
-            Self::NetworkMissing { network } => write!(f, "`{network}` is not there"),
+            Self::NetworkMissing { network } => write!(f, "`{network}` does not exist"),
             Self::Leftover { what } => f.write_str(what),
         }
     }

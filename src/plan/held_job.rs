@@ -307,7 +307,7 @@ impl fmt::Display for JobHold {
             }
             Self::Unclaimed { times, left } => write!(
                 f,
-                "fitting runners were idle and GitLab did not give it to them ({times}×); looked at again in {}",
+                "fitting runners were idle and GitLab did not give it to them ({times}×); checked again in {}",
                 brief(*left)
             ),
             Self::Starting { variant, trouble } => {
@@ -338,7 +338,7 @@ fn beside(
 ) -> fmt::Result {
     write!(
         f,
-        "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not at hand; looked at again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
+        "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not available here; checked again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
         brief(left)
     )
 }

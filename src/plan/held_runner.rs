@@ -139,7 +139,7 @@ impl fmt::Display for RunnerHold {
             Self::InDoubt => f.write_str("a call about it got no answer"),
             Self::Removing { times, left } => write!(
                 f,
-                "its removal was asked for {times} times, and it is still there; looked at again in {}",
+                "its removal was asked for {times} times, and it is still there; checked again in {}",
                 brief(*left)
             ),
             Self::Unstarted { ago } => {

@@ -24,7 +24,7 @@ pub(super) fn note(memory: &mut Memory, plan: &Plan, now: Timestamp) {
             tracing::warn!(
                 rule = %decision.rule,
                 "{}: {}, again after it was set: GitLab keeps something else than it was sent, or a \
-                 person sets it back; it is changed ever more rarely",
+                 person sets it back; it is changed less and less often",
                 action.as_str(),
                 decision.facts
             );

@@ -46,7 +46,7 @@ pub struct Event {
     pub id: EventId,
     /// When the loop saw or did it.
     pub at: Timestamp,
-    /// What.
+    /// What happened, as the API tells it.
     pub what: EventOutput,
 }
 

@@ -17,7 +17,7 @@ use crate::world::World;
 /// far shorter than any pull.
 const QUICK_ANSWER: Duration = Duration::from_millis(500);
 
-/// An image that could not be had.
+/// An image that is not available.
 #[derive(Debug)]
 pub(super) struct ImageFailure {
     pub(super) request: ImageRequest,

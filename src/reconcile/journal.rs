@@ -152,7 +152,7 @@ impl Journal {
                     tracing::debug!(rule = %decision.rule, "{subject}: left as it is: {why}");
                 }
                 Ok(Effect::Pending) => {
-                    tracing::debug!(rule = %decision.rule, "{subject}: the engine is at it");
+                    tracing::debug!(rule = %decision.rule, "{subject}: the engine is still busy with it");
                 }
                 Ok(
                     Effect::Done

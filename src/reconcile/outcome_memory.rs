@@ -140,7 +140,7 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
     }
 }
 
-/// Images that could not be had: the variants that need them pause.
+/// Images that are not available: the variants that need them pause.
 pub(super) fn image_failures(memory: &mut Memory, world: &World, failures: Vec<ImageFailure>) {
     let backoffs = memory.backoffs.clone();
     for failure in failures {

@@ -76,9 +76,9 @@ pub enum FileProblem {
         "cannot be understood at line {line}, column {column}, and its `proxies` are the runners'\nhint: correct it, or set `proxy` in the spec"
     )]
     NotJson {
-        /// Where.
+        /// The first line that is not understood, from 1.
         line: usize,
-        /// Where in the line.
+        /// The column in that line, from 1.
         column: usize,
     },
     /// A folder, a pipe or a device: reading it could block for ever.

@@ -23,7 +23,7 @@ pub enum Refusal {
     /// It is another instance's. Taking it would leave every runner, record and network of the
     /// present one without an owner, and the lock of the other one was never taken.
     #[error(
-        "`instance` is `{asked}` in the file and `{running}` in the AutoGit that runs\nhint: set it back, or start AutoGit anew; what `{running}` owns stays until it is swept under that name"
+        "`instance` is `{asked}` in the file and `{running}` in the AutoGit that runs\nhint: set it back, or restart AutoGit; what `{running}` owns stays until it is swept under that name"
     )]
     Instance {
         /// The running instance.
@@ -103,7 +103,7 @@ pub enum Reloaded {
     },
     /// The spec in force stays, as the file cannot take its place.
     Refused {
-        /// Why.
+        /// What is wrong with the file, or with a file that it names.
         fault: PendingFault,
         /// The same as was said of the last reload.
         repeated: bool,

@@ -146,7 +146,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    let message = "this alias stands within what it stands for";
+                    let message = "this alias is part of the value that it refers to";
                     return stop(span, Finding::error(Code::Syntax, message));
                 };
                 self.count(size, span)?;

@@ -48,7 +48,7 @@ pub struct FailureOutput {
     pub decision: DecisionOutput,
     /// Who has to act: `ours`, `unreachable`, `refused` or `yours`.
     pub kind: &'static str,
-    /// Why.
+    /// Why it could not be carried out.
     pub error: String,
 }
 

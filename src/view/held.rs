@@ -14,7 +14,7 @@ use crate::spec::PoolName;
 /// Jobs that wait for the same.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HeldCountOutput {
-    /// How many.
+    /// How many jobs wait for it.
     pub jobs: usize,
     /// Why, as one word.
     pub reason: Cow<'static, str>,

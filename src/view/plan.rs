@@ -63,7 +63,7 @@ pub struct UnmetWarmOutput {
     pub pool: String,
     /// The architecture.
     pub arch: String,
-    /// How many.
+    /// How many it lacks.
     pub missing: u32,
     /// Why, as one word of a closed set.
     pub reason: Cow<'static, str>,

@@ -35,7 +35,7 @@ pub enum SourceOutput {
         age: String,
         /// Since when, in UTC.
         since: String,
-        /// Why.
+        /// Why it could not be read.
         error: String,
     },
 }

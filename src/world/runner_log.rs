@@ -76,13 +76,13 @@ const POLL_HINTS: &Hints = &[
     ),
     (
         &["forbidden", "403"],
-        "something refuses the runner's token: look for its runner at GitLab, and for what stands \
-         before `gitlab.runner_url`",
+        "something refuses the runner's token: check that its runner exists at GitLab, \
+         and what is in front of `gitlab.runner_url`",
     ),
     (
         &["unreachable", "refused", "no route", "timeout", "deadline exceeded", "reset by peer"],
-        "set `gitlab.runner_url` or `network` so that containers reach it, if need be through a \
-         `proxy`",
+        "set `gitlab.runner_url` or `network` so that containers reach it, if necessary \
+         through a `proxy`",
     ),
     (&[""], "correct `gitlab.runner_url` or `network`"),
 ];

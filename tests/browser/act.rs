@@ -28,7 +28,7 @@ async fn nothing_can_be_done_before_the_token_is_entered() {
     browser.says("#running", "#8790").await;
     assert_eq!(browser.value(SHOWN).await, serde_json::json!(["Operate…"]));
     sign_in(&browser, "a guess").await;
-    browser.says("#sign-in-fault", "this is not the token").await;
+    browser.says("#sign-in-fault", "this is not the right token").await;
     assert!(harness.wakes.try_recv().is_err());
     browser.press(ESCAPE).await;
     assert_eq!(browser.value("sessionStorage.length").await, 0);

@@ -77,7 +77,7 @@ async fn where_reading_takes_a_token_the_page_asks_for_it_and_then_follows() {
     browser.visit(&harness.url()).await;
     browser.says("#headline", "AutoGit shows nothing without a token").await;
     assert_eq!(browser.text("#pools").await, "");
-    for (token, then) in [("guessed", "this is not the token"), ("readers", "")] {
+    for (token, then) in [("guessed", "this is not the right token"), ("readers", "")] {
         browser.value("document.querySelector('#sign-in').open || document.querySelector('#operate').click()").await;
         browser.value(&format!("document.querySelector('#token').value = {token:?}")).await;
         browser.value("document.querySelector('#sign-in-form').requestSubmit()").await;

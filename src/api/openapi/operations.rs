@@ -162,7 +162,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..get(
             "/spec",
             "spec",
-            "The spec in force, its secrets aside",
+            "The spec in force, without its secrets",
             &[TAG],
             &[answer(200, "What is written in it", (JSON, of::<SpecOutput>)), UNCHANGED],
         )
@@ -195,7 +195,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
          `spec`; `LookMessage` as that of `look` (a new look was taken) and `reset` (events are \
          missing, begin anew)",
         &[LAST_EVENT],
-        &[answer(200, "Server-sent events, without end", ("text/event-stream", text))],
+        &[answer(200, "Server-sent events; the stream does not end", ("text/event-stream", text))],
     ),
     get(
         "/metrics",
@@ -239,7 +239,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post(
             "/webhook/gitlab",
             "webhook",
-            "Where GitLab tells of jobs, pipelines and pushes; authentic by its own headers",
+            "Where GitLab reports jobs, pipelines and pushes; authenticated by its own headers",
             &[EVENT, TOKEN, SIGNED_ID, SIGNED_AT, SIGNED],
             &[Answer { status: 204, what: "Authentic", content: None }],
         )

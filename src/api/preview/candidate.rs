@@ -35,7 +35,7 @@ pub(super) fn plan(
     if candidate.spec().instance != in_force.instance {
         let detail = format!("`instance` is not `{}` there", in_force.instance);
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "other-instance", detail);
-        return Err(problem.hint("a reload does not take another instance's spec"));
+        return Err(problem.hint("a reload does not accept another instance's spec"));
     }
     let (spec, others) = planned(&candidate, own.as_ref(), in_force);
     let spec = Arc::new(spec);

@@ -297,7 +297,7 @@ fn refuse_what_is_real(spec: &Spec, own: &[String; 2]) -> Result<(), String> {
             continue;
         }
         return Err(format!(
-            "`gitlab.{field}` is that of another GitLab, and a sandbox asks none but its own\n\
+            "`gitlab.{field}` is that of another GitLab, and a sandbox uses only its own\n\
              hint: write `gitlab: {{url: ${{SANDBOX_URL}}, runner_url: ${{SANDBOX_RUNNER_URL}}, \
              token: ${{SANDBOX_TOKEN}}}}`"
         ));

@@ -75,7 +75,7 @@ impl Endpoint {
                     "it names no host\nhint: write ssh://user@host, with :port and /socket as needed",
                 )),
             },
-            _ => Err(unreachable("it is of no known kind\nhint: use unix://, tcp:// or ssh://")),
+            _ => Err(unreachable("its kind is not known\nhint: use unix://, tcp:// or ssh://")),
         }
     }
 

@@ -63,7 +63,7 @@ impl Files {
         builder.with_client_auth_cert(self.chain, self.key).map_err(|error| {
             let (cert, key) = (tls.cert.display(), tls.key.display());
             io::Error::other(format!(
-                "`{cert}` and `{key}` do not go together ({error})\n\
+                "`{cert}` and `{key}` do not match ({error})\n\
                  hint: `tls.key` has to be the key that the certificate in `tls.cert` was made with"
             ))
         })
@@ -117,7 +117,7 @@ pub(super) fn explained(error: &TlsError, tls: &TlsSpec, now: Timestamp) -> Stri
             )
         }),
         TlsError::InvalidMessage(_) => "it does not speak TLS\n\
-            hint: start that engine with `--tlsverify`; without, its host is everyone's"
+            hint: start that engine with `--tlsverify`; without it, everyone who reaches it controls its host"
             .to_owned(),
         other => other.to_string(),
     }
@@ -149,7 +149,7 @@ fn of_engine(error: &CertificateError, tls: &TlsSpec) -> String {
              hint: use one of these names in `docker`, or put this one into its subjectAltName",
             if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") }
         ),
-        other => format!("its certificate is not fine: {other}"),
+        other => format!("its certificate is not accepted: {other}"),
     }
 }
 

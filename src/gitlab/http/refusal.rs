@@ -61,7 +61,7 @@ pub(super) fn meaning<'a>(
         }
         // What stands before GitLab answers 404, too, and knows nothing of the object.
         404 if said.as_ref().is_none_or(|said| !said.starts_with("404")) => {
-            not_gitlab(call, "404 without GitLab's words")
+            not_gitlab(call, "404 without a message of GitLab's")
         }
         404 => GitlabError::NotFound { object: call.object.clone() },
         _ => {
@@ -78,7 +78,7 @@ pub(super) fn redirect(call: &Call, url: &str, headers: &HeaderMap) -> Result<St
         return Err(not_gitlab(call, "it redirects to nowhere"));
     };
     let Ok(uri) = location.parse::<Uri>() else {
-        return Err(not_gitlab(call, "it redirects to something that is no address"));
+        return Err(not_gitlab(call, "it redirects to something that is not an address"));
     };
     let origin = origin(&own);
     let (to, path) = match uri.authority() {

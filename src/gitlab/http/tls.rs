@@ -156,7 +156,7 @@ fn of_certificate(error: &CertificateError) -> String {
             if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") }
         ),
         other => format!(
-            "its certificate is not fine: {other}\n\
+            "its certificate is not accepted: {other}\n\
              hint: put that very certificate into `gitlab.ca_file`, or one that is signed properly \
              onto the server"
         ),

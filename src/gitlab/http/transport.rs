@@ -130,7 +130,7 @@ fn through(proxy: &str, said: &str) -> String {
     let (said, hint) = said.split_once('\n').map_or((said, ""), |(said, hint)| (said, hint));
     let hint = if hint.is_empty() {
         "hint: the proxy is the one of `HTTPS_PROXY` or `HTTP_PROXY`; name GitLab in `NO_PROXY` to \
-         go without"
+         use none"
     } else {
         hint
     };

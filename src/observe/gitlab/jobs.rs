@@ -101,7 +101,7 @@ impl Names {
         for (job, told) in told {
             match told {
                 Err(GitlabError::Unreachable { .. } | GitlabError::Limited { .. }) => continue,
-                Err(error) => tracing::debug!(%job, %error, "the job's name is not to be had"),
+                Err(error) => tracing::debug!(%job, %error, "the job's name is not available"),
                 Ok(detail) => {
                     let facts = JobFacts {
                         name: detail.name.into(),

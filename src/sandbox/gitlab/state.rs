@@ -224,7 +224,7 @@ pub(crate) struct Hook {
     pub(crate) form: Value,
 }
 
-/// All of it.
+/// All that the simulated GitLab knows.
 pub(crate) struct State {
     pub(crate) seed: u64,
     pub(crate) now: Timestamp,

@@ -37,7 +37,7 @@ pub enum LogLine {
         job: JobId,
         /// How long it took.
         duration: Duration,
-        /// In words.
+        /// What gitlab-runner says of it.
         problem: String,
         /// In GitLab's word.
         reason: &'static str,
@@ -50,17 +50,17 @@ pub enum LogLine {
     Unhealthy,
     /// GitLab was not reached, or made no sense.
     PollFailed {
-        /// Why.
+        /// What the network or GitLab answered.
         problem: String,
     },
     /// The process ends.
     Exiting {
-        /// Why.
+        /// What asked it to, as gitlab-runner says it.
         why: &'static str,
     },
     /// The process cannot start.
     Fatal {
-        /// Why.
+        /// What its config lacks, as gitlab-runner says it.
         problem: String,
     },
 }

@@ -332,7 +332,7 @@ impl AsOf<'_> {
                 | JobHold::NoNetwork { left, .. }
                 | JobHold::Unclaimed { left, .. },
             ) => {
-                format!("looked at again in {}", brief(*left))
+                format!("checked again in {}", brief(*left))
             }
             Some(JobHold::OtherRunner { .. }) => "when a runner of others takes it".to_owned(),
             Some(JobHold::AnotherAutogit { left, .. }) => {

@@ -56,7 +56,7 @@ impl fmt::Display for Standstill {
             StandstillKind::Paused if !self.is_long() => f.write_str("its container is paused"),
             StandstillKind::Paused => write!(
                 f,
-                "its container is paused for {minutes}m; hint: `docker unpause {runner}` on host `{host}` lets it go on"
+                "its container is paused for {minutes}m; hint: `docker unpause {runner}` on host `{host}` lets it continue"
             ),
             StandstillKind::Unheeding => write!(
                 f,

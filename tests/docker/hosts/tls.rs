@@ -93,7 +93,7 @@ async fn what_is_wrong_with_certificates_is_told_with_its_remedy() {
     let told = with(&ours, &guarded.authority.signs(Use::Client, LONG_AGO)).await;
     says(&told, &["client-cert.pem` has expired", "renew it"]);
     let told = with(&ours, &(fine.0.clone(), stranger.signs(Use::Client, FINE).1)).await;
-    says(&told, &["do not go together", "`tls.key` has to be"]);
+    says(&told, &["do not match", "`tls.key` has to be"]);
     let told = with("no PEM", &fine).await;
     says(&told, &["holds no certificate", "correct `tls.ca`"]);
 

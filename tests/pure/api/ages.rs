@@ -65,7 +65,7 @@ async fn an_old_view_is_told_with_the_ages_of_now() {
         ["1m15s", "idle 30s of 5m", "started 10s ago"],
         ["2m13s", "cuda", "backing-off"],
         ["idle 30s of 5m", "asked to exit 7s ago", "2m13s"],
-        ["pending 2m13s", "tried again in 1m:", "looked at again in 1m"],
+        ["pending 2m13s", "tried again in 1m:", "checked again in 1m"],
         ["idle 30s of 5m", "asked to exit 7s ago", "started 10s ago"],
     ];
     are_told(&harness, &told, 0).await;
@@ -75,7 +75,7 @@ async fn an_old_view_is_told_with_the_ages_of_now() {
         ["1m35s", "idle 50s of 5m", "started 30s ago"],
         ["2m33s", "cuda", "backing-off"],
         ["idle 50s of 5m", "asked to exit 27s ago", "2m33s"],
-        ["pending 2m33s", "tried again in 40s:", "looked at again in 40s"],
+        ["pending 2m33s", "tried again in 40s:", "checked again in 40s"],
         ["idle 50s of 5m", "asked to exit 27s ago", "started 30s ago"],
     ];
     are_told(&harness, &told_later, 20).await;

@@ -133,7 +133,7 @@ fn another_file_than_the_one_in_force_is_planned_anew_and_that_is_said_first() {
     }
     // What is there does not depend on a file.
     let told = out(&daemon.ask(&["status", "-c", "other.yaml"]));
-    assert!(!told.contains("planned anew") && told.contains("its view is"), "{told}");
+    assert!(!told.contains("planned again") && told.contains("its view is"), "{told}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_sandbox_refuses_a_spec_of_a_real_gitlab() {
         assert_eq!(code(&refused), 2, "{real}: {refused:?}");
         let words = talk(&refused);
         assert!(
-            words.contains("is that of another GitLab, and a sandbox asks none but its own"),
+            words.contains("is that of another GitLab, and a sandbox uses only its own"),
             "{words}"
         );
         assert!(words.contains("hint: ") && words.contains("${SANDBOX_RUNNER_URL}"), "{words}");
@@ -128,7 +128,7 @@ fn the_other_commands_see_a_sandbox_and_its_instance_is_taken() {
     let real = own_spec("seen").replacen("${SANDBOX_URL}", "https://gitlab.com", 1);
     std::fs::write(played.folder.path().join("own.yaml"), real).unwrap();
     let status = played.until(&["status", "--server", url], "is refused");
-    assert!(status.contains("a sandbox asks none but its own"), "{status}");
+    assert!(status.contains("a sandbox uses only its own"), "{status}");
 }
 
 #[test]

@@ -329,7 +329,8 @@ async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it
     looking.look_only();
     let view = looking.look().await;
     assert!(!view.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", view.plan);
-    let unseen = format!("the token of registration {id} of `linux/amd64` is not to be seen");
+    let unseen =
+        format!("the token of registration {id} of `linux/amd64` is not visible from here");
     assert!(view.notices.iter().any(|notice| notice.starts_with(&unseen)), "{:?}", view.notices);
     assert_eq!(view.as_seen().plan_output().notices, view.notices);
     assert_eq!(view.as_seen().status_output().notices, view.notices);

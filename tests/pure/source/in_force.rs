@@ -202,9 +202,9 @@ async fn a_spec_that_no_connection_can_be_made_with_does_not_come_into_force() {
     let before = source.loaded().hash.clone();
     folder.write("autogit.yaml", TWO_POOLS);
     let read = source.origin().read().await;
-    let refuse = |_: &_| Err("host `local`: it is of no known kind".to_owned());
+    let refuse = |_: &_| Err("host `local`: its kind is not known".to_owned());
     let (refused, _) = fault(source.reload(read, refuse));
-    assert_eq!(refused.text, "host `local`: it is of no known kind");
+    assert_eq!(refused.text, "host `local`: its kind is not known");
     assert_eq!((source.loaded().hash.as_str(), source.fault()), (before.as_str(), Some(&refused)));
     assert!(diff(reload(&mut source).await).contains(&"pool docs: added".to_owned()));
     assert_eq!(source.fault(), None);

@@ -28,7 +28,7 @@ async fn a_server_that_keeps_another_spelling_of_a_tag_is_corrected_ever_more_ra
     calm.pass(2 * HALF_AN_HOUR).await;
     let changes = calm.asked_of_gitlab("PUT /api/v4/runners/");
     assert!((4..=10).contains(&changes), "{changes}\n{}", calm.told());
-    let said = calm.asked_of_gitlab("it is changed ever more rarely");
+    let said = calm.asked_of_gitlab("it is changed less and less often");
     assert_eq!(said, 1, "{}", calm.told());
     // All else goes on.
     let job = calm.job(&["docker"], 5);
