@@ -88,9 +88,9 @@ impl Origin {
                 // A file system behind a network may take its time.
                 let read = tokio::task::spawn_blocking(move || read(&of_task)).await;
                 let text = read.unwrap_or_else(|error| {
-                    Err(LoadError::File(FileProblem::Unreadable(error.to_string()).of(&path)))
+                    Err(FileProblem::Unreadable(error.to_string()).of(&path))
                 });
-                text.map(Text::of_file)
+                Ok(text.map(Text::of_file)?)
             }
         }
     }
@@ -146,19 +146,24 @@ impl fmt::Display for Origin {
 }
 
 /// The text of a file of the operator's.
-pub fn read(path: &Path) -> Result<String, LoadError> {
-    let refused = |error: FileError| {
-        if error.problem == FileProblem::Missing {
-            LoadError::Missing { path: error.path }
-        } else {
-            LoadError::File(error)
-        }
-    };
-    let (text, _) = file::text(path, SPEC_BYTES_MAX).map_err(refused)?;
+///
+/// Errors: no such file, or none of text; one that was replaced while it was read.
+pub fn read(path: &Path) -> Result<String, FileError> {
+    let (text, _) = file::text(path, SPEC_BYTES_MAX)?;
     if file::is_nameless(path) {
-        return Err(LoadError::File(FileProblem::Replaced.of(path)));
+        return Err(FileProblem::Replaced.of(path));
     }
     Ok(text)
+}
+
+impl From<FileError> for LoadError {
+    fn from(error: FileError) -> Self {
+        if error.problem == FileProblem::Missing {
+            Self::Missing { path: error.path }
+        } else {
+            Self::File(error)
+        }
+    }
 }
 
 fn is_scheme(word: &str) -> bool {

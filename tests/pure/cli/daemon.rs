@@ -166,6 +166,9 @@ fn a_server_that_is_named_plans_the_file_itself_for_who_has_its_token() {
     let told = elsewhere.autogit(&asked, &[]);
     assert!(out(&told).contains("it planned autogit.yaml on that view"), "{told:?}");
 
+    let told = elsewhere.autogit(&[&asked[..5], &["gone"]].concat(), &[]);
+    assert!(talk(&told).contains("the token cannot be read: `gone` does not exist"), "{told:?}");
+
     let elsewhere = elsewhere.write("token", "a-token-of-somebody-else-0123456789");
     let told = elsewhere.autogit(&asked, &[TOKEN]);
     assert!(talk(&told).contains("that AutoGit plans no file for us"), "{told:?}");
