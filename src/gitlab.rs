@@ -88,10 +88,8 @@ impl Server {
         {
             return None;
         }
-        let needed = [
-            ("create_runner", "make registrations"),
-            ("manage_runner", "change and delete registrations"),
-        ];
+        let needed =
+            [("create_runner", "make records"), ("manage_runner", "change and delete records")];
         let missing: Vec<_> = needed.into_iter().filter(|(scope, _)| !has(&[scope])).collect();
         let (scopes, work): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
         (!work.is_empty()).then(|| {

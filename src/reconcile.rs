@@ -381,16 +381,16 @@ impl Controller {
             world.spec.pool(&record.variant.pool)?;
             let variant = &record.variant;
             Some(format!(
-                "the token of registration {id} of `{variant}` is not visible from here\n\
+                "the token of record {id} of `{variant}` is not visible from here\n\
                  hint: this is the plan of the AutoGit that has it; one that starts without it \
-                 makes a new registration"
+                 makes a new record"
             ))
         });
         let another = world.sign_of_another().map(|sign| sign.to_string());
         let renamed = self.ports.gitlab.renamed().into_iter().map(|Renamed { id, description }| {
             let instance = &world.spec.instance;
             format!(
-                "registration {id} has this AutoGit's mark and is called `{description}`: somebody \
+                "record {id} has this AutoGit's mark and is called `{description}`: somebody \
                  renamed it, and it is not used\n\
                  hint: delete it, or call it `autogit/{instance}/POOL-ARCH` again"
             )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use super::start::{Registration, Start};
+use super::start::{RecordToken, Start};
 use super::{ApplyError, Effect, reap, sweep};
 use crate::engine::{Engine, EngineError, RunnerList};
 use crate::gitlab::NewRecord;
@@ -22,7 +22,7 @@ pub(super) struct Means<'a> {
     /// As it was when it was decided.
     pub(super) world: &'a World,
     /// The record and token of the variant's new runners, or of the row that is deleted.
-    pub(super) registration: Option<Arc<Registration>>,
+    pub(super) record_token: Option<Arc<RecordToken>>,
 }
 
 impl Means<'_> {
@@ -30,8 +30,8 @@ impl Means<'_> {
     pub(super) async fn act(
         &self,
         decision: &Decision,
-    ) -> Result<(Effect, Option<Registration>), ApplyError> {
-        let Self { ports, world, registration } = self;
+    ) -> Result<(Effect, Option<RecordToken>), ApplyError> {
+        let Self { ports, world, record_token } = self;
         let effect = match &decision.action {
             Action::CreateRecord { variant } => return create_record(ports, world, variant).await,
             Action::VerifyToken { variant } => return verify_token(ports, world, variant).await,
@@ -41,10 +41,10 @@ impl Means<'_> {
                 updated.map(|()| Effect::Done).map_err(ApplyError::from)
             }
             Action::Start { host, runner, variant, slot, system_id } => {
-                let registration = registration.as_deref();
-                let registration =
-                    registration.ok_or_else(|| ApplyError::NoRecord(variant.clone()))?;
-                let start = Start { host, runner, variant, slot: *slot, system_id, registration };
+                let record_token = record_token.as_deref();
+                let record_token =
+                    record_token.ok_or_else(|| ApplyError::NoRecord(variant.clone()))?;
+                let start = Start { host, runner, variant, slot: *slot, system_id, record_token };
                 start.run(ports, world).await
             }
             Action::Drain { host, id, runner, .. } => {
@@ -59,7 +59,7 @@ impl Means<'_> {
                 reap.run(ports, world, engine(ports, host)?).await
             }
             Action::Sweep { leftover } => {
-                sweep::sweep(ports, world, registration.as_deref(), leftover).await
+                sweep::sweep(ports, world, record_token.as_deref(), leftover).await
             }
             Action::DeleteRecord { record, .. } => {
                 sweep::delete_record(ports, world, *record).await
@@ -74,7 +74,7 @@ async fn verify_token(
     ports: &Ports,
     world: &World,
     variant: &Variant,
-) -> Result<(Effect, Option<Registration>), ApplyError> {
+) -> Result<(Effect, Option<RecordToken>), ApplyError> {
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
     let token = pool.runner_token.as_ref().and_then(Credential::value).ok_or_else(no_record)?;
@@ -82,7 +82,7 @@ async fn verify_token(
     let told = ports.gitlab.verify(token, &keeper).await.map_err(ApplyError::Token)?;
     ports.gitlab.delete_manager(token, &keeper).await.map_err(ApplyError::Token)?;
     let record = told.id.unwrap_or_else(|| RecordId::untold(token.expose_secret()));
-    let proved = Registration { record, token: token.clone() };
+    let proved = RecordToken { record, token: token.clone() };
     Ok((Effect::Verified { expires_at: told.token_expires_at }, Some(proved)))
 }
 
@@ -99,7 +99,7 @@ async fn create_record(
     ports: &Ports,
     world: &World,
     variant: &Variant,
-) -> Result<(Effect, Option<Registration>), ApplyError> {
+) -> Result<(Effect, Option<RecordToken>), ApplyError> {
     let no_record = || ApplyError::NoRecord(variant.clone());
     let pool = world.spec.pool(&variant.pool).ok_or_else(no_record)?;
     let lists = containers_now(ports, world).await;
@@ -119,7 +119,7 @@ async fn create_record(
         old: old.collect(),
     };
     let created = ports.gitlab.create_record(&record).await?;
-    let made = Registration { record: created.id, token: created.token };
+    let made = RecordToken { record: created.id, token: created.token };
     Ok((Effect::Recorded(made.record), Some(made)))
 }
 

@@ -12,7 +12,7 @@ use crate::world::{RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, Wo
 
 /// The record and token that a new runner gets.
 #[derive(Debug)]
-pub(super) struct Registration {
+pub(super) struct RecordToken {
     pub(super) record: RecordId,
     pub(super) token: SecretString,
 }
@@ -24,7 +24,7 @@ pub(super) struct Start<'a> {
     pub(super) variant: &'a Variant,
     pub(super) slot: Slot,
     pub(super) system_id: &'a SystemId,
-    pub(super) registration: &'a Registration,
+    pub(super) record_token: &'a RecordToken,
 }
 
 impl Start<'_> {
@@ -59,7 +59,7 @@ impl Start<'_> {
     ) -> Result<NewRunner, ApplyError> {
         let spec = &world.spec;
         let socket = engine.socket().await?;
-        let token = &self.registration.token;
+        let token = &self.record_token.token;
         let proxy = spec.proxy(pool, self.host).map(|(proxy, _)| proxy);
         let config = RunnerConfig::of(spec, pool, self.runner, token, &socket, proxy.as_ref());
         let config = runner_config::render(&config)?;
@@ -72,7 +72,7 @@ impl Start<'_> {
             variant: self.variant.clone(),
             slot: self.slot,
             system_id: self.system_id.clone(),
-            record: self.registration.record,
+            record: self.record_token.record,
             spec: hash,
             image: pool.runner_image.clone(),
             network: spec.network.clone(),

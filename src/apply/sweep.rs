@@ -1,7 +1,7 @@
 //! Removing what is ours and has no runner. Each removal looks again right before it.
 
 use super::act::engine;
-use super::start::Registration;
+use super::start::RecordToken;
 use super::{ApplyError, Effect};
 use crate::engine::{Engine, RunnerList, Sighting};
 use crate::observe::Ports;
@@ -18,7 +18,7 @@ const GONE: Effect = Effect::Skipped("it is gone already");
 pub(super) async fn sweep(
     ports: &Ports,
     world: &World,
-    registration: Option<&Registration>,
+    record_token: Option<&RecordToken>,
     leftover: &Leftover,
 ) -> Result<Effect, ApplyError> {
     match leftover {
@@ -27,7 +27,7 @@ pub(super) async fn sweep(
         | Leftover::JobNetwork(host, _) => sweep_job_object(ports, world, host, leftover).await,
         Leftover::Network(host, id) => remove_network(ports, world, host, id).await,
         Leftover::Manager(record, system_id) => {
-            delete_manager(ports, world, registration, *record, system_id).await
+            delete_manager(ports, world, record_token, *record, system_id).await
         }
         Leftover::Record(record) => delete_record(ports, world, *record).await,
     }
@@ -141,7 +141,7 @@ async fn remove_network(
 async fn delete_manager(
     ports: &Ports,
     world: &World,
-    registration: Option<&Registration>,
+    record_token: Option<&RecordToken>,
     record: RecordId,
     system_id: &SystemId,
 ) -> Result<Effect, ApplyError> {
@@ -156,12 +156,12 @@ async fn delete_manager(
             return Ok(IN_USE);
         }
     }
-    let Some(registration) = registration else {
+    let Some(record_token) = record_token else {
         return Ok(Effect::Skipped(
             "its token is not available; GitLab removes the row after a week",
         ));
     };
-    ports.gitlab.delete_manager(&registration.token, system_id).await?;
+    ports.gitlab.delete_manager(&record_token.token, system_id).await?;
     Ok(Effect::Done)
 }
 

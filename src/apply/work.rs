@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::act::Means;
-use super::start::Registration;
+use super::start::RecordToken;
 use super::{ApplyError, Effect, Outcome};
 use crate::gitlab::GitlabError;
 use crate::observe::Ports;
@@ -39,7 +39,7 @@ pub struct Work {
     /// Networks that are being made.
     networks: BTreeMap<HostName, Gate<()>>,
     /// Records that are being made; a failure makes none.
-    records: BTreeMap<Variant, Gate<Option<Arc<Registration>>>>,
+    records: BTreeMap<Variant, Gate<Option<Arc<RecordToken>>>>,
     count: u64,
 }
 
@@ -54,7 +54,7 @@ struct Begun {
 #[derive(Debug)]
 struct Done {
     result: Result<Effect, ApplyError>,
-    made: Option<Arc<Registration>>,
+    made: Option<Arc<RecordToken>>,
 }
 
 /// Whether GitLab still takes a record's token.
@@ -69,7 +69,7 @@ struct Check {
 #[derive(Debug, Default)]
 struct Needs {
     network: Option<Gate<()>>,
-    record: Option<Gate<Option<Arc<Registration>>>>,
+    record: Option<Gate<Option<Arc<RecordToken>>>>,
     containers: Vec<Gate<()>>,
 }
 
@@ -90,8 +90,8 @@ impl Work {
         let mut removals: BTreeMap<HostName, Vec<Gate<()>>> = BTreeMap::new();
         for decision in first.into_iter().chain(then).chain(last) {
             let needs = self.needs(decision, &removals);
-            let registration = registration(world, decision, tokens);
-            let over = self.spawn(ports, world, decision, (needs, registration), now);
+            let record_token = record_token(world, decision, tokens);
+            let over = self.spawn(ports, world, decision, (needs, record_token), now);
             if let Some(host) = decision.action.host().filter(|_| removes_container(decision)) {
                 removals.entry(host.clone()).or_default().push(over);
             }
@@ -126,7 +126,7 @@ impl Work {
         ports: &Ports,
         world: &Arc<World>,
         decision: &Decision,
-        (needs, registration): (Needs, Option<Arc<Registration>>),
+        (needs, record_token): (Needs, Option<Arc<RecordToken>>),
         now: Timestamp,
     ) -> Gate<()> {
         let (over, is_over) = gate();
@@ -143,10 +143,10 @@ impl Work {
         let places = Arc::clone(self.places.entry(kind).or_insert_with(at_once));
         let (ports, seen, asked) = (ports.clone(), Arc::clone(world), decision.clone());
         let task = self.tasks.spawn(async move {
-            let registration = needs.met().await.or(registration);
+            let record_token = needs.met().await.or(record_token);
             // It is never closed.
             let _place = places.acquire().await;
-            let means = Means { ports: &ports, world: &seen, registration };
+            let means = Means { ports: &ports, world: &seen, record_token };
             let result = means.act(&asked).await;
             let (result, new) = match result {
                 Ok((effect, new)) => (Ok(effect), new.map(Arc::new)),
@@ -298,7 +298,7 @@ impl Work {
 
 impl Needs {
     /// Waits for all of it; hands back the record that was made meanwhile.
-    async fn met(self) -> Option<Arc<Registration>> {
+    async fn met(self) -> Option<Arc<RecordToken>> {
         if let Some(network) = self.network {
             // Without it the start itself says what is wrong.
             let _ = network.await;
@@ -320,11 +320,11 @@ fn gate<T: Clone>() -> (oneshot::Sender<T>, Gate<T>) {
 }
 
 /// The record whose token an action needs, as far as it is at hand.
-fn registration(
+fn record_token(
     world: &World,
     decision: &Decision,
     tokens: &mut Tokens,
-) -> Option<Arc<Registration>> {
+) -> Option<Arc<RecordToken>> {
     let record = match &decision.action {
         Action::Start { variant, .. } => {
             world.current_record(variant, world.spec.pool(&variant.pool)?)?.id
@@ -340,7 +340,7 @@ fn registration(
         | Action::Reap { .. } => return None,
     };
     let token = tokens.find(record)?;
-    Some(Arc::new(Registration { record, token }))
+    Some(Arc::new(RecordToken { record, token }))
 }
 
 /// The record whose runner made no contact, or whose token did not do for deleting a row.

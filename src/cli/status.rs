@@ -70,7 +70,7 @@ fn pools(status: &StatusOutput) -> Vec<String> {
     table.lines()
 }
 
-/// Who uses registrations and is on no host.
+/// Who uses records and is on no host.
 fn unplaced(status: &StatusOutput) -> Vec<String> {
     let lines = status.pools.values().flat_map(|pool| unplaced::lines(&pool.unplaced));
     let lines: Vec<String> = lines.collect();

@@ -319,12 +319,12 @@ impl fmt::Display for JobHold {
             Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
             Self::Paused { variant, record } => write!(
                 f,
-                "registration {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
+                "record {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
             ),
             Self::AnotherAutogit { variant, record, left } => beside(f, variant, *record, *left),
             Self::ForeignRecord { variant, record } => write!(
                 f,
-                "registration {record} stands under the name of `{variant}` and is of none of our hosts: another installation made it, or the engine was reinstalled since; hint: set `instance:` to a name of your own, or delete the registration if it was made here"
+                "record {record} stands under the name of `{variant}` and is of none of our hosts: another installation made it, or the engine was reinstalled since; hint: set `instance:` to a name of your own, or delete the record if it was made here"
             ),
         }
     }
@@ -338,7 +338,7 @@ fn beside(
 ) -> fmt::Result {
     write!(
         f,
-        "another AutoGit of this instance made registration {record} for `{variant}`, whose token is not available here; checked again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
+        "another AutoGit of this instance made record {record} for `{variant}`, whose token is not available here; checked again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
         brief(left)
     )
 }

@@ -9,7 +9,7 @@ use crate::world::{
     LEFT_ALONE, Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
 };
 
-const NO_HOST: &str = "no host was reached yet, so it is not known which registrations are ours";
+const NO_HOST: &str = "no host was reached yet, so it is not known which records are ours";
 
 pub(super) fn keep_records(draft: &mut Draft<'_>) {
     let world = draft.world();
@@ -55,7 +55,7 @@ fn braked<'a>(world: &World, offer: &Offer<'_>, verdict: Verdict<'a>) -> Verdict
         variant: offer.variant.clone(),
         until,
         left: until.duration_since(world.now),
-        error: "registrations were made for it again and again, and none stayed".into(),
+        error: "records were made for it again and again, and none stayed".into(),
     })
 }
 
@@ -105,7 +105,7 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
         (Some(_) | None, None) => {}
         // It serves as it was seen last; beside it nothing is made or changed meanwhile.
         (Some(_), Some(_)) => return Verdict::Fine,
-        (None, Some((id, why))) => return unseen(&format!("registration {id} is not seen: {why}")),
+        (None, Some((id, why))) => return unseen(&format!("record {id} is not seen: {why}")),
     }
     match current {
         Some(record) if record.origin == Origin::Given => Verdict::Fine,

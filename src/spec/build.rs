@@ -70,7 +70,7 @@ fn pools(
     let given = context.tree.at(&section).is_some_and(|pools| !pools.is_null());
     if given && names.is_empty() {
         let message = "`pools` asks for no runner: those that are there exit after their jobs, and \
-                       their caches and registrations are removed";
+                       their caches and records are removed";
         let finding = Finding::warning(Code::Doubtful, message);
         context
             .add_at_key(&section, finding.hint("to keep caches, set `enabled: false` in a pool"));

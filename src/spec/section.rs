@@ -82,7 +82,7 @@ impl Change {
     const fn as_str(self) -> &'static str {
         match self {
             Self::InPlace => "counts at once",
-            Self::Record => "updates the registration",
+            Self::Record => "updates the record",
             Self::Runners => "replaces runners",
             Self::Restart => "counts after a restart",
             Self::Refused => "is refused at a reload",

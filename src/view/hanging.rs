@@ -33,8 +33,8 @@ impl View {
     fn words_of(&self, deed: &Deed) -> String {
         match deed {
             Deed::VerifyToken(variant) => format!("verifying the `runner_token` of `{variant}`"),
-            Deed::MakeRecord(variant) => format!("making a registration for `{variant}`"),
-            Deed::ChangeRecord(record) => format!("changing registration {record}"),
+            Deed::MakeRecord(variant) => format!("making a record for `{variant}`"),
+            Deed::ChangeRecord(record) => format!("changing record {record}"),
             Deed::MakeNetwork(host) => format!("making the runners' network on {host}"),
             Deed::Start { host, runner, .. } => format!("starting `{runner}` on {host}"),
             Deed::Drain(id) => format!("asking {} to exit", self.name_of(id)),
@@ -45,9 +45,9 @@ impl View {
                 Leftover::JobNetwork(host, _) => format!("removing a job's network on {host}"),
                 Leftover::Network(host, _) => format!("removing the runners' network on {host}"),
                 Leftover::Manager(record, system_id) => {
-                    format!("removing manager {system_id} of registration {record}")
+                    format!("removing manager {system_id} of record {record}")
                 }
-                Leftover::Record(record) => format!("removing registration {record}"),
+                Leftover::Record(record) => format!("removing record {record}"),
             },
         }
     }

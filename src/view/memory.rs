@@ -56,7 +56,7 @@ pub struct MemoryOutput {
     pub in_doubt: Vec<DoubtOutput>,
     /// Runners of others that may take a job which no pool may take.
     pub other_runners: Vec<OtherRunnerOutput>,
-    /// What it knows of the registrations under its mark.
+    /// What it knows of the records under its mark.
     pub own_records: OwnRecordsOutput,
 }
 

@@ -38,7 +38,7 @@ pub struct PlanOutput {
     /// Warm runners that pools lack and do not get now; left out where none is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet_warm: Vec<UnmetWarmOutput>,
-    /// Who uses the pools' registrations and is on no host; left out where there is nobody.
+    /// Who uses the pools' records and is on no host; left out where there is nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<UnplacedOutput>,
     /// What it is known from.
@@ -117,7 +117,7 @@ pub struct DecisionOutput {
     pub host: Option<String>,
     /// The slot of the runner it is about.
     pub slot: Option<SlotOutput>,
-    /// The registration it touches.
+    /// The record it touches.
     pub record: Option<RecordIdOutput>,
     /// The rule behind it.
     pub rule: Cow<'static, str>,
@@ -265,7 +265,7 @@ impl View {
             );
         }
         if let Observed::Unknown { .. } = self.world.records {
-            parts.push("the registrations: none is made, changed or deleted".to_owned());
+            parts.push("the records: none is made, changed or deleted".to_owned());
         }
         for (name, host) in &self.world.hosts {
             let Observed::Unknown { last, .. } = &host.state else { continue };

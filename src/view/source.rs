@@ -117,11 +117,10 @@ impl View {
     fn gitlab(&self) -> Reading {
         let records = self.world.records.known().map(Vec::as_slice).unwrap_or_default();
         let ours = records.iter().filter(|record| record.origin == Origin::Ours);
-        let managers = ours.map(|record| {
-            reading(&record.managers, &format!("runners of registration {}: ", record.id))
-        });
+        let managers = ours
+            .map(|record| reading(&record.managers, &format!("runners of record {}: ", record.id)));
         let queue = reading(&self.world.queue, "");
-        let records = reading(&self.world.records, "registrations: ");
+        let records = reading(&self.world.records, "records: ");
         let mut oldest = Timestamp::MAX;
         for reading in [queue, records].into_iter().chain(managers) {
             oldest = oldest.min(reading?);
@@ -133,7 +132,7 @@ impl View {
     fn set_aside(&self) -> Vec<String> {
         let queue = self.world.queue.known().into_iter().flat_map(|queue| &queue.set_aside);
         let records = self.world.records.known().into_iter().flatten().filter_map(|record| {
-            Some(format!("registration {}: {}", record.id, record.unseen.as_ref()?))
+            Some(format!("record {}: {}", record.id, record.unseen.as_ref()?))
         });
         queue.map(ToString::to_string).chain(records).collect()
     }

@@ -100,7 +100,7 @@ pub struct PoolOutput {
     pub draining: usize,
     /// Why it has its size.
     pub why: String,
-    /// Who uses its registrations and is on no host; left out where there is nobody.
+    /// Who uses its records and is on no host; left out where there is nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<UnplacedOutput>,
     /// Its place in the file, from 0.

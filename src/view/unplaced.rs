@@ -9,11 +9,11 @@ use crate::spec::PoolName;
 /// A manager at GitLab that no declared host accounts for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnplacedOutput {
-    /// The pool whose registration it uses.
+    /// The pool whose record it uses.
     pub pool: String,
-    /// The architecture of that registration.
+    /// The architecture of that record.
     pub arch: String,
-    /// The registration.
+    /// The record.
     pub record: u64,
     /// Its name at GitLab.
     pub system_id: String,
@@ -30,7 +30,7 @@ pub struct UnplacedOutput {
 }
 
 impl AsOf<'_> {
-    /// All of them, those of each registration together.
+    /// All of them, those of each record together.
     pub(crate) fn unplaced(&self) -> Vec<UnplacedOutput> {
         let world = &self.world;
         let records = world.records.known().map(Vec::as_slice).unwrap_or_default();

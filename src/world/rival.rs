@@ -130,12 +130,12 @@ impl fmt::Display for Sign {
         f.write_str("another AutoGit of this instance seems to run: ")?;
         match self {
             Self::Appeared(id, Some(of)) => {
-                write!(f, "registration {id} of `{of}` was not made by this one")?;
+                write!(f, "record {id} of `{of}` was not made by this one")?;
             }
-            Self::Appeared(id, None) => write!(f, "registration {id} was not made by this one")?,
+            Self::Appeared(id, None) => write!(f, "record {id} was not made by this one")?,
             Self::Vanished(ids) => {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-                write!(f, "somebody deleted registrations {} of this one", ids.join(", "))?;
+                write!(f, "somebody deleted records {} of this one", ids.join(", "))?;
             }
         }
         f.write_str("\nhint: stop one of the two, or give one another `instance`")

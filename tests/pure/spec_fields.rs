@@ -129,7 +129,7 @@ fn a_change_does_what_its_row_says() {
             _ if key.path == ["instance"] => "is refused at a reload",
             _ if key.name() == "api.listen" => "counts after a restart",
             (true, false) => "replaces runners",
-            (false, true) => "updates the registration",
+            (false, true) => "updates the record",
             (false, false) => "counts at once",
             (true, true) => "does both",
         };

@@ -180,7 +180,7 @@ fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec
         ("jobs ended", jobs_ended),
         ("container", Some(format!("{}, made {} ago", short(&runner.container), explained.age))),
         ("system id", Some(runner.system_id.clone())),
-        ("registration", Some(explained.record.to_string())),
+        ("record", Some(explained.record.to_string())),
         ("spec", Some(spec.to_owned())),
     ];
     let mut table = Table::bare();

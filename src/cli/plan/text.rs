@@ -96,12 +96,12 @@ pub(crate) fn what(group: &Group<'_>) -> String {
         "create-network" => format!("the runners' network{on}"),
         "sweep" => format!("{}{on}", words::count(count, "leftover")),
         "delete-record" if count > 1 => {
-            format!("{} of {variant}", words::count(count, "registration"))
+            format!("{} of {variant}", words::count(count, "record"))
         }
         _ => match (runner, record) {
             (Some(runner), _) => runner.clone(),
-            (None, Some(record)) => format!("registration {record} of {variant}"),
-            (None, None) => format!("registration of {variant}"),
+            (None, Some(record)) => format!("record {record} of {variant}"),
+            (None, None) => format!("record of {variant}"),
         },
     }
 }
@@ -185,9 +185,9 @@ pub(crate) fn incomplete(plan: &PlanOutput) -> String {
 pub(crate) fn totals(plan: &PlanOutput) -> Vec<String> {
     const WORDS: [(&str, &str, &str); 9] = [
         ("verify-token", "token to verify", "tokens to verify"),
-        ("create-record", "registration to make", "registrations to make"),
-        ("update-record", "registration to correct", "registrations to correct"),
-        ("delete-record", "registration to delete", "registrations to delete"),
+        ("create-record", "record to make", "records to make"),
+        ("update-record", "record to correct", "records to correct"),
+        ("delete-record", "record to delete", "records to delete"),
         ("create-network", "network to make", "networks to make"),
         ("start", "to start", "to start"),
         ("drain", "to drain", "to drain"),

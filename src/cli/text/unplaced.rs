@@ -2,16 +2,16 @@
 
 use crate::view::{UnplacedOutput, words};
 
-/// Managers that are named of each registration; the others are counted.
+/// Managers that are named of each record; the others are counted.
 const NAMED_MAX: usize = 3;
 
-/// For each registration, who uses it and who that may be.
+/// For each record, who uses it and who that may be.
 pub(crate) fn lines(unplaced: &[UnplacedOutput]) -> Vec<String> {
     let mut lines = Vec::new();
     for same in unplaced.chunk_by(|one, other| one.record == other.record && one.why == other.why) {
         let Some(first) = same.first() else { continue };
         let managers = words::count(same.len(), "manager");
-        let of = format!("registration {} of {}/{}", first.record, first.pool, first.arch);
+        let of = format!("record {} of {}/{}", first.record, first.pool, first.arch);
         lines.push(format!("{managers} of {of}: {}", words::plain(&first.why)));
         lines.extend(same.iter().take(NAMED_MAX).map(|one| format!("  {}", named(one))));
         let more = same.len().saturating_sub(NAMED_MAX);

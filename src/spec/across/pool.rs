@@ -93,7 +93,7 @@ fn size(pool: &Pool, path: &Path, context: &Context<'_>, findings: &mut Findings
     }
     if pool.max > RUNNERS_MAX {
         let message = format!(
-            "`max` is {}: beyond {RUNNERS_MAX} runners of one registration GitLab turns down some of their requests",
+            "`max` is {}: beyond {RUNNERS_MAX} runners of one record GitLab turns down some of their requests",
             value(pool.max)
         );
         let finding = Finding::warning(Code::Doubtful, message).hint("split it into two pools");

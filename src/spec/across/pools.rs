@@ -23,11 +23,11 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
         }
     }
     uncounted(spec, context);
-    of_one_registration(&spec.pools, context);
+    of_one_record(&spec.pools, context);
 }
 
 /// GitLab knows one set of tags for a runner token, and one limit on its requests.
-fn of_one_registration(pools: &[Pool], context: &mut Context<'_>) {
+fn of_one_record(pools: &[Pool], context: &mut Context<'_>) {
     let token = |pool: &Pool| {
         let token = pool.runner_token.as_ref()?.value()?.expose_secret();
         (!token.is_empty()).then(|| token.to_owned())

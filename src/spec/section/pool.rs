@@ -25,7 +25,7 @@ section! {
         pub name: PoolName,
     }
 
-    /// False drains the pool's runners and keeps its registration. Default: true.
+    /// False drains the pool's runners and keeps its record. Default: true.
     enabled: bool => bool, Field(Open, InPlace);
     /// Tags of the jobs it takes; each architecture adds its own. Needed unless `run_untagged`.
     #[schemars(extend("uniqueItems" = true))]
@@ -73,7 +73,7 @@ section! {
     emulate: bool, Field(Open, NotYet);
     /// Whether clone and cache survive a job. Default: keep.
     cache: Cache => Cache, Field(Open, Runners);
-    /// A runner token of your own (glrt-…) instead of a registration by AutoGit.
+    /// A runner token of your own (glrt-…) instead of a record by AutoGit.
     runner_token: String => Option<Credential>, Field(Secret, Runners);
     /// File that holds the runner token.
     runner_token_file: String, Field(Secret, Runners);

@@ -336,7 +336,7 @@ impl AsOf<'_> {
             }
             Some(JobHold::OtherRunner { .. }) => "when a runner of others takes it".to_owned(),
             Some(JobHold::AnotherAutogit { left, .. }) => {
-                format!("when a container shows that registration's token, or in {}", brief(*left))
+                format!("when a container shows that record's token, or in {}", brief(*left))
             }
             Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
             Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),

@@ -16,7 +16,7 @@ pub struct ExplainRunnerOutput {
     /// The runner.
     #[serde(flatten)]
     pub runner: RunnerOutput,
-    /// The registration whose token it has.
+    /// The record whose token it has.
     pub record: RecordIdOutput,
     /// How long ago its container was made.
     pub age: String,

@@ -10,16 +10,16 @@ use super::RecordIdOutput;
 use crate::spec::{Arch, PoolName};
 use crate::world::{Made, OwnRecords, RecordId, Variant};
 
-/// When something was so, by registration.
+/// When something was so, by record.
 type Times = BTreeMap<RecordIdOutput, String>;
 
-/// What it knows of the registrations under its mark; times in UTC.
+/// What it knows of the records under its mark; times in UTC.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct OwnRecordsOutput {
     /// When it began.
     pub began: Option<String>,
-    /// The newest registration at its first look.
+    /// The newest record at its first look.
     pub newest_before: Option<RecordIdOutput>,
     /// Those that it made.
     pub made: Times,
@@ -33,7 +33,7 @@ pub struct OwnRecordsOutput {
     pub vanished: Times,
 }
 
-/// A registration that was asked for.
+/// A record that was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AskedOutput {
     /// Its pool.

@@ -173,12 +173,12 @@ fn scopes_that_do_not_do_for_the_spec_are_named_with_the_remedy() {
     };
     assert_eq!(
         lacks(&["read_api"], "").unwrap(),
-        "the token may not make registrations, nor change and delete registrations: its scopes are \
+        "the token may not make records, nor change and delete records: its scopes are \
          `read_api`\nhint: make one with the scope `create_runner` and `manage_runner`, too, or give \
          every pool a `runner_token`"
     );
     let half = lacks(&["read_api", "create_runner"], "").unwrap();
-    assert!(half.starts_with("the token may not change and delete registrations: "), "{half}");
+    assert!(half.starts_with("the token may not change and delete records: "), "{half}");
     for fine in [&["api"][..], &["read_api", "create_runner", "manage_runner"], &["granular"], &[]]
     {
         assert_eq!(lacks(fine, ""), None, "{fine:?}");

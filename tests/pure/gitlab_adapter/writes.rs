@@ -140,7 +140,7 @@ async fn the_registration_token_serves_where_runners_may_not_be_made() {
         let register = move |Json(body): Json<Value>| async move {
             assert_eq!(body["token"], REGISTRATION_TOKEN);
             assert!(body.get("runner_type").is_none());
-            let answer = json!({ "id": 5, "token": "abc", "message": "registration disallowed" });
+            let answer = json!({ "id": 5, "token": "abc", "message": "record disallowed" });
             (StatusCode::from_u16(status).unwrap(), Json(answer))
         };
         let router = server(true)

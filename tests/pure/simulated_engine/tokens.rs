@@ -48,7 +48,7 @@ async fn a_record_that_was_renamed_and_that_nobody_knows_any_more_is_named_besid
     controller.tick().await;
     let view = controller.tick().await.view;
     let notices = view.notices.join("\n");
-    let words = format!("registration {old} has this AutoGit's mark and is called `annas runner`");
+    let words = format!("record {old} has this AutoGit's mark and is called `annas runner`");
     assert!(notices.contains(&words), "{notices}");
     assert!(record(&view.world).id != old && fixture.gitlab.record(old).is_some());
     fixture.gitlab.delete_record_by_hand(old);
@@ -329,8 +329,7 @@ async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it
     looking.look_only();
     let view = looking.look().await;
     assert!(!view.plan.decisions.iter().any(|one| is_record(&one.action)), "{:?}", view.plan);
-    let unseen =
-        format!("the token of registration {id} of `linux/amd64` is not visible from here");
+    let unseen = format!("the token of record {id} of `linux/amd64` is not visible from here");
     assert!(view.notices.iter().any(|notice| notice.starts_with(&unseen)), "{:?}", view.notices);
     assert_eq!(view.as_seen().plan_output().notices, view.notices);
     assert_eq!(view.as_seen().status_output().notices, view.notices);
