@@ -149,6 +149,17 @@ pub struct Renamed {
     pub description: String,
 }
 
+/// Another instance, or this one under its former name, with records that have our marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherInstance {
+    /// Its name.
+    pub instance: String,
+    /// All its records, of these engines or others.
+    pub records: BTreeSet<RecordId>,
+    /// A runner of one of them made contact within two hours, as GitLab says.
+    pub is_online: bool,
+}
+
 /// A record that was just made; the token is shown this once.
 #[derive(Debug, Clone)]
 pub struct CreatedRecord {
@@ -247,6 +258,9 @@ pub trait Gitlab: Debug + Send + Sync {
     /// Records with our marks that a person renamed, and that are known by nothing else; as far
     /// as [`Gitlab::records`] came upon them.
     fn renamed(&self) -> Vec<Renamed>;
+
+    /// Other instances with records of our engines, as far as [`Gitlab::records`] came upon them.
+    fn other_instances(&self) -> Vec<OtherInstance>;
 
     /// The managers of these records, in as few requests as the server allows.
     async fn managers(

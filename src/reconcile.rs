@@ -10,6 +10,7 @@ mod history;
 mod images;
 mod journal;
 mod metrics;
+mod neighbours;
 mod outcome_memory;
 mod polls;
 mod trend;
@@ -395,7 +396,9 @@ impl Controller {
                  hint: delete it, or call it `autogit/{instance}/POOL-ARCH` again"
             )
         });
-        token.into_iter().chain(unseen).chain(another).chain(renamed).collect()
+        let others = self.ports.gitlab.other_instances();
+        let others = others.iter().filter_map(|other| neighbours::notice(world, other));
+        token.into_iter().chain(unseen).chain(another).chain(renamed).chain(others).collect()
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {

@@ -39,8 +39,8 @@ use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::gitlab::{
-    Claims, CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, Renamed, Server,
-    Transport, Verified,
+    Claims, CreatedRecord, DeadJob, Gitlab, GitlabError, JobDetail, NewRecord, OtherInstance,
+    Renamed, Server, Transport, Verified,
 };
 use crate::spec::{Credential, InstanceName, QueueSource, Scope, Spec};
 use crate::world::{
@@ -169,11 +169,16 @@ impl Gitlab for HttpGitlab {
     async fn records(&self, claims: &Claims) -> Result<Vec<Record>, GitlabError> {
         let records = self.read_records(claims).await?;
         self.look_for_renamed(&claims.marks).await;
+        self.look_for_neighbours(&claims.marks).await;
         Ok(records)
     }
 
     fn renamed(&self) -> Vec<Renamed> {
         HttpGitlab::renamed(self)
+    }
+
+    fn other_instances(&self) -> Vec<OtherInstance> {
+        self.neighbours()
     }
 
     async fn managers(

@@ -25,9 +25,10 @@ pub(super) fn variant(instance: &InstanceName, description: &str) -> Option<Vari
     Some(Variant::new(&PoolName::new(pool).ok()?, arch))
 }
 
-/// Whether a description is under the name of any instance.
-pub(super) fn is_named(description: &str) -> bool {
-    description.strip_prefix(PROGRAM).is_some_and(|rest| rest.starts_with('/'))
+/// The instance under whose name a description is, whichever it is.
+pub(super) fn instance(description: &str) -> Option<&str> {
+    let rest = description.strip_prefix(PROGRAM)?.strip_prefix('/')?;
+    Some(rest.split_once('/').map_or(rest, |(instance, _)| instance))
 }
 
 /// The maintenance note of a record with these marks.

@@ -4,6 +4,7 @@
 //! look costs the same however many records there are. What the list lacks is asked for by its id:
 //! a list is not the truth about one thing.
 
+mod neighbours;
 mod polls;
 mod renamed;
 mod told;
@@ -53,6 +54,7 @@ pub(super) struct Known {
     /// Rows of the last list that could not be read: each may be a record of ours.
     pub(super) odd_rows: usize,
     strangers: renamed::Strangers,
+    neighbours: neighbours::Neighbours,
 }
 
 /// When the details were read.
@@ -215,6 +217,7 @@ impl HttpGitlab {
         self.records.with(|known| {
             known.odd_rows = odd;
             known.strangers.note(&items);
+            known.neighbours.note(&self.settings.instance, &items);
         });
         let ours = |row: Listed| {
             let variant = mark::variant(&self.settings.instance, row.description.as_deref()?)?;

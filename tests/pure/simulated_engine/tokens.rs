@@ -8,6 +8,7 @@ use autogit::engine::Engine;
 use autogit::gitlab::GitlabError;
 use autogit::plan::{Action, Rule};
 use autogit::reconcile::{Controller, Tick};
+use autogit::sandbox::engine::Hiding;
 use autogit::sandbox::gitlab::{Down, WaitsFor};
 use autogit::spec::{Arch, Credential, InstanceName, PoolName, Warm};
 use autogit::tokens::Tokens;
@@ -52,6 +53,35 @@ async fn a_record_that_was_renamed_and_that_nobody_knows_any_more_is_named_besid
     assert!(notices.contains(&words), "{notices}");
     assert!(record(&view.world).id != old && fixture.gitlab.record(old).is_some());
     fixture.gitlab.delete_record_by_hand(old);
+    assert_eq!(controller.tick().await.view.notices, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_former_instance_left_is_told_with_what_to_do() {
+    let (mut fixture, _, old) = lost_token().await;
+    fixture.gitlab.rename_record(old, "autogit/former/linux-amd64");
+    fixture.restart();
+    let mut controller = fixture.another();
+    let view = controller.tick().await.view;
+    let notices = view.notices.join("\n");
+    let words = format!("instance `former` has records {old} of our hosts; none of its");
+    assert!(notices.contains(&words), "{notices}");
+    assert!(notices.contains("hint: if this AutoGit was called so before, set `instance`"));
+    assert!(fixture.gitlab.record(old).is_some());
+    fixture.gitlab.delete_record_by_hand(old);
+    assert_eq!(controller.tick().await.view.notices, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_under_another_instances_name_is_not_offered_as_left_over() {
+    let mut fixture = Fixture::new(WARM);
+    fixture.tick().await;
+    fixture.pass(20).await;
+    let (other, runner) = (record(&fixture.look().await).id, fixture.runner().await);
+    fixture.gitlab.rename_record(other, "autogit/other/linux-amd64");
+    fixture.engine().hide(&runner.id, Hiding::Wholly).unwrap();
+    fixture.restart();
+    let mut controller = fixture.another();
     assert_eq!(controller.tick().await.view.notices, Vec::<String>::new());
 }
 

@@ -27,7 +27,7 @@ impl Strangers {
         let strangers = listed.iter().filter(|row| row.online != Some(true));
         let strangers = strangers.filter_map(|row| {
             let description = row.description.clone().unwrap_or_default();
-            (!mark::is_named(&description)).then_some((RecordId(row.id), description))
+            mark::instance(&description).is_none().then_some((RecordId(row.id), description))
         });
         self.listed = strangers.collect();
         self.read.retain(|id, (description, _)| self.listed.get(id) == Some(description));
