@@ -20,8 +20,9 @@ use secrecy::SecretString;
 
 use crate::spec::{Arch, InstanceName, PullPolicy};
 use crate::world::{
-    EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState, RecordId,
-    Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant, WorkloadId,
+    EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
+    RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant,
+    WorkloadId,
 };
 
 /// A runner container to be made: all that differs between two runners. How it is hardened is the
@@ -158,6 +159,9 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Makes the network with our label; one that exists is no error.
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError>;
+
+    /// Whether the image is there for that architecture; pulls nothing.
+    async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError>;
 
     /// Sees to it that the image is there, by pulling it as its policy says.
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError>;

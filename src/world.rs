@@ -7,6 +7,7 @@ mod brake;
 mod derived;
 mod desired;
 mod host;
+mod image;
 mod matching;
 mod memory;
 mod names;
@@ -33,6 +34,7 @@ pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
     JobObjects, NetworkState, Node, Runner, SetAside,
 };
+pub use image::{ImageState, pools_on};
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
 pub use names::{
@@ -147,8 +149,7 @@ impl Look {
     /// Whether the spec lets `pool` run on that host. A host that it does not have serves none: it
     /// is still looked at while the hosts of a new spec cannot be connected.
     pub fn serves(&self, host: &HostName, pool: &Pool) -> bool {
-        let declared = self.spec.hosts.get(host);
-        declared.is_some_and(|host| host.pools.has(&pool.name))
+        image::serves(&self.spec, host, pool)
     }
 
     /// The host was seen, and without the runners' network.

@@ -35,10 +35,10 @@ use secrecy::SecretString;
 
 use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::clock::Clock;
-use crate::spec::{HostSpec, InstanceName, TlsSpec};
+use crate::spec::{Arch, HostSpec, InstanceName, TlsSpec};
 use crate::world::{
-    EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState, RunnerLog,
-    SystemId, WorkloadId,
+    EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
+    RunnerLog, SystemId, WorkloadId,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -185,6 +185,10 @@ impl Engine for DockerEngine {
 
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         networks::create(&self.client, name, instance).await
+    }
+
+    async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError> {
+        images::state(&self.client, image, arch).await
     }
 
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {

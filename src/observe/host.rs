@@ -1,23 +1,42 @@
 //! One look at one host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use crate::engine::{Engine, EngineError, RunnerList};
-use crate::spec::Spec;
-use crate::world::{ContainerState, HostState, Runner, RunnerLog, WorkloadId};
+use crate::spec::{Arch, HostName, Pool, Spec};
+use crate::world::{
+    ContainerState, EngineInfo, HostState, ImageState, Runner, RunnerLog, WorkloadId, pools_on,
+};
 
 /// Logs that are read at the same time: enough to hide the latency of ssh, few for an engine.
 const LOGS_AT_ONCE: usize = 16;
 
-/// What the host holds; `last` is what was seen there before.
+/// What the host of that name holds; `last` is what was seen there before.
 pub(super) async fn look(
     engine: &dyn Engine,
     spec: &Spec,
+    name: &HostName,
     last: Option<&HostState>,
 ) -> Result<HostState, EngineError> {
     let info = engine.info().await?;
+    let arch = info.node.arch;
+    let held = hold(engine, spec, info, last);
+    let images = images(engine, pools_on(spec, name, arch), arch, last);
+    let (held, images) = tokio::join!(held, images);
+    Ok(HostState { images, ..held? })
+}
+
+/// All but the images.
+async fn hold(
+    engine: &dyn Engine,
+    spec: &Spec,
+    info: EngineInfo,
+    last: Option<&HostState>,
+) -> Result<HostState, EngineError> {
     let jobs = engine.jobs().await?;
     let RunnerList { mut runners, aside } = engine.runners(&spec.instance).await?;
     runners.sort_by(|one, other| one.name.cmp(&other.name));
@@ -32,7 +51,29 @@ pub(super) async fn look(
         missing: BTreeMap::new(),
         network,
         old_networks,
+        images: BTreeMap::new(),
     })
+}
+
+/// Whether the images that these pools need are there. Each is asked for at each look, for anybody
+/// may remove one; of one that the engine does not tell of counts what it told last.
+async fn images(
+    engine: &dyn Engine,
+    pools: impl Iterator<Item = &Pool>,
+    arch: Arch,
+    last: Option<&HostState>,
+) -> BTreeMap<String, Result<ImageState, Arc<str>>> {
+    let images: BTreeSet<&String> = pools.map(|pool| &pool.runner_image).collect();
+    let ask = |image: &String| {
+        let image = image.clone();
+        async move {
+            let told = engine.image(&image, arch).await.map_err(|error| error.to_string().into());
+            let before = || last?.images.get(&image)?.as_ref().ok().copied();
+            let told = told.or_else(|error| before().ok_or(error));
+            (image, told)
+        }
+    };
+    join_all(images.into_iter().map(ask)).await.into_iter().collect()
 }
 
 /// Adds each runner's log; one that cannot be read keeps what it told last.

@@ -46,10 +46,10 @@ impl Reads {
         self.by_host.retain(|name, _| ports.engines.contains_key(name));
         for (name, engine) in &ports.engines {
             self.by_host.entry(name.clone()).or_insert_with(|| {
-                let (engine, spec) = (Arc::clone(engine), Arc::clone(spec));
                 let last = before.get(name).and_then(|host| host.state.last()).cloned();
+                let (engine, spec, name) = (Arc::clone(engine), Arc::clone(spec), name.clone());
                 Read::begin(clock.now(), async move {
-                    host::look(engine.as_ref(), &spec, last.as_ref()).await
+                    host::look(engine.as_ref(), &spec, &name, last.as_ref()).await
                 })
             });
         }

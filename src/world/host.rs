@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, EngineId, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Variant, WorkloadId,
+    ContainerId, EngineId, ImageState, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog,
+    RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 use crate::spec::{Arch, Pool};
 
@@ -47,6 +47,8 @@ pub struct HostState {
     pub network: Option<NetworkState>,
     /// Networks that we made under another name.
     pub old_networks: Vec<NetworkState>,
+    /// The images that runners need there, each with the engine's words if it did not tell.
+    pub images: BTreeMap<String, Result<ImageState, Arc<str>>>,
 }
 
 impl HostState {

@@ -19,10 +19,10 @@ use std::time::Duration;
 use autogit::plan::plan;
 use autogit::spec::{Arch, HostName, Missing, Spec};
 use autogit::world::{
-    ContainerState, EngineId, EngineInfo, Host, HostState, Job, JobId, JobObjects, JobVolume, Look,
-    Manager, Memory, NetworkState, Node, Observed, Origin, Owner, ProjectId, Queue, Record,
-    RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant, VolumeKind, WorkloadId,
-    World, leftovers, record_settings, spec_hash,
+    ContainerState, EngineId, EngineInfo, Host, HostState, ImageState, Job, JobId, JobObjects,
+    JobVolume, Look, Manager, Memory, NetworkState, Node, Observed, Origin, Owner, ProjectId,
+    Queue, Record, RecordId, Runner, RunnerName, Slot, SpecHash, SystemId, Token, Variant,
+    VolumeKind, WorkloadId, World, leftovers, record_settings, spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -74,7 +74,7 @@ fn world(jobs: u32, runners: u32) -> World {
         },
         records: Observed::Known { at: NOW, value: records },
         scopes: BTreeMap::new(),
-        hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(runners))]),
+        hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(&spec, runners))]),
         memory: Memory::default(),
         spec,
     };
@@ -176,7 +176,9 @@ fn record(spec: &Spec, pool: u32, runners: &[Runner]) -> Record {
 }
 
 /// Its runners, and a volume for every fourth of them that a runner long gone left.
-fn host(runners: Vec<Runner>) -> Host {
+fn host(spec: &Spec, runners: Vec<Runner>) -> Host {
+    let images = spec.pools.iter().map(|pool| pool.runner_image.clone());
+    let images = images.map(|image| (image, Ok(ImageState::Here))).collect();
     let engine = EngineInfo {
         id: EngineId::from_observed("ENGINE"),
         node: Node { arch: Arch::Amd64, cpus: 64.0, memory: 1 << 38 },
@@ -205,6 +207,7 @@ fn host(runners: Vec<Runner>) -> Host {
                 missing: BTreeMap::new(),
                 network,
                 old_networks: Vec::new(),
+                images,
             },
         },
     }

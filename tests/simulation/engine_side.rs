@@ -8,10 +8,10 @@ use crate::invariants::{container_goes_last, kept_cache_stays};
 use async_trait::async_trait;
 use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
-use autogit::spec::{HostName, InstanceName};
+use autogit::spec::{Arch, HostName, InstanceName};
 use autogit::world::{
-    ContainerState, EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Runner,
-    RunnerLog, SystemId, WorkloadId,
+    ContainerState, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState,
+    Runner, RunnerLog, SystemId, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -266,6 +266,10 @@ impl Engine for EngineSide {
 
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         self.call(Operation::CreateNetwork, name, self.engine.create_network(name, instance)).await
+    }
+
+    async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError> {
+        self.call(Operation::Image, image, self.engine.image(image, arch)).await
     }
 
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {

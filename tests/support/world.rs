@@ -7,10 +7,11 @@ use autogit::plan::plan;
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Pool, PoolName, Scope, Spec};
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
-    Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState, Job,
-    JobContainer, JobFacts, JobId, JobObjects, Look, Manager, Memory, NetworkState, Node, Observed,
-    Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName, Slot,
-    SystemId, Token, Variant, WorkloadId, World, record_settings, spec_hash,
+    Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState,
+    ImageState, Job, JobContainer, JobFacts, JobId, JobObjects, Look, Manager, Memory,
+    NetworkState, Node, Observed, Origin, Place, ProjectId, Queue, Record, RecordId, Runner,
+    RunnerLog, RunnerName, Slot, SystemId, Token, Variant, WorkloadId, World, record_settings,
+    spec_hash,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -85,6 +86,7 @@ impl Fixture {
             missing: BTreeMap::new(),
             network: Some(network),
             old_networks: Vec::new(),
+            images: BTreeMap::new(),
         };
         let state = Observed::Known { at: NOW - SignedDuration::from_millis(100), value: state };
         self.hosts.insert(host_name(name), Host { state });
@@ -226,6 +228,10 @@ impl Fixture {
 
     /// The world.
     pub(crate) fn world(mut self) -> World {
+        for state in self.hosts.values_mut().filter_map(|host| host.state.last_mut()) {
+            let images = self.spec.pools.iter().map(|pool| pool.runner_image.clone());
+            state.images = images.map(|image| (image, Ok(ImageState::Here))).collect();
+        }
         self.jobs.sort_by_key(|job| (job.queued_at, job.id));
         let records = self.records();
         let at = NOW - SignedDuration::from_millis(400);

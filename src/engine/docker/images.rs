@@ -16,6 +16,7 @@ use super::registry;
 use crate::engine::{EngineError, ImageRequest};
 use crate::lock::locked;
 use crate::spec::{Arch, PullPolicy};
+use crate::world::ImageState;
 
 /// gitlab-runner's image has 100 MB; a slow line takes minutes for that.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
@@ -41,14 +42,16 @@ impl Pulls {
         client: &Arc<Client>,
         request: &ImageRequest,
     ) -> Result<(), EngineError> {
-        let present = present(client, request).await?;
+        let present = state(client, &request.image, request.arch).await?;
         match (request.policy, present) {
-            (PullPolicy::IfNotPresent | PullPolicy::Never, Presence::Here) => Ok(()),
-            (PullPolicy::Never, absent) => Err(no_image(request, absent.problem(request.arch))),
+            (PullPolicy::IfNotPresent | PullPolicy::Never, ImageState::Here) => Ok(()),
+            (PullPolicy::Never, absent) => {
+                Err(no_image(request, never_pulled(absent, request.arch)))
+            }
             (PullPolicy::IfNotPresent, _) => Ok(self.pull_once(client, request).await?),
             (PullPolicy::Always, present) => {
                 match (self.pull_once(client, request).await, present) {
-                    (Err(error), Presence::Here)
+                    (Err(error), ImageState::Here)
                         if !matches!(error, EngineError::NoImage { .. }) =>
                     {
                         tracing::warn!(image = request.image, %error, "not pulled; what is there is used");
@@ -80,35 +83,30 @@ impl Pulls {
     }
 }
 
-/// Whether an image is on the host.
-enum Presence {
-    Here,
-    OtherArch(Arch),
-    Absent,
-}
-
-impl Presence {
-    fn problem(&self, wanted: Arch) -> String {
-        match self {
-            Self::OtherArch(arch) => format!("it is on the host for {arch}, not for {wanted}"),
-            Self::Here | Self::Absent => {
-                "it is not on the host, and `pull_policy` is `never`".to_owned()
-            }
+fn never_pulled(absent: ImageState, wanted: Arch) -> String {
+    match absent {
+        ImageState::OtherArch(arch) => format!("it is on the host for {arch}, not for {wanted}"),
+        ImageState::Here | ImageState::Absent => {
+            "it is not on the host, and `pull_policy` is `never`".to_owned()
         }
     }
 }
 
-async fn present(client: &Client, request: &ImageRequest) -> Result<Presence, EngineError> {
-    let image = request.image.as_str();
+/// Whether the image is on the host.
+pub(super) async fn state(
+    client: &Client,
+    image: &str,
+    wanted: Arch,
+) -> Result<ImageState, EngineError> {
     let shown = client.call("show an image", READ_LIMIT, |docker| async move {
         docker.inspect_image(image).await
     });
     match shown.await {
         Ok(shown) => Ok(match shown.architecture.as_deref().and_then(Arch::parse) {
-            Some(arch) if arch != request.arch => Presence::OtherArch(arch),
-            _ => Presence::Here,
+            Some(arch) if arch != wanted => ImageState::OtherArch(arch),
+            _ => ImageState::Here,
         }),
-        Err(failure) if failure.status() == Some(404) => Ok(Presence::Absent),
+        Err(failure) if failure.status() == Some(404) => Ok(ImageState::Absent),
         Err(failure) => Err(failure.into()),
     }
 }

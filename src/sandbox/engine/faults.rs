@@ -24,6 +24,8 @@ pub enum Operation {
     Network,
     /// `create_network`
     CreateNetwork,
+    /// `image`
+    Image,
     /// `ensure_image`
     EnsureImage,
     /// `create_runner`
@@ -50,7 +52,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, for drawing one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Info,
         Self::Jobs,
         Self::Runners,
@@ -59,6 +61,7 @@ impl Operation {
         Self::LogTail,
         Self::Network,
         Self::CreateNetwork,
+        Self::Image,
         Self::EnsureImage,
         Self::CreateRunner,
         Self::WithSystemId,
@@ -83,6 +86,7 @@ impl Operation {
             Self::LogTail => "read the log's end",
             Self::Network => "look for network",
             Self::CreateNetwork => "create network",
+            Self::Image => "show an image",
             Self::EnsureImage => "provide image",
             Self::CreateRunner => "create runner",
             Self::WithSystemId => "look for system id",
@@ -107,6 +111,7 @@ impl Operation {
             | Self::RunnerLog
             | Self::LogTail
             | Self::Network
+            | Self::Image
             | Self::WithSystemId
             | Self::ReadConfig
             | Self::Socket => true,

@@ -15,10 +15,10 @@ use super::state::State;
 use super::{SimulatedEngine, labels, process, view};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::sandbox::runner::Labels;
-use crate::spec::{InstanceName, PullPolicy};
+use crate::spec::{Arch, InstanceName, PullPolicy};
 use crate::world::{
-    EngineInfo, JobContainer, JobObjects, JobVolume, NetworkState, Node, RunnerLog, SystemId,
-    WorkloadId,
+    EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState, Node, RunnerLog,
+    SystemId, WorkloadId,
 };
 
 /// Of calls that answer at once.
@@ -101,6 +101,14 @@ impl Engine for SimulatedEngine {
         self.call(Operation::CreateNetwork, name, NO_TIME, |state| {
             state.add_network(name, labels::of_instance(instance));
             Ok(())
+        })
+        .await
+    }
+
+    async fn image(&self, image: &str, _: Arch) -> Result<ImageState, EngineError> {
+        self.call(Operation::Image, image, NO_TIME, |state| {
+            let here = state.images.contains(image);
+            Ok(if here { ImageState::Here } else { ImageState::Absent })
         })
         .await
     }

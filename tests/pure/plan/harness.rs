@@ -7,9 +7,10 @@ pub(crate) use autogit::model::deny_missing;
 use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
-    HostState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory, NetworkState, Node,
-    Observed, Origin, Place, ProjectId, Queue, Record, RecordId, Runner, RunnerLog, RunnerName,
-    Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers, record_settings,
+    HostState, ImageState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory,
+    NetworkState, Node, Observed, Origin, Place, ProjectId, Queue, Record, RecordId, Runner,
+    RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers,
+    record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -93,7 +94,7 @@ pub(crate) fn host_spec() -> HostSpec {
 /// A look in which every declared host is an idle engine of 8 cpus and 16 GiB; `arch` tells their
 /// architectures.
 pub(crate) fn look(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> Look {
-    let hosts = spec.hosts.keys().map(|name| (name.clone(), host(name, arch(name))));
+    let hosts = spec.hosts.keys().map(|name| (name.clone(), host(&spec, name, arch(name))));
     let hosts = hosts.collect();
     let queue = Observed::Known { at: ago(0), value: Queue::default() };
     let records = Observed::Known { at: ago(0), value: Vec::new() };
@@ -127,13 +128,14 @@ pub(crate) fn id_of(path: &str) -> u64 {
         .fold(1, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)) % 1_000_003)
 }
 
-fn host(name: &HostName, arch: Arch) -> Host {
+fn host(spec: &Spec, name: &HostName, arch: Arch) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed(&format!("engine-of-{name}")),
         node: Node { arch, cpus: 8.0, memory: 16 << 30 },
         version: "28.0.0".to_owned(),
         skew: SignedDuration::ZERO,
     };
+    let images = spec.pools.iter().map(|pool| pool.runner_image.clone());
     let network = Some(NetworkState { id: format!("net-{name}"), ours: true, containers: 1 });
     let value = HostState {
         engine,
@@ -143,6 +145,7 @@ fn host(name: &HostName, arch: Arch) -> Host {
         missing: BTreeMap::new(),
         network,
         old_networks: Vec::new(),
+        images: images.map(|image| (image, Ok(ImageState::Here))).collect(),
     };
     Host { state: Observed::Known { at: ago(0), value } }
 }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use autogit::engine::runner_config::token_of;
 use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use autogit::sandbox::engine::SimulatedEngine;
-use autogit::spec::InstanceName;
+use autogit::spec::{Arch, InstanceName};
 use autogit::world::{
-    ContainerState, EngineInfo, JobContainer, JobNetworkObject, JobObjects, JobVolume,
+    ContainerState, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
     NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -161,6 +161,10 @@ impl Engine for MutantEngine {
 
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         self.side.create_network(name, instance).await
+    }
+
+    async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError> {
+        self.side.image(image, arch).await
     }
 
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {

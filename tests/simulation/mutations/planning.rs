@@ -115,6 +115,7 @@ pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
                     missing: std::collections::BTreeMap::new(),
                     network: None,
                     old_networks: Vec::new(),
+                    images: last.images.clone(),
                 };
                 host.state = Observed::Known { at: look.now, value };
             }
