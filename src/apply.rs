@@ -21,7 +21,7 @@ use crate::engine::runner_config::RunnerConfigError;
 use crate::gitlab::GitlabError;
 use crate::plan::Decision;
 use crate::spec::HostName;
-use crate::world::{Backoff, RecordId, RunnerName, Variant, WorkloadId};
+use crate::world::{RecordId, RunnerName, Variant, WorkloadId, World};
 
 /// What came of one decision.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct Outcome {
     pub decision: Decision,
     /// The same was done before, and what came of it was not seen when it was decided again.
     pub repeated: bool,
-    /// The pause of its variant when it was decided.
-    pub backoff: Option<Backoff>,
+    /// The world that it was decided on.
+    pub seen: Arc<World>,
     /// Its effect, or why it has none.
     pub result: Result<Effect, ApplyError>,
 }

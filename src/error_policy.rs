@@ -183,7 +183,8 @@ impl ApplyError {
             Action::Start { .. }
             | Action::VerifyToken { .. }
             | Action::CreateRecord { .. }
-            | Action::CreateNetwork { .. } => Pause::BackOff,
+            | Action::CreateNetwork { .. }
+            | Action::PullImage { .. } => Pause::BackOff,
             Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
             | Action::Drain { .. }

@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, Plan};
 use crate::world::{
-    Absence, Job, JobId, Look, Memory, Observed, Question, World, note_observed, questions,
+    Absence, Deed, Job, JobId, Look, Memory, Observed, Question, World, note_observed, questions,
 };
 use process::{Process, ProcessId};
 
@@ -142,9 +142,12 @@ impl Model {
             read_again(&mut host.state, *now);
         }
         self.tell_contacts();
-        // What the process was about when the model began came to nothing.
-        self.memory.pulling.clear();
-        self.memory.under_way.clear();
+        // A pull that the process was about when the model began is over, and all else came to nothing.
+        for deed in std::mem::take(&mut self.memory.under_way).into_keys() {
+            if let Deed::PullImage { host, image } = deed {
+                self.pull(&host, &image);
+            }
+        }
         self.memory.asked.clear();
         deny_missing(&mut self.look);
         self.look.memory = std::mem::take(&mut self.memory);

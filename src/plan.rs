@@ -15,6 +15,7 @@ mod failed;
 mod held_job;
 mod held_runner;
 mod hold;
+mod images;
 mod later;
 mod ledger;
 mod make_room;
@@ -42,6 +43,7 @@ pub use wanted::is_changed;
 
 pub(crate) use dropped::DROPPED_UNMATCHED;
 pub(crate) use facts::brief;
+pub(crate) use images::images_never_pulled;
 pub(crate) use ledger::{Cost, host_rooms};
 
 use crate::world::World;
@@ -75,15 +77,15 @@ type Pass = fn(&mut Draft<'_>);
 
 /// The policy, in order of priority.
 ///
-/// Records first, because nothing starts without one. What ended or must go comes before demand,
-/// so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes after
-/// both, for only then is it known what is not needed, and what of it a job could use the room of.
-/// A changed pool's idle runners come last:
-/// replacing them must not look like a lack of supply. Sweeps touch nothing that a pass before
-/// them could use, and notes of records that nobody changes or deletes name the hosts.
+/// Records and images first, because nothing starts without them. What ended or must go comes before
+/// demand, so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes
+/// after both, for only then is it known what is not needed, and what of it a job could use the room
+/// of. A changed pool's idle runners come last: replacing them must not look like a lack of supply.
+/// Sweeps touch nothing that a pass before them could use.
 const PASSES: &[Pass] = &[
     verify::verify_tokens,
     records::keep_records,
+    images::pull_images,
     reap::reap_exited,
     vanished::reap_vanished,
     asked::drain_asked,

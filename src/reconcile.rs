@@ -7,7 +7,6 @@ mod daemon;
 mod drains;
 mod efforts;
 mod history;
-mod images;
 mod journal;
 mod metrics;
 mod neighbours;
@@ -59,7 +58,6 @@ pub struct Controller {
     observer: Observer,
     memory: Memory,
     tokens: Tokens,
-    images: images::Images,
     journal: journal::Journal,
     views: watch::Sender<Option<Arc<View>>>,
     history: History,
@@ -145,7 +143,6 @@ impl Controller {
             observer: Observer::new(clock.clone()),
             memory: Memory::begun(clock.now()),
             tokens: Tokens::new(&info.spec.instance, cache),
-            images: images::Images::default(),
             journal: journal::Journal::default(),
             views: watch::Sender::new(None),
             history: History::new(clock.now()),
@@ -236,7 +233,6 @@ impl Controller {
             // What failed under the old spec may work under the new one.
             self.memory.backoffs.clear();
             self.memory.networks.clear();
-            self.images = images::Images::default();
         }
         self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));
         self.info = info;
@@ -276,8 +272,6 @@ impl Controller {
         self.memory.under_way.extend(ended);
         self.memory.asked = self.drains.asked();
         let world = self.observe().await;
-        self.images.keep(&self.ports, &world, &self.clock).await;
-        let world = self.note_images(&world);
         self.drains.settle(&world);
         let plan = (self.planner)(&world);
         let view = Arc::new(self.view(world, plan, before));
@@ -305,7 +299,6 @@ impl Controller {
             && outcomes.is_empty()
             && view.plan.is_empty()
             && self.work.is_idle()
-            && self.memory.pulling.is_empty()
             && self.memory.leftovers.is_subset(&view.world.memory.leftovers);
         Tick { view, outcomes, known, settled }
     }
@@ -330,7 +323,7 @@ impl Controller {
         let failures = self.journal.say_outcomes(&outcomes).into_iter().filter_map(failure);
         self.history.add(self.clock.now(), failures.collect());
         let now = self.clock.now();
-        outcome_memory::outcomes(&mut self.memory, &outcomes, now);
+        outcome_memory::outcomes(&mut self.memory, &outcomes, &self.info.spec, now);
         let actions = outcomes.iter().map(|outcome| &outcome.decision.action);
         let on_hosts =
             actions.filter_map(|action| Some((action.deed(), (action.host()?.clone(), now))));
@@ -359,18 +352,6 @@ impl Controller {
             self.observer.look(&self.ports, &self.info.spec, &mut self.tokens, memory).await;
         self.memory = world.next_memory();
         world
-    }
-
-    /// Images that are being pulled hold up the starts that need them, and nothing else.
-    fn note_images(&mut self, world: &World) -> World {
-        let failed = self.images.take_failures();
-        self.journal.say_images(&failed);
-        outcome_memory::image_failures(&mut self.memory, world, failed);
-        self.memory.pulling = self.images.pulling();
-        world.changed(|look| {
-            look.memory.pulling.clone_from(&self.memory.pulling);
-            look.memory.backoffs.clone_from(&self.memory.backoffs);
-        })
     }
 
     /// What stands in the way of the work, beyond what could not be read.

@@ -7,11 +7,11 @@ use secrecy::ExposeSecret;
 
 use super::start::{RecordToken, Start};
 use super::{ApplyError, Effect, reap, sweep};
-use crate::engine::{Engine, EngineError, RunnerList};
+use crate::engine::{Engine, EngineError, ImageRequest, RunnerList};
 use crate::gitlab::NewRecord;
 use crate::observe::Ports;
 use crate::plan::{Action, Decision, Facts};
-use crate::spec::{Credential, HostName};
+use crate::spec::{Credential, HostName, PullPolicy};
 use crate::world::{
     RecordId, RecordSettings, RunnerName, Variant, WorkloadId, World, record_settings,
 };
@@ -36,6 +36,12 @@ impl Means<'_> {
             Action::CreateRecord { variant } => return create_record(ports, world, variant).await,
             Action::VerifyToken { variant } => return verify_token(ports, world, variant).await,
             Action::CreateNetwork { host } => create_network(ports, world, host).await,
+            Action::PullImage { host, image, arch } => {
+                let (image, policy) = (image.clone(), PullPolicy::IfNotPresent);
+                let request = ImageRequest { image, arch: *arch, policy };
+                let pulled = engine(ports, host)?.ensure_image(&request).await;
+                pulled.map(|()| Effect::Done).map_err(ApplyError::from)
+            }
             Action::UpdateRecord { record, settings, .. } => {
                 let updated = ports.gitlab.update_record(*record, settings).await;
                 updated.map(|()| Effect::Done).map_err(ApplyError::from)

@@ -34,13 +34,39 @@ pub struct Work {
     ended: Vec<(Begun, Done)>,
     checks: JoinSet<Check>,
     checking: BTreeSet<RecordId>,
-    /// By host, starts apart: one may be pulling its image for minutes, and nothing else waits for it.
-    places: BTreeMap<(Option<HostName>, bool), Arc<Semaphore>>,
+    /// By host, pulls and starts apart: a pull takes minutes, also where a start asks for the newest
+    /// image, and nothing else waits for it.
+    places: BTreeMap<(Option<HostName>, Pace), Arc<Semaphore>>,
     /// Networks that are being made.
     networks: BTreeMap<HostName, Gate<()>>,
     /// Records that are being made; a failure makes none.
     records: BTreeMap<Variant, Gate<Option<Arc<RecordToken>>>>,
     count: u64,
+}
+
+/// Whether an action may take long, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    Quick,
+    Start,
+    Pull,
+}
+
+impl Pace {
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::Start { .. } => Self::Start,
+            Action::PullImage { .. } => Self::Pull,
+            Action::VerifyToken { .. }
+            | Action::CreateNetwork { .. }
+            | Action::CreateRecord { .. }
+            | Action::UpdateRecord { .. }
+            | Action::DeleteRecord { .. }
+            | Action::Drain { .. }
+            | Action::Reap { .. }
+            | Action::Sweep { .. } => Self::Quick,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -111,6 +137,7 @@ impl Work {
             }
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
+            | Action::PullImage { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -137,8 +164,7 @@ impl Work {
         if let Action::CreateRecord { variant } = &decision.action {
             self.records.insert(variant.clone(), is_made);
         }
-        let starts = matches!(decision.action, Action::Start { .. });
-        let kind = (decision.action.host().cloned(), starts);
+        let kind = (decision.action.host().cloned(), Pace::of(&decision.action));
         let at_once = || Arc::new(Semaphore::new(ACTIONS_AT_ONCE));
         let places = Arc::clone(self.places.entry(kind).or_insert_with(at_once));
         let (ports, seen, asked) = (ports.clone(), Arc::clone(world), decision.clone());
@@ -241,8 +267,7 @@ impl Work {
             let decision = begun.decision;
             let (memory, action) = (&begun.world.memory, &decision.action);
             let repeated = memory.is_repeated(&action.deed(), action.settings());
-            let backoff = action.variant().and_then(|variant| memory.backoffs.get(variant));
-            outcomes.push(Outcome { backoff: backoff.cloned(), repeated, decision, result });
+            outcomes.push(Outcome { seen: begun.world, repeated, decision, result });
         }
         outcomes
     }
@@ -333,6 +358,7 @@ fn record_token(
         Action::Sweep { .. }
         | Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -369,6 +395,7 @@ fn is_preparation(decision: &Decision) -> bool {
         decision.action,
         Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
+            | Action::PullImage { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
     )

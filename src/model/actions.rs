@@ -5,8 +5,8 @@ use super::{Model, later};
 use crate::plan::Action;
 use crate::spec::HostName;
 use crate::world::{
-    ContainerState, HostState, Leftover, Look, NetworkState, Observed, Origin, Record, RecordId,
-    Runner, RunnerName, Slot, SystemId, Token, Variant, WorkloadId, record_settings,
+    ContainerState, HostState, ImageState, Leftover, Look, NetworkState, Observed, Origin, Record,
+    RecordId, Runner, RunnerName, Slot, SystemId, Token, Variant, WorkloadId, record_settings,
 };
 
 impl Model {
@@ -18,6 +18,7 @@ impl Model {
                 let network = NetworkState { id: format!("net-{host}"), ours: true, containers: 1 };
                 self.on_host(host, |state| state.network = Some(network));
             }
+            Action::PullImage { host, image, .. } => self.pull(host, image),
             Action::UpdateRecord { record, settings, .. } => {
                 let mut records = records(&mut self.look).into_iter().flatten();
                 if let Some(record) = records.find(|one| one.id == *record) {
@@ -36,6 +37,12 @@ impl Model {
             }
             Action::Sweep { leftover } => self.sweep(leftover),
         }
+    }
+
+    pub(super) fn pull(&mut self, host: &HostName, image: &str) {
+        self.on_host(host, |state| {
+            drop(state.images.insert(image.to_owned(), Ok(ImageState::Here)));
+        });
     }
 
     fn on_host(&mut self, host: &HostName, change: impl FnOnce(&mut HostState)) {

@@ -6,16 +6,16 @@
 //! broken image takes a pool's supply. Once one works, all busy ones are asked at once.
 
 use super::draft::{Draft, RunnerIndex, SupplyId, VariantSupply};
+use super::images::without_image;
 use super::placement::hosts_of;
 use super::{Facts, Rule};
-use crate::spec::HostName;
-use crate::world::{Phase, Variant};
+use crate::world::{Offer, Phase, Variant, World};
 
 pub(super) fn drain_changed(draft: &mut Draft<'_>) {
     for id in draft.supply_ids() {
         let supply = draft.supply(id);
-        // While its image is on its way, nobody knows whether there is one.
-        if supply.is_blocked() || is_pulled(draft, supply) {
+        // Before its image is there, nobody knows whether there is one.
+        if supply.is_blocked() || lacks_image(draft.world(), supply.offer()) {
             continue;
         }
         let changed = Changed::of(draft, &supply.offer().variant);
@@ -93,12 +93,11 @@ impl Changed {
     }
 }
 
-/// Each host that serves the variant is pulling the runner's image.
-fn is_pulled(draft: &Draft<'_>, supply: &VariantSupply<'_>) -> bool {
-    let (world, image) = (draft.world(), &supply.offer().pool.runner_image);
-    let hosts = hosts_of(world, supply.offer());
-    let pulls = |host: &HostName| world.memory.pulling.contains(&(host.clone(), image.clone()));
-    !hosts.is_empty() && hosts.into_iter().all(pulls)
+/// No host that serves the variant has the runner's image.
+fn lacks_image(world: &World, offer: &Offer<'_>) -> bool {
+    let hosts = hosts_of(world, offer);
+    let lacks = |host| without_image(world, host, &offer.variant, offer.pool).is_some();
+    !hosts.is_empty() && hosts.into_iter().all(lacks)
 }
 
 fn drain_busy(draft: &mut Draft<'_>, busy: &[RunnerIndex]) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Facts, Rule};
-use crate::spec::HostName;
+use crate::spec::{Arch, HostName};
 use crate::world::{
     Deed, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId,
     Variant, WorkloadId,
@@ -32,6 +32,15 @@ pub enum Action {
     CreateNetwork {
         /// The host.
         host: HostName,
+    },
+    /// Pull a runner image onto a host that lacks it.
+    PullImage {
+        /// The host.
+        host: HostName,
+        /// The image.
+        image: String,
+        /// For which architecture.
+        arch: Arch,
     },
     /// Make a record for a variant.
     CreateRecord {
@@ -130,6 +139,7 @@ impl Action {
         match self {
             Self::VerifyToken { .. } => "verify-token",
             Self::CreateNetwork { .. } => "create-network",
+            Self::PullImage { .. } => "pull-image",
             Self::CreateRecord { .. } => "create-record",
             Self::UpdateRecord { .. } => "update-record",
             Self::DeleteRecord { .. } => "delete-record",
@@ -145,6 +155,9 @@ impl Action {
         match self {
             Self::VerifyToken { variant } => Deed::VerifyToken(variant.clone()),
             Self::CreateNetwork { host } => Deed::MakeNetwork(host.clone()),
+            Self::PullImage { host, image, .. } => {
+                Deed::PullImage { host: host.clone(), image: image.clone() }
+            }
             Self::CreateRecord { variant } => Deed::MakeRecord(variant.clone()),
             Self::UpdateRecord { record, .. } => Deed::ChangeRecord(*record),
             Self::DeleteRecord { record, .. } => Deed::Remove(Leftover::Record(*record)),
@@ -166,6 +179,7 @@ impl Action {
             Self::UpdateRecord { settings, .. } => Some(settings),
             Self::VerifyToken { .. }
             | Self::CreateNetwork { .. }
+            | Self::PullImage { .. }
             | Self::CreateRecord { .. }
             | Self::DeleteRecord { .. }
             | Self::Start { .. }
@@ -179,6 +193,7 @@ impl Action {
     pub fn host(&self) -> Option<&HostName> {
         match self {
             Self::CreateNetwork { host }
+            | Self::PullImage { host, .. }
             | Self::Start { host, .. }
             | Self::Drain { host, .. }
             | Self::Reap { host, .. } => Some(host),
@@ -200,7 +215,7 @@ impl Action {
             | Self::Start { variant, .. }
             | Self::Drain { variant, .. } => Some(variant),
             Self::Reap { runner, .. } => Some(&runner.variant),
-            Self::CreateNetwork { .. } | Self::Sweep { .. } => None,
+            Self::CreateNetwork { .. } | Self::PullImage { .. } | Self::Sweep { .. } => None,
         }
     }
 
@@ -211,6 +226,7 @@ impl Action {
             Self::Reap { runner, .. } => Some(&runner.name),
             Self::VerifyToken { .. }
             | Self::CreateNetwork { .. }
+            | Self::PullImage { .. }
             | Self::CreateRecord { .. }
             | Self::UpdateRecord { .. }
             | Self::DeleteRecord { .. }

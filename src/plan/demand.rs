@@ -69,6 +69,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::Starting { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
+        | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }

@@ -404,6 +404,7 @@ impl<'a> Draft<'a> {
             }
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
+            | Action::PullImage { .. }
             | Action::CreateRecord { .. }
             | Action::Start { .. }
             | Action::Drain { .. }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::RecordReason;
 use crate::duration::signed;
+use crate::spec::Arch;
 use crate::world::{Cause, Trouble, Unfit, Variant};
 
 /// The numbers behind a decision.
@@ -23,6 +24,13 @@ pub enum Facts {
     Drift {
         /// The settings that differ.
         settings: Vec<&'static str>,
+    },
+    /// A runner image that a host lacks.
+    ImageMissing {
+        /// The image.
+        image: String,
+        /// The architecture of what is there under its name.
+        found: Option<Arch>,
     },
     /// A runner that ended.
     Exited {
@@ -203,6 +211,10 @@ impl fmt::Display for Facts {
                 write!(f, "{live} live, max {max}{}", its_job_first(*busy))
             }
             Self::Changed { busy } => write!(f, "made from an older spec{}", its_job_first(*busy)),
+            Self::ImageMissing { image, found: None } => write!(f, "`{image}` is missing"),
+            Self::ImageMissing { image, found: Some(arch) } => {
+                write!(f, "`{image}` is there for {arch} only")
+            }
             Self::NetworkMissing { network } => write!(f, "`{network}` does not exist"),
             Self::Leftover { what } => f.write_str(what),
         }

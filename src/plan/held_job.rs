@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
-use crate::spec::{HostName, PoolName};
+use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{JobId, OtherRunner, RecordId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
@@ -145,6 +145,15 @@ pub enum JobHold {
         /// The image.
         image: String,
     },
+    /// The host lacks the runner's image, and a person has to bring it.
+    NoImage {
+        /// The host.
+        host: HostName,
+        /// The image.
+        image: String,
+        /// The architecture of what is there under its name.
+        found: Option<Arch>,
+    },
     /// The runners' network could not be made on the host.
     NoNetwork {
         /// The host.
@@ -196,7 +205,7 @@ pub enum Lack {
 
 impl JobHold {
     /// All words that [`JobHold::as_str`] has, for metrics and docs.
-    pub const REASONS: [&str; 18] = [
+    pub const REASONS: [&str; 19] = [
         "another-autogit",
         "backing-off",
         "disk-full",
@@ -204,6 +213,7 @@ impl JobHold {
         "gpu-busy",
         "host-budget",
         "image-pull",
+        "no-image",
         "no-network",
         "no-pool-matches",
         "other-runner",
@@ -238,6 +248,7 @@ impl JobHold {
             | Self::Unclaimed { .. }
             | Self::Unseen { .. }
             | Self::ImagePull { .. }
+            | Self::NoImage { .. }
             | Self::NoNetwork { .. } => None,
         }
     }
@@ -257,6 +268,7 @@ impl JobHold {
             Self::Starting { .. } => "starting",
             Self::Unseen { .. } => "unseen",
             Self::ImagePull { .. } => "image-pull",
+            Self::NoImage { .. } => "no-image",
             Self::NoNetwork { .. } => "no-network",
             Self::ForeignRecord { .. } => "foreign-record",
             Self::AnotherAutogit { .. } => "another-autogit",
@@ -289,14 +301,13 @@ impl fmt::Display for JobHold {
                 write!(f, "the project has runners of the kind of pool `{pool}` switched off")
             }
             Self::Disabled { pool } => write!(f, "pool `{pool}` would take it and is disabled"),
-            Self::PoolAtMax { pool, max, unseen } => {
-                write!(f, "pool `{pool}` is at its max of {max}")?;
-                if *unseen > 0 {
-                    write!(f, ", {unseen} of them on no host that is seen")
-                } else {
-                    Ok(())
-                }
+            Self::PoolAtMax { pool, max, unseen: 0 } => {
+                write!(f, "pool `{pool}` is at its max of {max}")
             }
+            Self::PoolAtMax { pool, max, unseen } => write!(
+                f,
+                "pool `{pool}` is at its max of {max}, {unseen} of them on no host that is seen"
+            ),
             Self::HostBudget { lacks: Lack::Architecture, .. } => Lack::Architecture.fmt(f),
             Self::HostBudget { host, lacks } => write!(f, "host `{host}` has no room: {lacks}"),
             Self::StartRate { per_minute } => {
@@ -316,6 +327,7 @@ impl fmt::Display for JobHold {
             }
             Self::Unseen { what } => f.write_str(what),
             Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
+            Self::NoImage { host, image, found } => no_image(f, host, image, *found),
             Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
             Self::Paused { variant, record } => write!(
                 f,
@@ -341,6 +353,19 @@ fn beside(
         "another AutoGit of this instance made record {record} for `{variant}`, whose token is not available here; checked again in {}, unless a container shows it before; hint: stop one of the two, or give one another `instance`",
         brief(left)
     )
+}
+
+fn no_image(
+    f: &mut fmt::Formatter<'_>,
+    host: &HostName,
+    image: &str,
+    found: Option<Arch>,
+) -> fmt::Result {
+    match found {
+        None => write!(f, "host `{host}` has no image `{image}`")?,
+        Some(arch) => write!(f, "host `{host}` has image `{image}` for {arch} only")?,
+    }
+    f.write_str(", and `pull_policy` is `never`; hint: pull it there, or correct `runner_image`")
 }
 
 fn no_network(

@@ -81,6 +81,7 @@ impl JobHold {
             | Self::Starting { .. }
             | Self::Unseen { .. }
             | Self::ImagePull { .. }
+            | Self::NoImage { .. }
             | Self::ForeignRecord { .. }
             | Self::Paused { .. } => return Cow::Borrowed(self),
         })

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::held_job::{JobHold, Lack};
+use super::images::without_image;
 use super::ledger::{Ledger, NeverSeen};
 use super::slots::Slots;
 use crate::spec::{HostName, Pool, PoolName};
@@ -128,9 +129,8 @@ impl<'a> Room<'a> {
                 hold.get_or_insert(JobHold::Unseen { what });
                 continue;
             }
-            if world.memory.pulling.contains(&(name.clone(), offer.pool.runner_image.clone())) {
-                let image = offer.pool.runner_image.clone();
-                hold.get_or_insert(JobHold::ImagePull { host: name.clone(), image });
+            if let Some(missing) = without_image(world, name, &offer.variant, offer.pool) {
+                hold.get_or_insert(missing);
                 continue;
             }
             if let Some((left, error)) = world.network_waits(name) {

@@ -72,9 +72,7 @@ fn verdict<'a>(world: &'a World, offer: &Offer<'_>) -> Verdict<'a> {
         return unseen(NO_HOST);
     }
     let current = world.current_record(&offer.variant, offer.pool);
-    let backing_off =
-        world.memory.backoffs.get(&offer.variant).filter(|backoff| backoff.until > world.now);
-    if let Some(backoff) = backing_off {
+    if let Some(backoff) = world.backoff(&offer.variant) {
         return Verdict::Blocked(JobHold::BackingOff {
             variant: offer.variant.clone(),
             until: backoff.until,

@@ -11,6 +11,8 @@ pub enum Rule {
     KeepRecord,
     /// A record's settings are the spec's.
     CorrectRecord,
+    /// A host has the runners' images.
+    PullImage,
     /// A runner that ended is cleaned up after.
     ReapExited,
     /// A container that was never started is removed.
@@ -41,10 +43,11 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::VerifyToken,
         Self::KeepRecord,
         Self::CorrectRecord,
+        Self::PullImage,
         Self::ReapExited,
         Self::RemoveUnstarted,
         Self::DrainAsked,
@@ -66,6 +69,7 @@ impl Rule {
             Self::VerifyToken => "verify-token",
             Self::KeepRecord => "keep-record",
             Self::CorrectRecord => "correct-record",
+            Self::PullImage => "pull-image",
             Self::ReapExited => "reap-exited",
             Self::RemoveUnstarted => "remove-unstarted",
             Self::DrainAsked => "drain-asked",

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
-use crate::world::{Backoff, Cause, Origin};
+use crate::world::{Cause, Origin};
 
 pub(super) fn verify_tokens(draft: &mut Draft<'_>) {
     let world = draft.world();
@@ -14,8 +14,7 @@ pub(super) fn verify_tokens(draft: &mut Draft<'_>) {
         let is_taken = records
             .iter()
             .any(|record| record.origin == Origin::Given && record.variant == variant);
-        let waits = |one: &Backoff| one.cause == Cause::Record && one.until > world.now;
-        let rests = world.memory.backoffs.get(&variant).is_some_and(waits);
+        let rests = world.backoff(&variant).is_some_and(|one| one.cause == Cause::Record);
         if pool.runner_token.is_some() && !is_taken && !rests {
             draft.decide(Action::VerifyToken { variant }, Rule::VerifyToken, Facts::Unverified);
         }

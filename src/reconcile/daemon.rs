@@ -220,11 +220,7 @@ impl Daemon {
     /// Waits for what the next look is for.
     async fn rest(&mut self, wakes: &mut mpsc::Receiver<Wake>, tick: &Tick) -> Wake {
         let interval = self.source.loaded().spec.gitlab.poll_interval;
-        let pause = if tick.made_progress() || !tick.view.world.memory.pulling.is_empty() {
-            AFTER_PROGRESS.min(interval)
-        } else {
-            interval
-        };
+        let pause = if tick.made_progress() { AFTER_PROGRESS.min(interval) } else { interval };
         let pause = pause.min(self.until_again(tick).unwrap_or(interval));
         let mut until = Box::pin(self.clock.sleep(pause));
         let (mut soon, mut jobs_heard) = (pause <= AFTER_PROGRESS, false);

@@ -7,9 +7,8 @@ mod jobs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 
-use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
-use crate::plan::{Action, Decision};
+use crate::plan::{Action, Decision, images_never_pulled};
 use crate::view::View;
 use crate::world::{
     Observed, Origin, RunnerName, Sign, Standstill, StandstillKind, Trouble, Variant, World,
@@ -22,8 +21,8 @@ pub(super) struct Journal {
     unknown: BTreeMap<String, String>,
     /// The error of each action that failed, by what it acts on.
     failing: BTreeMap<String, String>,
-    /// The error of each image that could not be pulled.
-    images: BTreeMap<String, String>,
+    /// What was said of images that a person has to bring.
+    images: BTreeSet<String>,
     jobs: jobs::Jobs,
     /// What the logs of each variant's runners say is wrong.
     troubles: BTreeSet<(Variant, String)>,
@@ -87,6 +86,7 @@ impl Journal {
         self.say_troubles(&view.world);
         self.say_another(&view.world);
         self.say_standstills(&view.world);
+        self.say_images(&view.world);
     }
 
     /// Says once of each runner that stands still for long.
@@ -128,16 +128,14 @@ impl Journal {
         self.troubles = troubles;
     }
 
-    /// Says which images could not be pulled, and why.
-    pub(super) fn say_images(&mut self, failures: &[ImageFailure]) {
-        for ImageFailure { request, error } in failures {
-            let error = error.to_string();
-            let words = without_numbers(&error);
-            if self.images.get(&request.image) != Some(&words) {
-                tracing::error!(image = request.image, arch = %request.arch, "{error}");
-                self.images.insert(request.image.clone(), words);
-            }
+    /// Says which images are missing that nobody but a person brings.
+    fn say_images(&mut self, world: &World) {
+        let missing = images_never_pulled(world).map(|(_, hold)| hold.to_string());
+        let missing: BTreeSet<String> = missing.collect();
+        for words in missing.difference(&self.images) {
+            tracing::error!("{words}");
         }
+        self.images = missing;
     }
 
     /// Says what was done, and what could not be; hands back the failures that are news.
@@ -191,6 +189,7 @@ fn say_done(decision: &Decision, subject: &str) {
         Action::Sweep { .. } => subject.to_owned(),
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -219,6 +218,7 @@ fn subject(decision: &Decision) -> String {
     let word = decision.action.as_str();
     match &decision.action {
         Action::CreateNetwork { host } => format!("{word} on {host}"),
+        Action::PullImage { host, image, .. } => format!("{word} {image} on {host}"),
         Action::VerifyToken { variant } | Action::CreateRecord { variant } => {
             format!("{word} for {variant}")
         }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::images::ImageFailure;
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::error_policy::Pause;
 use crate::plan::{Action, Plan, Rule};
-use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, World, early_end};
+use crate::spec::Spec;
+use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, early_end, pools_on};
 
 /// How long a slot is left alone whose name someone else's container has.
 const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
@@ -38,18 +38,17 @@ pub(super) fn begun(memory: &mut Memory, plan: &Plan, now: Timestamp) {
 }
 
 /// Brings the memory up to what was done.
-pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], now: Timestamp) {
+pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], spec: &Spec, now: Timestamp) {
     memory.note_time(now);
     for outcome in outcomes {
         match &outcome.result {
             Ok(effect) => done(memory, outcome, effect, now),
-            Err(error) => failed(memory, outcome, error, now),
+            Err(error) => failed(memory, outcome, error, spec, now),
         }
     }
 }
 
 fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp) {
-    let before = outcome.backoff.as_ref();
     match (&outcome.decision.action, effect) {
         (Action::Start { host, runner, .. }, Effect::Started(id)) => {
             memory.runner_mut(id).made = Some(now);
@@ -62,6 +61,7 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             if outcome.decision.rule == Rule::DrainFailed {
                 let error = outcome.decision.facts.to_string().into();
                 let cause = outcome.decision.facts.cause_of_failure();
+                let before = outcome.seen.memory.backoffs.get(variant);
                 back_off(memory, variant, Failure { cause, error, before }, now);
             }
         }
@@ -88,8 +88,8 @@ fn has_record(memory: &mut Memory, variant: &Variant) {
     memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
 }
 
-fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Timestamp) {
-    let before = outcome.backoff.as_ref();
+fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spec, now: Timestamp) {
+    let backoffs = &outcome.seen.memory.backoffs;
     let words = || Arc::from(error.to_string());
     let pause = error.pause(&outcome.decision.action);
     match &outcome.decision.action {
@@ -110,8 +110,20 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
                     memory.taken.insert(runner.clone(), until);
                 }
                 Pause::BackOff => {
+                    let before = backoffs.get(variant);
                     let failure = Failure { cause: Cause::Start, error: words(), before };
                     back_off(memory, variant, failure, now);
+                }
+            }
+        }
+        // All that need it, by the spec of now.
+        Action::PullImage { host, image, arch } => {
+            let pools = pools_on(spec, host, *arch).filter(|pool| pool.runner_image == *image);
+            for variant in pools.map(|pool| Variant::new(&pool.name, *arch)) {
+                if pause == Pause::BackOff {
+                    let before = backoffs.get(&variant);
+                    let failure = Failure { cause: Cause::Start, error: words(), before };
+                    back_off(memory, &variant, failure, now);
                 }
             }
         }
@@ -121,6 +133,7 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
                 memory.own_records.answered(variant, None, now);
             }
             if pause == Pause::BackOff {
+                let before = backoffs.get(variant);
                 let failure = Failure { cause: Cause::Record, error: words(), before };
                 back_off(memory, variant, failure, now);
             }
@@ -137,23 +150,6 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, now: Times
         | Action::Drain { .. }
         | Action::Reap { .. }
         | Action::Sweep { .. } => {}
-    }
-}
-
-/// Images that are not available: the variants that need them pause.
-pub(super) fn image_failures(memory: &mut Memory, world: &World, failures: Vec<ImageFailure>) {
-    let backoffs = memory.backoffs.clone();
-    for failure in failures {
-        for (variant, pool) in world.variants() {
-            let affected =
-                pool.runner_image == failure.request.image && variant.arch == failure.request.arch;
-            if affected {
-                let error = failure.error.to_string().into();
-                let before = backoffs.get(&variant);
-                let failure = Failure { cause: Cause::Start, error, before };
-                back_off(memory, &variant, failure, world.now);
-            }
-        }
     }
 }
 

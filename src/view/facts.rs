@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::plan::Facts;
+use crate::spec::Arch;
 
 /// Durations are whole seconds.
 #[derive(Serialize)]
@@ -15,6 +16,11 @@ enum FactsOutput<'a> {
     Unverified,
     Drift {
         settings: &'a [&'static str],
+    },
+    ImageMissing {
+        image: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        found: Option<&'static str>,
     },
     Exited {
         code: i64,
@@ -93,6 +99,9 @@ impl<'a> From<&'a Facts> for FactsOutput<'a> {
             Facts::Record { reason } => Self::Record { reason: reason.to_string() },
             Facts::Unverified => Self::Unverified,
             Facts::Drift { ref settings } => Self::Drift { settings },
+            Facts::ImageMissing { ref image, found } => {
+                Self::ImageMissing { image, found: found.map(Arch::as_str) }
+            }
             Facts::Exited { code, ago, oom_killed } => {
                 Self::Exited { code, ago: ago.as_secs(), oom_killed }
             }
@@ -144,6 +153,7 @@ mod tests {
 {"kind":"record","reason":"it has none"}
 {"kind":"unverified"}
 {"kind":"drift","settings":["tags","protected"]}
+{"kind":"image-missing","image":"runner:1","found":"arm64"}
 {"kind":"exited","code":137,"ago":60,"oom_killed":true}
 {"kind":"unstarted"}
 {"kind":"vanished","ago":"PT1M"}
@@ -172,6 +182,7 @@ mod tests {
             Facts::Record { reason: RecordReason::Missing },
             Facts::Unverified,
             Facts::Drift { settings: vec!["tags", "protected"] },
+            Facts::ImageMissing { image: "runner:1".to_owned(), found: Some(Arch::Arm64) },
             Facts::Exited { code: 137, ago: mins, oom_killed: true },
             Facts::Unstarted,
             Facts::Vanished { ago: mins },

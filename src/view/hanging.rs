@@ -10,6 +10,9 @@ use crate::world::{Deed, Leftover, WorkloadId};
 /// given up after a minute at most.
 const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(90);
 
+/// A pull of an image that takes longer than this is worth a word.
+const PULL_HANGS_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
 impl AsOf<'_> {
     /// What stands in the way of the work, and what hangs.
     pub(crate) fn notices(&self) -> Vec<String> {
@@ -25,7 +28,9 @@ impl View {
         let under_way = self.world.memory.under_way.iter();
         let long = under_way.filter_map(|(deed, since)| {
             let lasts = now.duration_since(*since);
-            (lasts >= HANGS_AFTER).then(|| format!("{}, for {}", self.words_of(deed), brief(lasts)))
+            let pulls = matches!(deed, Deed::PullImage { .. });
+            let hangs_after = if pulls { PULL_HANGS_AFTER } else { HANGS_AFTER };
+            (lasts >= hangs_after).then(|| format!("{}, for {}", self.words_of(deed), brief(lasts)))
         });
         long.collect()
     }
@@ -36,6 +41,7 @@ impl View {
             Deed::MakeRecord(variant) => format!("making a record for `{variant}`"),
             Deed::ChangeRecord(record) => format!("changing record {record}"),
             Deed::MakeNetwork(host) => format!("making the runners' network on {host}"),
+            Deed::PullImage { host, image } => format!("pulling `{image}` on {host}"),
             Deed::Start { host, runner, .. } => format!("starting `{runner}` on {host}"),
             Deed::Drain(id) => format!("asking {} to exit", self.name_of(id)),
             Deed::Reap(id) => format!("cleaning up after {}", self.name_of(id)),

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{JobIdOutput, RecordIdOutput, View};
 use crate::spec::{Arch, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, Condition, FailedStart, JobId, Memory, OtherRunner, RunnerMemory, RunnerName,
-    Unclaimed, Variant, WorkloadId,
+    Backoff, Cause, Condition, Deed, FailedStart, JobId, Memory, OtherRunner, RunnerMemory,
+    RunnerName, Unclaimed, Variant, WorkloadId,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -54,6 +54,8 @@ pub struct MemoryOutput {
     pub overlooked: BTreeSet<JobIdOutput>,
     /// Slots whose engine call got no answer.
     pub in_doubt: Vec<DoubtOutput>,
+    /// Runner images that it is pulling.
+    pub pulls: Vec<PullOutput>,
     /// Runners of others that may take a job which no pool may take.
     pub other_runners: Vec<OtherRunnerOutput>,
     /// What it knows of the records under its mark.
@@ -123,6 +125,17 @@ pub struct DoubtOutput {
     pub at: String,
 }
 
+/// A runner image that is being pulled.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PullOutput {
+    /// The image.
+    pub image: String,
+    /// Onto which host.
+    pub host: String,
+    /// Since when.
+    pub since: String,
+}
+
 const CAUSES: [(Cause, &str); 3] =
     [(Cause::Record, "record"), (Cause::Start, "start"), (Cause::Runner, "runner")];
 
@@ -185,6 +198,7 @@ impl View {
             unclaimed: unclaimed.collect(),
             overlooked: memory.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: in_doubt.collect(),
+            pulls: memory.under_way.iter().filter_map(PullOutput::of).collect(),
             other_runners: other_runners.collect(),
             own_records: OwnRecordsOutput::of(&memory.own_records),
         }
@@ -217,6 +231,7 @@ impl MemoryOutput {
             unclaimed: unclaimed.collect(),
             overlooked: self.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: in_doubt.collect(),
+            under_way: self.pulls.iter().filter_map(PullOutput::under_way).collect(),
             other_runners: self.other_runners.iter().map(OtherRunnerOutput::runner).collect(),
             own_records: self.own_records.own_records(),
             ..Memory::default()
@@ -253,6 +268,18 @@ impl OtherRunnerOutput {
     fn runner(&self) -> (JobId, OtherRunner) {
         let name = self.name.as_str().into();
         (self.job.into(), OtherRunner { id: self.runner.into(), name, of_instance: false })
+    }
+}
+
+impl PullOutput {
+    fn of((deed, since): (&Deed, &Timestamp)) -> Option<Self> {
+        let Deed::PullImage { host, image } = deed else { return None };
+        Some(Self { image: image.clone(), host: host.to_string(), since: since.to_string() })
+    }
+
+    fn under_way(&self) -> Option<(Deed, Timestamp)> {
+        let (host, image) = (HostName::new(&self.host).ok()?, self.image.clone());
+        Some((Deed::PullImage { host, image }, self.since.parse().ok()?))
     }
 }
 

@@ -104,8 +104,8 @@ pub struct SpecOutput {
 /// One thing to do.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionOutput {
-    /// What: `create-record`, `update-record`, `delete-record`, `start`, `drain`, `reap`, `sweep`
-    /// or `create-network`.
+    /// What: `verify-token`, `create-record`, `update-record`, `delete-record`, `pull-image`,
+    /// `create-network`, `start`, `drain`, `reap` or `sweep`.
     pub action: Cow<'static, str>,
     /// The runner it is about.
     pub runner: Option<String>,
@@ -344,6 +344,7 @@ fn slot(action: &Action, slots: &BTreeMap<&WorkloadId, Slot>) -> Option<Slot> {
         Action::Reap { runner, .. } => Some(runner.slot),
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -361,6 +362,7 @@ fn record(action: &Action) -> Option<RecordId> {
         Action::UpdateRecord { record, .. } | Action::DeleteRecord { record, .. } => Some(*record),
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::CreateRecord { .. }
         | Action::Start { .. }
         | Action::Drain { .. }

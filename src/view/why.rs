@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::queue::Waiting;
 use super::{AsOf, words};
-use crate::plan::{Facts, JobHold, RunnerHold};
+use crate::plan::{Facts, JobHold, RunnerHold, images_never_pulled};
 use crate::spec::{Pool, PoolName};
 use crate::world::{Observed, Trouble};
 
@@ -37,6 +37,13 @@ impl AsOf<'_> {
         {
             let error = words::plain(error);
             reasons.push(format!("what the scope of pool `{name}` holds is not known: {error}"));
+        }
+        // Without a job nobody waits for it either.
+        for (_, hold) in images_never_pulled(&self.world).filter(|(of, _)| of.name == *name) {
+            let missing = words::plain_lines(&hold.to_string());
+            if !reasons.iter().any(|reason| reason.contains(&missing)) {
+                reasons.push(missing);
+            }
         }
         reasons.extend(self.troubles(name));
         reasons.extend(self.kept(name));
@@ -155,6 +162,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::Unclaimed { .. }
         | JobHold::Unseen { .. }
         | JobHold::ImagePull { .. }
+        | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ContainerState, Runner};
+use super::{ContainerState, Runner, Variant, World};
 use crate::duration::signed;
 
 /// The first pause; long enough that a typo in an image name costs a host nothing.
@@ -71,6 +71,13 @@ impl Backoff {
         let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
         let pause = if cause == Cause::Unfit { UNFIT_PAUSE } else { pause(failures, subject) };
         Self { cause, failures, until: now.saturating_add(pause).unwrap_or(Timestamp::MAX), error }
+    }
+}
+
+impl World {
+    /// The pause of the variant, while it lasts.
+    pub fn backoff(&self, variant: &Variant) -> Option<&Backoff> {
+        self.memory.backoffs.get(variant).filter(|backoff| backoff.until > self.now)
     }
 }
 

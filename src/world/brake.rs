@@ -27,6 +27,13 @@ pub enum Deed {
     Remove(Leftover),
     /// A host gets the runners' network.
     MakeNetwork(HostName),
+    /// A host gets a runner image.
+    PullImage {
+        /// The host.
+        host: HostName,
+        /// The image.
+        image: String,
+    },
     /// A slot gets a runner.
     Start {
         /// Where.
@@ -66,6 +73,10 @@ const CHANGING: Brake = Brake { at_once: 6, ..MAKING };
 /// Changes of one record to what it was changed to before: a server that keeps something else keeps
 /// it the next time too.
 const CORRECTING: Brake = Brake { at_once: 1, ..MAKING };
+
+/// Pulls of one image. After failures the pause of the variants that need it is longer than this: it
+/// is for images that are not there although they were pulled.
+const PULLING: Brake = Brake { at_once: 6, ..MAKING };
 
 /// Removals of one object. A second attempt often helps where the first one timed out.
 const REMOVING: Brake = Brake {
@@ -155,6 +166,12 @@ impl Look {
         let efforts = self.memory.efforts.get(&Deed::ChangeRecord(id))?;
         let same = efforts.sent.as_ref() == Some(wanted);
         self.waits_until(if same { CORRECTING } else { CHANGING }, efforts)
+    }
+
+    /// Until when the image is not pulled onto that host.
+    pub fn pulling_waits_until(&self, host: &HostName, image: &str) -> Option<Timestamp> {
+        let pull = Deed::PullImage { host: host.clone(), image: image.to_owned() };
+        self.waits_until(PULLING, self.memory.efforts.get(&pull)?)
     }
 
     /// Until when the container is not removed, and how often that was begun.

@@ -34,8 +34,6 @@ pub struct Memory {
     pub in_doubt: BTreeMap<RunnerName, (HostName, Timestamp)>,
     /// Slots whose name a container has that is not theirs, and until when they are left alone.
     pub taken: BTreeMap<RunnerName, Timestamp>,
-    /// Images that are being pulled, by host.
-    pub pulling: BTreeSet<(HostName, String)>,
     /// Runners that are gone from an engine, also when it is asked for them, and since when.
     pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Runners that were seen to have ended, while anything of them is there.

@@ -7,7 +7,8 @@ use autogit::engine::docker::DockerEngine;
 use autogit::engine::{Engine as _, EngineError, ImageRequest, Sighting, Wakes};
 use autogit::spec::PullPolicy;
 use autogit::world::{
-    ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobVolume, VolumeKind,
+    ContainerId, ContainerState, ImageState, JobContainer, JobId, JobNetworkObject, JobVolume,
+    VolumeKind,
 };
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
@@ -406,6 +407,11 @@ async fn images_are_pulled_as_the_policy_says() {
             async move { engine.ensure_image(&request).await }
         };
         let absent = "localhost:1/autogit-test:absent";
+        let is = async |image: &str| engine.image(image, bench.arch).await.unwrap();
+        assert_eq!(
+            (is(&bench.image).await, is(absent).await),
+            (ImageState::Here, ImageState::Absent)
+        );
         ensure(&bench.image, PullPolicy::Never).await.unwrap();
         ensure(&bench.image, PullPolicy::IfNotPresent).await.unwrap();
         ensure(&bench.image, PullPolicy::Always).await.unwrap();

@@ -9,7 +9,7 @@ use autogit::clock::Clock;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::engine::{Engine as _, EngineError, ImageRequest, NewRunner};
 use autogit::spec::{Arch, InstanceName, PoolName, PullPolicy};
-use autogit::world::{RecordId, RunnerName, Slot, SpecHash, SystemId, Variant};
+use autogit::world::{ImageState, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -359,6 +359,15 @@ async fn all_who_ask_for_an_image_wait_for_one_pull() {
     assert_eq!(pulls.len(), 1, "{pulls:?}");
     assert!(pulls[0].contains("fromImage=r.example.com%2Frunner%3Alatest"), "{pulls:?}");
     assert!(pulls[0].contains("platform=linux%2Famd64"), "{pulls:?}");
+}
+
+#[tokio::test]
+async fn an_image_for_another_architecture_is_not_there() {
+    let folder = Folder::new("other-arch");
+    serve(&folder.socket(), registry(NEVER, true));
+    let engine = DockerEngine::connect(settings(&folder.socket())).unwrap();
+    let found = engine.image("r.example.com/runner", Arch::Arm64).await.unwrap();
+    assert_eq!(found, ImageState::OtherArch(Arch::Amd64));
 }
 
 #[tokio::test]

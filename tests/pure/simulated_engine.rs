@@ -4,6 +4,7 @@
 mod apply;
 mod fixture;
 mod harness;
+mod images;
 mod log;
 mod names;
 mod observe;

@@ -63,6 +63,7 @@ kinds! {
     HostClock "host-clock",
     EngineRestarts "engine-restarts",
     ImageGone "image-gone",
+    ImagePruned "image-pruned",
     RunnerUnlisted "runner-unlisted",
     RunnerOdd "runner-odd",
     RunnerDies "runner-dies",

@@ -89,6 +89,7 @@ fn most(kind: Kind) -> u64 {
         Kind::CrashBeforeCall | Kind::CrashAfterCall => 8,
         Kind::RunnerDies | Kind::RunnerHangs | Kind::RunnerPaused | Kind::SpecEdited => 20,
         Kind::GitlabLimits
+        | Kind::ImagePruned
         | Kind::JobWithheld
         | Kind::Crash
         | Kind::RunnerRenamed

@@ -229,7 +229,7 @@ async fn live(harness: Harness, attempt: Arc<Attempt>) {
     loop {
         let tick = one_tick(&harness, &attempt, &mut controller, &mut seen).await;
         let interval = harness.spec().gitlab.poll_interval;
-        let busy = tick.made_progress() || !tick.view.world.memory.pulling.is_empty();
+        let busy = tick.made_progress();
         let mut pause = if busy { AFTER_PROGRESS.min(interval) } else { interval };
         // By a webhook or an event, that may come once more or never.
         if harness.chaos().strikes(Kind::WokenEarly) {

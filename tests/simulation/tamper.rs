@@ -114,7 +114,9 @@ impl Tampering {
                 self.mends.push((second + 5 + harness.chaos().below(kind, 120), Mend::Token));
             }
             Kind::GitlabClock | Kind::HostClock | Kind::ClockJumps => clock_strikes(harness, kind),
-            Kind::EngineRestarts | Kind::ImageGone => engine_strikes(harness, kind),
+            Kind::EngineRestarts | Kind::ImageGone | Kind::ImagePruned => {
+                engine_strikes(harness, kind);
+            }
             Kind::RunnerUnlisted => self.hide(harness, second),
             Kind::RunnerOdd => self.spoil(harness, second),
             Kind::RunnerPaused | Kind::RunnerDeaf => self.hold(harness, kind, second),
@@ -202,6 +204,7 @@ fn is_of_hands(kind: Kind) -> bool {
             | Kind::ClockJumps
             | Kind::EngineRestarts
             | Kind::ImageGone
+            | Kind::ImagePruned
             | Kind::RunnerUnlisted
             | Kind::RunnerOdd
             | Kind::RunnerPaused
@@ -275,6 +278,13 @@ fn engine_strikes(harness: &Harness, kind: Kind) {
             engine.forget_image(image);
         }
         harness.note(&format!("{host} has no runner image, and no registry has it"));
+        return;
+    }
+    if kind == Kind::ImagePruned {
+        for image in crate::harness::IMAGES {
+            engine.prune_image(image);
+        }
+        harness.note(&format!("the images of {host} are pruned"));
         return;
     }
     harness.doom(engine.running_jobs().into_iter().map(|running| running.job));

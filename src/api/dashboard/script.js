@@ -44,10 +44,10 @@ const PHASES = ["busy", "idle", "starting", "draining", "exited", "failed"];
 const OTHERS = "other-runner"; // no pool takes the job, and a runner of others may
 const STUCK = new Set([
   "no-pool-matches", "protected", "scope", "backing-off", "unclaimed", "unseen", "foreign-record",
-  "another-autogit",
+  "another-autogit", "no-image",
 ]);
 const MARKS = {
-  start: "+", "verify-token": "+", "create-record": "+", "create-network": "+", "update-record": "±",
+  start: "+", "verify-token": "+", "create-record": "+", "create-network": "+", "pull-image": "+", "update-record": "±",
   drain: "~", reap: "−", sweep: "−", "delete-record": "−",
 };
 

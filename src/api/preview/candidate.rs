@@ -18,7 +18,7 @@ use crate::spec::{
     Faults, Missing, Parsed, Pool, PoolName, Spec, Templated, diff_without_secrets, is_open,
 };
 use crate::view::{SpecInfo, View};
-use crate::world::{Look, SpecHash};
+use crate::world::{ImageState, Look, SpecHash};
 
 /// What messages call the candidate.
 const NAME: &str = "candidate";
@@ -45,6 +45,7 @@ pub(super) fn plan(
     let world = view.world.changed(|look| {
         look.spec = Arc::clone(&spec);
         make_others(look, &others);
+        bring_images(look);
     });
     let shown = View {
         plan: Arc::new(plan::plan(&world)),
@@ -139,6 +140,15 @@ fn make_others(look: &mut Look, changed: &BTreeSet<PoolName>) {
         for runner in runners.filter(|runner| changed.contains(&runner.variant.pool)) {
             runner.spec = SpecHash::from_observed("another");
         }
+    }
+}
+
+/// No host was asked for the candidate's images. They count as there, those in force too, so that a
+/// right guess at one looks like a wrong one.
+fn bring_images(look: &mut Look) {
+    for state in look.hosts.values_mut().filter_map(|host| host.state.last_mut()) {
+        let images = look.spec.pools.iter().map(|pool| pool.runner_image.clone());
+        state.images = images.map(|image| (image, Ok(ImageState::Here))).collect();
     }
 }
 

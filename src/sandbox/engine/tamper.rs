@@ -94,6 +94,11 @@ impl SimulatedEngine {
         self.state().versions.insert(image.to_owned(), version);
     }
 
+    /// Removes an image from the host, as `docker image prune` does.
+    pub fn prune_image(&self, image: &str) {
+        self.state().images.remove(image);
+    }
+
     /// Removes an image from the host and from the registry.
     pub fn forget_image(&self, image: &str) {
         let mut state = self.state();

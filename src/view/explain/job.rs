@@ -339,7 +339,9 @@ impl AsOf<'_> {
                 format!("when a container shows that record's token, or in {}", brief(*left))
             }
             Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
-            Some(JobHold::ImagePull { .. }) => "when the image is there".to_owned(),
+            Some(JobHold::ImagePull { .. } | JobHold::NoImage { .. }) => {
+                "when the image is there".to_owned()
+            }
             Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
                 "when that can be read again".to_owned()
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use autogit::spec::{HostName, HostSpec, PoolName, ServedPools};
 use autogit::world::{
-    AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, JobId,
+    AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, ImageState, JobId,
     JobNetworkObject, JobVolume, Look, Made, Manager, Observed, Origin, OtherRunner, Owner,
     ProjectId, RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token,
     Unclaimed, VolumeKind, WorkloadId, World,
@@ -124,6 +124,17 @@ fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]
         ["cpus", cpus] => state.engine.node.cpus = number(cpus),
         ["memory", gib] => state.engine.node.memory = number::<u64>(gib) << 30,
         ["no", "network"] => state.network = None,
+        ["no", "image"] => {
+            state.images.values_mut().for_each(|image| *image = Ok(ImageState::Absent));
+        }
+        ["image", "for", arch] => {
+            let other = ImageState::OtherArch(arch_of(arch));
+            state.images.values_mut().for_each(|image| *image = Ok(other));
+        }
+        ["image", "untold", error @ ..] => {
+            let error = Arc::<str>::from(error.join(" "));
+            state.images.values_mut().for_each(|image| *image = Err(Arc::clone(&error)));
+        }
         ["empty", "network"] => known_network(state).containers = 0,
         ["foreign", "network"] => known_network(state).ours = false,
         other => line.unknown(other),
@@ -425,9 +436,6 @@ fn remember(look: &mut Look, text: &str) {
             look.memory.in_doubt.insert(name(place), value);
         }
         ["taken", place, left] => drop(look.memory.taken.insert(name(place), later(left))),
-        ["pulling", image, "on", host_name] => {
-            look.memory.pulling.insert((host(host_name), (*image).to_owned()));
-        }
         ["looked", "before"] => look_before(look),
         other => remember_deeds(look, other),
     }
@@ -443,6 +451,18 @@ fn remember_deeds(look: &mut Look, words: &[&str]) {
             let id = WorkloadId::from_observed(&format!("{}-{name}", spot.host));
             for _ in 0..number(times) {
                 look.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
+            }
+        }
+        ["pulling", image, "on", host_name] => {
+            let (host, image) = (host(host_name), (*image).to_owned());
+            state_of(look, &host).images.insert(image.clone(), Ok(ImageState::Absent));
+            look.memory.under_way.insert(Deed::PullImage { host, image }, ago(20));
+        }
+        ["pulled", times, "times", since, "ago", "on", host_name] => {
+            let (host, image) = (host(host_name), look.spec.pools[0].runner_image.clone());
+            let pull = Deed::PullImage { host, image };
+            for _ in 0..number(times) {
+                look.memory.note_effort(pull.clone(), None, ago(seconds(since)));
             }
         }
         ["starting", place, since] => {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
-use autogit::spec::{HostName, Resources, Warm};
+use autogit::spec::{HostName, Pool, PullPolicy, Resources, Warm};
 use autogit::world::{
-    Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World, leftovers,
+    ImageState, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World,
+    leftovers,
 };
 use jiff::SignedDuration;
 
@@ -26,11 +27,35 @@ pub(crate) fn check(world: &World, plan: &Plan) {
     each_job_has_one_answer(world, plan);
     each_runner_has_one_answer(plan, &views);
     nothing_is_decided_again(world, plan);
+    images_come_before_runners(world, plan);
 }
 
 fn nothing_is_decided_again(world: &World, plan: &Plan) {
     for Decision { action, .. } in &plan.decisions {
         assert!(!world.is_under_way(&action.deed()), "it is under way: {action:?}");
+    }
+}
+
+/// An image is pulled once, where it is missing and may be pulled, and nothing starts without it.
+fn images_come_before_runners(world: &World, plan: &Plan) {
+    let is_here =
+        |host: &HostName, image: &str| world.image(host, image) == Some(&Ok(ImageState::Here));
+    let mut pulled = BTreeSet::new();
+    for Decision { action, .. } in &plan.decisions {
+        match action {
+            Action::PullImage { host, image, .. } => {
+                let may = |pool: &Pool| {
+                    pool.runner_image == *image && pool.pull_policy != PullPolicy::Never
+                };
+                assert!(world.spec.pools.iter().any(may), "{action:?}");
+                assert!(!is_here(host, image) && pulled.insert((host, image)), "{action:?}");
+            }
+            Action::Start { host, variant, .. } => {
+                let pool = world.spec.pool(&variant.pool).unwrap();
+                assert!(is_here(host, &pool.runner_image), "{action:?}");
+            }
+            _ => {}
+        }
     }
 }
 

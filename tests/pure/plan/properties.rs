@@ -35,7 +35,7 @@ fn worlds_at_random_meet_every_rule_and_every_hold() {
     assert_eq!(
         holds.join(" "),
         "backing-off busy cooling-down draining ending foreign-record host-budget image-pull \
-         in-doubt in-turn needed no-network no-pool-matches other-runner paused pool-at-max \
+         in-doubt in-turn needed no-image no-network no-pool-matches other-runner paused pool-at-max \
          protected reaping scope \
          start-rate starting unclaimed unseen warm"
     );

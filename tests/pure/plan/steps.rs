@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use autogit::spec::PoolName;
+use autogit::spec::{HostName, PoolName, PullPolicy};
 use autogit::world::{
-    Backoff, Cause, Deed, JobId, JobNetworkObject, JobVolume, Look, Manager, Origin, OtherRunner,
-    Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token, Unclaimed,
-    Variant, VolumeKind, World,
+    Backoff, Cause, Deed, ImageState, JobId, JobNetworkObject, JobVolume, Look, Manager, Origin,
+    OtherRunner, Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token,
+    Unclaimed, Variant, VolumeKind, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn step(words: String, change: impl Fn(&mut Look) + Send + Sync + 'static) -> St
 }
 
 pub(crate) fn hosts() -> impl Strategy<Value = Step> {
-    (0..HOSTS.len(), 0..4, 1..4_u32).prop_map(|(index, what, most)| {
+    (0..HOSTS.len(), 0..6, 1..4_u32).prop_map(|(index, what, most)| {
         step(format!("host {index}: {what} {most}"), move |look| {
             let name = host(HOSTS[index]);
             if !look.hosts.contains_key(&name) {
@@ -55,10 +55,29 @@ pub(crate) fn hosts() -> impl Strategy<Value = Step> {
                 0 => state_of(look, &name).network = None,
                 1 => state_of(look, &name).network.iter_mut().for_each(|it| it.containers = 0),
                 2 => state_of(look, &name).engine.node.cpus = f64::from(most),
+                3 => lose_images(look, &name),
+                4 => {
+                    let spec = Arc::make_mut(&mut look.spec);
+                    spec.pools.iter_mut().for_each(|pool| pool.pull_policy = PullPolicy::Never);
+                    lose_images(look, &name);
+                }
                 _ => budget(look),
             }
         })
     })
+}
+
+/// The first host is pulling the first pool's image.
+fn pull(look: &mut Look) {
+    let (host, image) = (host("h0"), look.spec.pools[0].runner_image.clone());
+    lose_images(look, &host);
+    look.memory.under_way.insert(Deed::PullImage { host, image }, ago(20));
+}
+
+fn lose_images(look: &mut Look, name: &HostName) {
+    let state = look.hosts.get_mut(name).and_then(|host| host.state.last_mut());
+    let images = state.into_iter().flat_map(|state| state.images.values_mut());
+    images.for_each(|image| *image = Ok(ImageState::Absent));
 }
 
 pub(crate) fn records() -> impl Strategy<Value = Step> {
@@ -193,10 +212,7 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                     let deed = drain_or_reap(look, number as usize);
                     look.memory.under_way.extend(deed.map(|deed| (deed, ago(20))));
                 }
-                5 => {
-                    let image = look.spec.pools[0].runner_image.clone();
-                    look.memory.pulling.insert((host("h0"), image));
-                }
+                5 => pull(look),
                 6 => {
                     let job = JobId(8_001 + u64::from(number));
                     let (id, name) = (RecordId(900), "of others".into());

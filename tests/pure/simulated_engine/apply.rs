@@ -404,7 +404,6 @@ async fn a_host_that_there_is_no_port_to_stops_no_other() {
 async fn without_a_network_no_container_is_made_and_the_job_says_why() {
     let mut fixture = Fixture::new(COLD);
     let mut controller = fixture.controller().await;
-    fixture.engine().add_image(crate::simulated_engine::harness::IMAGE);
     fixture.job(WaitsFor::Runner);
     let full = EngineError::Refused {
         attempt: "create network `autogit-network`".to_owned(),

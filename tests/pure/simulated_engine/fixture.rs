@@ -290,7 +290,6 @@ impl Fixture {
     }
 
     fn new_runner(&self, system_id: &SystemId, record: RecordId) -> NewRunner {
-        self.engine().add_image(IMAGE);
         NewRunner {
             name: name(),
             instance: self.spec.instance.clone(),
@@ -388,6 +387,7 @@ fn engine(host: &HostName, clock: &Clock, gitlab: &SimulatedGitlab) -> Simulated
         latencies: Latencies::default(),
     });
     engine.publish_image(IMAGE);
+    engine.add_image(IMAGE);
     engine
 }
 

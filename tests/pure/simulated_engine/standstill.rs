@@ -12,7 +12,6 @@ const WARM: &str = "{linux: {tags: [docker], max: 3, warm: 1}}";
 
 /// A loop with its warm runner, which is in contact.
 async fn at_rest(fixture: &mut Fixture) -> Controller {
-    fixture.engine().add_image(crate::simulated_engine::harness::IMAGE);
     let mut controller = fixture.controller().await;
     let tick = pass(fixture, &mut controller, 6).await;
     assert!(matches!(phase(&tick), Some(Phase::Idle { .. })), "{:?}", phase(&tick));

@@ -96,6 +96,7 @@ fn touches_unread_record(look: &Look<'_>, action: &Action) -> bool {
         }
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::Start { .. }
         | Action::Drain { .. }
         | Action::Reap { .. }
@@ -117,6 +118,7 @@ pub(super) fn sweeps_need_two_looks(look: &Look<'_>) -> Result<(), String> {
         }
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
+        | Action::PullImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::Start { .. }
@@ -156,6 +158,7 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
             }
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
+            | Action::PullImage { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -297,6 +300,7 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bo
         Rule::VerifyToken
         | Rule::KeepRecord
         | Rule::CorrectRecord
+        | Rule::PullImage
         | Rule::ReapExited
         | Rule::RemoveUnstarted
         | Rule::DrainFailed
