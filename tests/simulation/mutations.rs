@@ -89,7 +89,7 @@ const STARTING: &[Mutation] = &[
     planned("the host's budget is overlooked", 7, planning::no_budget),
     planned("the limit of starts is overlooked", 2, planning::no_start_rate),
     planned("warm is overlooked", 0, planning::no_warm),
-    planned("no idle runner makes room for a job", 504, planning::no_room_is_made),
+    planned("no idle runner makes room for a job", 181, planning::no_room_is_made),
     planned("a record is made anew at each look", 0, planning::tokens_are_lost),
     planned("the brake on records is overlooked", 0, planning::no_brake),
     planned("a record's settings are never set right", 14, planning::nothing_is_corrected),
