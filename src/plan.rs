@@ -81,7 +81,8 @@ type Pass = fn(&mut Draft<'_>);
 /// demand, so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes
 /// after both, for only then is it known what is not needed, and what of it a job could use the room
 /// of. A changed pool's idle runners come last: replacing them must not look like a lack of supply.
-/// Sweeps touch nothing that a pass before them could use.
+/// Sweeps touch nothing that a pass before them could use, and notes of records that nobody changes
+/// or deletes name the hosts.
 const PASSES: &[Pass] = &[
     verify::verify_tokens,
     records::keep_records,

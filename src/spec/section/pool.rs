@@ -88,7 +88,7 @@ section! {
     labels: BTreeMap<String, String> => BTreeMap<String, String>, Field(Secret, Runners);
     /// How jobs run.
     job: RawJob => JobSpec, Section(RawJob::ROWS);
-    /// Anything else that gitlab-runner knows under [[runners]], merged in last.
+    /// Anything else that gitlab-runner knows under `[[runners]]`, merged in last.
     runner_config: Map<String, Value> => Map<String, Value>, Field(Secret, Runners);
 }
 
