@@ -58,16 +58,19 @@ fn named(name: &str) -> bollard::query_parameters::RenameContainerOptions {
 #[tokio::test]
 async fn an_image_that_nobody_has_holds_up_its_own_pool_only() {
     with_harness(async |harness| {
-        let broken = "runner_image: 'localhost:1/no-such-image:1'";
-        harness.save(&format!("broken: {{tags: [broken], {broken}}}\nlinux: {{tags: [docker]}}"));
-        let (held, done) =
-            (harness.queue(&["broken"], &["true"]), harness.queue(&["docker"], &["true"]));
+        let nowhere = "runner_image: 'localhost:1/no-such-image:1'";
+        let missing = format!("missing: {{tags: [missing], {nowhere}}}");
+        let pulled = format!("pulled: {{tags: [pulled], {nowhere}, pull_policy: if-not-present}}");
+        harness.save(&format!("{missing}\n{pulled}\nlinux: {{tags: [docker]}}"));
+        let [missing, pulled, done] =
+            ["missing", "pulled", "docker"].map(|tag| harness.queue(&[tag], &["true"]));
         let operator = Operator::start(&harness);
         harness.until_succeeded(done).await;
-        until_held(&operator, held, |hold| {
+        until_held(&operator, pulled, |hold| {
             matches!(hold, JobHold::BackingOff { error, .. } if error.contains("no-such-image"))
         })
         .await;
+        until_held(&operator, missing, |hold| matches!(hold, JobHold::NoImage { .. })).await;
     })
     .await;
 }
