@@ -65,7 +65,7 @@ pub enum Action {
     },
     /// Create and start a runner, with the variant's current record.
     Start {
-        /// Where.
+        /// The host on which it is done.
         host: HostName,
         /// Its name.
         runner: RunnerName,
@@ -78,7 +78,7 @@ pub enum Action {
     },
     /// Ask a runner to finish what it has and exit.
     Drain {
-        /// Where.
+        /// The host on which it is done.
         host: HostName,
         /// Its container.
         id: WorkloadId,
@@ -89,7 +89,7 @@ pub enum Action {
     },
     /// Clean up after a runner that ended or never ran.
     Reap {
-        /// Where.
+        /// The host on which it is done.
         host: HostName,
         /// The runner as it was seen.
         runner: Box<Runner>,
@@ -100,7 +100,7 @@ pub enum Action {
     },
     /// Remove something of ours that has no runner.
     Sweep {
-        /// What.
+        /// What is removed.
         leftover: Leftover,
     },
 }

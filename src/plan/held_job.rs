@@ -15,7 +15,7 @@ use crate::world::{JobId, OtherRunner, RecordId, Trouble, Variant};
 pub struct HeldJob {
     /// The job.
     pub job: JobId,
-    /// Why.
+    /// The reason that it waits.
     pub hold: Arc<JobHold>,
     /// When GitLab drops it, as far as no runner that may take it is online.
     pub dropped_in: Option<SignedDuration>,
@@ -37,7 +37,7 @@ impl fmt::Display for HeldJob {
 pub struct UnmetWarm {
     /// The variant.
     pub variant: Variant,
-    /// How many.
+    /// How many runners it lacks.
     pub missing: u32,
     /// Why: what a job would be told.
     pub hold: Arc<JobHold>,
@@ -112,7 +112,7 @@ pub enum JobHold {
     BackingOff {
         /// The variant.
         variant: Variant,
-        /// Until when.
+        /// When it is tried again.
         until: Timestamp,
         /// For how long from now.
         left: SignedDuration,
@@ -121,7 +121,7 @@ pub enum JobHold {
     },
     /// Fitting idle runners did not take it.
     Unclaimed {
-        /// How often.
+        /// How often it was left alone in a row.
         times: u32,
         /// For how long no runner is started for it.
         left: SignedDuration,

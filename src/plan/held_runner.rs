@@ -14,11 +14,11 @@ use crate::world::{JobId, RunnerName, Standstill, Trouble};
 /// A runner that stays as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldRunner {
-    /// Where.
+    /// Its host.
     pub host: HostName,
     /// The runner.
     pub runner: RunnerName,
-    /// Why.
+    /// The reason that it stays.
     pub hold: RunnerHold,
     /// What its own log says is wrong.
     pub trouble: Option<Trouble>,
@@ -39,7 +39,7 @@ impl fmt::Display for HeldRunner {
 pub enum RunnerHold {
     /// It has a job.
     Busy {
-        /// Which.
+        /// The job, where it is known which.
         job: Option<JobId>,
     },
     /// It is not in contact yet.
@@ -73,7 +73,7 @@ pub enum RunnerHold {
     Ending,
     /// Its host, or the queue, could not be read.
     Unseen {
-        /// Why.
+        /// What stood in the way of seeing it.
         error: Arc<str>,
     },
     /// It ended and is cleaned up after.
@@ -82,7 +82,7 @@ pub enum RunnerHold {
     InDoubt,
     /// Its container was to be removed again and again, and is still there.
     Removing {
-        /// How often.
+        /// How often it was tried in vain.
         times: usize,
         /// For how long from now it is left alone.
         left: SignedDuration,

@@ -36,7 +36,7 @@ pub enum Deed {
     },
     /// A slot gets a runner.
     Start {
-        /// Where.
+        /// The host on which it is done.
         host: HostName,
         /// Of which variant.
         variant: Variant,

@@ -102,7 +102,7 @@ impl Memory {
 /// A start that failed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailedStart {
-    /// When.
+    /// When it was begun.
     pub at: Timestamp,
     /// Where and who, while a container of that name that is seen for the first time can only be the
     /// one that it made: until the slot is tried again.
@@ -113,7 +113,7 @@ pub struct FailedStart {
 /// job's containers tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AtWork {
-    /// Where.
+    /// The host that has its container, or had it.
     pub host: HostName,
     /// The runner.
     pub runner: Runner,

@@ -11,7 +11,7 @@ pub enum Observed<T> {
     Known {
         /// When, by our clock.
         at: Timestamp,
-        /// What.
+        /// What was read.
         value: T,
     },
     /// Could not be read.

@@ -43,7 +43,7 @@ pub enum Token {
     Lost,
     /// A container has it that could not be read.
     Unread {
-        /// Why.
+        /// What stood in the way of reading it.
         error: Arc<str>,
     },
 }

@@ -51,7 +51,7 @@ pub struct OwnRecords {
 /// A record that this process made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
-    /// When.
+    /// When it was made, by our clock.
     pub at: Timestamp,
     /// GitLab showed it since.
     pub shown: bool,

@@ -11,7 +11,7 @@ use crate::spec::HostName;
 /// A runner that is being started.
 #[derive(Debug, Clone, Copy)]
 pub struct StartUnderWay<'a> {
-    /// Where.
+    /// The host on which it will run.
     pub host: &'a HostName,
     /// Of which variant.
     pub variant: &'a Variant,
@@ -19,7 +19,7 @@ pub struct StartUnderWay<'a> {
     pub slot: Slot,
     /// Its name.
     pub runner: &'a RunnerName,
-    /// Since when.
+    /// When the start was begun.
     pub since: Timestamp,
 }
 

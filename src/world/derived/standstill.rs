@@ -16,11 +16,11 @@ const TOLD_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// A runner that stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standstill {
-    /// How.
+    /// Frozen, or deaf.
     pub kind: StandstillKind,
     /// For how long that is seen.
     pub lasting: SignedDuration,
-    /// Where.
+    /// Its host.
     pub host: HostName,
     /// The runner, whose name is its container's.
     pub runner: RunnerName,
