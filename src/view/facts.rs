@@ -29,8 +29,7 @@ enum FactsOutput<'a> {
     },
     Unstarted,
     Vanished {
-        /// As ISO 8601 writes a duration.
-        ago: String,
+        ago: i64,
     },
     Asked {
         busy: bool,
@@ -106,7 +105,7 @@ impl<'a> From<&'a Facts> for FactsOutput<'a> {
                 Self::Exited { code, ago: ago.as_secs(), oom_killed }
             }
             Facts::Unstarted => Self::Unstarted,
-            Facts::Vanished { ago } => Self::Vanished { ago: ago.to_string() },
+            Facts::Vanished { ago } => Self::Vanished { ago: ago.as_secs() },
             Facts::Asked { busy } => Self::Asked { busy },
             Facts::Orphan { reason, busy } => Self::Orphan { reason, busy },
             Facts::NoContact { running, startup_timeout, ref trouble } => Self::NoContact {
@@ -156,7 +155,7 @@ mod tests {
 {"kind":"image-missing","image":"runner:1","found":"arm64"}
 {"kind":"exited","code":137,"ago":60,"oom_killed":true}
 {"kind":"unstarted"}
-{"kind":"vanished","ago":"PT1M"}
+{"kind":"vanished","ago":60}
 {"kind":"asked","busy":true}
 {"kind":"orphan","reason":"its pool is gone","busy":true}
 {"kind":"no-contact","running":3600,"startup_timeout":60}
