@@ -173,6 +173,21 @@ impl Action {
         }
     }
 
+    /// The record that it changes or deletes, if one.
+    pub fn record(&self) -> Option<RecordId> {
+        match self {
+            Self::UpdateRecord { record, .. } | Self::DeleteRecord { record, .. } => Some(*record),
+            Self::VerifyToken { .. }
+            | Self::CreateNetwork { .. }
+            | Self::PullImage { .. }
+            | Self::CreateRecord { .. }
+            | Self::Start { .. }
+            | Self::Drain { .. }
+            | Self::Reap { .. }
+            | Self::Sweep { .. } => None,
+        }
+    }
+
     /// The settings that a record gets, if one.
     pub fn settings(&self) -> Option<&RecordSettings> {
         match self {

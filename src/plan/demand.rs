@@ -10,13 +10,15 @@ use super::dropped;
 use super::placement::Placement;
 use super::{Facts, HeldJob, JobHold, Lack, Rule};
 use crate::spec::Unmatched;
-use crate::world::{Job, World};
+use crate::world::{Job, Trouble, World};
 
 /// What one variant is to do for the jobs that were given to it.
 #[derive(Default)]
 struct Share {
     pending: u32,
     starts: Vec<Placement>,
+    /// What the log of one of its starting runners says is wrong.
+    trouble: Option<Trouble>,
 }
 
 type Shares = BTreeMap<SupplyId, Share>;
@@ -24,7 +26,8 @@ type Shares = BTreeMap<SupplyId, Share>;
 pub(super) fn serve_demand(draft: &mut Draft<'_>) {
     let Some(queue) = draft.world().queue.known() else { return };
     let (mut classes, order) = classify(draft, &queue.jobs);
-    let mut shares: Shares = draft.supply_ids().map(|id| (id, Share::default())).collect();
+    let share = |id| Share { trouble: draft.trouble(id), ..Share::default() };
+    let mut shares: Shares = draft.supply_ids().map(|id| (id, share(id))).collect();
     for InLine { job, class, urgent } in order {
         let Some(class) = classes.get_mut(class) else { continue };
         if let Err(hold) = serve(draft, &mut shares, class, job) {
@@ -116,8 +119,8 @@ fn serve(
     }
     if let Some(&by) = candidates.iter().find(|by| draft.supply(**by).starting_spare() > 0) {
         draft.serve_by_starting(by);
-        count(shares, Some(&by));
-        let (variant, trouble) = (draft.supply(by).offer().variant.clone(), draft.trouble(by));
+        let trouble = count(shares, Some(&by)).and_then(|share| share.trouble.clone());
+        let variant = draft.supply(by).offer().variant.clone();
         return Err(Arc::new(JobHold::Starting { variant, trouble }));
     }
     let mut first_hold = None;

@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
             self.supply_mut(of).idle.push_back(runner);
         }
         for (of, runner) in unproven {
-            self.supply_mut(of).unproven.push(runner);
+            self.supply_mut(of).add_unproven(runner);
         }
     }
 
@@ -225,9 +225,9 @@ impl<'a> Draft<'a> {
             && !self.is_outdated(runner)
     }
 
-    /// What the log of one of its starting runners says is wrong.
+    /// What the log of one of its starting runners says is wrong; asks all of them.
     pub(super) fn trouble(&self, of: SupplyId) -> Option<Trouble> {
-        let runners = self.supply(of).unproven.iter().filter_map(|one| one.runner);
+        let runners = self.supply(of).unproven();
         runners.map(|it| self.runner(it)).find_map(|it| Trouble::of(it.runner, &it.phase))
     }
 
@@ -398,20 +398,7 @@ impl<'a> Draft<'a> {
 
     /// The records that it changes or deletes.
     pub(super) fn changed_records(&self) -> BTreeSet<RecordId> {
-        let records = self.plan.decisions.iter().filter_map(|decision| match decision.action {
-            Action::UpdateRecord { record, .. } | Action::DeleteRecord { record, .. } => {
-                Some(record)
-            }
-            Action::VerifyToken { .. }
-            | Action::CreateNetwork { .. }
-            | Action::PullImage { .. }
-            | Action::CreateRecord { .. }
-            | Action::Start { .. }
-            | Action::Drain { .. }
-            | Action::Reap { .. }
-            | Action::Sweep { .. } => None,
-        });
-        records.collect()
+        self.plan.decisions.iter().filter_map(|decision| decision.action.record()).collect()
     }
 
     /// The plan.

@@ -11,7 +11,8 @@ use super::ledger::{Ledger, NeverSeen};
 use super::slots::Slots;
 use crate::spec::{HostName, Pool, PoolName};
 use crate::world::{
-    Host, HostState, Node, Observed, Offer, RunnerName, RunnerView, Slot, SystemId, Variant, World,
+    EngineInfo, Host, HostState, Node, Observed, Offer, RunnerName, RunnerView, Slot, SystemId,
+    Variant, World,
 };
 
 /// Where a runner goes.
@@ -48,13 +49,8 @@ impl<'a> Room<'a> {
             slots: Slots::of(world, runners),
             starts_left: starts_left(world),
         };
-        let pool_of_name = |name: &PoolName| world.spec.pool(name);
         for view in runners.iter().filter(|view| view.is_live()) {
-            let name = &view.runner.variant.pool;
-            match pool_of_name(name) {
-                Some(pool) => room.ledger.add(view.host, Some(pool)),
-                None => room.ledger.add(view.host, None),
-            }
+            room.ledger.add(view.host, world.spec.pool(&view.runner.variant.pool));
         }
         for (host, pool) in set_aside(world) {
             room.ledger.add(host, pool);
@@ -67,7 +63,7 @@ impl<'a> Room<'a> {
             *room.unseen.entry(&pool.name).or_default() += 1;
         }
         for start in world.starts_unseen() {
-            if let Some(pool) = pool_of_name(&start.variant.pool) {
+            if let Some(pool) = world.spec.pool(&start.variant.pool) {
                 room.ledger.add(start.host, Some(pool));
             }
         }
@@ -102,33 +98,37 @@ impl<'a> Room<'a> {
             let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
             return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
-        let host = self.host_for(world, offer)?;
+        let (host, engine) = self.host_for(world, offer)?;
         if self.starts_left == 0 {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
-        let slot = self.slots.take(world, &host, &offer.variant);
-        let Some(system_id) = world.system_id(&host, &offer.variant, slot) else {
-            let what = "the first host was not reached yet, so this installation is not known";
-            return Err(JobHold::Unseen { what: what.into() });
-        };
         self.starts_left -= 1;
-        self.ledger.add(&host, Some(pool));
-        Ok(Placement { host, slot, system_id })
+        self.ledger.add(host, Some(pool));
+        let slot = self.slots.take(world, host, &offer.variant);
+        let system_id = SystemId::new(&world.spec.instance, &engine.id, &offer.variant, slot);
+        Ok(Placement { host: host.clone(), slot, system_id })
     }
 
     /// The first host that serves the variant and has room for it.
-    fn host_for(&self, world: &World, offer: &Offer<'_>) -> Result<HostName, JobHold> {
+    fn host_for<'w>(
+        &self,
+        world: &'w World,
+        offer: &Offer<'_>,
+    ) -> Result<(&'w HostName, &'w EngineInfo), JobHold> {
         let mut hold = None;
         for (name, host) in &world.hosts {
             let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
             if !world.serves(name, offer.pool) || !fits {
                 continue;
             }
-            if let Observed::Unknown { error, .. } = &host.state {
-                let what = format!("host `{name}` could not be read: {error}").into();
-                hold.get_or_insert(JobHold::Unseen { what });
-                continue;
-            }
+            let engine = match &host.state {
+                Observed::Known { value, .. } => &value.engine,
+                Observed::Unknown { error, .. } => {
+                    let what = format!("host `{name}` could not be read: {error}").into();
+                    hold.get_or_insert(JobHold::Unseen { what });
+                    continue;
+                }
+            };
             if let Some(missing) = without_image(world, name, &offer.variant, offer.pool) {
                 hold.get_or_insert(missing);
                 continue;
@@ -139,7 +139,7 @@ impl<'a> Room<'a> {
             }
             match self.ledger.lack(name, offer.pool) {
                 Err(NeverSeen) => {}
-                Ok(None) => return Ok(name.clone()),
+                Ok(None) => return Ok((name, engine)),
                 // An image on its way makes room soonest; a host that cannot be read says least.
                 Ok(Some(_)) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
                 Ok(Some(lacks)) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),

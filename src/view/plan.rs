@@ -14,7 +14,7 @@ use super::{
 };
 use crate::duration::signed;
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
-use crate::world::{Job, JobId, Observed, RecordId, RunnerView, Slot, WorkloadId};
+use crate::world::{Job, JobId, Observed, RunnerView, Slot, WorkloadId};
 
 /// What would be done now, and why everything else is left as it is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -329,7 +329,7 @@ fn decision_in(decision: &Decision, slots: &BTreeMap<&WorkloadId, Slot>) -> Deci
         arch: variant.map(|variant| variant.arch.as_str().into()),
         host: action.host().map(ToString::to_string),
         slot: slot(action, slots).map(Into::into),
-        record: record(action).map(Into::into),
+        record: action.record().map(Into::into),
         rule: rule.as_str().into(),
         why: facts.to_string(),
         facts: facts_output(facts),
@@ -355,18 +355,4 @@ fn slot(action: &Action, slots: &BTreeMap<&WorkloadId, Slot>) -> Option<Slot> {
 fn lost_job(action: &Action) -> Option<LostJobOutput> {
     let Action::Reap { lost_job: Some(job), .. } = action else { return None };
     Some(LostJobOutput { id: job.id.into(), retry: job.retry })
-}
-
-fn record(action: &Action) -> Option<RecordId> {
-    match action {
-        Action::UpdateRecord { record, .. } | Action::DeleteRecord { record, .. } => Some(*record),
-        Action::VerifyToken { .. }
-        | Action::CreateNetwork { .. }
-        | Action::PullImage { .. }
-        | Action::CreateRecord { .. }
-        | Action::Start { .. }
-        | Action::Drain { .. }
-        | Action::Reap { .. }
-        | Action::Sweep { .. } => None,
-    }
 }

@@ -14,7 +14,9 @@ pub(in crate::plan) struct VariantSupply<'a> {
     /// Longest idle first.
     pub(super) idle: VecDeque<RunnerIndex>,
     /// Those that are not known to have made contact yet.
-    pub(super) unproven: Vec<Unproven>,
+    unproven: Vec<Unproven>,
+    /// How many of them are late: counted, because it is asked for each job.
+    late: usize,
     /// The pending jobs that may go to the idle ones; never more than these.
     pub(super) idle_jobs: Vec<JobId>,
     /// How many of the starting ones a pending job needs.
@@ -40,6 +42,7 @@ impl<'a> VariantSupply<'a> {
             offer,
             idle: VecDeque::new(),
             unproven: Vec::new(),
+            late: 0,
             idle_jobs: Vec::new(),
             starting_needed: 0,
             started: 0,
@@ -74,7 +77,7 @@ impl<'a> VariantSupply<'a> {
 
     /// Runners that are starting and not late.
     pub(in crate::plan) fn starting(&self) -> usize {
-        self.unproven.iter().filter(|runner| !runner.late).count()
+        self.unproven.len() - self.late
     }
 
     /// Starting runners that no pending job needs.
@@ -84,7 +87,7 @@ impl<'a> VariantSupply<'a> {
 
     /// Runners that should have made contact by now, of which it is not known whether they did.
     pub(in crate::plan) fn late(&self) -> usize {
-        self.unproven.iter().filter(|runner| runner.late).count()
+        self.late
     }
 
     /// Idle and starting runners that no pending job needs.
@@ -112,9 +115,22 @@ impl<'a> VariantSupply<'a> {
         warm.min(self.offer.pool.max) as usize
     }
 
+    /// Those that are not known to have made contact yet, as far as their hosts show them.
+    pub(super) fn unproven(&self) -> impl Iterator<Item = RunnerIndex> {
+        self.unproven.iter().filter_map(|one| one.runner)
+    }
+
+    pub(super) fn add_unproven(&mut self, runner: Unproven) {
+        self.late += usize::from(runner.late);
+        self.unproven.push(runner);
+    }
+
     /// It has that runner no more; `true`: a job that one was to have has none now.
     pub(super) fn lose(&mut self, runner: RunnerIndex) -> bool {
-        self.unproven.retain(|one| one.runner != Some(runner));
+        if let Some(place) = self.unproven.iter().position(|one| one.runner == Some(runner)) {
+            let lost = self.unproven.remove(place);
+            self.late -= usize::from(lost.late);
+        }
         if let Some(place) = self.idle.iter().position(|one| *one == runner) {
             self.idle.remove(place);
         }
