@@ -5,17 +5,13 @@
 mod answer;
 mod arguments;
 mod check;
-mod chosen_view;
 mod diff;
 mod explain;
-mod failure;
 mod logging;
-mod own_look;
 mod plan;
 mod queue;
 mod run;
 mod runners;
-mod running;
 mod sandbox;
 mod schema;
 mod shell;
@@ -23,23 +19,13 @@ mod status;
 mod text;
 
 use std::ffi::OsString;
-use std::fmt;
-use std::future::Future;
-use std::net::IpAddr;
-use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use crate::engine::Engine;
 use crate::error_policy::EXIT_USAGE;
-use crate::gitlab::{Gitlab, Transport};
-use crate::observe::Ports;
-use crate::source::Loaded;
-use crate::spec::{HostName, HostSpec};
+use crate::operate::{Adapters, Failure};
 use arguments::{Arguments, Command};
-use failure::Failure;
 
 pub use check::{CheckOutput, FaultOutput};
 pub use explain::render_explain;
@@ -54,46 +40,6 @@ pub use text::{Paint, RenderOptions};
 /// The whole command line, for what describes it.
 pub fn command_line() -> clap::Command {
     Arguments::command()
-}
-
-/// The ways to the outside, which main alone names. Errors: in words for the operator.
-#[derive(Clone, Copy)]
-pub struct Adapters {
-    /// The GitLab of a spec.
-    pub gitlab: fn(&Loaded, &Shell) -> Connected<dyn Gitlab>,
-    /// The engine of a host.
-    pub engine: fn(&HostSpec, &Shell) -> Connected<dyn Engine>,
-    /// The way to an AutoGit that serves its API at that address.
-    pub api: fn(&str) -> Connected<dyn Transport>,
-    /// This machine's address as containers of its engine see it.
-    pub gateway: fn(&Shell) -> GatewayAnswer,
-}
-
-impl Adapters {
-    /// The ports that a spec asks for. Nothing is sent yet.
-    fn connect(self, loaded: &Loaded, shell: &Shell) -> Result<Ports, String> {
-        let connect = |(name, host): (&HostName, &HostSpec)| -> Result<_, String> {
-            let engine =
-                (self.engine)(host, shell).map_err(|error| format!("host `{name}`: {error}"));
-            Ok((name.clone(), engine?))
-        };
-        Ok(Ports {
-            gitlab: (self.gitlab)(loaded, shell)?,
-            engines: loaded.spec.hosts.iter().map(connect).collect::<Result<_, String>>()?,
-        })
-    }
-}
-
-/// A port, or in words why it cannot be used.
-pub type Connected<P> = Result<Arc<P>, String>;
-
-/// An address, or in words why there is none.
-pub type GatewayAnswer = Pin<Box<dyn Future<Output = Result<IpAddr, String>>>>;
-
-impl fmt::Debug for Adapters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Adapters").finish_non_exhaustive()
-    }
 }
 
 /// Does what the command line asks for; the exit code says how it went.

@@ -11,6 +11,7 @@ pub mod gitlab;
 mod lock;
 pub mod model;
 pub mod observe;
+pub mod operate;
 pub mod plan;
 pub mod reconcile;
 pub mod sandbox;

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use autogit::cli::{Adapters, Connected, GatewayAnswer, Shell};
+use autogit::cli::Shell;
 use autogit::engine::Engine;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
 use autogit::gitlab::{Gitlab, Transport};
+use autogit::operate::{Adapters, Connected, GatewayAnswer, Process};
 use autogit::source::Loaded;
 use autogit::spec::HostSpec;
 
@@ -20,16 +21,16 @@ fn main() -> ExitCode {
     autogit::cli::main(std::env::args_os(), &shell, Adapters { gitlab, engine, api, gateway })
 }
 
-fn gitlab(loaded: &Loaded, shell: &Shell) -> Connected<dyn Gitlab> {
+fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
     let spec = &loaded.spec;
     let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
     let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
     let settings = GitlabSettings::of(spec);
-    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), shell.clock().clone())))
+    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), process.clock().clone())))
 }
 
-fn engine(host: &HostSpec, shell: &Shell) -> Connected<dyn Engine> {
-    Ok(Arc::new(docker(host, shell)?))
+fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {
+    Ok(Arc::new(docker(host, process)?))
 }
 
 fn api(url: &str) -> Connected<dyn Transport> {
@@ -38,13 +39,13 @@ fn api(url: &str) -> Connected<dyn Transport> {
     Ok(Arc::new(way.map_err(|error| error.to_string())?))
 }
 
-fn gateway(shell: &Shell) -> GatewayAnswer {
-    let docker = docker(&HostSpec::default(), shell);
+fn gateway(process: &Process) -> GatewayAnswer {
+    let docker = docker(&HostSpec::default(), process);
     Box::pin(async { docker?.gateway().await.map_err(|error| error.to_string()) })
 }
 
-fn docker(host: &HostSpec, shell: &Shell) -> Result<DockerEngine, String> {
-    let variable = |name: &str| shell.variable(name);
-    let settings = DockerSettings::of(host, variable, shell.clock().clone());
+fn docker(host: &HostSpec, process: &Process) -> Result<DockerEngine, String> {
+    let variable = |name: &str| process.variable(name);
+    let settings = DockerSettings::of(host, variable, process.clock().clone());
     DockerEngine::connect(settings).map_err(|error| error.to_string())
 }

@@ -6,12 +6,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Adapters;
 use super::arguments::{Format, Look};
-use super::chosen_view::{About, ChosenView, WhoseView, completeness};
-use super::failure::Failure;
-use super::shell::{Shell, say, talk};
+use super::shell::{Shell, say, say_head, talk};
 use super::text::{RenderOptions, json, sources};
+use crate::error_policy::EXIT_FAILED;
+use crate::operate::{About, Adapters, ChosenView, Failure, Question, WhoseView};
 use crate::view::{AsOf, SourceOutput};
 
 /// One question to a view.
@@ -32,8 +31,12 @@ impl<T: Serialize + DeserializeOwned> Answer<T> {
         shell: &Shell,
         adapters: Adapters,
     ) -> Result<ExitCode, Failure> {
-        let asked = (&arguments.spec, &arguments.asking, About::Present);
-        let mut chosen = ChosenView::choose(asked, shell, adapters).await?;
+        let question = Question {
+            place: arguments.spec.place(shell),
+            asking: arguments.asking.asking()?,
+            about: About::Present,
+        };
+        let mut chosen = ChosenView::choose(&question, shell, adapters).await?;
         let (output, sources) = match &mut chosen.whose {
             WhoseView::Running(there) => {
                 (there.running.get(self.path).await?, there.status.sources.clone())
@@ -44,7 +47,7 @@ impl<T: Serialize + DeserializeOwned> Answer<T> {
                 ((self.of_view)(&told), told.sources())
             }
         };
-        chosen.say_head(arguments.show.format == Format::Text)?;
+        say_head(&chosen, arguments.show.format == Format::Text)?;
         let options = shell.render_options(arguments.show.verbose);
         say(&match arguments.show.format {
             Format::Text => (self.render)(&output, &options),
@@ -55,5 +58,14 @@ impl<T: Serialize + DeserializeOwned> Answer<T> {
             talk(&sources::lines(&sources, &options).join("\n"));
         }
         Ok(completeness(sources.values()))
+    }
+}
+
+/// 1 where a source is unknown.
+pub(super) fn completeness<'s>(mut sources: impl Iterator<Item = &'s SourceOutput>) -> ExitCode {
+    if sources.all(SourceOutput::is_known) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FAILED)
     }
 }

@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::operate::{Asking, Failure, Process, SpecPlace};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use secrecy::SecretString;
-
-use super::failure::Failure;
-use super::shell::Shell;
 
 /// Keeps GitLab Runner containers in agreement with one declarative file.
 #[derive(Debug, Parser)]
@@ -46,7 +43,7 @@ pub(super) enum Command {
 
 /// Where the spec is: FILE and `-c FILE` are the same.
 #[derive(Debug, Args)]
-pub(super) struct SpecPlace {
+pub(super) struct SpecArguments {
     /// The spec's file, also as `-c FILE` or in `AUTOGIT_CONFIG`; `autogit.yaml` where nothing is named
     #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
@@ -65,31 +62,22 @@ pub(super) struct SpecOption {
     env_file: Vec<PathBuf>,
 }
 
-impl SpecPlace {
-    /// The spec's file.
-    pub(super) fn path(&self, shell: &Shell) -> PathBuf {
-        self.named(shell).unwrap_or_else(|| PathBuf::from("autogit.yaml"))
-    }
-
-    /// Somebody named the file.
-    pub(super) fn is_named(&self, shell: &Shell) -> bool {
-        self.named(shell).is_some()
-    }
-
-    /// The files with variables.
-    pub(super) fn env_files(&self) -> &[PathBuf] {
-        &self.option.env_file
-    }
-
-    fn named(&self, shell: &Shell) -> Option<PathBuf> {
+impl SpecArguments {
+    /// Where the spec is.
+    pub(super) fn place(&self, process: &Process) -> SpecPlace {
         let written = self.file.clone().or_else(|| self.option.config.clone());
-        written.or_else(|| shell.variable("AUTOGIT_CONFIG").map(PathBuf::from))
+        let named = written.or_else(|| process.variable("AUTOGIT_CONFIG").map(PathBuf::from));
+        SpecPlace {
+            is_named: named.is_some(),
+            path: named.unwrap_or_else(|| PathBuf::from("autogit.yaml")),
+            env_files: self.option.env_file.clone(),
+        }
     }
 }
 
 /// Who is asked.
 #[derive(Debug, Args)]
-pub(super) struct Asking {
+pub(super) struct AskingArguments {
     /// Look at GitLab and Docker directly, even if a running AutoGit could answer
     #[arg(long, conflicts_with = "server")]
     pub(super) direct: bool,
@@ -101,13 +89,14 @@ pub(super) struct Asking {
     token_file: Option<PathBuf>,
 }
 
-impl Asking {
-    /// The token that the command line names.
-    pub(super) fn token(&self) -> Result<Option<SecretString>, Failure> {
-        let Some(path) = &self.token_file else { return Ok(None) };
-        let text = crate::source::read(path)
-            .map_err(|error| Failure::Usage(format!("error: the token cannot be read: {error}")))?;
-        Ok(Some(text.trim().to_owned().into()))
+impl AskingArguments {
+    /// Who is asked, with the token that the command line names.
+    pub(super) fn asking(&self) -> Result<Asking, Failure> {
+        let token = self.token_file.as_ref().map(|path| crate::source::read(path)).transpose();
+        let token = token
+            .map_err(|error| Failure::Usage(format!("error: the token cannot be read: {error}")))?
+            .map(|text| text.trim().to_owned().into());
+        Ok(Asking { direct: self.direct, server: self.server.clone(), token })
     }
 }
 
@@ -121,7 +110,7 @@ fn server(word: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    pub(super) spec: SpecPlace,
+    pub(super) spec: SpecArguments,
     /// End as soon as nothing is left to do; does not wait for jobs
     #[arg(long)]
     pub(super) once: bool,
@@ -141,7 +130,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     #[command(flatten)]
-    pub(super) spec: SpecPlace,
+    pub(super) spec: SpecArguments,
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(super) format: PlanFormat,
@@ -152,7 +141,7 @@ pub(super) struct Plan {
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     #[command(flatten)]
-    pub(super) asking: Asking,
+    pub(super) asking: AskingArguments,
     /// Look again and again, and print each plan that differs
     #[arg(long, conflicts_with = "detailed_exitcode")]
     pub(super) watch: bool,
@@ -190,9 +179,9 @@ pub(super) struct Show {
 #[derive(Debug, Args)]
 pub(super) struct Look {
     #[command(flatten)]
-    pub(super) spec: SpecPlace,
+    pub(super) spec: SpecArguments,
     #[command(flatten)]
-    pub(super) asking: Asking,
+    pub(super) asking: AskingArguments,
     #[command(flatten)]
     pub(super) show: Show,
 }
@@ -206,14 +195,14 @@ pub(super) struct Explain {
     #[command(flatten)]
     spec: SpecOption,
     #[command(flatten)]
-    pub(super) asking: Asking,
+    pub(super) asking: AskingArguments,
     #[command(flatten)]
     pub(super) show: Show,
 }
 
 impl Explain {
     /// What is to be explained, and where the spec is.
-    pub(super) fn parts(&self) -> (String, SpecPlace) {
+    pub(super) fn parts(&self) -> (String, SpecArguments) {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let (subject, file) = match words.as_slice() {
             [kind @ ("job" | "pool" | "runner"), word] => (format!("{kind} {word}"), None),
@@ -221,14 +210,14 @@ impl Explain {
             [kind, word, file] => (format!("{kind} {word}"), Some(PathBuf::from(file))),
             other => (other.join(" "), None),
         };
-        (subject, SpecPlace { file, option: self.spec.clone() })
+        (subject, SpecArguments { file, option: self.spec.clone() })
     }
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    pub(super) spec: SpecPlace,
+    pub(super) spec: SpecArguments,
     /// Accept variables that have no value here, and read no file that the spec names; for CI
     #[arg(long)]
     pub(super) no_env: bool,
@@ -243,7 +232,7 @@ pub(super) struct Diff {
     #[arg(value_name = "OLD")]
     pub(super) old: PathBuf,
     #[command(flatten)]
-    pub(super) new: SpecPlace,
+    pub(super) new: SpecArguments,
 }
 
 #[derive(Debug, Args)]

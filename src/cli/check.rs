@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Adapters;
 use super::arguments::{Check, Format};
-use super::failure::Failure;
 use super::shell::{Shell, say, talk};
 use super::text::{json, sources};
 use crate::error_policy::EXIT_USAGE;
+use crate::operate::{Adapters, Failure, SpecPlace};
 use crate::source::{LoadError, Origin, Warning, load};
 use crate::spec::{Fault, Faults, Missing, Severity, Spec};
 use crate::view::{ProxyOutput, proxies};
@@ -60,13 +59,13 @@ pub(super) async fn check(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let path = arguments.spec.path(shell);
-    let origin = Origin::named(&path)?;
+    let place = arguments.spec.place(shell);
+    let origin = Origin::named(&place.path)?;
     let color = shell.colours_talk();
     let findings = if arguments.no_env {
         without_environment(&origin, color).await
     } else {
-        whole(&origin, arguments, shell, adapters).await
+        whole(&origin, &place, shell, adapters).await
     };
     let Findings { text, output } = findings;
     if !text.is_empty() {
@@ -85,8 +84,8 @@ pub(super) async fn check(
 }
 
 /// As `autogit run` would read it, files and variables included.
-async fn whole(origin: &Origin, arguments: &Check, shell: &Shell, adapters: Adapters) -> Findings {
-    let environment = shell.environment(arguments.spec.env_files());
+async fn whole(origin: &Origin, place: &SpecPlace, shell: &Shell, adapters: Adapters) -> Findings {
+    let environment = shell.environment(&place.env_files);
     let file = origin.to_string();
     match load(origin, &environment, shell.clock().now()).await {
         Ok(loaded) => {

@@ -4,18 +4,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::arguments::Diff;
-use super::failure::Failure;
 use super::shell::{Shell, say};
+use crate::operate::Failure;
 use crate::source::{Loaded, Origin, load};
 use crate::spec;
 
 pub(super) async fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
-    let environment = shell.environment(arguments.new.env_files());
+    let place = arguments.new.place(shell);
+    let environment = shell.environment(&place.env_files);
     let spec = async |path: &Path| -> Result<Loaded, Failure> {
         let loaded = load(&Origin::named(path)?, &environment, shell.clock().now()).await;
         loaded.map_err(|error| Failure::spec(&error))
     };
-    let (old, new) = (spec(&arguments.old).await?, spec(&arguments.new.path(shell)).await?);
+    let (old, new) = (spec(&arguments.old).await?, spec(&place.path).await?);
     let lines = spec::diff(&old.spec, &new.spec);
     let shown = if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") };
     say(&(shown + "\n"))?;

@@ -6,16 +6,16 @@ pub use text::render_explain;
 
 use std::process::ExitCode;
 
-use super::Adapters;
+use super::answer::completeness;
 use super::arguments::{Explain, Format};
-use super::chosen_view::{About, ChosenView, RunningView, WhoseView, completeness};
-use super::failure::Failure;
-use super::running::escaped;
-use super::shell::{Shell, say, talk};
+use super::shell::{Shell, say, say_head, talk};
 use super::text::json;
 use crate::error_policy::ErrorKind;
 use crate::gitlab::Gitlab;
 use crate::observe::Ports;
+use crate::operate::{
+    About, Adapters, ChosenView, Failure, Question, RunningView, WhoseView, escaped,
+};
 use crate::view::{AsOf, ExplainOutput, SourceOutput, Subject, View};
 use crate::world::JobId;
 
@@ -24,10 +24,13 @@ pub(super) async fn explain(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let (subject, place) = arguments.parts();
-    let mut chosen =
-        ChosenView::choose((&place, &arguments.asking, About::FileOrForce), shell, adapters)
-            .await?;
+    let (subject, spec) = arguments.parts();
+    let question = Question {
+        place: spec.place(shell),
+        asking: arguments.asking.asking()?,
+        about: About::FileOrForce,
+    };
+    let mut chosen = ChosenView::choose(&question, shell, adapters).await?;
     let (output, sources, notices) = match &mut chosen.whose {
         WhoseView::Running(there) => {
             let output = explained_there(there, &subject, shell, adapters).await?;
@@ -40,7 +43,7 @@ pub(super) async fn explain(
             (output, told.sources(), told.notices())
         }
     };
-    chosen.say_head(arguments.show.format == Format::Text)?;
+    say_head(&chosen, arguments.show.format == Format::Text)?;
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
         Format::Text => {

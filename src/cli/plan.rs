@@ -14,13 +14,11 @@ pub(crate) use text::decision_line;
 
 use std::process::ExitCode;
 
-use super::Adapters;
 use super::arguments::{Plan, PlanFormat};
-use super::chosen_view::{About, ChosenView};
-use super::failure::Failure;
-use super::shell::{Shell, say, talk};
+use super::shell::{Shell, say, say_head, talk};
 use super::text::json;
 use crate::error_policy::{EXIT_CHANGES, EXIT_FAILED};
+use crate::operate::{About, Adapters, ChosenView, Failure, Question};
 use crate::view::{PlanOutput, SourceOutput};
 
 pub(super) async fn plan(
@@ -41,9 +39,8 @@ pub(super) async fn plan(
         }
         preview.plan
     } else {
-        let asked = (&arguments.spec, &arguments.asking, About::File);
-        let mut chosen = ChosenView::choose(asked, shell, adapters).await?;
-        chosen.say_head(arguments.format == PlanFormat::Text)?;
+        let mut chosen = ChosenView::choose(&question(&arguments, shell)?, shell, adapters).await?;
+        say_head(&chosen, arguments.format == PlanFormat::Text)?;
         chosen.plan().await?
     };
     say(&rendered(&plan, &arguments, shell))?;
@@ -52,6 +49,14 @@ pub(super) async fn plan(
     }
     let changes = arguments.detailed_exitcode && !plan.decisions.is_empty();
     Ok(if changes { ExitCode::from(EXIT_CHANGES) } else { ExitCode::SUCCESS })
+}
+
+fn question(arguments: &Plan, shell: &Shell) -> Result<Question, Failure> {
+    Ok(Question {
+        place: arguments.spec.place(shell),
+        asking: arguments.asking.asking()?,
+        about: About::File,
+    })
 }
 
 fn rendered(plan: &PlanOutput, arguments: &Plan, shell: &Shell) -> String {

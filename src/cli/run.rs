@@ -9,13 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::arguments::Run;
-use super::failure::Failure;
-use super::running::presence;
+use super::logging;
 use super::shell::Shell;
-use super::{Adapters, logging};
 use crate::api::Api;
 use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
+use crate::operate::{Adapters, Failure, presence};
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::source::{InstanceLock, LockError, Origin, Pace, Seeing, SpecSource, Watch};
 use crate::spec::{ApiSpec, InstanceName};
@@ -30,11 +29,11 @@ pub(super) async fn run(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, arguments.log_format, "info");
-    let path = arguments.spec.path(shell);
-    let origin = Origin::named(&path)?;
+    let place = arguments.spec.place(shell);
+    let origin = Origin::named(&place.path)?;
     let clock = shell.clock().clone();
     let watch = Watch::start(&origin, clock.clone(), Pace::default());
-    let environment = shell.environment(arguments.spec.env_files());
+    let environment = shell.environment(&place.env_files);
     let source = SpecSource::open(origin, environment, clock.clone())
         .await
         .map_err(|error| Failure::spec(&error))?;

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::Adapters;
 use super::answer::Answer;
 use super::arguments::Look;
-use super::failure::Failure;
 use super::shell::Shell;
 use super::text::{RenderOptions, Table};
+use crate::operate::{Adapters, Failure};
 use crate::view::{RunnerOutput, words};
 
 pub(super) async fn runners(

@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::arguments::Sandbox;
-use super::failure::Failure;
 use super::shell::{Shell, say};
-use super::{Adapters, logging, run};
+use super::{logging, run};
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::error_policy::EXIT_FAILED;
+use crate::operate::{Adapters, Failure};
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::sandbox::demo::{Arrival, Demo, Steady};
 use crate::view::View;

@@ -1,8 +1,8 @@
 //! `autogit schema`: the JSON Schema of the spec, for editors.
 
+use crate::operate::Failure;
 use std::process::ExitCode;
 
-use super::failure::Failure;
 use super::shell::say;
 
 pub(super) fn schema() -> Result<ExitCode, Failure> {

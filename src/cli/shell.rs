@@ -2,37 +2,38 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use super::failure::Failure;
 use super::text::{Paint, RenderOptions};
 use crate::clock::Clock;
-use crate::source::{Environment, lock_folders};
+use crate::operate::{ChosenView, Failure, Process};
 
 /// The process, as far as commands need it.
 #[derive(Debug, Clone)]
 pub struct Shell {
-    variables: BTreeMap<String, String>,
-    temp_dir: PathBuf,
-    clock: Clock,
+    process: Process,
+}
+
+impl Deref for Shell {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
 }
 
 impl Shell {
     /// A process with these variables.
     pub fn new(variables: BTreeMap<String, String>, temp_dir: PathBuf) -> Self {
-        Self { variables, temp_dir, clock: Clock::system() }
-    }
-
-    /// The machine's clock.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
+        Self { process: Process::new(variables, temp_dir) }
     }
 
     /// The same process, living by another clock.
     pub(super) fn with_clock(&self, clock: Clock) -> Self {
-        Self { clock, ..self.clone() }
+        Self { process: self.process.with_clock(clock) }
     }
 
     /// The same process with more variables.
@@ -40,29 +41,7 @@ impl Shell {
         &self,
         variables: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
-        let mut shell = self.clone();
-        shell.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        shell
-    }
-
-    /// A variable that is set and not empty.
-    pub fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
-    }
-
-    /// The folder for temporary files.
-    pub(super) fn temp_dir(&self) -> &std::path::Path {
-        &self.temp_dir
-    }
-
-    /// The variables that a spec may name; env files come beside the process's own.
-    pub(super) fn environment(&self, env_files: &[PathBuf]) -> Environment {
-        Environment::new(self.variables.clone(), env_files.to_vec())
-    }
-
-    /// Where the lock of an instance is looked for.
-    pub(super) fn lock_folders(&self) -> Vec<PathBuf> {
-        lock_folders(self.variable("XDG_RUNTIME_DIR").as_deref(), &self.temp_dir)
+        Self { process: self.process.with_variables(variables) }
     }
 
     /// How text for stdout is rendered.
@@ -78,7 +57,7 @@ impl Shell {
 
     /// Colour on terminals that can show it, unless `NO_COLOR` is set (no-color.org).
     fn paint(&self, terminal: bool) -> Paint {
-        let dumb = self.variables.get("TERM").is_some_and(|term| term == "dumb");
+        let dumb = self.variable("TERM").is_some_and(|term| term == "dumb");
         if terminal && !dumb && self.variable("NO_COLOR").is_none() {
             Paint::on()
         } else {
@@ -88,7 +67,7 @@ impl Shell {
 
     /// Columns and rows of the terminal on stdout; `None`: there is none.
     pub(super) fn terminal(&self) -> Option<(usize, usize)> {
-        let dumb = self.variables.get("TERM").is_some_and(|term| term == "dumb");
+        let dumb = self.variable("TERM").is_some_and(|term| term == "dumb");
         let out = std::io::stdout();
         let size = (out.is_terminal() && !dumb).then(|| terminal_size::terminal_size_of(out));
         size.map(|size| match size {
@@ -102,7 +81,7 @@ impl Shell {
         if std::io::stderr().is_terminal() {
             return false;
         }
-        let set = |name: &&str| self.variables.contains_key(*name);
+        let set = |name: &&str| self.has_variable(name);
         ["JOURNAL_STREAM", "KUBERNETES_SERVICE_HOST", "container"].iter().any(set)
             || std::path::Path::new("/.dockerenv").exists()
     }
@@ -123,4 +102,17 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
 /// Writes a line of talk to stderr; where that is closed, nobody listens.
 pub(super) fn talk(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Says first whose view is shown: before text on stdout, beside data on stderr.
+pub(super) fn say_head(chosen: &ChosenView, text: bool) -> Result<(), Failure> {
+    for warning in chosen.warnings() {
+        talk(warning);
+    }
+    let lines = chosen.head().join("\n");
+    if text {
+        return say(&(lines + "\n"));
+    }
+    talk(&lines);
+    Ok(())
 }

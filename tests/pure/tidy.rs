@@ -189,13 +189,15 @@ fn what_decides_is_no_json() {
 
 #[test]
 fn what_acts_knows_ports_and_no_adapter() {
-    let acting = ["observe", "apply", "reconcile", "source", "view"];
+    let acting = ["observe", "apply", "operate", "reconcile", "source", "view"];
     check("adapters", crate_names(&acting, ADAPTERS));
 }
 
 #[test]
 fn what_renders_does_not_act() {
-    check("faces", crate_names(&["api", "cli"], &["apply"]));
+    let mut faults = crate_names(&["api", "cli"], &["apply"]);
+    faults.extend(crate_names(&["operate"], &["api", "cli"]));
+    check("faces", faults);
 }
 
 #[test]

@@ -3,11 +3,9 @@
 
 use serde::Deserialize;
 
-use crate::cli::Adapters;
 use crate::cli::arguments::Plan;
-use crate::cli::failure::Failure;
-use crate::cli::running::{Reply, Running};
 use crate::cli::shell::{Shell, talk};
+use crate::operate::{Adapters, Failure, Reply, Running};
 use crate::source::{Origin, load};
 use crate::spec::Credential;
 use crate::view::{PlanOutput, words};
@@ -61,16 +59,15 @@ pub(super) async fn preview(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<Option<Preview>, Failure> {
-    let (place, asking) = (&arguments.spec, &arguments.asking);
-    let Some(url) = asking.server.as_ref().filter(|_| place.is_named(shell)) else {
+    let (place, asking) = (arguments.spec.place(shell), arguments.asking.asking()?);
+    let Some(url) = asking.server.as_ref().filter(|_| place.is_named) else {
         return Ok(None);
     };
-    let path = place.path(shell);
-    let origin = Origin::named(&path)?;
+    let origin = Origin::named(&place.path)?;
     let Ok(text) = origin.read().await else { return Ok(None) };
-    let token = match asking.token()? {
+    let token = match asking.token {
         Some(token) => Some(token),
-        None => load(&origin, &shell.environment(place.env_files()), shell.clock().now())
+        None => load(&origin, &shell.environment(&place.env_files), shell.clock().now())
             .await
             .ok()
             .and_then(|loaded| {

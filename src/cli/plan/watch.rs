@@ -3,13 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::rendered;
-use crate::cli::Adapters;
+use super::{question, rendered};
 use crate::cli::arguments::{Plan, PlanFormat};
-use crate::cli::chosen_view::{About, ChosenView, WhoseView};
-use crate::cli::failure::Failure;
-use crate::cli::own_look::OwnLook;
-use crate::cli::shell::{Shell, say, talk};
+use crate::cli::shell::{Shell, say, say_head, talk};
+use crate::operate::{Adapters, ChosenView, Failure, OwnLook, WhoseView};
 use crate::view::{HeldOutput, PlanOutput, SourceOutput};
 
 /// Time between two questions of `plan --watch` to an AutoGit that runs: it looks no more often for
@@ -31,7 +28,7 @@ pub(super) async fn watch(
         match watched(arguments, &mut kept, shell, adapters).await {
             Ok((chosen, plan)) => {
                 if last.as_ref().is_none_or(|last| differs(last, &plan)) {
-                    chosen.say_head(arguments.format == PlanFormat::Text)?;
+                    say_head(&chosen, arguments.format == PlanFormat::Text)?;
                     say(&rendered(&plan, arguments, shell))?;
                 }
                 last = Some(plan);
@@ -61,9 +58,7 @@ async fn watched(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<(ChosenView, PlanOutput), Failure> {
-    let mut chosen =
-        ChosenView::choose((&arguments.spec, &arguments.asking, About::File), shell, adapters)
-            .await?;
+    let mut chosen = ChosenView::choose(&question(arguments, shell)?, shell, adapters).await?;
     if let WhoseView::Own(own) = &mut chosen.whose
         && let Some(before) = kept.take_if(|before| before.hash == own.hash)
     {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::board::decided;
-use crate::cli::failure::Failure;
 use crate::cli::shell::{Shell, say};
 use crate::cli::text::RenderOptions;
 use crate::cli::{Board, SandboxStats, render_changes, render_live};
+use crate::operate::Failure;
 use crate::sandbox::demo::Demo;
 use crate::sandbox::gitlab::Status;
 use crate::view::View;

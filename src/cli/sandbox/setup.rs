@@ -10,15 +10,13 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::super::Adapters;
 use super::super::arguments::Sandbox;
-use crate::cli::failure::Failure;
 use crate::cli::run;
-use crate::cli::running;
 use crate::cli::shell::Shell;
 use crate::engine::{Engine, EngineError, ImageRequest};
 use crate::lock::locked;
 use crate::observe::Ports;
+use crate::operate::{Adapters, Failure, presence};
 use crate::plan::RunnerHold;
 use crate::reconcile::Daemon;
 use crate::sandbox::demo::{Demo, SPEC};
@@ -162,7 +160,7 @@ impl Setup {
         api: Option<SocketAddr>,
     ) -> Result<Presence, Failure> {
         let instance = daemon.source().loaded().spec.instance.to_string();
-        running::presence(&instance, api, &self.spec)
+        presence(&instance, api, &self.spec)
     }
 
     fn environment(&self) -> Environment {

@@ -1,23 +1,53 @@
 //! Whose view a command shows: that of the AutoGit that runs, or of a look of its own. Decided here
 //! once, so that all commands agree, and said in the first line of each.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
 
-use super::Adapters;
-use super::arguments::{Asking, SpecPlace};
+use super::adapters::Adapters;
 use super::failure::Failure;
 use super::own_look::OwnLook;
+use super::process::Process;
 use super::running::{Running, Whose};
-use super::shell::{Shell, say, talk};
-use crate::error_policy::EXIT_FAILED;
+use secrecy::SecretString;
+
 use crate::source::{InstanceLock, LoadError, Loaded, LockError, Origin, load};
 use crate::spec::InstanceName;
-use crate::view::{MemoryOutput, PlanOutput, SourceOutput, StatusOutput};
+use crate::view::{MemoryOutput, PlanOutput, StatusOutput};
 use crate::world::Memory;
+
+/// Where the spec is.
+#[derive(Debug, Clone)]
+pub(crate) struct SpecPlace {
+    /// As it was named, or the standard one.
+    pub(crate) path: PathBuf,
+    /// Somebody named it.
+    pub(crate) is_named: bool,
+    /// Files with variables.
+    pub(crate) env_files: Vec<PathBuf>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asking {
+    /// GitLab and the engines, even if a running AutoGit could answer.
+    pub(crate) direct: bool,
+    /// The AutoGit at this address instead of the one that runs here.
+    pub(crate) server: Option<String>,
+    /// The token that the AutoGit at that address takes; else the file's own.
+    pub(crate) token: Option<SecretString>,
+}
+
+/// What a command asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) place: SpecPlace,
+    pub(crate) asking: Asking,
+    pub(crate) about: About,
+}
 
 /// What a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     /// What the file asks for: another file than the one in force is planned anew.
     File,
     /// The same, but where the file is faulty, the spec in force will do.
@@ -27,15 +57,15 @@ pub(super) enum About {
 }
 
 /// The view that a command shows, and what is said of it first.
-pub(super) struct ChosenView {
+pub(crate) struct ChosenView {
     head: Vec<String>,
     /// What is worth a word about the file.
     warnings: Vec<String>,
-    pub(super) whose: WhoseView,
+    pub(crate) whose: WhoseView,
 }
 
 /// Whose view.
-pub(super) enum WhoseView {
+pub(crate) enum WhoseView {
     /// That of the AutoGit that runs.
     Running(Box<RunningView>),
     /// That of this process.
@@ -43,50 +73,50 @@ pub(super) enum WhoseView {
 }
 
 /// The AutoGit that runs, and what it sees.
-pub(super) struct RunningView {
-    pub(super) running: Running,
-    pub(super) status: StatusOutput,
+pub(crate) struct RunningView {
+    pub(crate) running: Running,
+    pub(crate) status: StatusOutput,
     /// The file, where it can be read here.
-    pub(super) loaded: Option<Loaded>,
+    pub(crate) loaded: Option<Loaded>,
 }
 
 impl ChosenView {
     /// Decides whose view is shown.
-    pub(super) async fn choose(
-        (place, asking, about): (&SpecPlace, &Asking, About),
-        shell: &Shell,
+    pub(crate) async fn choose(
+        question: &Question,
+        process: &Process,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
-        let path = place.path(shell);
-        let origin = &Origin::named(&path)?;
-        let environment = shell.environment(place.env_files());
-        let read = || load(origin, &environment, shell.clock().now());
+        let Question { place, asking, about } = question;
+        let origin = &Origin::named(&place.path)?;
+        let environment = process.environment(&place.env_files);
+        let read = || load(origin, &environment, process.clock().now());
         if asking.direct {
             let loaded = usable(read().await)?;
-            let head = match lock_holder(&loaded.spec.instance, shell).await {
+            let head = match lock_holder(&loaded.spec.instance, process).await {
                 Some(pid) => {
                     format!("AutoGit runs{pid}; looked directly, without its memory, as asked")
                 }
                 None => not_running(&loaded),
             };
-            return Self::own(&loaded, vec![head], None, shell, adapters).await;
+            return Self::own(&loaded, vec![head], None, process, adapters).await;
         }
         let (running, file) = if let Some(url) = &asking.server {
-            let running = Running::named(url, shell, adapters).await;
+            let running = Running::named(url, process, adapters).await;
             let silent = || Failure::Failed(format!("no AutoGit answers at {url}"));
             // Whoever names a server alone means that one, whatever lies in this folder.
-            let running = running.ok_or_else(silent)?.with_token(asking.token()?);
-            (Some(running), if place.is_named(shell) { Some(read().await) } else { None })
+            let running = running.ok_or_else(silent)?.with_token(asking.token.clone());
+            (Some(running), if place.is_named { Some(read().await) } else { None })
         } else {
             let file = read().await;
             let whose = match &file {
                 Ok(loaded) => Whose::Spec(&loaded.spec),
                 Err(_) => Whose::File(origin),
             };
-            let found = Running::find(&whose, shell, adapters).await;
+            let found = Running::find(&whose, process, adapters).await;
             // Who names a file that is not there means no AutoGit but the one that had it.
             let running = match &file {
-                Err(LoadError::Missing { .. }) if place.is_named(shell) => {
+                Err(LoadError::Missing { .. }) if place.is_named => {
                     found.ok().flatten().filter(|running| running.is_of(origin))
                 }
                 Ok(_) | Err(_) => found?,
@@ -98,7 +128,7 @@ impl ChosenView {
                 Some(file) => file,
                 None => read().await,
             };
-            return Self::alone(&usable(file)?, shell, adapters).await;
+            return Self::alone(&usable(file)?, process, adapters).await;
         };
         if let Some(Ok(loaded)) = &file
             && loaded.spec.instance.as_str() != running.instance()
@@ -112,18 +142,22 @@ impl ChosenView {
             Some(Ok(loaded)) => running.with_token_of(&loaded.spec),
             Some(Err(_)) | None => running,
         };
-        Self::beside(running, file, (origin, place.is_named(shell), about), shell, adapters).await
+        Self::beside(running, file, (origin, place.is_named, *about), process, adapters).await
     }
 
     /// No AutoGit answers.
-    async fn alone(loaded: &Loaded, shell: &Shell, adapters: Adapters) -> Result<Self, Failure> {
-        let head = match lock_holder(&loaded.spec.instance, shell).await {
+    async fn alone(
+        loaded: &Loaded,
+        process: &Process,
+        adapters: Adapters,
+    ) -> Result<Self, Failure> {
+        let head = match lock_holder(&loaded.spec.instance, process).await {
             Some(pid) => format!(
                 "AutoGit runs{pid} and its API does not answer; looked directly, without its memory"
             ),
             None => not_running(loaded),
         };
-        Self::own(loaded, vec![head], None, shell, adapters).await
+        Self::own(loaded, vec![head], None, process, adapters).await
     }
 
     /// One answers, and the file may say something else than what is in force there.
@@ -131,7 +165,7 @@ impl ChosenView {
         running: Running,
         file: Option<Result<Loaded, LoadError>>,
         (origin, named, about): (&Origin, bool, About),
-        shell: &Shell,
+        process: &Process,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
         let mut head = vec![running.head()];
@@ -141,7 +175,7 @@ impl ChosenView {
                 None => return Err(Failure::Failed(running.head())),
             };
             head.push("looked directly".to_owned());
-            return Self::own(&loaded, head, None, shell, adapters).await;
+            return Self::own(&loaded, head, None, process, adapters).await;
         }
         let status: StatusOutput = running.get("/status").await?;
         let loaded = match file {
@@ -161,7 +195,7 @@ impl ChosenView {
                     ),
                 );
                 let memory = memory.map(|memory| memory.memory()).unwrap_or_default();
-                return Self::own(&loaded, head, Some(memory), shell, adapters).await;
+                return Self::own(&loaded, head, Some(memory), process, adapters).await;
             }
             Some(Err(LoadError::Missing { .. })) if !named => None,
             Some(Err(error)) => {
@@ -187,47 +221,35 @@ impl ChosenView {
         loaded: &Loaded,
         head: Vec<String>,
         lent: Option<Memory>,
-        shell: &Shell,
+        process: &Process,
         adapters: Adapters,
     ) -> Result<Self, Failure> {
         let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
         let warnings = warnings.collect();
-        let another = lent.is_some() || lock_holder(&loaded.spec.instance, shell).await.is_some();
-        let mut own = OwnLook::open(loaded, another, shell, adapters)?;
+        let another = lent.is_some() || lock_holder(&loaded.spec.instance, process).await.is_some();
+        let mut own = OwnLook::open(loaded, another, process, adapters)?;
         if let Some(memory) = lent {
             own.borrow_memory(memory);
         }
         Ok(Self { head, warnings, whose: WhoseView::Own(Box::new(own)) })
     }
 
-    /// Says first whose view this is: before text on stdout, beside data on stderr.
-    pub(super) fn say_head(&self, text: bool) -> Result<(), Failure> {
-        for warning in &self.warnings {
-            talk(warning);
-        }
-        let lines = self.head.join("\n");
-        if text {
-            return say(&(lines + "\n"));
-        }
-        talk(&lines);
-        Ok(())
+    /// What is said first: whose view this is.
+    pub(crate) fn head(&self) -> &[String] {
+        &self.head
+    }
+
+    /// What is worth a word about the file.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The plan as it is seen.
-    pub(super) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
+    pub(crate) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
         match &mut self.whose {
             WhoseView::Running(there) => there.running.get("/plan").await,
             WhoseView::Own(own) => Ok(own.plan().await),
         }
-    }
-}
-
-/// 1 where a source is unknown.
-pub(super) fn completeness<'s>(mut sources: impl Iterator<Item = &'s SourceOutput>) -> ExitCode {
-    if sources.all(SourceOutput::is_known) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_FAILED)
     }
 }
 
@@ -241,17 +263,17 @@ fn not_running(loaded: &Loaded) -> String {
 
 /// Who holds the instance's lock on this machine, in words; `None`: nobody. Other commands hold it
 /// for a moment, so it is looked at again before it counts.
-async fn lock_holder(instance: &InstanceName, shell: &Shell) -> Option<String> {
+async fn lock_holder(instance: &InstanceName, process: &Process) -> Option<String> {
     const TRIES: u32 = 3;
     let mut holder = None;
     for _ in 0..TRIES {
-        match InstanceLock::acquire(instance, &shell.lock_folders()) {
+        match InstanceLock::acquire(instance, &process.lock_folders()) {
             Err(LockError::Held { pid, .. }) => {
                 holder = Some(pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default());
             }
             Ok(_) | Err(LockError::NotOurs { .. } | LockError::NoFolder { .. }) => return None,
         }
-        shell.clock().sleep(std::time::Duration::from_millis(20)).await;
+        process.clock().sleep(std::time::Duration::from_millis(20)).await;
     }
     holder
 }

@@ -7,7 +7,7 @@ use crate::source::{LoadError, LockError, UnsupportedSource};
 
 /// Why a command did not do what it is for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The spec or the command line is wrong; rendered already.
     #[error("{0}")]
     Usage(String),
@@ -18,7 +18,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// A spec that cannot be used, by places: what is written there is shown by `check` alone.
-    pub(super) fn spec(error: &LoadError) -> Self {
+    pub(crate) fn spec(error: &LoadError) -> Self {
         match error {
             LoadError::Spec(_) | LoadError::Both { .. } => {
                 let hint = "`autogit check` shows the lines";
@@ -32,7 +32,7 @@ impl Failure {
     }
 
     /// The code that says which of the two it is.
-    pub(super) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Failed(_) => ExitCode::from(EXIT_FAILED),
             Self::Usage(_) => ExitCode::from(EXIT_USAGE),

@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Adapters;
+use super::adapters::Adapters;
 use super::failure::Failure;
-use super::shell::Shell;
+use super::process::Process;
 use crate::gitlab::Transport;
 use crate::plan::brief;
 use crate::source::{Key, Origin, Presence, presences};
@@ -22,7 +22,7 @@ use crate::spec::{ApiSpec, Credential, Spec};
 
 /// Whom a command looks for.
 #[derive(Debug)]
-pub(super) enum Whose<'a> {
+pub(crate) enum Whose<'a> {
     /// The one of this spec's instance.
     Spec(&'a Spec),
     /// The one whose spec is in that file, which cannot be read here; else of the instance that its
@@ -32,7 +32,7 @@ pub(super) enum Whose<'a> {
 
 /// A running AutoGit.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     transport: Arc<dyn Transport>,
     base: String,
     health: Health,
@@ -61,12 +61,12 @@ struct Refusal {
 
 impl Running {
     /// The one that answers on this machine; another instance's is none.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         whose: &Whose<'_>,
-        shell: &Shell,
+        process: &Process,
         adapters: Adapters,
     ) -> Result<Option<Self>, Failure> {
-        let presences = presences(&shell.lock_folders());
+        let presences = presences(&process.lock_folders());
         let (instance, listen) = match whose {
             Whose::Spec(spec) => (Some(spec.instance.to_string()), spec.api.listen),
             Whose::File(file) => (instance_of(file).await, ApiSpec::STANDARD_ADDRESS),
@@ -107,9 +107,9 @@ impl Running {
     }
 
     /// The one that answers where the command line says.
-    pub(super) async fn named(url: &str, shell: &Shell, adapters: Adapters) -> Option<Self> {
+    pub(crate) async fn named(url: &str, process: &Process, adapters: Adapters) -> Option<Self> {
         let running = Self::at(url, adapters).await?;
-        let presences = presences(&shell.lock_folders());
+        let presences = presences(&process.lock_folders());
         let own = presences.iter().find(|presence| {
             presence.instance == running.health.instance
                 && presence.api.is_some_and(|api| local(api) == running.base)
@@ -137,34 +137,34 @@ impl Running {
     }
 
     /// The same, asked with the token that a spec of its instance has.
-    pub(super) fn with_token_of(self, spec: &Spec) -> Self {
+    pub(crate) fn with_token_of(self, spec: &Spec) -> Self {
         let mut own = [&spec.api.read_token, &spec.api.token].into_iter().flatten();
         let own = own.find_map(Credential::value).cloned();
         Self { token: self.token.or(own), ..self }
     }
 
     /// The same, asked with that token, if there is one.
-    pub(super) fn with_token(self, token: Option<SecretString>) -> Self {
+    pub(crate) fn with_token(self, token: Option<SecretString>) -> Self {
         Self { token: token.or(self.token), ..self }
     }
 
     /// Its instance.
-    pub(super) fn instance(&self) -> &str {
+    pub(crate) fn instance(&self) -> &str {
         &self.health.instance
     }
 
     /// The file of its spec, where it is known.
-    pub(super) fn is_of(&self, origin: &Origin) -> bool {
+    pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         self.presence.as_ref().is_some_and(|presence| presence.spec.is_same_place(origin))
     }
 
     /// It has looked.
-    pub(super) fn has_looked(&self) -> bool {
+    pub(crate) fn has_looked(&self) -> bool {
         self.health.last_look_secs.is_some()
     }
 
     /// Who it is, and how old its view is.
-    pub(super) fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         let Health { instance, version, status, last_look_secs } = &self.health;
         let pid = self.presence.as_ref().map(|presence| format!("pid {}, ", presence.pid));
         let who =
@@ -180,7 +180,7 @@ impl Running {
     }
 
     /// What it answers to `path`.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let request = http::Request::get(format!("{}{path}", self.base));
         match self.reply(request, self.token.as_ref(), Bytes::new()).await? {
             Reply::Fine(answer) => Ok(*answer),
@@ -189,7 +189,7 @@ impl Running {
     }
 
     /// What it answers when `body` is sent to `path`.
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         token: &SecretString,
@@ -230,7 +230,7 @@ impl Running {
 
 /// What a running AutoGit answers.
 #[derive(Debug)]
-pub(super) enum Reply<T> {
+pub(crate) enum Reply<T> {
     /// What was asked for.
     Fine(Box<T>),
     /// It did not do what was asked.
@@ -259,7 +259,7 @@ async fn send(
 }
 
 /// A word as part of an address.
-pub(super) fn escaped(word: &str) -> String {
+pub(crate) fn escaped(word: &str) -> String {
     let escape = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()
@@ -293,7 +293,7 @@ fn local(listen: SocketAddr) -> String {
 }
 
 /// What an AutoGit of this process writes beside its lock.
-pub(super) fn presence(
+pub(crate) fn presence(
     instance: &str,
     api: Option<SocketAddr>,
     spec: &Origin,

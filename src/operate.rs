@@ -1,0 +1,19 @@
+//! What an operator's commands do, without words and arguments: whose view answers, which AutoGit
+//! runs, and the ways to GitLab and the engines.
+
+mod adapters;
+mod chosen_view;
+mod failure;
+mod own_look;
+mod process;
+mod running;
+
+pub use adapters::{Adapters, Connected, GatewayAnswer};
+pub use process::Process;
+
+pub(crate) use chosen_view::{
+    About, Asking, ChosenView, Question, RunningView, SpecPlace, WhoseView,
+};
+pub(crate) use failure::Failure;
+pub(crate) use own_look::OwnLook;
+pub(crate) use running::{Reply, Running, escaped, presence};

@@ -1,0 +1,54 @@
+//! The ways to the outside, which main alone names.
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::process::Process;
+use crate::engine::Engine;
+use crate::gitlab::{Gitlab, Transport};
+use crate::observe::Ports;
+use crate::source::Loaded;
+use crate::spec::{HostName, HostSpec};
+
+/// The ways to the outside. Errors: in words for the operator.
+#[derive(Clone, Copy)]
+pub struct Adapters {
+    /// The GitLab of a spec.
+    pub gitlab: fn(&Loaded, &Process) -> Connected<dyn Gitlab>,
+    /// The engine of a host.
+    pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
+    /// The way to an AutoGit that serves its API at that address.
+    pub api: fn(&str) -> Connected<dyn Transport>,
+    /// This machine's address as containers of its engine see it.
+    pub gateway: fn(&Process) -> GatewayAnswer,
+}
+
+impl Adapters {
+    /// The ports that a spec asks for. Nothing is sent yet.
+    pub(crate) fn connect(self, loaded: &Loaded, process: &Process) -> Result<Ports, String> {
+        let connect = |(name, host): (&HostName, &HostSpec)| -> Result<_, String> {
+            let engine =
+                (self.engine)(host, process).map_err(|error| format!("host `{name}`: {error}"));
+            Ok((name.clone(), engine?))
+        };
+        Ok(Ports {
+            gitlab: (self.gitlab)(loaded, process)?,
+            engines: loaded.spec.hosts.iter().map(connect).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+/// A port, or in words why it cannot be used.
+pub type Connected<P> = Result<Arc<P>, String>;
+
+/// An address, or in words why there is none.
+pub type GatewayAnswer = Pin<Box<dyn Future<Output = Result<IpAddr, String>>>>;
+
+impl fmt::Debug for Adapters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adapters").finish_non_exhaustive()
+    }
+}
