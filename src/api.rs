@@ -104,6 +104,12 @@ impl Api {
         Self { beside: Some(key), ..self }
     }
 
+    /// Returns when the first look is over.
+    pub async fn first_look(&self) {
+        // Fails only when the loop is gone, and nobody waits for its looks then.
+        let _ = self.handle.views.clone().wait_for(Option::is_some).await;
+    }
+
     /// All routes, to be called in process.
     pub fn router(&self) -> Router {
         routes::router(self.clone())

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod diff;
 mod explain;
+mod health;
 mod logging;
 mod plan;
 mod queue;
@@ -16,6 +17,7 @@ mod sandbox;
 mod schema;
 mod shell;
 mod status;
+mod supervisor;
 mod text;
 
 use std::ffi::OsString;
@@ -35,6 +37,7 @@ pub use runners::render_runners;
 pub use sandbox::{Board, SandboxStats, render_changes, render_live};
 pub use shell::Shell;
 pub use status::render_status;
+pub use supervisor::Supervisor;
 pub use text::{Paint, RenderOptions};
 
 /// The whole command line, for what describes it.
@@ -87,6 +90,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
+        Command::Health(arguments) => health::health(arguments, shell, adapters).await,
         Command::Schema => schema::schema(),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
     }

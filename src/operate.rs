@@ -16,4 +16,4 @@ pub(crate) use chosen_view::{
 };
 pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
-pub(crate) use running::{Reply, Running, escaped, presence};
+pub(crate) use running::{Health, Reply, Running, Whose, escaped, presence};

@@ -57,13 +57,28 @@ impl Strictness {
     }
 }
 
+impl Api {
+    /// How well AutoGit is now.
+    pub fn health(&self) -> HealthOutput {
+        let instance = self.spec().instance.to_string();
+        let mut health = of(instance, self.view().as_deref(), self.clock.now(), self.started_at);
+        (health.refused_bearers, health.refused_webhooks) = self.refusals.counts();
+        health
+    }
+}
+
+impl HealthOutput {
+    /// The loop no longer ticks: only a new start helps.
+    pub fn is_stuck(&self) -> bool {
+        self.status == "stuck"
+    }
+}
+
 pub(super) async fn health(
     State(api): State<Api>,
     Checked(Query(strictness)): Checked<Query<Strictness>>,
 ) -> Response {
-    let instance = api.spec().instance.to_string();
-    let mut health = of(instance, api.view().as_deref(), api.clock.now(), api.started_at);
-    (health.refused_bearers, health.refused_webhooks) = api.refusals.counts();
+    let health = api.health();
     let fine = match health.status {
         "ok" => true,
         "stuck" => false,

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Runners(Look),
     /// List the pending jobs and what each waits for
     Queue(Look),
+    /// Ask the AutoGit that runs here whether its loop goes on; for health checks of containers
+    Health(Health),
     /// Print the JSON Schema of the spec, for editors
     Schema,
     /// Run the whole system on this machine: a simulated GitLab, demo jobs, the real controller
@@ -184,6 +186,22 @@ pub(super) struct Look {
     pub(super) asking: AskingArguments,
     #[command(flatten)]
     pub(super) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Health {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// End with 1 also while GitLab or a host cannot be read, or before the first look; not for what
+    /// restarts AutoGit
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Ask the AutoGit at this address instead of the one that runs here
+    #[arg(long, value_name = "URL", value_parser = server)]
+    pub(super) server: Option<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::arguments::Run;
 use super::logging;
 use super::shell::Shell;
+use super::supervisor::Supervisor;
 use crate::api::Api;
 use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
@@ -56,31 +58,46 @@ pub(super) async fn run(
             "changes of the spec are noticed only by reading its file from time to time: {why}"
         );
     }
-    let listen = loaded.spec.api.listen;
-    let instance = loaded.spec.instance.to_string();
-    let shell = shell.clone();
-    let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &shell));
-    let mut daemon = Daemon::new(source, watch, connect, clock.clone()).map_err(Failure::Failed)?;
+    let process = shell.clone();
+    let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &process));
+    let mut daemon = Daemon::new(source, watch, connect, clock).map_err(Failure::Failed)?;
     let (wake, mut wakes) = signals()?;
     let fine = if arguments.once {
         prove_token(&daemon).await?;
         daemon.run(&mut wakes, Ending::WhenSettled).await
     } else {
-        let api = Api::new(daemon.controller().handle(), wake, clock);
-        let listener = listener_or_none(listen).await?;
-        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let presence = presence(&instance, address, daemon.source().origin())?;
-        lock.announce(&presence);
-        let api = api.showing_to(presence.key.secret());
-        let api = listener.map(|listener| serve(listener, api));
-        let ended = prove_and_run(&mut daemon, &mut wakes).await;
-        if let Some(api) = api {
-            api.end().await;
-        }
-        ended?
+        serve_and_run(&mut daemon, (wake, &mut wakes), &mut lock, shell).await?
     };
     tracing::info!("AutoGit ends; runners stay as they are and are found again at the next start");
     if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(EXIT_FAILED)) }
+}
+
+/// Runs until it is to stop, and shows meanwhile what it does.
+async fn serve_and_run(
+    daemon: &mut Daemon,
+    (wake, wakes): (mpsc::Sender<Wake>, &mut mpsc::Receiver<Wake>),
+    lock: &mut InstanceLock,
+    shell: &Shell,
+) -> Result<bool, Failure> {
+    let spec = Arc::clone(&daemon.source().loaded().spec);
+    let listener = listener_or_none(spec.api.listen).await?;
+    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let presence = presence(spec.instance.as_str(), address, daemon.source().origin())?;
+    lock.announce(&presence);
+    let api = Api::new(daemon.controller().handle(), wake, shell.clock().clone());
+    let api = api.showing_to(presence.key.secret());
+    let serving = listener.map(|listener| serve(listener, api.clone()));
+    let supervisor = Supervisor::of(shell);
+    let ended = tokio::select! {
+        biased;
+        ended = prove_and_run(daemon, wakes) => ended,
+        never = supervisor.follow(&api, shell.clock()) => match never {},
+    };
+    supervisor.stopping().await;
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
+    ended
 }
 
 /// Runs until it is to stop. Whoever supervises AutoGit hears from it while GitLab does not answer.

@@ -41,13 +41,23 @@ pub(crate) struct Running {
     token: Option<SecretString>,
 }
 
-/// What it says of itself.
+/// What it says of itself; another version may say less.
 #[derive(Debug, Deserialize)]
-struct Health {
+pub(crate) struct Health {
     instance: String,
     version: String,
-    status: String,
+    pub(crate) status: String,
     last_look_secs: Option<i64>,
+    #[serde(default)]
+    pub(crate) stale: Vec<String>,
+    #[serde(default)]
+    pub(crate) hanging: Vec<String>,
+    #[serde(default = "yes")]
+    pub(crate) spec_valid: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why it did not tell.
@@ -165,7 +175,7 @@ impl Running {
 
     /// Who it is, and how old its view is.
     pub(crate) fn head(&self) -> String {
-        let Health { instance, version, status, last_look_secs } = &self.health;
+        let Health { instance, version, status, last_look_secs, .. } = &self.health;
         let pid = self.presence.as_ref().map(|presence| format!("pid {}, ", presence.pid));
         let who =
             format!("AutoGit {version} runs ({}{})", pid.unwrap_or_default(), self.base.as_str());
@@ -177,6 +187,14 @@ impl Running {
             }
             None => format!("{who}, instance {instance}; it has not looked yet"),
         }
+    }
+
+    /// How well it is now, as it says, and whether a supervisor is to be content with that.
+    pub(crate) async fn health(&self, strict: bool) -> Option<(bool, Bytes)> {
+        let query = if strict { "?strict=1" } else { "" };
+        let request = http::Request::get(format!("{}/health{query}", self.base));
+        let (status, body) = send(self.transport.as_ref(), request, None, Bytes::new()).await?;
+        Some((status.is_success(), body))
     }
 
     /// What it answers to `path`.

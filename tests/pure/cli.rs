@@ -3,8 +3,10 @@
 mod binary;
 mod daemon;
 mod explain;
+mod health;
 mod json;
 mod live;
 mod plan;
 mod sandbox;
+mod supervisor;
 mod tables;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::cli::binary::{Folder, code, out, talk};
 
 /// Nothing that this names is there; the API takes any port, and shows itself to few.
-fn spec(instance: &str) -> String {
+pub(crate) fn spec(instance: &str) -> String {
     format!(
         "\
 instance: {instance}
@@ -21,11 +21,11 @@ pools: {{linux: {{tags: [docker]}}}}
     )
 }
 
-const TOKEN: (&str, &str) = ("GITLAB_TOKEN", "glpat-hidden");
+pub(crate) const TOKEN: (&str, &str) = ("GITLAB_TOKEN", "glpat-hidden");
 
 /// A running AutoGit of its own instance.
-struct Daemon {
-    folder: Folder,
+pub(crate) struct Daemon {
+    pub(crate) folder: Folder,
     child: Child,
 }
 
@@ -37,7 +37,7 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    fn start(test: &str) -> Self {
+    pub(crate) fn start(test: &str) -> Self {
         let folder = Folder::new(test).write("autogit.yaml", &spec(&instance(test)));
         let mut command = folder.command(&["run"], &[TOKEN]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -51,19 +51,19 @@ impl Daemon {
     }
 
     /// A command in its folder, with its variables.
-    fn ask(&self, words: &[&str]) -> Output {
+    pub(crate) fn ask(&self, words: &[&str]) -> Output {
         self.folder.autogit(words, &[TOKEN])
     }
 
     /// Where its API is, as the first line of each command says.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let first = out(&self.ask(&["status"])).lines().next().unwrap().to_owned();
         let url = first.split(", ").find(|word| word.starts_with("http://")).unwrap();
         url.trim_end_matches(')').to_owned()
     }
 }
 
-fn instance(test: &str) -> String {
+pub(crate) fn instance(test: &str) -> String {
     format!("t{}-{test}", std::process::id())
 }
 
