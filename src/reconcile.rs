@@ -12,6 +12,7 @@ mod metrics;
 mod neighbours;
 mod outcome_memory;
 mod polls;
+mod token_end;
 mod trend;
 
 pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
@@ -69,6 +70,7 @@ pub struct Controller {
     /// Actions on hosts that ended, until a read of the host that began later is over.
     ended: BTreeMap<Deed, (HostName, Timestamp)>,
     polls: polls::Polls,
+    token_end: token_end::TokenEnd,
 }
 
 /// The spec in force.
@@ -153,6 +155,7 @@ impl Controller {
             work: Work::default(),
             ended: BTreeMap::new(),
             polls: polls::Polls::default(),
+            token_end: token_end::TokenEnd::default(),
             ports,
             planner: plan,
             clock,
@@ -278,6 +281,7 @@ impl Controller {
         outcome_memory::begun(&mut self.memory, &view.plan, view.world.now);
         efforts::note(&mut self.memory, &view.plan, view.world.now);
         self.journal.say_view(&view);
+        self.token_end.say(self.observer.server(), view.world.now);
         self.publish(&view);
         let now = self.clock.now();
         self.work.begin(&self.ports, &view.world, &view.plan, &mut self.tokens, now);
@@ -356,7 +360,10 @@ impl Controller {
 
     /// What stands in the way of the work, beyond what could not be read.
     fn notices(&self, world: &World) -> Vec<String> {
-        let token = self.observer.server().and_then(|server| server.shortcoming(&world.spec));
+        let server = self.observer.server();
+        let token = server.and_then(|server| server.shortcoming(&world.spec));
+        let ending = server.and_then(|server| token_end::notice(server, world.now));
+        let token = token.into_iter().chain(ending);
         let records = world.records.last().map(Vec::as_slice).unwrap_or_default();
         let unseen = self.tokens.assumed().filter_map(|id| {
             let record = records.iter().find(|record| record.id == id)?;
@@ -379,7 +386,7 @@ impl Controller {
         });
         let others = self.ports.gitlab.other_instances();
         let others = others.iter().filter_map(|other| neighbours::notice(world, other));
-        token.into_iter().chain(unseen).chain(another).chain(renamed).chain(others).collect()
+        token.chain(unseen).chain(another).chain(renamed).chain(others).collect()
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {
