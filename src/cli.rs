@@ -19,6 +19,7 @@ mod shell;
 mod status;
 mod supervisor;
 mod text;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
         Command::Health(arguments) => health::health(arguments, shell, adapters).await,
+        Command::Token(arguments) => token::token(arguments, shell, adapters).await,
         Command::Schema => schema::schema(),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
     }

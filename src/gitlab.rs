@@ -4,6 +4,7 @@
 //! same adapter over the sandbox's Router. Facts are from GitLab 16.3 to 18.6.
 
 pub mod http;
+pub mod setup;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use autogit::cli::Shell;
 use autogit::engine::Engine;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
-use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpSetupGitlab, HttpTransport};
+use autogit::gitlab::setup::{SetupGitlab, Way};
 use autogit::gitlab::{Gitlab, Transport};
 use autogit::operate::{Adapters, Connected, GatewayAnswer, Process};
 use autogit::source::Loaded;
@@ -18,7 +19,11 @@ fn main() -> ExitCode {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let shell = Shell::new(std::env::vars_os().filter_map(utf8).collect(), std::env::temp_dir());
-    autogit::cli::main(std::env::args_os(), &shell, Adapters { gitlab, engine, api, gateway })
+    autogit::cli::main(
+        std::env::args_os(),
+        &shell,
+        Adapters { gitlab, setup_gitlab, engine, api, gateway },
+    )
 }
 
 fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
@@ -27,6 +32,12 @@ fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
     let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
     let settings = GitlabSettings::of(spec);
     Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), process.clock().clone())))
+}
+
+fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
+    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
+    let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
+    Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
 }
 
 fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {

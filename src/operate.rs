@@ -3,9 +3,12 @@
 
 mod adapters;
 mod chosen_view;
+mod env_lines;
 mod failure;
 mod own_look;
+mod private_file;
 mod process;
+mod rotate;
 mod running;
 
 pub use adapters::{Adapters, Connected, GatewayAnswer};
@@ -16,4 +19,5 @@ pub(crate) use chosen_view::{
 };
 pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
+pub(crate) use rotate::{Rotated, rotate};
 pub(crate) use running::{Health, Reply, Running, Whose, escaped, presence};

@@ -23,6 +23,7 @@ mod origin;
 mod presence;
 mod proxies;
 mod symlinks;
+mod token_place;
 mod watch;
 mod written;
 
@@ -33,7 +34,9 @@ pub use file::{FileError, FileProblem};
 pub use in_force::{Condition, Pending, PendingFault, Refusal, Reloaded, SpecSource};
 pub use load::{Loaded, load};
 pub use lock::{InstanceLock, LockError, lock_folders};
+pub(crate) use mount::is_mounted_alone;
 pub use origin::{Origin, Text, UnsupportedSource, read};
 pub use presence::{Key, Presence, presences};
+pub use token_place::TokenPlace;
 pub use watch::{Pace, Seeing, Watch};
 pub use written::Written;

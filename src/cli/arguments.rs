@@ -37,6 +37,8 @@ pub(super) enum Command {
     Queue(Look),
     /// Ask the AutoGit that runs here whether its loop goes on; for health checks of containers
     Health(Health),
+    /// Replace GitLab's token by a new one
+    Token(Token),
     /// Print the JSON Schema of the spec, for editors
     Schema,
     /// Run the whole system on this machine: a simulated GitLab, demo jobs, the real controller
@@ -251,6 +253,42 @@ pub(super) struct Diff {
     pub(super) old: PathBuf,
     #[command(flatten)]
     pub(super) new: SpecArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    #[command(subcommand)]
+    pub(super) what: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Have GitLab replace the token, and put the new one where the old one was. GitLab revokes the
+    /// old one at once; an AutoGit that runs takes up the new one within seconds
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// How long the new token lasts; GitLab allows a year unless its administrator says otherwise
+    #[arg(long, default_value = "365d", value_parser = lifetime, value_name = "DURATION")]
+    pub(super) expires_in: Duration,
+}
+
+/// A year has 365 days here: GitLab's longest life.
+fn lifetime(word: &str) -> Result<Duration, String> {
+    let days = match word.trim().split_once('y') {
+        Some((years, "" | "r" | "ear" | "ears")) => {
+            years.trim().parse::<u64>().ok().and_then(|years| years.checked_mul(365))
+        }
+        _ => None,
+    };
+    match days {
+        Some(days) => Ok(Duration::from_secs(days.saturating_mul(86_400))),
+        None => humantime::parse_duration(word).map_err(|error| error.to_string()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 //! never an empty answer. Checked against GitLab 16.3 to 18.6.
 
 mod call;
+mod certificate;
 mod create;
 mod graphql;
 mod job;
@@ -21,12 +22,14 @@ mod refs;
 mod refusal;
 mod runner_side;
 mod scope;
+mod setup;
 mod shared;
 mod skew;
 mod tls;
 mod transport;
 mod wire;
 
+pub use setup::HttpSetupGitlab;
 pub use transport::HttpTransport;
 
 use std::collections::{BTreeMap, BTreeSet};

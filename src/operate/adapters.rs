@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::process::Process;
 use crate::engine::Engine;
+use crate::gitlab::setup::{SetupGitlab, Way};
 use crate::gitlab::{Gitlab, Transport};
 use crate::observe::Ports;
 use crate::source::Loaded;
@@ -18,6 +19,8 @@ use crate::spec::{HostName, HostSpec};
 pub struct Adapters {
     /// The GitLab of a spec.
     pub gitlab: fn(&Loaded, &Process) -> Connected<dyn Gitlab>,
+    /// GitLab, for who sets AutoGit up.
+    pub setup_gitlab: fn(&Way, &Process) -> Connected<dyn SetupGitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
     /// The way to an AutoGit that serves its API at that address.

@@ -17,7 +17,7 @@ use super::file::{self, FileError, FileProblem};
 use super::origin::{Origin, Text};
 use super::proxies;
 use super::written::Written;
-use crate::spec::{Faults, Missing, Spec};
+use crate::spec::{Credential, Faults, Missing, Spec};
 
 /// A spec as it was loaded, with what its files held at that moment.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub ca: Option<Vec<u8>>,
     /// The file as it was written.
     pub written: Arc<Written>,
+    /// The file that `gitlab.token_file` names.
+    pub(super) token_file: Option<PathBuf>,
     /// Everything that went in; the same again is no change.
     pub(super) inputs: Inputs,
 }
@@ -98,6 +100,10 @@ pub(super) fn load_text(
     warnings.extend(origin.warning());
     let mut spec = parsed.spec;
     place(&mut spec, folder);
+    let token_file = match &spec.gitlab.token {
+        Credential::File(path) => Some(folder.join(path)),
+        Credential::Value(_) => None,
+    };
     let mut errors = credentials::read(&mut spec, folder, &mut warnings, &mut inputs, noted);
     proxies::fill(&mut spec, environment, &mut warnings, &mut inputs, noted)?;
     let ca = certificates::authority(&spec, noted).unwrap_or_else(|error| {
@@ -112,7 +118,7 @@ pub(super) fn load_text(
     spec.gitlab.ca = ca.as_deref().map(|pem| String::from_utf8_lossy(pem).into_owned());
     let hash = parsed.digest.keyed(&spec.gitlab.token);
     let (spec, loaded_at) = (Arc::new(spec), now);
-    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, inputs })
+    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, token_file, inputs })
 }
 
 /// What is wrong with a text, and with the files that it names.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The path is a mount point of its own, as `docker run -v ./autogit.yaml:/etc/autogit.yaml` makes
 /// it. Where the system has no mount table to read (it is Linux's), the answer is no.
-pub(super) fn is_mounted_alone(path: &Path) -> bool {
+pub(crate) fn is_mounted_alone(path: &Path) -> bool {
     let Ok(real) = path.canonicalize() else { return false };
     let Ok(table) = std::fs::read("/proc/self/mountinfo") else { return false };
     mount_points(&table).any(|point| point == real)

@@ -31,6 +31,11 @@ impl Written {
         &self.text
     }
 
+    /// What is written at that place, if it names a variable.
+    pub(super) fn at(&self, pointer: &str) -> Option<&Templated> {
+        self.variables.get(pointer)
+    }
+
     /// The value of that variable, if it stands at that place.
     pub fn value_at(&self, pointer: &str, name: &str) -> Option<&str> {
         let here = self.variables.get(pointer)?;

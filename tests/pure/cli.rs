@@ -7,6 +7,8 @@ mod health;
 mod json;
 mod live;
 mod plan;
+mod rotate;
 mod sandbox;
+mod served;
 mod supervisor;
 mod tables;

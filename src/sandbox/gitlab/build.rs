@@ -162,7 +162,8 @@ impl SimulatedGitlab {
             let (secret, id) = (state.mint("glpat-"), state.count("token", 1));
             let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
             let created_at = state.now;
-            let token = Token { id, user, scopes, created_at, expires_at, revoked: false };
+            let token =
+                Token { id, user, scopes, created_at, expires_at, revoked: false, family: id };
             state.tokens.insert(secret.clone(), token);
             secret.into()
         })

@@ -6,6 +6,7 @@ mod pipelines;
 mod places;
 mod records;
 mod registration;
+mod rotation;
 mod users;
 
 use axum::Router;
@@ -30,6 +31,8 @@ const ROUTES: &[Route] = &[
     (GET, "/users", users::list),
     (GET, "/users/{id}", users::one),
     (GET, "/personal_access_tokens/self", users::token_self),
+    (POST, "/personal_access_tokens/self/rotate", rotation::of_self),
+    (POST, "/personal_access_tokens/{id}/rotate", rotation::by_id),
     (GET, "/groups", places::groups),
     (GET, "/groups/{id}", places::group),
     (GET, "/groups/{id}/projects", places::group_projects),
@@ -57,6 +60,9 @@ const ROUTES: &[Route] = &[
     (GET, "/projects/{id}/hooks/{hook}", hooks::one),
     (PUT, "/projects/{id}/hooks/{hook}", hooks::update),
     (DELETE, "/projects/{id}/hooks/{hook}", hooks::delete),
+    (POST, "/projects/{id}/hooks/{hook}/test/{trigger}", hooks::test),
+    (GET, "/hooks", hooks::list_system),
+    (POST, "/hooks", hooks::create_system),
     (GET, "/runners", records::owned),
     (GET, "/runners/all", records::all),
     (GET, "/runners/{id}", records::one),

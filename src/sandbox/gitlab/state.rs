@@ -101,6 +101,8 @@ pub(crate) struct Token {
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked: bool,
+    /// The id of the first token of those that replaced one another.
+    pub(crate) family: u64,
 }
 
 /// A group, at any depth.
@@ -218,9 +220,10 @@ pub(crate) struct Pipeline {
     pub(crate) created_at: Timestamp,
 }
 
-/// A project's webhook; kept, never called.
+/// A webhook; kept, never called.
 pub(crate) struct Hook {
-    pub(crate) project: ProjectId,
+    /// Its project; none: the whole server's.
+    pub(crate) project: Option<ProjectId>,
     pub(crate) form: Value,
 }
 

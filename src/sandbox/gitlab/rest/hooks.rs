@@ -1,4 +1,4 @@
-//! A project's webhooks: kept and shown, never called.
+//! Webhooks of projects and of the server: kept and shown, never called.
 
 use serde_json::{Value, json};
 
@@ -27,14 +27,14 @@ const EVENTS: &[(&str, bool)] = &[
 
 pub(super) fn list(call: &Call, state: &mut State) -> Outcome {
     let project = administered(call, state, READ)?;
-    let hooks = state.hooks.iter().filter(|(_, hook)| hook.project == project);
+    let hooks = state.hooks.iter().filter(|(_, hook)| hook.project == Some(project));
     let items = hooks.map(|(id, hook)| (*id, hook)).collect();
     present(call, state, Listing { items, counted: true }, |hook| hook.form.clone())
 }
 
 pub(super) fn one(call: &Call, state: &mut State) -> Outcome {
     let project = administered(call, state, READ)?;
-    let hook = state.hooks.get(&call.id("hook")).filter(|hook| hook.project == project);
+    let hook = state.hooks.get(&call.id("hook")).filter(|hook| hook.project == Some(project));
     Ok(Answer::ok(hook.ok_or_else(|| Answer::not_found(""))?.form.clone()))
 }
 
@@ -57,13 +57,13 @@ pub(super) fn create(call: &Call, state: &mut State) -> Outcome {
         "project_id": project.0,
     });
     merge(&mut form, events(call, None)?);
-    state.hooks.insert(id, Hook { project, form: form.clone() });
+    state.hooks.insert(id, Hook { project: Some(project), form: form.clone() });
     Ok(Answer::created(form))
 }
 
 pub(super) fn update(call: &Call, state: &mut State) -> Outcome {
     let project = administered(call, state, WRITE)?;
-    let hook = state.hooks.get_mut(&call.id("hook")).filter(|hook| hook.project == project);
+    let hook = state.hooks.get_mut(&call.id("hook")).filter(|hook| hook.project == Some(project));
     let hook = hook.ok_or_else(|| Answer::not_found(""))?;
     if let Some(url) = call.params.text("url") {
         check(&url)?;
@@ -77,11 +77,53 @@ pub(super) fn update(call: &Call, state: &mut State) -> Outcome {
 pub(super) fn delete(call: &Call, state: &mut State) -> Outcome {
     let project = administered(call, state, WRITE)?;
     let id = call.id("hook");
-    if state.hooks.get(&id).is_none_or(|hook| hook.project != project) {
+    if state.hooks.get(&id).is_none_or(|hook| hook.project != Some(project)) {
         return Err(Answer::not_found(""));
     }
     state.hooks.remove(&id);
     Ok(Answer::no_content())
+}
+
+/// Delivers nothing: there is nobody to deliver to, and GitLab says so with a 422 (16.11 and newer).
+pub(super) fn test(call: &Call, state: &mut State) -> Outcome {
+    let project = administered(call, state, WRITE)?;
+    let hook = state.hooks.get(&call.id("hook")).filter(|hook| hook.project == Some(project));
+    hook.filter(|_| state.switches.version_is_at_least(16, 11))
+        .ok_or_else(|| Answer::not_found(""))?;
+    Err(Answer::json(422, json!({ "message": "Hook execution failed: nobody listens" })))
+}
+
+pub(super) fn list_system(call: &Call, state: &mut State) -> Outcome {
+    let caller = call.caller(state, READ)?;
+    if !caller.administrator {
+        return Err(Answer::forbidden());
+    }
+    let hooks = state.hooks.iter().filter(|(_, hook)| hook.project.is_none());
+    let items = hooks.map(|(id, hook)| (*id, hook)).collect();
+    present(call, state, Listing { items, counted: true }, |hook| hook.form.clone())
+}
+
+/// System hooks tell of pushes and no jobs (`doc/api/system_hooks.md`).
+pub(super) fn create_system(call: &Call, state: &mut State) -> Outcome {
+    let caller = call.caller(state, WRITE)?;
+    if !caller.administrator {
+        return Err(Answer::forbidden());
+    }
+    let url = call.params.required("url")?;
+    check(&url)?;
+    let id = state.count("hook", 901);
+    let form = json!({
+        "id": id,
+        "url": url,
+        "created_at": state.time(state.now),
+        "push_events": call.params.flag("push_events")?.unwrap_or(false),
+        "tag_push_events": call.params.flag("tag_push_events")?.unwrap_or(false),
+        "merge_requests_events": call.params.flag("merge_requests_events")?.unwrap_or(false),
+        "repository_update_events": call.params.flag("repository_update_events")?.unwrap_or(true),
+        "enable_ssl_verification": true,
+    });
+    state.hooks.insert(id, Hook { project: None, form: form.clone() });
+    Ok(Answer::created(form))
 }
 
 fn check(url: &str) -> Result<(), Answer> {

@@ -24,8 +24,12 @@ pub(super) fn groups(call: &Call, state: &mut State) -> Outcome {
     let caller = reader(call, state)?;
     let search = call.params.text("search").unwrap_or_default().to_lowercase();
     let top_level = call.params.flag("top_level_only")?.unwrap_or(false);
+    let least = call.params.number("min_access_level")?;
+    // An administrator has a role in those groups only that say so.
+    let member = Caller { administrator: false, ..caller };
     let wanted = |group: &&Group| {
         sees_group(state, caller, group)
+            && least.is_none_or(|least| state.level(member, &group.path) as u64 >= least)
             && group.path.to_lowercase().contains(&search)
             && (!top_level || !group.path.contains('/'))
     };
@@ -58,8 +62,11 @@ pub(super) fn projects(call: &Call, state: &mut State) -> Outcome {
     let membership = call.params.flag("membership")?.unwrap_or(false);
     // An administrator sees every project and is a member of those only that say so.
     let member = Caller { administrator: false, ..caller };
+    let least = call.params.number("min_access_level")?;
     let mine = |project: &&Project| {
-        !membership || state.level(member, &project.path) >= AccessLevel::Guest
+        let level = state.level(member, &project.path);
+        (!membership || level >= AccessLevel::Guest)
+            && least.is_none_or(|least| level as u64 >= least)
     };
     list_projects(call, state, caller, mine)
 }

@@ -7,7 +7,7 @@ use crate::sandbox::gitlab::answer::{Answer, Outcome};
 use crate::sandbox::gitlab::call::Call;
 use crate::sandbox::gitlab::entities::Show;
 use crate::sandbox::gitlab::paging::{Listing, present};
-use crate::sandbox::gitlab::state::{State, User, UserId};
+use crate::sandbox::gitlab::state::{State, Token, User, UserId};
 
 const READ_USER: &[&str] = &["api", "read_api", "read_user"];
 
@@ -53,22 +53,26 @@ pub(super) fn one(call: &Call, state: &mut State) -> Outcome {
 
 /// Any token may look at itself, whatever its scopes.
 pub(super) fn token_self(call: &Call, state: &mut State) -> Outcome {
-    let caller = call.caller(state, &[])?;
+    call.caller(state, &[])?;
     let token = call.token().and_then(|token| state.tokens.get(&token));
-    let token = token.ok_or_else(Answer::unauthorized)?;
+    Ok(Answer::ok(token_row(state, token.ok_or_else(Answer::unauthorized)?)))
+}
+
+/// A token as it is shown, without itself.
+pub(super) fn token_row(state: &State, token: &Token) -> Value {
     let expires = token.expires_at.map(|at| state.skewed(at).strftime("%Y-%m-%d").to_string());
-    Ok(Answer::ok(json!({
+    json!({
         "id": token.id,
         "name": format!("token {}", token.id),
         "revoked": false,
         "created_at": state.time(token.created_at),
         "description": null,
         "scopes": token.scopes,
-        "user_id": caller.user.0,
+        "user_id": token.user.0,
         "last_used_at": state.time(state.now),
         "active": true,
         "expires_at": expires.map_or(Value::Null, Value::String),
-    })))
+    })
 }
 
 /// Reading is what most routes ask for.

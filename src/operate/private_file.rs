@@ -1,0 +1,141 @@
+//! Writes a file whole or not at all: beside it first, then in its place, so that a crash, a full disk
+//! and Ctrl-C leave the old file or the new one.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Readable and writable by its owner alone.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+/// A file beside the one that it shall replace; dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+    stays: bool,
+}
+
+/// Why a file was not replaced.
+#[derive(Debug)]
+pub(crate) struct NotReplaced {
+    /// What the system says.
+    pub(crate) error: io::Error,
+    /// Where what was to be written lies, if it could be written at all.
+    pub(crate) kept_in: Option<PathBuf>,
+}
+
+impl Beside {
+    /// Begins to replace the file at `path`, or to make it, with `mode` where it is new. A symlink
+    /// stays, and leads to the new file; owner and rights of the old one are the new one's.
+    pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        let target = real(path)?;
+        let beside = named_beside(&target)?;
+        let old = match std::fs::metadata(&target) {
+            Ok(old) => Some(old),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        // One that a crash left. A link is removed itself, and never followed.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        let opened = Self { target, path: beside, file, stays: false };
+        if let Some(old) = old {
+            let new = opened.file.metadata()?;
+            if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+                fchown(&opened.file, Some(old.uid()), Some(old.gid()))?;
+            }
+            if mode != PRIVATE {
+                opened.file.set_permissions(old.permissions())?;
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Takes as much of the disk as `bytes` need, so that writing them later does not fail for it.
+    pub(crate) fn reserve(&mut self, bytes: usize) -> io::Result<()> {
+        self.file.write_all(&vec![b'\n'; bytes])?;
+        self.file.sync_all()
+    }
+
+    /// Puts `text` in the file's place.
+    pub(crate) fn replace(mut self, text: &str) -> Result<(), NotReplaced> {
+        if let Err(error) = self.write(text) {
+            return Err(NotReplaced { error, kept_in: None });
+        }
+        if let Err(error) = std::fs::rename(&self.path, &self.target) {
+            return Err(NotReplaced { error, kept_in: Some(self.path.clone()) });
+        }
+        self.stays = true;
+        // What the disk does not know by now, it knows within seconds; nothing can be done here.
+        let _ = self.target.parent().map(|folder| File::open(folder).and_then(|f| f.sync_all()));
+        Ok(())
+    }
+
+    /// As [`Self::replace`], of what must not be lost: what was written beside the file stays where
+    /// it could not take its place.
+    pub(crate) fn replace_or_keep(mut self, text: &SecretString) -> Result<(), NotReplaced> {
+        self.stays = true;
+        let path = self.path.clone();
+        let replaced = self.replace(text.expose_secret());
+        if replaced.as_ref().is_err_and(|failed| failed.kept_in.is_none()) {
+            let _ = std::fs::remove_file(path);
+        }
+        replaced
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.set_len(text.len().try_into().unwrap_or(u64::MAX))?;
+        self.file.sync_all()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.stays {
+            // What stays of it is an unfinished copy, which the next one replaces.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What was left beside that file by a process that could not put it into its place.
+pub(crate) fn left_beside(path: &Path) -> Option<PathBuf> {
+    let beside = named_beside(&real(path).ok()?).ok()?;
+    beside.symlink_metadata().is_ok().then_some(beside)
+}
+
+/// Writes `text` in the place of the file, or makes it.
+pub(crate) fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    Beside::open(path, mode)?.replace(text).map_err(|failed| failed.error)
+}
+
+/// Where a path's symlinks lead; the last of them may lead to nothing yet.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            Ok(folder.join(path.file_name().ok_or(error)?))
+        }
+        resolved => resolved,
+    }
+}
+
+fn named_beside(target: &Path) -> io::Result<PathBuf> {
+    let name = target.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+    let mut beside = OsString::from(".");
+    beside.push(name);
+    beside.push(".autogit-new");
+    Ok(target.with_file_name(beside))
+}

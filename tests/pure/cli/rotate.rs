@@ -1,0 +1,171 @@
+//! `autogit token rotate` against a simulated GitLab: what lies in which file afterwards.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Output;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+
+use crate::cli::binary::{Folder, code, out, talk};
+use crate::cli::served::Served;
+
+const ROTATE: &str = "POST /api/v4/personal_access_tokens/self/rotate";
+
+fn spec(token: &str) -> String {
+    format!(
+        "gitlab: {{url: '${{GITLAB_URL}}', runner_url: 'http://gitlab.lan', {token}}}\n\
+         hosts: {{local: {{docker: 'tcp://127.0.0.1:1'}}}}\n\
+         pools: {{linux: {{tags: [docker]}}}}\n"
+    )
+}
+
+/// A folder whose token is a line of an env file.
+fn with_env_file(test: &str, served: &Served, token: &str) -> Folder {
+    let folder = Folder::new(&format!("rotate-{test}"));
+    let env = format!("# mine\nGITLAB_URL={}\nexport GITLAB_TOKEN='{token}'\n", served.url);
+    folder.write("autogit.yaml", &spec("token: '${GITLAB_TOKEN}'")).write("my.env", &env)
+}
+
+fn rotate(folder: &Folder) -> Output {
+    folder.autogit(&["token", "rotate", "--env-file", "my.env"], &[])
+}
+
+fn read(folder: &Folder, name: &str) -> String {
+    std::fs::read_to_string(folder.path().join(name)).unwrap()
+}
+
+/// What lies in the folder beside the spec.
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_token_lies_in_the_line_of_the_old_one_and_works() {
+    let served = Served::new();
+    let old = served.token(&["read_api", "create_runner", "manage_runner", "self_rotate"]);
+    let folder = with_env_file("line", &served, &old);
+    let rotated = rotate(&folder);
+    assert_eq!(code(&rotated), 0, "{}", talk(&rotated));
+    assert!(out(&rotated).contains("token in `my.env` is replaced; the new one ends on 2"));
+    let text = read(&folder, "my.env");
+    let (before, new) = text.trim_end().rsplit_once('=').unwrap();
+    assert_eq!(before, format!("# mine\nGITLAB_URL={}\nexport GITLAB_TOKEN", served.url));
+    assert!(new.starts_with("glpat-") && new != old);
+    assert!(!out(&rotated).contains(new) && !out(&rotated).contains(&old));
+    let mode = folder.path().join("my.env").metadata().unwrap().permissions().mode();
+    assert_eq!(
+        (mode & 0o777, names(&folder)),
+        (0o600, vec!["autogit.yaml".into(), "my.env".into()])
+    );
+    // The old one is gone, the new one is the next to go.
+    assert_eq!((code(&rotate(&folder)), served.asked(ROTATE)), (0, 2));
+}
+
+#[test]
+fn a_tokens_own_file_keeps_the_link_that_leads_to_it() {
+    let served = Served::new();
+    let old = served.token(&["api"]);
+    let folder = Folder::new("rotate-file").write("autogit.yaml", &spec("token_file: token"));
+    let folder = folder.write("secret", &format!("{old}\n"));
+    let folder = folder.write("my.env", &format!("GITLAB_URL={}\n", served.url));
+    symlink("secret", folder.path().join("token")).unwrap();
+    let rotated = rotate(&folder);
+    assert_eq!(code(&rotated), 0, "{}", talk(&rotated));
+    assert!(folder.path().join("token").is_symlink());
+    let new = read(&folder, "secret");
+    assert!(new.starts_with("glpat-") && new.trim_end() != old);
+}
+
+#[test]
+fn what_cannot_be_put_back_is_not_asked_for() {
+    let served = Served::new();
+    let token = served.token(&["api"]);
+    let folder = with_env_file("process", &served, &token);
+    let words = ["token", "rotate", "--env-file", "my.env"];
+    let refused = folder.autogit(&words, &[("GITLAB_TOKEN", &token)]);
+    assert_eq!(code(&refused), 1);
+    assert!(talk(&refused).contains("the variable `GITLAB_TOKEN` of this process"));
+
+    let folder = folder.write("autogit.yaml", &spec(&format!("token: {token}")));
+    let refused = rotate(&folder);
+    assert!(talk(&refused).contains("hint: keep it in `gitlab.token_file`"), "{}", talk(&refused));
+
+    let folder = with_env_file("left", &served, &token).write(".my.env.autogit-new", "x");
+    let refused = rotate(&folder);
+    assert!(talk(&refused).contains("may hold the token that is valid"), "{}", talk(&refused));
+
+    let narrow = served.token(&["read_api", "create_runner", "manage_runner"]);
+    let folder = with_env_file("scopes", &served, &narrow);
+    let refused = rotate(&folder);
+    assert!(talk(&refused).contains("that takes the scope `self_rotate`"), "{}", talk(&refused));
+    assert!(talk(&refused).contains("/-/user_settings/personal_access_tokens?name=autogit"));
+    assert_eq!((code(&refused), served.asked(ROTATE)), (1, 0));
+    assert!(!talk(&refused).contains(&narrow));
+}
+
+#[test]
+fn an_older_gitlab_is_asked_by_id_and_gives_what_it_gives() {
+    let served = Served::new();
+    let token = served.token(&["api"]);
+    served.gitlab.set_version("16.3.0");
+    let folder = with_env_file("older", &served, &token);
+    let rotated = rotate(&folder);
+    assert_eq!(code(&rotated), 0, "{}", talk(&rotated));
+    assert!(out(&rotated).contains("GitLab gave it no more time, though"), "{}", out(&rotated));
+    assert_eq!(served.asked(ROTATE), 0);
+}
+
+#[test]
+fn a_rotation_whose_answer_is_lost_is_told_and_not_repeated() {
+    // GitLab does it, and the proxy in front of it breaks down.
+    let served = Served::behind(|router| {
+        router.layer(from_fn(|request: Request, next: Next| async move {
+            let rotates = request.uri().path().ends_with("/rotate");
+            let answer = next.run(request).await;
+            if rotates { StatusCode::BAD_GATEWAY.into_response() } else { answer }
+        }))
+    });
+    let token = served.token(&["api"]);
+    let folder = with_env_file("lost", &served, &token);
+    let lost = rotate(&folder);
+    assert_eq!((code(&lost), served.asked(ROTATE)), (1, 1));
+    let said = talk(&lost);
+    assert!(said.contains("its answer with the new one was lost"), "{said}");
+    assert!(said.contains("hint: make a new one at http"), "{said}");
+    assert!(read(&folder, "my.env").contains(&token), "the file is as it was");
+    // What is asked first refuses a second try: no rotation with the old token reaches GitLab.
+    assert_eq!((code(&rotate(&folder)), served.asked(ROTATE)), (1, 1));
+}
+
+#[test]
+fn a_rotation_that_gitlab_never_saw_changes_nothing() {
+    let served = Served::behind(|router| {
+        router.layer(from_fn(|request: Request, next: Next| async move {
+            let rotates = request.uri().path().ends_with("/rotate");
+            if rotates { StatusCode::BAD_GATEWAY.into_response() } else { next.run(request).await }
+        }))
+    });
+    let token = served.token(&["api"]);
+    let folder = with_env_file("unseen", &served, &token);
+    let failed = rotate(&folder);
+    assert_eq!(code(&failed), 1);
+    assert!(talk(&failed).contains("hint: the old token still works"), "{}", talk(&failed));
+    assert!(read(&folder, "my.env").contains(&token));
+    assert_eq!(names(&folder), ["autogit.yaml", "my.env"]);
+}
+
+#[test]
+fn a_life_is_told_in_days_or_years() {
+    let folder = Folder::new("rotate-life");
+    let asked = |life: &str| folder.autogit(&["token", "rotate", "--expires-in", life], &[]);
+    // Both are fine, and the spec is what lacks.
+    assert!(talk(&asked("1y")).contains("does not exist"));
+    assert!(talk(&asked("90d")).contains("does not exist"));
+    assert_eq!((code(&asked("soon")), code(&asked("1h"))), (2, 2));
+}
