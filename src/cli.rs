@@ -86,7 +86,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Run(arguments) => run::run(arguments, shell, adapters).await,
         Command::Plan(arguments) => plan::plan(arguments, shell, adapters).await,
         Command::Check(arguments) => check::check(&arguments, shell, adapters).await,
-        Command::Diff(arguments) => diff::diff(&arguments, shell).await,
+        Command::Diff(arguments) => diff::diff(&arguments, shell, adapters).await,
         Command::Explain(arguments) => explain::explain(arguments, shell, adapters).await,
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,

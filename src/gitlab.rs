@@ -4,7 +4,10 @@
 //! same adapter over the sandbox's Router. Facts are from GitLab 16.3 to 18.6.
 
 pub mod http;
+mod repository;
 pub mod setup;
+
+pub use repository::{Commit, GitRef, Repository};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use autogit::cli::Shell;
 use autogit::engine::Engine;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
-use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpSetupGitlab, HttpTransport};
+use autogit::gitlab::http::{
+    GitlabSettings, HttpGitlab, HttpRepository, HttpSetupGitlab, HttpTransport,
+};
 use autogit::gitlab::setup::{SetupGitlab, Way};
-use autogit::gitlab::{Gitlab, Transport};
+use autogit::gitlab::{Gitlab, Repository, Transport};
 use autogit::operate::{Adapters, Connected, GatewayAnswer, Process};
-use autogit::source::Loaded;
+use autogit::source::{Access, Loaded};
 use autogit::spec::HostSpec;
 
 fn main() -> ExitCode {
@@ -19,11 +21,8 @@ fn main() -> ExitCode {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let shell = Shell::new(std::env::vars_os().filter_map(utf8).collect(), std::env::temp_dir());
-    autogit::cli::main(
-        std::env::args_os(),
-        &shell,
-        Adapters { gitlab, setup_gitlab, engine, api, gateway },
-    )
+    let adapters = Adapters { gitlab, setup_gitlab, repository, engine, api, gateway };
+    autogit::cli::main(std::env::args_os(), &shell, adapters)
 }
 
 fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
@@ -38,6 +37,13 @@ fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
     let transport = HttpTransport::new(&way.url, way.ca.as_deref());
     let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
     Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
+}
+
+fn repository(access: &Access, process: &Process) -> Connected<dyn Repository> {
+    let Access { url, token, ca } = access;
+    let transport = HttpTransport::new(url, ca.as_deref());
+    let transport = Arc::new(transport.map_err(|error| format!("`GITLAB_URL`: {error}"))?);
+    Ok(Arc::new(HttpRepository::new(url, token.clone(), transport, process.clock().clone())))
 }
 
 fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {

@@ -43,7 +43,10 @@ pub use proxies::ProxyOutput;
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
-pub use status::{BudgetOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput};
+pub use status::{
+    BudgetOutput, CommitOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput,
+    commit_words,
+};
 pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;
 
@@ -54,6 +57,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::gitlab::Commit;
 use crate::plan::Plan;
 use crate::spec::Spec;
 use crate::world::World;
@@ -84,6 +88,8 @@ pub struct SpecInfo {
     pub hash: String,
     /// When it came into force.
     pub loaded_at: Timestamp,
+    /// The commit that has it; none where it comes from a file.
+    pub commit: Option<Commit>,
     /// The rendered fault of a newer file that was refused.
     pub pending_fault: Option<String>,
     /// The spec itself.

@@ -48,7 +48,10 @@ pub(super) enum Command {
 /// Where the spec is: FILE and `-c FILE` are the same.
 #[derive(Debug, Args)]
 pub(super) struct SpecArguments {
-    /// The spec's file, also as `-c FILE` or in `AUTOGIT_CONFIG`; `autogit.yaml` where nothing is named
+    /// The spec's file, also as `-c FILE` or in `AUTOGIT_CONFIG`; `autogit.yaml` where nothing is named.
+    /// `gitlab://group/project@branch/path.yaml` is a file in a project at the GitLab of `GITLAB_URL`,
+    /// read with `GITLAB_TOKEN` or the file of `GITLAB_TOKEN_FILE`; a branch with slashes ends with a
+    /// colon (`@feature/x:path.yaml`), `gitlab://group/project` is autogit.yaml of the default branch
     #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -58,7 +61,7 @@ pub(super) struct SpecArguments {
 /// Where the spec is, for a command whose words are about something else.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SpecOption {
-    /// The spec's file
+    /// The spec's file, or `gitlab://group/project@branch/path.yaml`
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Read variables from this file, too; those of the process take precedence (may be repeated)

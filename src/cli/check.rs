@@ -60,7 +60,7 @@ pub(super) async fn check(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     let place = arguments.spec.place(shell);
-    let origin = Origin::named(&place.path)?;
+    let origin = place.origin(shell, adapters)?;
     let color = shell.colours_talk();
     let findings = if arguments.no_env {
         without_environment(&origin, color).await
@@ -115,6 +115,7 @@ fn warnings_text(file: &str, warnings: &[Warning], color: bool) -> String {
             Warning::Exposed { .. }
             | Warning::Weak { .. }
             | Warning::Proxy { .. }
+            | Warning::Unprotected { .. }
             | Warning::MountedAlone { .. } => {
                 others.push(format!("warning: {warning}\n"));
             }
@@ -130,7 +131,9 @@ async fn without_environment(origin: &Origin, color: bool) -> Findings {
         Ok(text) => text,
         Err(error) => return refused(file, &error, color),
     };
-    match Spec::parse(&file, text.as_str(), &|_| None, Missing::Accept) {
+    let limits = origin.limits();
+    let limits = limits.as_ref();
+    match Spec::parse_by_place(&file, text.as_str(), &|_, _| None, Missing::Accept, limits) {
         Ok(parsed) => {
             let proxies = proxies(&parsed.spec);
             let faults = Faults::new(&file, parsed.warnings);
@@ -150,6 +153,7 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
         }
         LoadError::Missing { .. }
         | LoadError::File(_)
+        | LoadError::Remote(_)
         | LoadError::EnvFile(_)
         | LoadError::Named(_) => vec![bare_output(Severity::Error, &error.to_string())],
     };
@@ -161,6 +165,7 @@ fn refused(file: String, error: &LoadError, color: bool) -> Findings {
         }
         LoadError::Missing { .. }
         | LoadError::File(_)
+        | LoadError::Remote(_)
         | LoadError::EnvFile(_)
         | LoadError::Named(_) => format!("error: {error}"),
     };
@@ -189,6 +194,7 @@ fn warning_output(warning: &Warning) -> FaultOutput {
         Warning::Exposed { .. }
         | Warning::Weak { .. }
         | Warning::Proxy { .. }
+        | Warning::Unprotected { .. }
         | Warning::MountedAlone { .. } => bare_output(Severity::Warning, &warning.to_string()),
     }
 }

@@ -5,15 +5,20 @@ use std::process::ExitCode;
 
 use super::arguments::Diff;
 use super::shell::{Shell, say};
-use crate::operate::Failure;
-use crate::source::{Loaded, Origin, load};
+use crate::operate::{Adapters, Failure};
+use crate::source::{Loaded, load};
 use crate::spec;
 
-pub(super) async fn diff(arguments: &Diff, shell: &Shell) -> Result<ExitCode, Failure> {
+pub(super) async fn diff(
+    arguments: &Diff,
+    shell: &Shell,
+    adapters: Adapters,
+) -> Result<ExitCode, Failure> {
     let place = arguments.new.place(shell);
     let environment = shell.environment(&place.env_files);
     let spec = async |path: &Path| -> Result<Loaded, Failure> {
-        let loaded = load(&Origin::named(path)?, &environment, shell.clock().now()).await;
+        let origin = adapters.origin(path, &place.env_files, shell)?;
+        let loaded = load(&origin, &environment, shell.clock().now()).await;
         loaded.map_err(|error| Failure::spec(&error))
     };
     let (old, new) = (spec(&arguments.old).await?, spec(&place.path).await?);

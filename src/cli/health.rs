@@ -8,7 +8,6 @@ use super::shell::{Shell, say};
 use super::text::json;
 use crate::error_policy::EXIT_FAILED;
 use crate::operate::{Adapters, Failure, Health, Running, Whose};
-use crate::source::Origin;
 use crate::view::words;
 
 pub(super) async fn health(
@@ -20,7 +19,7 @@ pub(super) async fn health(
         Running::named(url, shell, adapters).await
     } else {
         // A supervisor's shell may lack the spec's variables, and a faulty file ends no AutoGit.
-        let file = Origin::named(&arguments.spec.place(shell).path)?;
+        let file = arguments.spec.place(shell).origin(shell, adapters)?;
         Running::find(&Whose::File(&file), shell, adapters).await?
     };
     let Some(running) = running else {

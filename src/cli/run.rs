@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,13 +15,19 @@ use super::logging;
 use super::shell::Shell;
 use super::supervisor::Supervisor;
 use crate::api::Api;
+use crate::clock::Clock;
 use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
 use crate::operate::{Adapters, Failure, presence};
 use crate::reconcile::{Daemon, Ending, Wake};
-use crate::source::{InstanceLock, LockError, Origin, Pace, Seeing, SpecSource, Watch};
+use crate::source::{
+    Environment, InstanceLock, LoadError, LockError, Origin, Pace, Seeing, SpecSource, Watch,
+};
 use crate::spec::{ApiSpec, InstanceName};
 use crate::view::proxies;
+
+/// How often a spec that is not there yet is asked for.
+const OPEN_AGAIN: Duration = Duration::from_secs(10);
 
 /// Wakes that wait for the loop; each is as good as many of its kind.
 const WAKES_WAITING: usize = 16;
@@ -32,13 +39,15 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, arguments.log_format, "info");
     let place = arguments.spec.place(shell);
-    let origin = Origin::named(&place.path)?;
+    let origin = place.origin(shell, adapters)?;
     let clock = shell.clock().clone();
     let watch = Watch::start(&origin, clock.clone(), Pace::default());
     let environment = shell.environment(&place.env_files);
-    let source = SpecSource::open(origin, environment, clock.clone())
-        .await
-        .map_err(|error| Failure::spec(&error))?;
+    let (wake, mut wakes) = signals()?;
+    let patient = (!arguments.once).then(|| Supervisor::of(shell));
+    let Some(source) = open((origin, environment, &clock), &mut wakes, patient).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let loaded = source.loaded();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -61,7 +70,6 @@ pub(super) async fn run(
     let process = shell.clone();
     let connect = Box::new(move |loaded: &_| adapters.connect(loaded, &process));
     let mut daemon = Daemon::new(source, watch, connect, clock).map_err(Failure::Failed)?;
-    let (wake, mut wakes) = signals()?;
     let fine = if arguments.once {
         prove_token(&daemon).await?;
         daemon.run(&mut wakes, Ending::WhenSettled).await
@@ -70,6 +78,39 @@ pub(super) async fn run(
     };
     tracing::info!("AutoGit ends; runners stay as they are and are found again at the next start");
     if fine { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::from(EXIT_FAILED)) }
+}
+
+/// The first spec. While the GitLab that has it is away there is none to fall back to: it is asked
+/// again and again, which is told once for each reason, and all runners stay as they are; `patient`
+/// has the supervisor that must not give up meanwhile. `None`: AutoGit is to stop.
+async fn open(
+    (origin, environment, clock): (Origin, Environment, &Clock),
+    wakes: &mut mpsc::Receiver<Wake>,
+    patient: Option<Supervisor>,
+) -> Result<Option<SpecSource>, Failure> {
+    let mut told = String::new();
+    loop {
+        let opened = SpecSource::open(origin.clone(), environment.clone(), clock.clone()).await;
+        let (supervisor, error) = match (opened, &patient) {
+            (Ok(source), _) => return Ok(Some(source)),
+            (Err(LoadError::Remote(error)), Some(supervisor)) if error.is_passing() => {
+                (supervisor, error.to_string())
+            }
+            (Err(error), _) => return Err(Failure::spec(&error)),
+        };
+        if error != told {
+            tracing::warn!(
+                "AutoGit waits for its spec, and runners stay as they are meanwhile: {error}"
+            );
+            told = error;
+        }
+        supervisor.waiting("waits for its spec").await;
+        tokio::select! {
+            biased;
+            () = stop(wakes) => return Ok(None),
+            () = clock.sleep(OPEN_AGAIN) => {}
+        }
+    }
 }
 
 /// Runs until it is to stop, and shows meanwhile what it does.
@@ -173,7 +214,7 @@ impl Serving {
 /// that is held is asked for again before it counts.
 pub(super) async fn lock(instance: &InstanceName, shell: &Shell) -> Result<InstanceLock, Failure> {
     const TRIES: u32 = 5;
-    let pause = std::time::Duration::from_millis(50);
+    let pause = Duration::from_millis(50);
     for _ in 1..TRIES {
         match InstanceLock::acquire(instance, &shell.lock_folders()) {
             Err(LockError::Held { .. }) => shell.clock().sleep(pause).await,

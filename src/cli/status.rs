@@ -28,6 +28,9 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
     let spec = &status.spec;
     let at = words::parsed(&status.at);
     let mut lines = vec![options.heading_of(&spec.source, &spec.hash, &status.instance, at)];
+    if let Some(commit) = &spec.commit {
+        lines.push(format!("commit   {}", commit.in_words()));
+    }
     lines.extend(sources::lines(&status.sources, options));
     lines.extend(sources::proxies(&status.proxies));
     lines.extend(sources::notes(&status.notices, options));

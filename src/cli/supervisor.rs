@@ -26,6 +26,9 @@ const READY: &str = "READY=1";
 /// How often a supervisor without a watchdog is told how AutoGit is.
 const STATUS_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How long a supervisor waits for the next word of an AutoGit that is not ready yet.
+const WAITING_LIMIT: Duration = Duration::from_mins(2);
+
 /// How long a message waits for its place. A container's engine reads until the first one and leaves
 /// its socket open.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
@@ -75,6 +78,12 @@ impl Supervisor {
             self.tell(&format!("{sign}STATUS={words}")).await;
             clock.sleep(pause).await;
         }
+    }
+
+    /// Tells it that AutoGit is not ready yet, and why; it is not to give up for another while.
+    pub async fn waiting(&self, why: &str) {
+        let micros = WAITING_LIMIT.as_micros();
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={micros}\nSTATUS={why}")).await;
     }
 
     /// Tells it that AutoGit ends by itself.

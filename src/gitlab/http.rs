@@ -20,6 +20,7 @@ mod queue;
 mod records;
 mod refs;
 mod refusal;
+mod repository;
 mod runner_side;
 mod scope;
 mod setup;
@@ -29,6 +30,7 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use repository::HttpRepository;
 pub use setup::HttpSetupGitlab;
 pub use transport::HttpTransport;
 

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::process::Process;
 use crate::engine::Engine;
 use crate::gitlab::setup::{SetupGitlab, Way};
-use crate::gitlab::{Gitlab, Transport};
+use crate::gitlab::{Gitlab, Repository, Transport};
 use crate::observe::Ports;
-use crate::source::Loaded;
+use crate::source::{Access, Loaded, NoOrigin, Origin, Remote};
 use crate::spec::{HostName, HostSpec};
 
 /// The ways to the outside. Errors: in words for the operator.
@@ -21,6 +22,8 @@ pub struct Adapters {
     pub gitlab: fn(&Loaded, &Process) -> Connected<dyn Gitlab>,
     /// GitLab, for who sets AutoGit up.
     pub setup_gitlab: fn(&Way, &Process) -> Connected<dyn SetupGitlab>,
+    /// The repositories of the GitLab that has a spec.
+    pub repository: fn(&Access, &Process) -> Connected<dyn Repository>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
     /// The way to an AutoGit that serves its API at that address.
@@ -30,6 +33,18 @@ pub struct Adapters {
 }
 
 impl Adapters {
+    /// The place that a command names, with the way to it. Nothing is read yet.
+    pub(crate) fn origin(
+        self,
+        config: &Path,
+        env_files: &[PathBuf],
+        process: &Process,
+    ) -> Result<Origin, NoOrigin> {
+        let (environment, process) = (process.environment(env_files), process.clone());
+        let connect = Arc::new(move |access: &Access| (self.repository)(access, &process));
+        Origin::named(config, |address| Remote::new(address, environment, connect))
+    }
+
     /// The ports that a spec asks for. Nothing is sent yet.
     pub(crate) fn connect(self, loaded: &Loaded, process: &Process) -> Result<Ports, String> {
         let connect = |(name, host): (&HostName, &HostSpec)| -> Result<_, String> {

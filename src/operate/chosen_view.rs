@@ -10,7 +10,7 @@ use super::process::Process;
 use super::running::{Running, Whose};
 use secrecy::SecretString;
 
-use crate::source::{InstanceLock, LoadError, Loaded, LockError, Origin, load};
+use crate::source::{InstanceLock, LoadError, Loaded, LockError, NoOrigin, Origin, load};
 use crate::spec::InstanceName;
 use crate::view::{MemoryOutput, PlanOutput, StatusOutput};
 use crate::world::Memory;
@@ -24,6 +24,13 @@ pub(crate) struct SpecPlace {
     pub(crate) is_named: bool,
     /// Files with variables.
     pub(crate) env_files: Vec<PathBuf>,
+}
+
+impl SpecPlace {
+    /// The place, with the way to it. Nothing is read yet.
+    pub(crate) fn origin(&self, process: &Process, adapters: Adapters) -> Result<Origin, NoOrigin> {
+        adapters.origin(&self.path, &self.env_files, process)
+    }
 }
 
 /// Who is asked.
@@ -88,7 +95,7 @@ impl ChosenView {
         adapters: Adapters,
     ) -> Result<Self, Failure> {
         let Question { place, asking, about } = question;
-        let origin = &Origin::named(&place.path)?;
+        let origin = &place.origin(process, adapters)?;
         let environment = process.environment(&place.env_files);
         let read = || load(origin, &environment, process.clock().now());
         if asking.direct {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::error_policy::{EXIT_FAILED, EXIT_USAGE};
-use crate::source::{LoadError, LockError, UnsupportedSource};
+use crate::source::{LoadError, LockError, NoOrigin};
 
 /// Why a command did not do what it is for.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,7 @@ impl Failure {
             }
             LoadError::Missing { .. }
             | LoadError::File(_)
+            | LoadError::Remote(_)
             | LoadError::EnvFile(_)
             | LoadError::Named(_) => Self::Usage(format!("error: {error}")),
         }
@@ -46,8 +47,8 @@ impl From<LockError> for Failure {
     }
 }
 
-impl From<UnsupportedSource> for Failure {
-    fn from(error: UnsupportedSource) -> Self {
+impl From<NoOrigin> for Failure {
+    fn from(error: NoOrigin) -> Self {
         Self::Usage(format!("error: {error}"))
     }
 }

@@ -23,7 +23,7 @@ use super::process::Process;
 use super::{Failure, SpecPlace};
 use crate::gitlab::GitlabError;
 use crate::gitlab::setup::{Identity, NewToken, SetupGitlab, Way, token_page};
-use crate::source::{Origin, TokenPlace, is_mounted_alone, load};
+use crate::source::{TokenPlace, is_mounted_alone, load};
 
 /// Bytes that a new token may have more than the old one.
 const ROOM: usize = 4096;
@@ -50,7 +50,7 @@ pub(crate) async fn rotate(
 ) -> Result<Rotated, Failure> {
     let now = process.clock().now();
     let environment = process.environment(&place.env_files);
-    let origin = Origin::named(&place.path)?;
+    let origin = place.origin(process, adapters)?;
     let loaded = load(&origin, &environment, now).await.map_err(|error| Failure::spec(&error))?;
     let asked = end(now, lifetime)?;
     let kept = loaded.token_place(&environment);

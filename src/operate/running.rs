@@ -83,7 +83,7 @@ impl Running {
         };
         let of_file = |presence: &&Presence| match whose {
             Whose::Spec(_) => false,
-            Whose::File(file) => presence.spec.is_same_place(file),
+            Whose::File(file) => file.is_at(&presence.spec),
         };
         // A file that is not there names no instance: then whoever runs is meant.
         let named = |name: &str| instance.as_deref().is_none_or(|instance| instance == name);
@@ -165,7 +165,7 @@ impl Running {
 
     /// The file of its spec, where it is known.
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
-        self.presence.as_ref().is_some_and(|presence| presence.spec.is_same_place(origin))
+        self.presence.as_ref().is_some_and(|presence| origin.is_at(&presence.spec))
     }
 
     /// It has looked.
@@ -316,7 +316,7 @@ pub(crate) fn presence(
     api: Option<SocketAddr>,
     spec: &Origin,
 ) -> Result<Presence, Failure> {
-    let spec = spec.absolute();
+    let spec = spec.place();
     let key = Key::new().map_err(|error| Failure::Failed(error.to_string()))?;
     Ok(Presence { instance: instance.to_owned(), pid: std::process::id(), api, spec, key })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::{Controller, Tick};
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ use crate::lock::locked;
 use crate::observe::Ports;
 use crate::source::{LoadError, Loaded, Reloaded, SpecSource, Text, Watch};
 use crate::spec::{Cache, Spec};
-use crate::view::SpecInfo;
+use crate::view::{SpecInfo, commit_words};
 use crate::world::{Host, Prefixes};
 
 /// The next look after one that did something: soon enough to see what came of it.
@@ -36,6 +36,12 @@ const JOB_EVENTS_GAP: Duration = Duration::from_secs(2);
 /// push, and nothing tells when it has.
 const AFTER_PUSH: [SignedDuration; 3] =
     [SignedDuration::from_secs(1), SignedDuration::from_secs(2), SignedDuration::from_secs(4)];
+
+/// How often a spec at GitLab is asked for its commit where no webhook tells of a push.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// The least time from one such question to the next, whatever webhooks say.
+const ASK_GAP: Duration = Duration::from_secs(1);
 
 /// Why the loop looks before its time. A wake carries no truth: a lost one costs one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +95,14 @@ pub struct Daemon {
     connect: Box<Connect>,
     clock: Clock,
     watchers: JoinSet<()>,
+    /// The spec's text, while GitLab is asked for it.
+    reading: JoinSet<Result<Text, LoadError>>,
+    /// What came of it, until it is taken up.
+    answer: Option<Result<Result<Text, LoadError>, JoinError>>,
+    /// When GitLab was last asked for it.
+    asked_at: Timestamp,
+    /// It is to be asked as soon as it may.
+    ask: bool,
     /// When to look again after a push.
     again: Vec<Timestamp>,
     /// Events of runners' containers, and of their jobs'.
@@ -111,6 +125,7 @@ pub fn loaded_info(loaded: &Loaded) -> SpecInfo {
         hash: loaded.hash.clone(),
         loaded_at: loaded.loaded_at,
         pending_fault: None,
+        commit: loaded.commit.clone(),
         spec: Arc::clone(&loaded.spec),
     }
 }
@@ -132,6 +147,8 @@ impl Daemon {
         let ports = connect(source.loaded())?;
         let controller = Controller::new(ports, clock.clone(), spec_info(&source));
         controller.note_written(&source.loaded().written);
+        say_commit(source.loaded());
+        let asked_at = clock.now();
         let mut daemon = Self {
             controller,
             source,
@@ -139,6 +156,10 @@ impl Daemon {
             connect,
             clock,
             watchers: JoinSet::new(),
+            reading: JoinSet::new(),
+            answer: None,
+            asked_at,
+            ask: false,
             again: Vec::new(),
             events: mpsc::channel(1),
             job_events: mpsc::channel(1),
@@ -203,11 +224,38 @@ impl Daemon {
                     AFTER_PUSH.iter().filter_map(|after| now.checked_add(*after).ok()).collect();
             }
             // What cannot be read may be refused for a token that was renewed since.
-            if asked.reload || !tick.known {
+            if self.source.origin().is_remote() {
+                self.ask |= asked.reload || asked.pushed;
+                self.ask_gitlab();
+            } else if asked.reload || !tick.known {
                 let read = self.source.origin().read().await;
                 self.reload(read);
             }
         }
+    }
+
+    /// Takes up the spec that GitLab told, and asks for it again where that is due. No look waits for
+    /// the answer.
+    fn ask_gitlab(&mut self) {
+        match self.answer.take().or_else(|| self.reading.try_join_next()) {
+            Some(Ok(read)) => self.reload(read),
+            Some(Err(error)) => tracing::error!("reading the spec ended: {error}"),
+            None => {}
+        }
+        let due = self.until_asked().is_zero();
+        if due && self.reading.is_empty() {
+            (self.ask, self.asked_at) = (false, self.clock.now());
+            let origin = self.source.origin().clone();
+            self.reading.spawn(async move { origin.read().await });
+        }
+    }
+
+    /// Time to the next question for the spec's commit; whoever pushed does not wait for long.
+    fn until_asked(&self) -> Duration {
+        let pause = if self.ask { ASK_GAP } else { ASK_AGAIN };
+        let passed = self.clock.now().duration_since(self.asked_at);
+        // A clock that was set back must not make this longer.
+        pause.saturating_sub(passed.try_into().unwrap_or(pause))
     }
 
     /// What is missing of that time since the look.
@@ -221,7 +269,10 @@ impl Daemon {
     async fn rest(&mut self, wakes: &mut mpsc::Receiver<Wake>, tick: &Tick) -> Wake {
         let interval = self.source.loaded().spec.gitlab.poll_interval;
         let pause = if tick.made_progress() { AFTER_PROGRESS.min(interval) } else { interval };
-        let pause = pause.min(self.until_again(tick).unwrap_or(interval));
+        let mut pause = pause.min(self.until_again(tick).unwrap_or(interval));
+        if self.source.origin().is_remote() && self.reading.is_empty() {
+            pause = pause.min(self.until_asked());
+        }
         let mut until = Box::pin(self.clock.sleep(pause));
         let (mut soon, mut jobs_heard) = (pause <= AFTER_PROGRESS, false);
         loop {
@@ -229,6 +280,10 @@ impl Daemon {
                 biased;
                 wake = wakes.recv() => return wake.unwrap_or(Wake::Stop),
                 () = self.watch.changed() => return Wake::Reload,
+                Some(read) = self.reading.join_next() => {
+                    self.answer = Some(read);
+                    return Wake::Reconcile;
+                }
                 Some(()) = self.events.1.recv() => {
                     self.clock.sleep(BURST).await;
                     return Wake::Reconcile;
@@ -271,6 +326,10 @@ impl Daemon {
                 tracing::info!("the spec in the file is the one in force again");
                 self.controller.adopt(spec_info(&self.source));
             }
+            Reloaded::OtherCommit => {
+                say_commit(self.source.loaded());
+                self.controller.adopt(spec_info(&self.source));
+            }
             Reloaded::Refused { fault, repeated } => {
                 if !repeated {
                     tracing::error!(
@@ -288,6 +347,7 @@ impl Daemon {
     }
 
     fn take_up(&mut self, ports: Option<Ports>, diff: &[String], after_restart: &[&'static str]) {
+        say_commit(self.source.loaded());
         for line in diff {
             tracing::info!("spec: {line}");
         }
@@ -320,6 +380,13 @@ impl Daemon {
             let (engine, wakes) = (Arc::clone(engine), wakes.clone());
             self.watchers.spawn(async move { engine.watch(wakes).await });
         }
+    }
+}
+
+/// Says which commit is in force, where the spec has one.
+fn say_commit(loaded: &Loaded) {
+    if let Some(commit) = &loaded.commit {
+        tracing::info!("spec: {} is in force", commit_words(commit));
     }
 }
 

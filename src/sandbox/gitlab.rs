@@ -6,7 +6,7 @@
 //! tokens from the seed: the same calls in the same order give the same bytes.
 //!
 //! It answers as GitLab 18.6 does. Knowingly different: there is no git behind it (jobs carry
-//! `GIT_STRATEGY=none`); a long poll that is woken answers with the job itself, where GitLab's
+//! `GIT_STRATEGY=none`), and a repository is its refs and the files of its commits; a long poll that is woken answers with the job itself, where GitLab's
 //! front often answers 204 first and gives the job at the next poll; and stuck jobs are dropped
 //! when somebody looks, not by an hourly worker.
 
@@ -24,6 +24,7 @@ mod middleware;
 mod moves;
 mod paging;
 mod params;
+mod repository;
 mod rest;
 mod runner;
 mod state;

@@ -65,6 +65,11 @@ impl Variables {
     pub fn lookup(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
     }
+
+    /// The same, where an empty one is none.
+    pub(super) fn known(&self, name: &str) -> Option<String> {
+        self.lookup(name).filter(|value| !value.is_empty())
+    }
 }
 
 /// Names only: values may be secrets.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::env_file::EnvFileError;
 use super::file::FileError;
+use super::remote::RemoteError;
 use crate::spec::{Fault, Faults, STRONGER};
 
 /// What is worth a word when a spec is loaded.
@@ -42,6 +43,11 @@ pub enum Warning {
         /// What stands against it.
         is: &'static str,
     },
+    /// More people may push to the spec's branch than ought to.
+    Unprotected {
+        /// The spec as the operator named it.
+        source: String,
+    },
     /// The spec is mounted into a container without its folder.
     MountedAlone {
         /// The spec's file.
@@ -70,6 +76,13 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "\nhint: set `proxy` to the one that they shall use, or to `{{}}` for none"
+                )
+            }
+            Self::Unprotected { source } => {
+                write!(
+                    f,
+                    "the branch or tag of {source} is not protected in GitLab: each Developer \
+                           of the project may change the pools\nhint: protect it there"
                 )
             }
             Self::MountedAlone { path } => {
@@ -103,6 +116,9 @@ pub enum LoadError {
     /// The spec's file cannot be used.
     #[error("the spec {0}")]
     File(FileError),
+    /// GitLab does not hand it out.
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
     /// An env file cannot be used.
     #[error(transparent)]
     EnvFile(#[from] EnvFileError),
@@ -133,7 +149,7 @@ impl LoadError {
             }
             Self::EnvFile(error) => error.without_folder().to_string(),
             Self::Named(errors) => lines(&without_folders(errors)),
-            Self::Missing { .. } | Self::File(_) => self.to_string(),
+            Self::Missing { .. } | Self::File(_) | Self::Remote(_) => self.to_string(),
         }
     }
 }

@@ -93,6 +93,8 @@ pub enum Reloaded {
     Unchanged,
     /// The file is again the one in force, and its fault is gone.
     Recovered,
+    /// Another commit has the text that is in force; its fault, if there was one, is gone.
+    OtherCommit,
     /// A new spec is in force.
     Changed {
         /// What is different, in the operator's terms, secrets as `***`. Empty when it is only
@@ -226,6 +228,11 @@ impl SpecSource {
         };
         if loaded.inputs == self.loaded.inputs {
             let faulty = self.fault.take().is_some();
+            if loaded.commit != self.loaded.commit {
+                let in_force = Loaded::clone(&self.loaded);
+                self.loaded = Arc::new(Loaded { commit: loaded.commit, ..in_force });
+                return Reloaded::OtherCommit;
+            }
             return if faulty { Reloaded::Recovered } else { Reloaded::Unchanged };
         }
         if let Err(why) = usable(&loaded) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use super::certificates;
@@ -16,7 +17,9 @@ use super::error::{LoadError, Warning};
 use super::file::{self, FileError, FileProblem};
 use super::origin::{Origin, Text};
 use super::proxies;
+use super::remote::{self, TOKEN};
 use super::written::Written;
+use crate::gitlab::Commit;
 use crate::spec::{Credential, Faults, Missing, Spec};
 
 /// A spec as it was loaded, with what its files held at that moment.
@@ -39,6 +42,8 @@ pub struct Loaded {
     pub written: Arc<Written>,
     /// The file that `gitlab.token_file` names.
     pub(super) token_file: Option<PathBuf>,
+    /// The commit that has it; none where it comes from a file.
+    pub commit: Option<Commit>,
     /// Everything that went in; the same again is no change.
     pub(super) inputs: Inputs,
 }
@@ -75,29 +80,37 @@ pub(super) fn load_text(
     noted: &mut Noted,
 ) -> Result<Loaded, LoadError> {
     noted.0.extend(environment.files().iter().cloned());
-    let Text { text, revision } = read?;
+    let Text { content: text, revision, commit } = read?;
     let source = origin.to_string();
     let mut inputs = Inputs::new(&revision.0);
     let variables = environment.variables()?;
+    let limits = origin.limits();
     let asked = RefCell::new(BTreeMap::new());
+    // What reads a spec at GitLab may be what it names, wherever the operator keeps it.
+    let own_token = limits.as_ref().and_then(|_| remote::token(&variables).ok().flatten());
+    let own_token = own_token.map(|token| token.expose_secret().to_owned());
     let lookup = |name: &str| {
-        let value = variables.lookup(name);
+        let of_file = || own_token.as_ref().filter(|_| name == TOKEN).cloned();
+        let value = variables.lookup(name).or_else(of_file);
         asked.borrow_mut().insert(name.to_owned(), value.clone());
         value
     };
-    let folder = origin.folder();
-    let parsed = match Spec::parse_partly(&source, &text, &lookup, Missing::Fault) {
+    let folder = &origin.folder(limits.as_ref());
+    let parsed = match Spec::parse_partly(&source, &text, &lookup, Missing::Fault, limits.as_ref())
+    {
         Ok(parsed) => parsed,
+        // A file that was refused is not read to say more of it.
+        Err((text, _)) if limits.is_some() => return Err(text.into()),
         Err((text, rest)) => return Err(with_files(text, rest, folder, noted)),
     };
     let asked = asked.take();
     for (name, value) in &asked {
         inputs.add(name, value.as_deref().unwrap_or_default().as_bytes());
     }
-    let written = Arc::new(Written::new(text.clone(), parsed.variables, asked));
+    let written = Arc::new(Written::new(text.clone(), parsed.variables, asked).within(limits));
     let said = |fault| Warning::Spec { source: source.clone(), fault };
     let mut warnings: Vec<_> = parsed.warnings.into_iter().map(said).collect();
-    warnings.extend(origin.warning());
+    warnings.extend(origin.warning(commit.as_ref()));
     let mut spec = parsed.spec;
     place(&mut spec, folder);
     let token_file = match &spec.gitlab.token {
@@ -118,7 +131,7 @@ pub(super) fn load_text(
     spec.gitlab.ca = ca.as_deref().map(|pem| String::from_utf8_lossy(pem).into_owned());
     let hash = parsed.digest.keyed(&spec.gitlab.token);
     let (spec, loaded_at) = (Arc::new(spec), now);
-    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, token_file, inputs })
+    Ok(Loaded { spec, source, hash, loaded_at, warnings, ca, written, token_file, commit, inputs })
 }
 
 /// What is wrong with a text, and with the files that it names.

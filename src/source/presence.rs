@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::lock::own_folder;
-use super::origin::Origin;
+use super::origin::Place;
 
 /// One address, one path and a few words.
 const BYTES_MAX: u64 = 16 << 10;
@@ -36,7 +36,7 @@ pub struct Presence {
     /// Where its API listens; none while it has none.
     pub api: Option<SocketAddr>,
     /// Where its spec comes from.
-    pub spec: Origin,
+    pub spec: Place,
     /// What lets this user's commands see what it shows, where that takes a token.
     pub key: Key,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::env_file;
 use super::environment::Environment;
 use super::load::Loaded;
+use super::remote::{TOKEN, TOKEN_FILE};
 
 /// Where GitLab's token stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,10 @@ impl Loaded {
         };
         match environment.files().iter().rev().find(holds) {
             Some(file) => TokenPlace::Line { file: file.clone(), variable },
+            None if self.commit.is_some() && variable == TOKEN => {
+                let file = environment.variables().ok().and_then(|known| known.known(TOKEN_FILE));
+                file.map_or(TokenPlace::Spec, |file| TokenPlace::File(file.into()))
+            }
             // The default that the spec itself gives.
             None => TokenPlace::Spec,
         }

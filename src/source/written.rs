@@ -5,7 +5,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::spec::Templated;
+use crate::spec::{Limits, Templated};
 
 /// The text of a spec, and which variables stood where in it, with the values that they had.
 #[derive(Clone)]
@@ -13,6 +13,7 @@ pub struct Written {
     text: String,
     variables: BTreeMap<String, Templated>,
     values: BTreeMap<String, SecretString>,
+    limits: Option<Limits>,
 }
 
 impl Written {
@@ -23,7 +24,18 @@ impl Written {
         values: BTreeMap<String, Option<String>>,
     ) -> Self {
         let known = values.into_iter().filter_map(|(name, value)| Some((name, value?.into())));
-        Self { text, variables, values: known.collect() }
+        Self { text, variables, values: known.collect(), limits: None }
+    }
+
+    /// The same, which had these limits.
+    #[must_use]
+    pub fn within(self, limits: Option<Limits>) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What a text in its place may not say; `None`: whoever writes it may say anything.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.limits.as_ref()
     }
 
     /// The text.

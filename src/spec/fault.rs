@@ -53,6 +53,8 @@ pub enum Code {
     Unsafe,
     /// Something that will not do what it seems to.
     Doubtful,
+    /// Not for a spec that is read from GitLab, unless the operator allows it.
+    NotAllowed,
     /// The checks themselves failed.
     Internal,
 }
@@ -74,6 +76,7 @@ impl Code {
             Self::NotSupportedYet => "not-supported-yet",
             Self::Unsafe => "unsafe",
             Self::Doubtful => "doubtful",
+            Self::NotAllowed => "not-allowed",
             Self::Internal => "internal",
         }
     }

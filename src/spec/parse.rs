@@ -8,6 +8,7 @@ use super::fault::{Code, Fault, Faults};
 use super::hash::Digest;
 use super::node::Kind;
 use super::path::Path;
+use super::pushed::{self, Limits};
 use super::report::{Finding, Report};
 use super::section::RawSpec;
 use super::variables::{Missing, Variables};
@@ -51,18 +52,19 @@ impl Spec {
         lookup: &dyn Fn(&str) -> Option<String>,
         missing: Missing,
     ) -> Result<Parsed, Faults> {
-        Self::parse_by_place(file, text, &|_, name| lookup(name), missing)
+        Self::parse_by_place(file, text, &|_, name| lookup(name), missing, None)
     }
 
-    /// As [`Spec::parse`]; where the text is wrong, also what could be read of it: good for finding
+    /// As [`Spec::parse`], within the `limits` of whoever pushed it; where the text is wrong, also what could be read of it: good for finding
     /// what else is wrong, and for nothing else.
     pub fn parse_partly(
         file: &str,
         text: &str,
         lookup: &dyn Fn(&str) -> Option<String>,
         missing: Missing,
+        limits: Option<&Limits>,
     ) -> Result<Parsed, (Faults, Option<Box<Self>>)> {
-        let parsed = parse(text, &|_, name| lookup(name), missing);
+        let parsed = parse(text, &|_, name| lookup(name), missing, limits);
         parsed.map_err(|(faults, rest)| (Faults::new(file, faults), rest))
     }
 
@@ -73,8 +75,9 @@ impl Spec {
         text: &str,
         lookup: &dyn Fn(&str, &str) -> Option<String>,
         missing: Missing,
+        limits: Option<&Limits>,
     ) -> Result<Parsed, Faults> {
-        parse(text, lookup, missing).map_err(|(faults, _)| Faults::new(file, faults))
+        parse(text, lookup, missing, limits).map_err(|(faults, _)| Faults::new(file, faults))
     }
 }
 
@@ -82,16 +85,23 @@ fn parse(
     text: &str,
     lookup: &dyn Fn(&str, &str) -> Option<String>,
     missing: Missing,
+    limits: Option<&Limits>,
 ) -> Result<Parsed, (Vec<Fault>, Option<Box<Spec>>)> {
     let mut report = Report::new(text);
     let Some(mut tree) = reader::read(&mut report) else { return Err((report.finish(), None)) };
     let schema = schema::strict();
     keys::check(&mut tree, &schema, &mut report);
+    if let Some(limits) = limits {
+        pushed::check_as_written(&mut tree, limits, &mut report);
+    }
     let (used, empty) = Variables::new(lookup, missing, &mut report).replace(&mut tree);
     if matches!(tree.kind, Kind::Unknown) && !report.failed() {
         let message = "the file has to be a mapping, not the value of a variable";
         report.add(tree.span, Finding::error(Code::WrongType, message));
         return Err((report.finish(), None));
+    }
+    if let Some(limits) = limits {
+        pushed::check_values(&mut tree, limits, &mut report);
     }
     bounds::check(&tree, &mut report);
     if report.is_beyond_limits() {

@@ -41,7 +41,7 @@ pub(super) struct Row {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// A value, with all below it.
-    Field(Secrecy, Change),
+    Field(Secrecy, Change, Pushed),
     /// Keys of their own.
     Section(&'static [Row]),
     /// Names, each with these keys.
@@ -60,6 +60,37 @@ pub(super) enum Secrecy {
     /// Whoever may see a status or a plan.
     Open,
 }
+
+/// Whether a spec that is read from GitLab may set a field. Who may push to its project shall gain
+/// pools by it, and nothing else: neither the host, nor another engine, nor the operator's secrets,
+/// nor a listener. What a pool is for stays open: a pusher may make pools, size them, take their
+/// jobs' tags and give their jobs variables.
+///
+/// Jobs that are contained are a pool's matter; a job that has the host is none. `privileged`,
+/// volumes, added capabilities and the runner's image each make whoever pushes root on the host, so
+/// whoever runs AutoGit says that they may ([`super::pushed`]); the same text from a file of the
+/// machine needs no leave, for who writes there has the host already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// It may.
+    Freely,
+    /// An address of the GitLab that the spec is read from: tokens are sent there.
+    OwnGitlab,
+    /// A secret, by a variable that the operator gave to that place; as text it would be read by all
+    /// who may read the project.
+    ByVariable,
+    /// A file in the operator's folder of credentials.
+    InFolder,
+    /// Only if the operator says so, for that reason.
+    Allowed(&'static str),
+    /// Any value but that one, which the operator has to allow for that reason.
+    AllBut(&'static str, &'static str),
+}
+
+/// Why a job's key may not be set.
+pub(super) const HOST: &str = "it gives jobs the host";
+/// Why a proxy may not be set.
+pub(super) const PROXY: &str = "what runners and jobs send goes there";
 
 /// What a change of a field does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +124,13 @@ impl Change {
 
 impl Kind {
     const fn is_open(self) -> bool {
-        matches!(self, Self::Field(Secrecy::Open, _))
+        matches!(self, Self::Field(Secrecy::Open, ..))
     }
 
     /// For the schema.
     const fn change(self) -> Option<&'static str> {
         match self {
-            Self::Field(_, change) => Some(change.as_str()),
+            Self::Field(_, change, _) => Some(change.as_str()),
             Self::Section(_) | Self::Named(_) => None,
         }
     }
@@ -111,7 +142,7 @@ pub(super) fn secrecy<'p>(mut steps: impl Iterator<Item = &'p str>) -> Option<Se
     loop {
         let key = steps.next()?;
         match rows.iter().find(|row| row.key == key)?.kind {
-            Kind::Field(secrecy, _) => return Some(secrecy),
+            Kind::Field(secrecy, ..) => return Some(secrecy),
             Kind::Section(below) => rows = below,
             Kind::Named(below) => {
                 steps.next()?;

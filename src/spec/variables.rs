@@ -25,6 +25,14 @@ pub enum Missing {
 /// its value may be long.
 const FILLED_BYTES_MAX: usize = 4 << 20;
 
+/// The variables that a text names; none where it is no template, which is a fault of its own.
+pub(super) fn names_of(text: &str) -> Vec<String> {
+    if !text.contains("${") {
+        return Vec::new();
+    }
+    Template::parse(text).map(|template| template.names()).unwrap_or_default()
+}
+
 /// Replaces the variables of a tree, and keeps which stood where.
 pub(super) struct Variables<'r, 'a> {
     /// The value of a variable, by the JSON pointer of where it stands and its name.

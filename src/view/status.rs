@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AsOf, HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words,
 };
+use crate::gitlab::Commit;
 use crate::plan::{Cost, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView};
@@ -73,12 +74,49 @@ pub struct SpecStatusOutput {
     pub source: String,
     /// A short hash of it.
     pub hash: String,
+    /// The commit that has it; left out where it comes from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitOutput>,
     /// When it came into force, in UTC.
     pub loaded_at: String,
     /// The file as it is now passes.
     pub valid: bool,
     /// The fault of a newer file that was refused.
     pub pending_fault: Option<String>,
+}
+
+/// A commit in a project at GitLab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommitOutput {
+    /// Its hash.
+    pub id: String,
+    /// Its author, as the commit says.
+    pub author: String,
+    /// When it was committed, in UTC, as the commit says; none where it does not.
+    pub at: Option<String>,
+}
+
+impl CommitOutput {
+    fn of(commit: &Commit) -> Self {
+        let Commit { id, author, at, protected: _ } = commit;
+        Self { id: id.clone(), author: author.clone(), at: at.map(words::instant) }
+    }
+
+    /// In one line.
+    pub fn in_words(&self) -> String {
+        let id: String = self.id.chars().take(SHORT).collect();
+        let author = words::plain(&self.author);
+        let at = self.at.as_ref().map(|at| format!(" of {at}")).unwrap_or_default();
+        format!("{id}{at} by {author}")
+    }
+}
+
+/// Digits of a hash that tell a commit from others.
+const SHORT: usize = 12;
+
+/// A commit for the log.
+pub fn commit_words(commit: &Commit) -> String {
+    format!("commit {}", CommitOutput::of(commit).in_words())
 }
 
 /// A pool as it stands.
@@ -148,6 +186,7 @@ impl AsOf<'_> {
             spec: SpecStatusOutput {
                 source: self.spec.source.clone(),
                 hash: self.spec.hash.clone(),
+                commit: self.spec.commit.as_ref().map(CommitOutput::of),
                 loaded_at: words::instant(self.spec.loaded_at),
                 valid: self.spec.pending_fault.is_none(),
                 pending_fault: self.spec.pending_fault.clone(),

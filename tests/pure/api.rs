@@ -4,6 +4,7 @@ mod act;
 mod ages;
 mod describe;
 mod events;
+mod from_gitlab;
 pub(crate) mod harness;
 mod health;
 mod live;

@@ -20,6 +20,7 @@ mod simulated_engine;
 mod source;
 mod spec;
 mod spec_fields;
+mod spec_pushed;
 mod spec_secrets;
 mod tidy;
 

@@ -1,5 +1,6 @@
 //! Where the spec comes from, with real files and the real watcher.
 
+pub(crate) mod at_gitlab;
 mod certificates;
 mod env_file;
 pub(crate) mod folder;

@@ -387,6 +387,7 @@ fn info(harness: &Harness, spec: &Arc<Spec>) -> SpecInfo {
         source: "autogit.yaml".to_owned(),
         hash: "simulated".to_owned(),
         loaded_at: harness.clock().now(),
+        commit: None,
         pending_fault: None,
         spec: Arc::clone(spec),
     }

@@ -261,6 +261,7 @@ impl Fixture {
                 source: "autogit.yaml".to_owned(),
                 hash: "3f9c1a".to_owned(),
                 loaded_at: ago(600),
+                commit: None,
                 pending_fault: None,
                 spec: Arc::clone(&world.spec),
             },

@@ -54,6 +54,7 @@ pub(super) fn plan(
             hash: candidate.parsed.digest.bare(),
             loaded_at: view.world.now,
             pending_fault: None,
+            commit: None,
             spec,
         },
         world: Arc::new(world),
@@ -89,7 +90,9 @@ impl Reading {
             }
             value.map(str::to_owned)
         };
-        let parsed = Spec::parse_by_place(NAME, text, &lookup, Missing::Accept)?;
+        // What would be refused after the merge is refused before it.
+        let limits = written.and_then(Written::limits);
+        let parsed = Spec::parse_by_place(NAME, text, &lookup, Missing::Accept, limits)?;
         Ok(Self { parsed, without_value: without_value.into_inner() })
     }
 

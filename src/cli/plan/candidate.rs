@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::cli::arguments::Plan;
 use crate::cli::shell::{Shell, talk};
 use crate::operate::{Adapters, Failure, Reply, Running};
-use crate::source::{Origin, load};
+use crate::source::load;
 use crate::spec::Credential;
 use crate::view::{PlanOutput, words};
 
@@ -63,7 +63,7 @@ pub(super) async fn preview(
     let Some(url) = asking.server.as_ref().filter(|_| place.is_named) else {
         return Ok(None);
     };
-    let origin = Origin::named(&place.path)?;
+    let origin = place.origin(shell, adapters)?;
     let Ok(text) = origin.read().await else { return Ok(None) };
     let token = match asking.token {
         Some(token) => Some(token),

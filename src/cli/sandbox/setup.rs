@@ -88,7 +88,13 @@ impl Setup {
         });
         let folder = Folder(folder(shell.temp_dir())?);
         let spec = match arguments.own_spec() {
-            Some(path) => Origin::named(path)?,
+            Some(path) => match adapters.origin(path, &[], shell)? {
+                file @ Origin::File(_) => file,
+                Origin::Gitlab(_) => {
+                    let words = "error: the sandbox asks no real GitLab\nhint: name a file";
+                    return Err(Failure::Usage(words.to_owned()));
+                }
+            },
             None => Origin::File(written(&folder.0.join("autogit.yaml"))?),
         };
         let runner_url = if arguments.docker { url.clone() } else { SIMULATED_ADDRESS.to_owned() };

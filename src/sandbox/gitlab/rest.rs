@@ -6,6 +6,7 @@ mod pipelines;
 mod places;
 mod records;
 mod registration;
+mod repository;
 mod rotation;
 mod users;
 
@@ -43,6 +44,10 @@ const ROUTES: &[Route] = &[
     (GET, "/projects/{id}/protected_branches/{name}", places::protected_branch),
     (GET, "/projects/{id}/protected_tags", places::protected_tags),
     (GET, "/projects/{id}/protected_tags/{name}", places::protected_tag),
+    (GET, "/projects/{id}/repository/branches/{branch}", repository::branch),
+    (GET, "/projects/{id}/repository/tags/{tag}", repository::tag),
+    (GET, "/projects/{id}/repository/commits/{sha}", repository::commit),
+    (GET, "/projects/{id}/repository/files/{path}/raw", repository::raw_file),
     (GET, "/projects/{id}/runners", records::of_project),
     (GET, "/projects/{id}/jobs", jobs::list),
     (GET, "/projects/{id}/jobs/{job}", jobs::one),

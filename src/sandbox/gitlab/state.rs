@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::access::AccessLevel;
 use super::build::{NewJob, ProjectSettings};
+use super::repository::Repository;
 use super::switches::Switches;
 use crate::world::{JobId, ProjectId, RecordId};
 
@@ -248,6 +249,7 @@ pub(crate) struct State {
     pub(crate) open: BTreeSet<JobId>,
     pub(crate) pipelines: BTreeMap<PipelineId, Pipeline>,
     pub(crate) hooks: BTreeMap<u64, Hook>,
+    pub(crate) repositories: BTreeMap<ProjectId, Repository>,
     pub(crate) switches: Switches,
     pub(crate) requests: BTreeMap<String, u64>,
 }
@@ -271,6 +273,7 @@ impl State {
             open: BTreeSet::new(),
             pipelines: BTreeMap::new(),
             hooks: BTreeMap::new(),
+            repositories: BTreeMap::new(),
             switches: Switches::default(),
             requests: BTreeMap::new(),
         }

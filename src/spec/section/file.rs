@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Change::{InPlace, Refused, Runners};
 use super::Kind::{Field, Named, Section};
+use super::Pushed::{Allowed, Freely};
 use super::Secrecy::Open;
 use super::{
     ApiSpec, GitlabSpec, HostSpec, Pool, RawApi, RawGitlab, RawHost, RawPool, RawProxy, section,
@@ -19,7 +20,7 @@ section! {
 
     /// Scopes labels and records. Default: autogit.
     #[schemars(pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
-    instance: String => InstanceName, Field(Open, Refused);
+    instance: String => InstanceName, Field(Open, Refused, Freely);
     /// How GitLab is reached.
     #[schemars(required)]
     gitlab: RawGitlab => GitlabSpec, Section(RawGitlab::ROWS);
@@ -28,13 +29,14 @@ section! {
     hosts: BTreeMap<String, RawHost> => BTreeMap<HostName, HostSpec>, Named(RawHost::ROWS);
     /// The bridge network that runners join. Default: autogit-network, or `<instance>-network`.
     #[schemars(pattern("^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"))]
-    network: String => String, Field(Open, Runners);
+    network: String => String,
+        Field(Open, Runners, Allowed("its containers reach what else is in that network"));
     /// The proxy of all runners and their jobs. Default: that of AutoGit's own environment
     /// (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), else that of Docker's `config.json`.
     proxy: RawProxy => proxies: Proxies, Section(RawProxy::ROWS);
     /// How many runners may be started in a minute, over the whole instance. Default: 30.
     #[schemars(range(min = 1, max = 10_000))]
-    starts_per_minute: u32 => u32, Field(Open, InPlace);
+    starts_per_minute: u32 => u32, Field(Open, InPlace, Freely);
     /// Any pool field, for all pools. Maps merge deeply, lists replace, null resets.
     #[expect(dead_code, reason = "for the schema: pools have it already when this is read")]
     defaults: RawPool, Section(RawPool::ROWS);

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Change::{InPlace, NotYet, Runners};
 use super::Kind::Field;
+use super::Pushed::{Allowed, Freely};
 use super::Secrecy::OfTheFile;
 use super::section;
 use crate::spec::{BudgetSpec, ServedPools, TlsSpec};
@@ -20,19 +21,22 @@ section! {
 
     /// The engine's endpoint: `unix:///path`, `tcp://host:port` or `ssh://user@host`.
     #[schemars(required)]
-    docker: String => Option<String>, Field(OfTheFile, InPlace);
+    docker: String => Option<String>,
+        Field(OfTheFile, InPlace, Allowed("AutoGit hands runner tokens to that engine"));
     /// Certificates for a tcp:// endpoint.
-    tls: RawTls => Option<TlsSpec>, Field(OfTheFile, InPlace);
+    tls: RawTls => Option<TlsSpec>,
+        Field(OfTheFile, InPlace, Allowed("it is how that engine is trusted"));
     /// The engine's socket as that host sees it, for mounting. Default: found.
-    socket: String => Option<PathBuf>, Field(OfTheFile, Runners);
+    socket: String => Option<PathBuf>,
+        Field(OfTheFile, Runners, Allowed("runners get what is at that path"));
     /// The endpoint is a Swarm manager. Default: false.
-    swarm: bool, Field(OfTheFile, NotYet);
+    swarm: bool, Field(OfTheFile, NotYet, Allowed("it changes which engines are used"));
     /// Endpoints of the Swarm's nodes.
-    nodes: Vec<String>, Field(OfTheFile, NotYet);
+    nodes: Vec<String>, Field(OfTheFile, NotYet, Allowed("it changes which engines are used"));
     /// What runners may use of the host.
-    budget: RawBudget => BudgetSpec, Field(OfTheFile, InPlace);
+    budget: RawBudget => BudgetSpec, Field(OfTheFile, InPlace, Freely);
     /// The pools that may run there. Default: all it can serve.
-    pools: Vec<String> => ServedPools, Field(OfTheFile, InPlace);
+    pools: Vec<String> => ServedPools, Field(OfTheFile, InPlace, Freely);
 }
 
 /// Certificates for a tcp:// endpoint.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Change::Runners;
 use super::Kind::{Field, Section};
+use super::Pushed::{AllBut, Allowed, Freely};
 use super::Secrecy::{OfTheFile, Secret};
-use super::section;
+use super::{HOST, section};
 use crate::spec::{JobNetwork, PullPolicy};
 
 section! {
@@ -17,28 +18,30 @@ section! {
 
     /// The image of jobs that name none. Default: alpine:3.
     #[schemars(length(min = 1))]
-    image: String => String, Field(OfTheFile, Runners);
+    image: String => String, Field(OfTheFile, Runners, Freely);
     /// The network of job containers: `per-job` is one for each job, `shared` the runners' own,
     /// `host` the host's, and `auto` is per job unless GitLab can only be reached by the shared one.
     /// Default: auto.
-    network: JobNetwork => JobNetwork, Field(OfTheFile, Runners);
+    network: JobNetwork => JobNetwork,
+        Field(OfTheFile, Runners, AllBut("host", "it gives jobs the network of the host"));
     /// Gives jobs full access to the host. Default: false.
-    privileged: bool => bool, Field(OfTheFile, Runners);
+    privileged: bool => bool, Field(OfTheFile, Runners, Allowed(HOST));
     /// Mounts the engine's socket into jobs, which gives them the host. Default: false.
-    docker_socket: bool => bool, Field(OfTheFile, Runners);
+    docker_socket: bool => bool, Field(OfTheFile, Runners, Allowed(HOST));
     /// Capabilities taken from jobs and given to them.
     capabilities: RawCapabilities => Capabilities, Section(RawCapabilities::ROWS);
     /// When job images are pulled, in order of trying. Default: always, if-not-present.
     #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
-    pull_policy: Vec<PullPolicy> => Vec<PullPolicy>, Field(OfTheFile, Runners);
+    pull_policy: Vec<PullPolicy> => Vec<PullPolicy>, Field(OfTheFile, Runners, Freely);
     /// Further volumes, as gitlab-runner writes them.
-    volumes: Vec<String> => Vec<String>, Field(OfTheFile, Runners);
+    volumes: Vec<String> => Vec<String>, Field(OfTheFile, Runners, Allowed(HOST));
     /// Image patterns that jobs may use. Default: all.
-    allowed_images: Vec<String> => Vec<String>, Field(OfTheFile, Runners);
+    allowed_images: Vec<String> => Vec<String>, Field(OfTheFile, Runners, Freely);
     /// Image patterns that services may use. Default: all.
-    allowed_services: Vec<String> => Vec<String>, Field(OfTheFile, Runners);
+    allowed_services: Vec<String> => Vec<String>, Field(OfTheFile, Runners, Freely);
     /// Further variables of jobs.
-    environment: BTreeMap<String, String> => BTreeMap<String, String>, Field(Secret, Runners);
+    environment: BTreeMap<String, String> => BTreeMap<String, String>,
+        Field(Secret, Runners, Freely);
 }
 
 section! {
@@ -49,7 +52,7 @@ section! {
     Capabilities {}
 
     /// Taken. Default: `NET_RAW`, `MKNOD`, `AUDIT_WRITE`, `SETFCAP`, `SYS_CHROOT`.
-    drop: Vec<String> => Vec<String>, Field(OfTheFile, Runners);
+    drop: Vec<String> => Vec<String>, Field(OfTheFile, Runners, Freely);
     /// Given. Default: none.
-    add: Vec<String> => Vec<String>, Field(OfTheFile, Runners);
+    add: Vec<String> => Vec<String>, Field(OfTheFile, Runners, Allowed(HOST));
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Change::{InPlace, NotYet, Record, Runners};
 use super::Kind::{Field, Section};
+use super::Pushed::{Allowed, ByVariable, Freely, InFolder};
 use super::Secrecy::{OfTheFile, Open, Secret};
 use super::{JobSpec, Proxy, RawJob, RawProxy, section};
 use crate::spec::diff;
@@ -26,70 +27,73 @@ section! {
     }
 
     /// False drains the pool's runners and keeps its record. Default: true.
-    enabled: bool => bool, Field(Open, InPlace);
+    enabled: bool => bool, Field(Open, InPlace, Freely);
     /// Tags of the jobs it takes; each architecture adds its own. Needed unless `run_untagged`.
     #[schemars(extend("uniqueItems" = true))]
-    tags: Vec<String> => Vec<String>, Field(Open, Record);
+    tags: Vec<String> => Vec<String>, Field(Open, Record, Freely);
     /// Its architectures. Default: the hosts'.
     #[schemars(extend("uniqueItems" = true))]
-    architectures: Vec<RawArch> => Vec<Arch>, Field(Open, InPlace);
+    architectures: Vec<RawArch> => Vec<Arch>, Field(Open, InPlace, Freely);
     /// Takes jobs without tags, with its first architecture. Default: false.
-    run_untagged: bool => bool, Field(Open, Record);
+    run_untagged: bool => bool, Field(Open, Record, Freely);
     /// Takes only jobs on protected refs. Default: false.
-    protected: bool => bool, Field(Open, Record);
+    protected: bool => bool, Field(Open, Record, Freely);
     /// Whose jobs it takes: instance, {group: path} or {project: path}. Default: instance.
-    scope: RawScope => Scope, Field(Open, Runners);
+    scope: RawScope => Scope, Field(Open, Runners, Freely);
     /// Live runners at most, over architectures and hosts. Default: 4.
     #[schemars(range(min = 1, max = 100_000))]
-    max: u32 => u32, Field(Open, InPlace);
+    max: u32 => u32, Field(Open, InPlace, Freely);
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
     /// architecture, or by schedule. They give way to a job that lacks their room. Default: 0.
-    warm: RawWarm => Warm, Field(Open, InPlace);
+    warm: RawWarm => Warm, Field(Open, InPlace, Freely);
     /// How long a runner may be idle beyond the demand; 0s drains at once. Default: 5m.
     #[schemars(extend("format" = "time-span"))]
-    cooldown: String => Duration, Field(Open, InPlace);
+    cooldown: String => Duration, Field(Open, InPlace, Freely);
     /// Jobs after which a runner ends; 1 is ephemeral, 0 is no limit. Default: 0.
     #[schemars(range(min = 0, max = 1_000_000))]
-    jobs_per_runner: u32 => u32, Field(Open, Runners);
+    jobs_per_runner: u32 => u32, Field(Open, Runners, Freely);
     /// How long a runner may take to make contact with GitLab. Default: 2m.
     #[schemars(extend("format" = "time-span"))]
-    startup_timeout: String => Duration, Field(Open, InPlace);
+    startup_timeout: String => Duration, Field(Open, InPlace, Freely);
     /// Limit on a job's duration, at least 10m.
     #[schemars(extend("format" = "time-span"))]
-    maximum_timeout: String => Option<Duration>, Field(Open, Record);
+    maximum_timeout: String => Option<Duration>, Field(Open, Record, Freely);
     /// Pools with a higher one are served first. Default: 0.
     #[schemars(range(min = -1_000, max = 1_000))]
-    priority: i32 => i32, Field(Open, InPlace);
+    priority: i32 => i32, Field(Open, InPlace, Freely);
     /// The runner's image, gitlab-runner 18.4 or newer. Default: a pinned one.
     #[schemars(length(min = 1))]
-    runner_image: String => String, Field(OfTheFile, Runners);
+    runner_image: String => String,
+        Field(OfTheFile, Runners, Allowed("what is in that image has the engine, and so the host"));
     /// When the runner's image is pulled. Default: if-not-present.
-    pull_policy: PullPolicy => PullPolicy, Field(Open, InPlace);
+    pull_policy: PullPolicy => PullPolicy, Field(Open, InPlace, Freely);
     /// What a job and each of its services may use. Default: no limits.
-    resources: RawResources => Option<Resources>, Field(Open, Runners);
+    resources: RawResources => Option<Resources>, Field(Open, Runners, Freely);
     /// GPUs for each job.
-    gpu: RawGpu, Field(Open, NotYet);
+    gpu: RawGpu, Field(Open, NotYet, Freely);
     /// May run on a host of another architecture through QEMU. Default: false.
-    emulate: bool, Field(Open, NotYet);
+    emulate: bool, Field(Open, NotYet, Freely);
     /// Whether clone and cache survive a job. Default: keep.
-    cache: Cache => Cache, Field(Open, Runners);
+    cache: Cache => Cache, Field(Open, Runners, Freely);
     /// A runner token of your own (glrt-…) instead of a record by AutoGit.
-    runner_token: String => Option<Credential>, Field(Secret, Runners);
+    runner_token: String => Option<Credential>, Field(Secret, Runners, ByVariable);
     /// File that holds the runner token.
-    runner_token_file: String, Field(Secret, Runners);
+    runner_token_file: String, Field(Secret, Runners, InFolder);
     /// What happens to a job whose runner died. `retry` takes a token of a Maintainer with the scope
     /// `api` (a Developer before GitLab 17.0), and does not work with GitLab 17.0 to 17.10, where a
     /// cancelled job waits for its dead runner. Default: report.
-    lost_jobs: LostJobs => LostJobs, Field(Open, InPlace);
+    lost_jobs: LostJobs => LostJobs, Field(Open, InPlace, Freely);
     /// Its own proxy, instead of that of the file; empty: none.
     proxy: RawProxy => Option<Proxy>, Section(RawProxy::ROWS);
     /// Labels for its runners' containers and, through gitlab-runner, for those of their jobs, so
     /// that what watches containers can be told to leave them alone. Default: none.
-    labels: BTreeMap<String, String> => BTreeMap<String, String>, Field(Secret, Runners);
+    labels: BTreeMap<String, String> => BTreeMap<String, String>,
+        Field(Secret, Runners, Allowed("other programs on the host follow labels"));
     /// How jobs run.
     job: RawJob => JobSpec, Section(RawJob::ROWS);
     /// Anything else that gitlab-runner knows under `[[runners]]`, merged in last.
-    runner_config: Map<String, Value> => Map<String, Value>, Field(Secret, Runners);
+    runner_config: Map<String, Value> => Map<String, Value>,
+        Field(Secret, Runners, Allowed("all that gitlab-runner can do stands open there"));
 }
 
 impl Pool {

@@ -2,8 +2,9 @@
 
 use super::Change::Runners;
 use super::Kind::Field;
+use super::Pushed::Allowed;
 use super::Secrecy::{OfTheFile, Secret};
-use super::section;
+use super::{PROXY, section};
 use crate::spec::ProxyUrl;
 
 section! {
@@ -15,10 +16,10 @@ section! {
 
     /// For http:// URLs, as in <http://proxy.example.com:3128>. One with a password goes to jobs
     /// alone.
-    http: String => Option<ProxyUrl>, Field(Secret, Runners);
+    http: String => Option<ProxyUrl>, Field(Secret, Runners, Allowed(PROXY));
     /// For https:// URLs. One with a password goes to jobs alone.
-    https: String => Option<ProxyUrl>, Field(Secret, Runners);
+    https: String => Option<ProxyUrl>, Field(Secret, Runners, Allowed(PROXY));
     /// Hosts, domains and networks that are asked directly, with commas between them. A GitLab whose
     /// name has no dot always is.
-    no_proxy: String => Option<String>, Field(OfTheFile, Runners);
+    no_proxy: String => Option<String>, Field(OfTheFile, Runners, Allowed(PROXY));
 }

@@ -85,7 +85,7 @@ impl Live {
     }
 }
 
-fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::reconcile::Connect> {
+pub(super) fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::reconcile::Connect> {
     let engine = SimulatedEngine::new(SimulatedEngineSettings {
         id: EngineId::from_observed("ENGINE"),
         arch: Arch::Amd64,
@@ -111,9 +111,14 @@ fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::reconcile::Con
 }
 
 async fn push(router: &Router) {
+    push_with(router, "hook").await;
+}
+
+/// A webhook that tells of a push.
+pub(super) async fn push_with(router: &Router, secret: &str) {
     let request = Request::post("/webhook/gitlab")
         .header("x-gitlab-event", "Push Hook")
-        .header("x-gitlab-token", "hook");
+        .header("x-gitlab-token", secret);
     let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 204);
 }

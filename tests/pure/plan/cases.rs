@@ -33,6 +33,7 @@ fn view(world: World) -> View {
             source: "autogit.yaml".to_owned(),
             hash: "3f9c1a".to_owned(),
             loaded_at: ago(600),
+            commit: None,
             pending_fault: None,
             spec: Arc::clone(&world.spec),
         },

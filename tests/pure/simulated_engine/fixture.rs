@@ -103,6 +103,7 @@ impl Fixture {
             source: "autogit.yaml".to_owned(),
             hash: "x".to_owned(),
             loaded_at: self.clock.now(),
+            commit: None,
             pending_fault: None,
             spec: Arc::clone(&self.spec),
         };
@@ -202,6 +203,7 @@ impl Fixture {
             source: "autogit.yaml".to_owned(),
             hash: "3f9c1a".to_owned(),
             loaded_at: self.clock.now(),
+            commit: None,
             pending_fault: None,
             spec: self.look().await.spec.clone(),
         }

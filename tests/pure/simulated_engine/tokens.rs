@@ -349,6 +349,7 @@ async fn who_only_looks_takes_no_token_for_lost_and_says_that_it_does_not_see_it
         source: "autogit.yaml".to_owned(),
         hash: "3f9c1a".to_owned(),
         loaded_at: fixture.clock.now(),
+        commit: None,
         pending_fault: None,
         spec,
     };

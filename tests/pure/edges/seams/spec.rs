@@ -17,7 +17,7 @@ pub(crate) fn check(text: &str, value: &str) {
         _ => Some(value.to_owned()),
     };
     for missing in [Missing::Fault, Missing::Accept] {
-        let faults = match Spec::parse_by_place("a.yaml", text, &lookup, missing) {
+        let faults = match Spec::parse_by_place("a.yaml", text, &lookup, missing, None) {
             Ok(parsed) => {
                 let shown = format!("{parsed:?}");
                 assert!(!shown.contains(SECRET), "the spec's debug output tells a secret");
