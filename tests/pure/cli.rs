@@ -1,6 +1,6 @@
 //! What the commands print, from worlds made by hand, and what the binary answers.
 
-mod binary;
+pub(crate) mod binary;
 mod daemon;
 mod explain;
 mod health;

@@ -11,6 +11,7 @@
 mod api;
 mod beside;
 mod cli;
+mod deploy;
 mod edges;
 mod gitlab_adapter;
 mod keys;

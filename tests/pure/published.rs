@@ -16,13 +16,15 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `autogit.yaml`, all that is in `examples/` itself, and the spec of the example for compose.
+/// `autogit.yaml`, all that is in `examples/` itself, and each one that is deployed.
 fn specs() -> Vec<PathBuf> {
     let listed = std::fs::read_dir(root().join("examples")).unwrap();
     let examples = listed.map(|entry| entry.unwrap().path());
     let yaml = examples.filter(|path| path.extension().is_some_and(|suffix| suffix == "yaml"));
-    let others = ["autogit.yaml", "examples/compose/config/autogit.yaml"];
-    let mut specs: Vec<PathBuf> = yaml.chain(others.map(|path| root().join(path))).collect();
+    let deployed = below(&root().join("examples/deploy")).into_iter();
+    let others = deployed.filter(|path| path.ends_with("autogit.yaml"));
+    let others = others.chain([root().join("autogit.yaml")]);
+    let mut specs: Vec<PathBuf> = yaml.chain(others).collect();
     specs.sort();
     specs
 }
@@ -118,7 +120,17 @@ fn what_we_tell_people_names_commands_that_there_are() {
 
 #[test]
 fn each_spec_we_publish_passes_and_warns_of_nothing() {
-    let examples = ["group.yaml", "homelab.yaml", "registration-token.yaml", "team.yaml"];
+    let examples = [
+        "group.yaml",
+        "homelab.yaml",
+        "registration-token.yaml",
+        "team.yaml",
+        "gitlab/config/autogit.yaml",
+        "beside-gitlab/config/autogit.yaml",
+        "socket-proxy/config/autogit.yaml",
+        "systemd/autogit.yaml",
+        "podman/autogit.yaml",
+    ];
     for wanted in examples {
         assert!(specs().iter().any(|path| path.ends_with(wanted)), "{wanted} is gone");
     }

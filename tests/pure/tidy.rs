@@ -4,7 +4,7 @@
 //! A rule that makes a place worse is broken openly: with an entry in [`EXCEPTIONS`].
 
 mod paths;
-mod tree;
+pub(crate) mod tree;
 
 use paths::{names, rooted_at};
 use tree::{Source, files, files_with, read, sources};

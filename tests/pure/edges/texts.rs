@@ -9,7 +9,7 @@ const VALID: [&str; 6] = [
     include_str!("../../../examples/homelab.yaml"),
     include_str!("../../../examples/registration-token.yaml"),
     include_str!("../../../examples/team.yaml"),
-    include_str!("../../../examples/compose/config/autogit.yaml"),
+    include_str!("../../../examples/deploy/gitlab/config/autogit.yaml"),
 ];
 
 /// What is put into a line, or in place of its key or value.
