@@ -4,13 +4,20 @@
 
 mod answer;
 mod arguments;
+mod cancel;
 mod check;
 mod diff;
 mod explain;
 mod health;
+mod job;
+mod job_log;
+mod jobs;
 mod logging;
+mod pipelines;
 mod plan;
+mod projects;
 mod queue;
+mod retry;
 mod run;
 mod runners;
 mod sandbox;
@@ -20,6 +27,7 @@ mod status;
 mod supervisor;
 mod text;
 mod token;
+mod trigger;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -93,6 +101,13 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
         Command::Health(arguments) => health::health(arguments, shell, adapters).await,
         Command::Token(arguments) => token::token(arguments, shell, adapters).await,
+        Command::Projects(arguments) => projects::projects(&arguments, shell, adapters).await,
+        Command::Pipelines(arguments) => pipelines::pipelines(&arguments, shell, adapters).await,
+        Command::Jobs(arguments) => jobs::jobs(&arguments, shell, adapters).await,
+        Command::Trigger(arguments) => trigger::trigger(&arguments, shell, adapters).await,
+        Command::JobLog(arguments) => job_log::job_log(&arguments, shell, adapters).await,
+        Command::Retry(arguments) => retry::retry(&arguments, shell, adapters).await,
+        Command::Cancel(arguments) => cancel::cancel(&arguments, shell, adapters).await,
         Command::Schema => schema::schema(),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
     }

@@ -1,4 +1,5 @@
-//! The port to GitLab: everything that AutoGit asks of it or does to it.
+//! The ports to GitLab: [`Gitlab`], everything that the loop asks of it or does to it, and
+//! [`user::UserGitlab`], what the commands of a person do.
 //!
 //! [`http`] is the adapter (REST and GraphQL over a [`Transport`]); the simulated GitLab is the
 //! same adapter over the sandbox's Router. Facts are from GitLab 16.3 to 18.6.
@@ -6,6 +7,7 @@
 pub mod http;
 mod repository;
 pub mod setup;
+pub mod user;
 
 pub use repository::{Commit, GitRef, Repository};
 
@@ -386,8 +388,8 @@ pub enum GitlabError {
         /// The object asked for.
         object: String,
     },
-    /// 409 or 422: GitLab does not accept what was sent.
-    #[error("GitLab does not accept {attempt}: {message}")]
+    /// 409 or 422: GitLab refuses what was sent.
+    #[error("GitLab refused to {attempt}: {message}")]
     Rejected {
         /// What was attempted.
         attempt: String,

@@ -1,68 +1,15 @@
-//! The `autogit` binary: asks the process what the library must not ask, and names the adapters.
+//! The `autogit` binary: asks the process what the library must not ask.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use autogit::adapters::ADAPTERS;
 use autogit::cli::Shell;
-use autogit::engine::Engine;
-use autogit::engine::docker::{DockerEngine, DockerSettings};
-use autogit::gitlab::http::{
-    GitlabSettings, HttpGitlab, HttpRepository, HttpSetupGitlab, HttpTransport,
-};
-use autogit::gitlab::setup::{SetupGitlab, Way};
-use autogit::gitlab::{Gitlab, Repository, Transport};
-use autogit::operate::{Adapters, Connected, GatewayAnswer, Process};
-use autogit::source::{Access, Loaded};
-use autogit::spec::HostSpec;
 
 fn main() -> ExitCode {
     let utf8 = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let shell = Shell::new(std::env::vars_os().filter_map(utf8).collect(), std::env::temp_dir());
-    let adapters = Adapters { gitlab, setup_gitlab, repository, engine, api, gateway };
-    autogit::cli::main(std::env::args_os(), &shell, adapters)
-}
-
-fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
-    let spec = &loaded.spec;
-    let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
-    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
-    let settings = GitlabSettings::of(spec);
-    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), process.clock().clone())))
-}
-
-fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
-    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
-    let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
-    Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
-}
-
-fn repository(access: &Access, process: &Process) -> Connected<dyn Repository> {
-    let Access { url, token, ca } = access;
-    let transport = HttpTransport::new(url, ca.as_deref());
-    let transport = Arc::new(transport.map_err(|error| format!("`GITLAB_URL`: {error}"))?);
-    Ok(Arc::new(HttpRepository::new(url, token.clone(), transport, process.clock().clone())))
-}
-
-fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {
-    Ok(Arc::new(docker(host, process)?))
-}
-
-fn api(url: &str) -> Connected<dyn Transport> {
-    let secure = url.starts_with("https://");
-    let way = if secure { HttpTransport::new(url, None) } else { HttpTransport::direct() };
-    Ok(Arc::new(way.map_err(|error| error.to_string())?))
-}
-
-fn gateway(process: &Process) -> GatewayAnswer {
-    let docker = docker(&HostSpec::default(), process);
-    Box::pin(async { docker?.gateway().await.map_err(|error| error.to_string()) })
-}
-
-fn docker(host: &HostSpec, process: &Process) -> Result<DockerEngine, String> {
-    let variable = |name: &str| process.variable(name);
-    let settings = DockerSettings::of(host, variable, process.clock().clone());
-    DockerEngine::connect(settings).map_err(|error| error.to_string())
+    autogit::cli::main(std::env::args_os(), &shell, ADAPTERS)
 }

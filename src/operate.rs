@@ -9,6 +9,7 @@ mod own_look;
 mod private_file;
 mod process;
 mod rotate;
+mod project;
 mod running;
 
 pub use adapters::{Adapters, Connected, GatewayAnswer};
@@ -21,3 +22,5 @@ pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
 pub(crate) use rotate::{Rotated, rotate};
 pub(crate) use running::{Health, Reply, Running, Whose, escaped, presence};
+pub(crate) use project::{Named, project, user_gitlab};
+pub(crate) use running::{Reply, Running, escaped, presence};

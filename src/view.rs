@@ -12,6 +12,7 @@ mod held;
 mod ids;
 mod memory;
 mod plan;
+mod projects;
 mod proxies;
 mod queue;
 mod runners;
@@ -39,6 +40,7 @@ pub use plan::{
     DecisionOutput, HeldJobOutput, HeldOutput, HeldRunnerOutput, LostJobOutput, PlanOutput,
     SpecOutput, UnmetWarmOutput, WaitingOutput,
 };
+pub use projects::{PipelineOutput, ProjectJobOutput, ProjectOutput};
 pub use proxies::ProxyOutput;
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod user;
+
+pub(super) use user::{About, ChangeArguments, JobLog, Jobs, Pipelines, Projects, Trigger};
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +43,22 @@ pub(super) enum Command {
     Health(Health),
     /// Replace GitLab's token by a new one
     Token(Token),
+    /// List the projects that the token's user works in
+    Projects(Projects),
+    /// List a project's pipelines
+    Pipelines(Pipelines),
+    /// List a project's or a pipeline's jobs
+    Jobs(Jobs),
+    /// Begin a pipeline
+    #[command(alias = "gitlab-trigger")]
+    Trigger(Trigger),
+    /// Show a job's log
+    #[command(visible_alias = "log")]
+    JobLog(JobLog),
+    /// Begin a job or a pipeline that failed or was cancelled once more
+    Retry(ChangeArguments),
+    /// Stop a job or a pipeline
+    Cancel(ChangeArguments),
     /// Print the JSON Schema of the spec, for editors
     Schema,
     /// Run the whole system on this machine: a simulated GitLab, demo jobs, the real controller
@@ -67,6 +87,14 @@ pub(super) struct SpecOption {
     /// Read variables from this file, too; those of the process take precedence (may be repeated)
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
+}
+
+impl SpecOption {
+    /// Where the spec is.
+    pub(super) fn place(&self, process: &Process) -> SpecPlace {
+        let spec = SpecArguments { file: None, option: self.clone() };
+        spec.place(process)
+    }
 }
 
 impl SpecArguments {

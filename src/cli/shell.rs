@@ -87,11 +87,21 @@ impl Shell {
     }
 }
 
+/// Writes data to stdout, which need not be text.
+pub(super) fn say_bytes(data: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(data).and_then(|()| out.flush()))
+}
+
 /// Writes data to stdout. Whoever closed it wants no more of it, so that is no failure; a disk that
 /// is full is one.
 pub(super) fn say(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    say_bytes(text.as_bytes())
+}
+
+/// What came of writing to stdout.
+fn written(outcome: std::io::Result<()>) -> Result<(), Failure> {
+    match outcome {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::Failed(format!("the output cannot be written: {error}")))
         }

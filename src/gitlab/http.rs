@@ -28,11 +28,13 @@ mod shared;
 mod skew;
 mod tls;
 mod transport;
+mod user;
 mod wire;
 
 pub use repository::HttpRepository;
 pub use setup::HttpSetupGitlab;
 pub use transport::HttpTransport;
+pub use user::HttpUserGitlab;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::process::Process;
 use crate::engine::Engine;
 use crate::gitlab::setup::{SetupGitlab, Way};
+use crate::gitlab::user::UserGitlab;
 use crate::gitlab::{Gitlab, Repository, Transport};
 use crate::observe::Ports;
 use crate::source::{Access, Loaded, NoOrigin, Origin, Remote};
@@ -24,6 +25,8 @@ pub struct Adapters {
     pub setup_gitlab: fn(&Way, &Process) -> Connected<dyn SetupGitlab>,
     /// The repositories of the GitLab that has a spec.
     pub repository: fn(&Access, &Process) -> Connected<dyn Repository>,
+    /// GitLab with a person's token, for commands.
+    pub user_gitlab: fn(&Way, &Process) -> Connected<dyn UserGitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
     /// The way to an AutoGit that serves its API at that address.

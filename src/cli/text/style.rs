@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::view::View;
+use crate::view::{View, words};
 
 /// How text is rendered; the terminal and the machine's zone are asked by main.
 #[derive(Debug, Clone)]
@@ -37,6 +37,22 @@ impl RenderOptions {
     pub(crate) fn plain_heading(&self, view: &View) -> String {
         let spec = &view.spec;
         self.plain(&spec.source, &spec.hash, view.world.spec.instance.as_str(), view.world.now)
+    }
+
+    /// A time of today: `14:03:22`.
+    pub(crate) fn time(&self, at: Timestamp) -> String {
+        at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
+    /// A time of any day, as JSON has it: `2026-01-02 03:04`.
+    pub(crate) fn day(&self, at: Option<&str>) -> String {
+        at.map_or_else(
+            || "-".to_owned(),
+            |at| {
+                let at = words::parsed(at).to_zoned_datetime(self.zone.clone());
+                at.strftime("%Y-%m-%d %H:%M").to_string()
+            },
+        )
     }
 
     fn plain(&self, source: &str, hash: &str, instance: &str, at: Timestamp) -> String {

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::RenderOptions;
+
 /// A table whose first row is its heading.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -39,6 +41,15 @@ impl Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         self.rows.iter().map(|row| self.line(row, &widths)).collect()
+    }
+
+    /// The lines as one text, the heading faint.
+    pub(crate) fn text(&self, options: &RenderOptions) -> String {
+        let mut lines = self.lines();
+        if let Some(heading) = lines.first_mut() {
+            *heading = options.paint.faint(heading);
+        }
+        lines.join("\n") + "\n"
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {

@@ -189,7 +189,7 @@ mod tests {
         let body = br#"{"message":{"tag_list":["is too long","has glpat-1"]}}"#;
         let call = Call::get("PUT /runners/:id", "/x").attempt("change runner 7");
         let error = meaning(&call, 400, body, [&secret].into_iter()).to_string();
-        assert_eq!(error, "GitLab does not accept change runner 7: tag_list is too long, has ***");
+        assert_eq!(error, "GitLab refused to change runner 7: tag_list is too long, has ***");
     }
 
     #[test]

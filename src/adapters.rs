@@ -1,0 +1,64 @@
+//! The adapters that stand behind the ports, named here and nowhere else.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::docker::{DockerEngine, DockerSettings};
+use crate::gitlab::http::{
+    GitlabSettings, HttpGitlab, HttpRepository, HttpSetupGitlab, HttpTransport, HttpUserGitlab,
+};
+use crate::gitlab::setup::{SetupGitlab, Way};
+use crate::gitlab::user::UserGitlab;
+use crate::gitlab::{Gitlab, Repository, Transport};
+use crate::operate::{Adapters, Connected, GatewayAnswer, Process};
+use crate::source::{Access, Loaded};
+use crate::spec::HostSpec;
+
+/// The ways to real servers and engines.
+pub const ADAPTERS: Adapters = Adapters { gitlab, user_gitlab, setup_gitlab, repository, engine, api, gateway };
+
+fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
+    let spec = &loaded.spec;
+    let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
+    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
+    let settings = GitlabSettings::of(spec);
+    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), process.clock().clone())))
+}
+
+fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
+    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
+    let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
+    Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
+fn user_gitlab(way: &Way, process: &Process) -> Connected<dyn UserGitlab> {
+    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
+    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
+    Ok(Arc::new(HttpUserGitlab::new(way, Arc::new(transport), process.clock().clone())))
+}
+
+fn repository(access: &Access, process: &Process) -> Connected<dyn Repository> {
+    let Access { url, token, ca } = access;
+    let transport = HttpTransport::new(url, ca.as_deref());
+    let transport = Arc::new(transport.map_err(|error| format!("`GITLAB_URL`: {error}"))?);
+    Ok(Arc::new(HttpRepository::new(url, token.clone(), transport, process.clock().clone())))
+}
+
+fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {
+    Ok(Arc::new(docker(host, process)?))
+}
+
+fn api(url: &str) -> Connected<dyn Transport> {
+    let secure = url.starts_with("https://");
+    let way = if secure { HttpTransport::new(url, None) } else { HttpTransport::direct() };
+    Ok(Arc::new(way.map_err(|error| error.to_string())?))
+}
+
+fn gateway(process: &Process) -> GatewayAnswer {
+    let docker = docker(&HostSpec::default(), process);
+    Box::pin(async { docker?.gateway().await.map_err(|error| error.to_string()) })
+}
+
+fn docker(host: &HostSpec, process: &Process) -> Result<DockerEngine, String> {
+    let variable = |name: &str| process.variable(name);
+    let settings = DockerSettings::of(host, variable, process.clock().clone());
+    DockerEngine::connect(settings).map_err(|error| error.to_string())
+}
