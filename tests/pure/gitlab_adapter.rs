@@ -12,4 +12,5 @@ mod registry;
 mod scopes;
 mod tls;
 mod unseen;
+mod user;
 mod writes;

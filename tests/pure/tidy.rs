@@ -244,8 +244,8 @@ fn the_top_of_the_tree_holds_what_is_known() {
 fn each_command_has_a_file_of_its_name() {
     let files = files();
     let commands = autogit::cli::command_line();
-    let named =
-        commands.get_subcommands().map(|command| format!("src/cli/{}.rs", command.get_name()));
+    let named = commands.get_subcommands().map(|command| command.get_name().replace('-', "_"));
+    let named = named.map(|name| format!("src/cli/{name}.rs"));
     let missing = named.filter(|file| !files.contains(file));
     check("commands", missing.map(|file| (file, "is missing".to_owned())).collect());
 }

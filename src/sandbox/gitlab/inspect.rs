@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::SimulatedGitlab;
 use super::build::WaitsFor;
-use super::state::{Job, Owner, Record, State, Status};
+use super::state::{Job, Owner, PipelineId, Record, State, Status};
 use crate::spec::Scope;
 use crate::world::{JobId, ProjectId, RecordId, SystemId};
 
@@ -109,6 +109,14 @@ impl SimulatedGitlab {
     /// All jobs, in order of id, without their logs.
     pub fn jobs_without_logs(&self) -> Vec<JobView> {
         self.with(|state| state.jobs.values().map(|job| state.brief(job)).collect())
+    }
+
+    /// What a person gave a pipeline, by name.
+    pub fn variables_of(&self, pipeline: u64) -> Vec<(String, String)> {
+        self.with(|state| {
+            let pipeline = state.pipelines.get(&PipelineId(pipeline));
+            pipeline.map(|pipeline| pipeline.variables.clone()).unwrap_or_default()
+        })
     }
 
     /// The jobs that wait for a runner, in order of id.

@@ -83,7 +83,9 @@ impl State {
         let iid = self.pipelines.values().filter(|known| known.project == project).count();
         let iid = u64::try_from(iid).unwrap_or(0).saturating_add(1);
         let (ref_name, jobs, created_at) = (ref_name.to_owned(), jobs.to_vec(), self.now);
-        let pipeline = Pipeline { id, iid, project, ref_name, is_tag, source, jobs, created_at };
+        let variables = Vec::new();
+        let pipeline =
+            Pipeline { id, iid, project, ref_name, is_tag, source, variables, jobs, created_at };
         self.pipelines.insert(id, pipeline);
         if let Some(project) = self.projects.get_mut(&project) {
             project.active_at = created_at;

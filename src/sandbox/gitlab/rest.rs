@@ -60,6 +60,7 @@ const ROUTES: &[Route] = &[
     (GET, "/projects/{id}/pipelines/{pipeline}", pipelines::one),
     (GET, "/projects/{id}/pipelines/{pipeline}/jobs", pipelines::jobs),
     (POST, "/projects/{id}/pipelines/{pipeline}/cancel", pipelines::cancel),
+    (POST, "/projects/{id}/pipelines/{pipeline}/retry", pipelines::retry),
     (GET, "/projects/{id}/hooks", hooks::list),
     (POST, "/projects/{id}/hooks", hooks::create),
     (GET, "/projects/{id}/hooks/{hook}", hooks::one),

@@ -217,6 +217,8 @@ pub(crate) struct Pipeline {
     pub(crate) ref_name: String,
     pub(crate) is_tag: bool,
     pub(crate) source: &'static str,
+    /// What a person gave it, by name.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) jobs: Vec<JobId>,
     pub(crate) created_at: Timestamp,
 }

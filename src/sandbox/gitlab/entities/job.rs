@@ -142,7 +142,7 @@ impl crate::sandbox::gitlab::state::State {
     /// A pipeline's status follows from its jobs'.
     pub(crate) fn pipeline_status(&self, pipeline: &Pipeline) -> &'static str {
         let jobs = pipeline.jobs.iter().filter_map(|id| self.jobs.get(id));
-        let statuses: Vec<Status> = jobs.map(|job| job.status).collect();
+        let statuses: Vec<Status> = jobs.filter(|job| !job.retried).map(|job| job.status).collect();
         let any = |status: Status| statuses.contains(&status);
         let order = [
             Status::Canceling,

@@ -1,6 +1,6 @@
 //! A project's pipelines.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sandbox::gitlab::access::{AccessLevel, WRITE};
 use crate::sandbox::gitlab::answer::{Answer, Outcome};
@@ -8,7 +8,7 @@ use crate::sandbox::gitlab::build::NewJob;
 use crate::sandbox::gitlab::call::Call;
 use crate::sandbox::gitlab::entities::Show;
 use crate::sandbox::gitlab::paging::{Listing, present};
-use crate::sandbox::gitlab::state::{Pipeline, PipelineId, State};
+use crate::sandbox::gitlab::state::{Pipeline, PipelineId, State, Status};
 use crate::world::ProjectId;
 
 use super::jobs::{readable, scope};
@@ -39,6 +39,8 @@ pub(super) fn jobs(call: &Call, state: &mut State) -> Outcome {
     let scope = scope(call)?;
     let pipeline = find(call, state)?;
     let jobs = pipeline.jobs.iter().rev().filter_map(|id| state.jobs.get(id));
+    let retried = call.params.flag("include_retried")? == Some(true);
+    let jobs = jobs.filter(|job| retried || !job.retried);
     let jobs =
         jobs.filter(|job| scope.is_empty() || scope.iter().any(|s| s == job.status.as_str()));
     let items = jobs.map(|job| (job.id.0, job)).collect();
@@ -57,6 +59,9 @@ pub(super) fn create(call: &Call, state: &mut State) -> Outcome {
         jobs.push(NewJob::new(project));
     }
     let id = state.add_pipeline(project, &ref_name, is_tag, "api", &[]);
+    if let Some(pipeline) = state.pipelines.get_mut(&id) {
+        pipeline.variables = variables(call);
+    }
     for job in jobs {
         let job = NewJob { project, ref_name: ref_name.clone(), is_tag, ..job };
         state.add_job(id, job, Some(user));
@@ -72,6 +77,31 @@ pub(super) fn cancel(call: &Call, state: &mut State) -> Outcome {
         state.cancel(job);
     }
     shown(call, state, id)
+}
+
+/// `doc/api/pipelines.md`: "Retry failed or canceled jobs in a pipeline".
+pub(super) fn retry(call: &Call, state: &mut State) -> Outcome {
+    let (_, user) = changeable(call, state)?;
+    let pipeline = find(call, state)?;
+    let (id, jobs) = (pipeline.id, pipeline.jobs.clone());
+    for job in jobs {
+        let status = state.jobs.get(&job).map(|job| job.status);
+        if matches!(status, Some(Status::Failed | Status::Canceled)) {
+            state.retry(job, Some(user));
+        }
+    }
+    shown(call, state, id)
+}
+
+/// `variables`, an array of hashes with `key` and `value` (`doc/api/pipelines.md`).
+fn variables(call: &Call) -> Vec<(String, String)> {
+    let given = call.params.value("variables").and_then(Value::as_array);
+    let word = |one: &Value, name: &str| one.get(name)?.as_str().map(str::to_owned);
+    given
+        .into_iter()
+        .flatten()
+        .filter_map(|one| Some((word(one, "key")?, word(one, "value")?)))
+        .collect()
 }
 
 fn shown(call: &Call, state: &State, id: PipelineId) -> Outcome {
