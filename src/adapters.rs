@@ -15,7 +15,8 @@ use crate::source::{Access, Loaded};
 use crate::spec::HostSpec;
 
 /// The ways to real servers and engines.
-pub const ADAPTERS: Adapters = Adapters { gitlab, user_gitlab, setup_gitlab, repository, engine, api, gateway };
+pub const ADAPTERS: Adapters =
+    Adapters { gitlab, setup_gitlab, repository, user_gitlab, engine, api, gateway };
 
 fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
     let spec = &loaded.spec;
@@ -29,6 +30,8 @@ fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
     let transport = HttpTransport::new(&way.url, way.ca.as_deref());
     let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
     Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
+}
+
 fn user_gitlab(way: &Way, process: &Process) -> Connected<dyn UserGitlab> {
     let transport = HttpTransport::new(&way.url, way.ca.as_deref());
     let transport = transport.map_err(|error| format!("gitlab: {error}"))?;

@@ -8,8 +8,8 @@ mod failure;
 mod own_look;
 mod private_file;
 mod process;
-mod rotate;
 mod project;
+mod rotate;
 mod running;
 
 pub use adapters::{Adapters, Connected, GatewayAnswer};
@@ -20,7 +20,6 @@ pub(crate) use chosen_view::{
 };
 pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
+pub(crate) use project::{Named, project, user_gitlab};
 pub(crate) use rotate::{Rotated, rotate};
 pub(crate) use running::{Health, Reply, Running, Whose, escaped, presence};
-pub(crate) use project::{Named, project, user_gitlab};
-pub(crate) use running::{Reply, Running, escaped, presence};

@@ -10,12 +10,12 @@ use super::process::Process;
 use crate::gitlab::GitlabError;
 use crate::gitlab::setup::Way;
 use crate::gitlab::user::{Project, UserGitlab};
-use crate::source::{LoadError, Origin, load};
+use crate::source::{LoadError, load};
 
 /// Where GitLab is and with what token it is asked: as the spec says; where there is none,
 /// `GITLAB_URL` with `GITLAB_TOKEN`.
-async fn way(place: &SpecPlace, process: &Process) -> Result<Way, Failure> {
-    let origin = Origin::named(&place.path)?;
+async fn way(place: &SpecPlace, process: &Process, adapters: Adapters) -> Result<Way, Failure> {
+    let origin = place.origin(process, adapters)?;
     let environment = process.environment(&place.env_files);
     match load(&origin, &environment, process.clock().now()).await {
         Ok(loaded) => {
@@ -47,7 +47,7 @@ pub(crate) async fn user_gitlab(
     process: &Process,
     adapters: Adapters,
 ) -> Result<Arc<dyn UserGitlab>, Failure> {
-    let way = way(place, process).await?;
+    let way = way(place, process, adapters).await?;
     (adapters.user_gitlab)(&way, process).map_err(Failure::Failed)
 }
 

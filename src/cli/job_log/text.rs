@@ -91,11 +91,13 @@ fn visible(part: &str) -> String {
                 }
             }
             '\u{1b}' => {
-                // An operating system command, `ESC ] … BEL`, or a sequence of two characters.
-                if chars.next() == Some(']') {
+                // An operating system command, `ESC ] … BEL`, or a short sequence, `ESC ( B`.
+                if chars.next_if_eq(&']').is_some() {
                     while chars.next_if(|c| *c != '\u{7}' && *c != '\u{1b}').is_some() {}
-                    chars.next();
+                } else {
+                    while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
                 }
+                chars.next();
             }
             '\t' => shown.push('\t'),
             c if c.is_control() => {}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use autogit::clock::Clock;
 use autogit::gitlab::GitlabError;
 use autogit::gitlab::http::HttpUserGitlab;
-use autogit::gitlab::user::{Access, Change, JobsOf, UserGitlab, Variable};
+use autogit::gitlab::setup::Way;
+use autogit::gitlab::user::{Change, JobsOf, UserGitlab, Variable};
 use autogit::sandbox::gitlab::{AccessLevel, NewJob, SimulatedGitlab};
 use secrecy::SecretString;
 
@@ -27,9 +28,9 @@ fn person(level: AccessLevel) -> Person {
     let user = server.add_user("mei");
     server.add_member(user, "team/app", level);
     let token = server.new_token(user, &["api"], None);
-    let access = Access { url: "http://gitlab.test".to_owned(), token, ca: None };
+    let way = Way { url: "http://gitlab.test".to_owned(), token: Some(token), ca: None };
     let transport = Arc::new(server.transport());
-    Person { gitlab: HttpUserGitlab::new(&access, transport, clock), server }
+    Person { gitlab: HttpUserGitlab::new(&way, transport, clock), server }
 }
 
 #[tokio::test]
