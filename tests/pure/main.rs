@@ -14,6 +14,7 @@ mod cli;
 mod deploy;
 mod edges;
 mod gitlab_adapter;
+mod gitops;
 mod keys;
 mod plan;
 mod published;

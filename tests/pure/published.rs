@@ -23,7 +23,8 @@ fn specs() -> Vec<PathBuf> {
     let yaml = examples.filter(|path| path.extension().is_some_and(|suffix| suffix == "yaml"));
     let deployed = below(&root().join("examples/deploy")).into_iter();
     let others = deployed.filter(|path| path.ends_with("autogit.yaml"));
-    let others = others.chain([root().join("autogit.yaml")]);
+    let named = ["autogit.yaml", "examples/gitops/autogit.yaml"];
+    let others = others.chain(named.map(|path| root().join(path)));
     let mut specs: Vec<PathBuf> = yaml.chain(others).collect();
     specs.sort();
     specs
