@@ -2,23 +2,31 @@
 
 use std::sync::Arc;
 
-use crate::engine::Engine;
 use crate::engine::docker::{DockerEngine, DockerSettings};
 use crate::gitlab::http::{
     GitlabSettings, HttpGitlab, HttpRepository, HttpSetupGitlab, HttpTransport, HttpUserGitlab,
 };
 use crate::gitlab::setup::{SetupGitlab, Way};
 use crate::gitlab::user::UserGitlab;
-use crate::gitlab::{Gitlab, Repository, Transport};
+use crate::gitlab::{Repository, Transport};
 use crate::operate::{Adapters, Connected, GatewayAnswer, Process};
 use crate::source::{Access, Loaded};
 use crate::spec::HostSpec;
 
 /// The ways to real servers and engines.
-pub const ADAPTERS: Adapters =
-    Adapters { gitlab, setup_gitlab, repository, user_gitlab, engine, api, gateway };
+pub const ADAPTERS: Adapters = Adapters {
+    gitlab: |loaded, process| Ok(gitlab(loaded, process)?),
+    gitlab_inspection: |loaded, process| Ok(gitlab(loaded, process)?),
+    setup_gitlab,
+    repository,
+    user_gitlab,
+    engine: |host, process| Ok(docker(host, process)?),
+    engine_inspection: |host, process| Ok(docker(host, process)?),
+    api,
+    gateway,
+};
 
-fn gitlab(loaded: &Loaded, process: &Process) -> Connected<dyn Gitlab> {
+fn gitlab(loaded: &Loaded, process: &Process) -> Result<Arc<HttpGitlab>, String> {
     let spec = &loaded.spec;
     let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
     let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
@@ -45,10 +53,6 @@ fn repository(access: &Access, process: &Process) -> Connected<dyn Repository> {
     Ok(Arc::new(HttpRepository::new(url, token.clone(), transport, process.clock().clone())))
 }
 
-fn engine(host: &HostSpec, process: &Process) -> Connected<dyn Engine> {
-    Ok(Arc::new(docker(host, process)?))
-}
-
 fn api(url: &str) -> Connected<dyn Transport> {
     let secure = url.starts_with("https://");
     let way = if secure { HttpTransport::new(url, None) } else { HttpTransport::direct() };
@@ -60,8 +64,8 @@ fn gateway(process: &Process) -> GatewayAnswer {
     Box::pin(async { docker?.gateway().await.map_err(|error| error.to_string()) })
 }
 
-fn docker(host: &HostSpec, process: &Process) -> Result<DockerEngine, String> {
+fn docker(host: &HostSpec, process: &Process) -> Result<Arc<DockerEngine>, String> {
     let variable = |name: &str| process.variable(name);
     let settings = DockerSettings::of(host, variable, process.clock().clone());
-    DockerEngine::connect(settings).map_err(|error| error.to_string())
+    DockerEngine::connect(settings).map(Arc::new).map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ mod arguments;
 mod cancel;
 mod check;
 mod diff;
+mod doctor;
 mod explain;
 mod health;
 mod job;
@@ -39,6 +40,9 @@ use crate::operate::{Adapters, Failure};
 use arguments::{Arguments, Command};
 
 pub use check::{CheckOutput, FaultOutput};
+pub use doctor::{
+    CountsOutput, DoctorOutput, DoneOutput, FindingOutput, finding_output, render_doctor,
+};
 pub use explain::render_explain;
 pub use plan::{render_plan, render_plan_markdown};
 pub use queue::render_queue;
@@ -95,6 +99,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Plan(arguments) => plan::plan(arguments, shell, adapters).await,
         Command::Check(arguments) => check::check(&arguments, shell, adapters).await,
         Command::Diff(arguments) => diff::diff(&arguments, shell, adapters).await,
+        Command::Doctor(arguments) => doctor::doctor(arguments, shell, adapters).await,
         Command::Explain(arguments) => explain::explain(arguments, shell, adapters).await,
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,

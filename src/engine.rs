@@ -5,6 +5,7 @@
 //! and newer.
 
 pub mod docker;
+pub mod inspection;
 mod wakes;
 
 pub use crate::world::runner_config;

@@ -5,6 +5,7 @@
 //! same adapter over the sandbox's Router. Facts are from GitLab 16.3 to 18.6.
 
 pub mod http;
+pub mod inspection;
 mod repository;
 pub mod setup;
 pub mod user;
@@ -68,7 +69,7 @@ pub struct Server {
 impl Server {
     /// Its version is `major.minor` or newer.
     pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
-        numbers(&self.version).is_some_and(|version| version >= (major, minor))
+        is_at_least(&self.version, (major, minor))
     }
 
     /// The scopes say what the token may do. A token without a row of its own has none that are
@@ -108,6 +109,14 @@ impl Server {
             )
         })
     }
+}
+
+/// The oldest server with what AutoGit uses: `CiRunnerManager.jobExecutionStatus`.
+pub(crate) const OLDEST_SERVER: (u32, u32) = (16, 3);
+
+/// A version as GitLab says it is that one or newer.
+pub(crate) fn is_at_least(version: &str, least: (u32, u32)) -> bool {
+    numbers(version).is_some_and(|version| version >= least)
 }
 
 /// The first two numbers of a version, `18.6.0-ee`.

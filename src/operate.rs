@@ -3,6 +3,7 @@
 
 mod adapters;
 mod chosen_view;
+pub mod doctor;
 mod env_lines;
 mod failure;
 mod own_look;

@@ -17,11 +17,11 @@ use super::Api;
 use super::bearer::is_same;
 use super::problem::Problem;
 use crate::reconcile::{Wake, WebhookEvent, WebhookRefusal};
-use crate::spec::{Credential, signing_key};
+use crate::spec::{ApiSpec, Credential, signing_key};
 use signature::Signed;
 
 /// Where GitLab sends them.
-pub(super) const PATH: &str = "/webhook/gitlab";
+pub(super) const PATH: &str = ApiSpec::WEBHOOK_PATH;
 
 /// Bytes of a body that are read: GitLab sends 25 MiB at most.
 const BODY_BYTES_MAX: usize = 32 << 20;

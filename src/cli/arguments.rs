@@ -31,6 +31,8 @@ pub(super) enum Command {
     Check(Check),
     /// Show what differs between two specs, in the operator's terms
     Diff(Diff),
+    /// Check everything that AutoGit needs, and say what to do about what is wrong
+    Doctor(Doctor),
     /// Tell why a job waits, why a pool has its size, what a runner does and why it is still there
     Explain(Explain),
     /// Show the state of sources, pools and hosts
@@ -276,6 +278,23 @@ pub(super) struct Check {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_CODES)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// Put right what is safe, and say each thing done: make the runners' network, pull images that
+    /// are missing, take the rights of others from files with secrets, make missing webhooks
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+const DOCTOR_CODES: &str =
+    "Exit codes: 0 nothing failed · 1 a check failed · 2 the command line or the spec is wrong";
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {

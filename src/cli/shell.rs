@@ -109,6 +109,13 @@ fn written(outcome: std::io::Result<()>) -> Result<(), Failure> {
     }
 }
 
+/// Says on a terminal what takes its time.
+pub(super) fn talk_meanwhile(line: &str) {
+    if std::io::stderr().is_terminal() {
+        talk(line);
+    }
+}
+
 /// Writes a line of talk to stderr; where that is closed, nobody listens.
 pub(super) fn talk(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod images;
 mod info;
+mod inspect;
 mod jobs;
 mod labels;
 mod lifecycle;
@@ -27,12 +28,14 @@ mod ssh;
 mod tls;
 mod transport;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use super::inspection::{Inspected, Inspection};
 use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::clock::Clock;
 use crate::spec::{Arch, HostSpec, InstanceName, TlsSpec};
@@ -246,5 +249,12 @@ impl Engine for DockerEngine {
 
     async fn socket(&self) -> Result<PathBuf, EngineError> {
         self.socket.path(&self.client).await
+    }
+}
+
+#[async_trait]
+impl Inspection for DockerEngine {
+    async fn inspect(&self, images: &BTreeSet<String>) -> Result<Inspected, EngineError> {
+        inspect::inspect(&self.client, images).await
     }
 }

@@ -8,6 +8,7 @@ mod call;
 mod certificate;
 mod create;
 mod graphql;
+mod inspect;
 mod job;
 mod limit;
 mod lost;

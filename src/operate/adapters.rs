@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::process::Process;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::gitlab::setup::{SetupGitlab, Way};
 use crate::gitlab::user::UserGitlab;
-use crate::gitlab::{Gitlab, Repository, Transport};
+use crate::gitlab::{self, Gitlab, Repository, Transport};
 use crate::observe::Ports;
 use crate::source::{Access, Loaded, NoOrigin, Origin, Remote};
 use crate::spec::{HostName, HostSpec};
@@ -21,6 +21,8 @@ use crate::spec::{HostName, HostSpec};
 pub struct Adapters {
     /// The GitLab of a spec.
     pub gitlab: fn(&Loaded, &Process) -> Connected<dyn Gitlab>,
+    /// The same GitLab, for who examines it.
+    pub gitlab_inspection: fn(&Loaded, &Process) -> Connected<dyn gitlab::inspection::Inspection>,
     /// GitLab, for who sets AutoGit up.
     pub setup_gitlab: fn(&Way, &Process) -> Connected<dyn SetupGitlab>,
     /// The repositories of the GitLab that has a spec.
@@ -29,6 +31,8 @@ pub struct Adapters {
     pub user_gitlab: fn(&Way, &Process) -> Connected<dyn UserGitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
+    /// The same engine, for who examines it.
+    pub engine_inspection: fn(&HostSpec, &Process) -> Connected<dyn engine::inspection::Inspection>,
     /// The way to an AutoGit that serves its API at that address.
     pub api: fn(&str) -> Connected<dyn Transport>,
     /// This machine's address as containers of its engine see it.

@@ -4,6 +4,7 @@
 //! Each test is an instance of its own with a GitLab of its own, so that all run at once.
 
 mod crash;
+mod doctor;
 mod engine;
 mod gate;
 mod harness;

@@ -12,6 +12,7 @@ mod api;
 mod beside;
 mod cli;
 mod deploy;
+mod doctor;
 mod edges;
 mod gitlab_adapter;
 mod gitops;

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use autogit::operate::doctor::Check;
 use autogit::spec::{Faults, Missing, Spec, Warm, schema_json};
 
 use crate::keys::{Key, keys};
@@ -46,6 +47,32 @@ fn the_published_keys_are_those_of_this_version() {
     } else {
         assert!(read(&path) == said, "run this test with UPDATE_CASES=1");
     }
+}
+
+/// Set `UPDATE_CASES` to write what is said now; then read the difference.
+#[test]
+fn the_published_checks_are_those_of_this_version() {
+    let path = root().join("schema/checks.md");
+    let said = checks();
+    if std::env::var_os("UPDATE_CASES").is_some() {
+        std::fs::write(&path, said).unwrap();
+    } else {
+        assert!(read(&path) == said, "run this test with UPDATE_CASES=1");
+    }
+}
+
+/// What `autogit doctor` checks, to be read by people.
+fn checks() -> String {
+    let mut page = "# What `autogit doctor` checks\n\n\
+        Each check is `ok`, `warning` (AutoGit works, with a drawback), `not known` (it could not be \
+        found out: this is never ok) or `failed` (AutoGit does not work, or not for some pools).\n\n\
+        | area | check | what has to be so |\n| --- | --- | --- |\n"
+        .to_owned();
+    for check in Check::ALL {
+        let (area, name, asks) = (check.area().as_str(), check.name(), check.asks());
+        writeln!(page, "| {area} | `{name}` | {asks} |").unwrap();
+    }
+    page
 }
 
 /// What the schema says of each key, to be read by people.

@@ -145,6 +145,12 @@ impl Fixture {
         self
     }
 
+    /// The log of the last runner on `local`.
+    pub(crate) fn logged(mut self, log: RunnerLog) -> Self {
+        self.state("local").runners.last_mut().unwrap().log = Some(log);
+        self
+    }
+
     fn make_runner(&self, variant: &Variant, slot: Slot, host: &str, doing: Doing) -> Runner {
         let instance = &self.spec.instance;
         let engine = &self.hosts[&host_name(host)].engine().unwrap().id;

@@ -1,5 +1,7 @@
 //! bollard's errors in the port's words.
 
+use std::io::{self, ErrorKind};
+
 use bollard::errors::Error;
 use jiff::Timestamp;
 
@@ -108,6 +110,12 @@ pub(super) fn gone_is_done(result: Result<(), Failure>) -> Result<(), Failure> {
 
 /// What an operator does who knows no more than that there is no answer.
 const HINT: &str = "is it running, and may this user use it?";
+/// What an operator does whose user may not use the socket.
+const HINT_MAY_NOT: &str = "let this user use it: `sudo usermod -aG docker $USER`, then log in anew (who \
+    may use it is as good as root there), or use an engine without root";
+/// What an operator does where nothing is behind the socket or the port.
+const HINT_NOT_RUNNING: &str = "start it (`sudo systemctl start docker`), or set `hosts.*.docker` or \
+    `DOCKER_HOST` to where it is";
 
 /// Why there is no way to the engine, and what to do.
 fn way_problem(endpoint: &Endpoint, error: &Error, now: Timestamp) -> String {
@@ -119,7 +127,27 @@ fn way_problem(endpoint: &Endpoint, error: &Error, now: Timestamp) -> String {
         // The innermost cause says what happened; the outer ones only which library noticed.
         _ => causes.last().map_or_else(|| error.to_string(), ToString::to_string),
     };
-    if problem.contains("\nhint: ") { problem } else { format!("{problem}\nhint: {HINT}") }
+    if problem.contains("\nhint: ") {
+        problem
+    } else {
+        format!("{problem}\nhint: {}", hint(endpoint, error, &causes))
+    }
+}
+
+fn hint(endpoint: &Endpoint, error: &Error, causes: &[Cause<'_>]) -> &'static str {
+    let is = |kind: ErrorKind| {
+        let mut io = causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        io.any(|error| error.kind() == kind)
+    };
+    let socket = matches!(endpoint, Endpoint::Unix(_) | Endpoint::FirstOf(_));
+    let absent = matches!(error, Error::SocketNotFoundError(_)) || is(ErrorKind::NotFound);
+    if socket && is(ErrorKind::PermissionDenied) {
+        HINT_MAY_NOT
+    } else if is(ErrorKind::ConnectionRefused) || socket && absent {
+        HINT_NOT_RUNNING
+    } else {
+        HINT
+    }
 }
 
 type Cause<'a> = &'a (dyn std::error::Error + 'static);
@@ -127,7 +155,7 @@ type Cause<'a> = &'a (dyn std::error::Error + 'static);
 /// An error and what caused it, the innermost last.
 fn causes<'a>(error: Cause<'a>) -> Vec<Cause<'a>> {
     // What an I/O error carries is not its source, which is that one's source already.
-    let next = |cause: Cause<'a>| match cause.downcast_ref::<std::io::Error>() {
+    let next = |cause: Cause<'a>| match cause.downcast_ref::<io::Error>() {
         Some(error) => error.get_ref().map(|carried| carried as Cause<'a>),
         None => cause.source(),
     };

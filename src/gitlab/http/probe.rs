@@ -9,11 +9,9 @@ use serde::Deserialize;
 
 use super::HttpGitlab;
 use super::call::Call;
-use crate::gitlab::{GitlabError, Server};
+use crate::gitlab::{GitlabError, OLDEST_SERVER, Server};
 use crate::spec::QueueSource;
 
-/// The oldest server with what AutoGit uses: `CiRunnerManager.jobExecutionStatus`.
-const OLDEST: (u32, u32) = (16, 3);
 /// The first server with the scope `manage_runner`.
 const MANAGE_RUNNER: (u32, u32) = (17, 1);
 /// How old the proof of an administrator's rights may be where the instance's queue is empty: a
@@ -113,7 +111,7 @@ impl HttpGitlab {
     /// Whether server and token suffice for each other and for what the spec asks.
     fn supports(&self, server: &Server) -> Result<(), GitlabError> {
         let version: String = server.version.chars().take(40).collect();
-        if !server.is_at_least(OLDEST.0, OLDEST.1) {
+        if !server.is_at_least(OLDEST_SERVER.0, OLDEST_SERVER.1) {
             return Err(GitlabError::Rejected {
                 attempt: "what AutoGit asks of it".to_owned(),
                 message: format!(
@@ -219,6 +217,6 @@ fn not_administrator(user: &str) -> GitlabError {
 }
 
 /// A token ends at the first moment of its last day, by UTC.
-fn end_of(day: Date) -> Option<Timestamp> {
+pub(super) fn end_of(day: Date) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()
 }

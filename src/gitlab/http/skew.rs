@@ -29,6 +29,11 @@ impl Skew {
         self.estimate = Some(smoothed.unwrap_or(sample));
     }
 
+    /// The difference, where an answer told it.
+    pub(super) fn told(&self) -> Option<SignedDuration> {
+        self.estimate.map(|_| self.difference())
+    }
+
     /// The difference, where it is more than noise.
     fn difference(&self) -> SignedDuration {
         self.estimate.filter(|estimate| estimate.abs() >= NOISE).unwrap_or(SignedDuration::ZERO)

@@ -16,7 +16,7 @@ use super::tls;
 use crate::gitlab::{Transport, TransportError};
 
 /// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take; GitLab itself ends a GraphQL query after 30 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an answer of this machine may take before it counts as none.
@@ -118,7 +118,7 @@ impl HttpTransport {
 }
 
 /// The proxy on the way to `url`, without its credentials.
-fn proxy_to(url: &str) -> Option<String> {
+pub(super) fn proxy_to(url: &str) -> Option<String> {
     let proxy = Matcher::from_system().intercept(&url.parse().ok()?)?;
     let (uri, host) = (proxy.uri(), proxy.uri().host()?);
     let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -97,6 +97,11 @@ impl Wire {
     /// Our time by the server's clock.
     pub(super) fn theirs(&self, ours: Timestamp) -> Timestamp {
         self.skew.with(|skew| skew.theirs(ours))
+    }
+
+    /// How far the server's clock is ahead of ours, where an answer told.
+    pub(super) fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.skew.with(|skew| skew.told())
     }
 
     pub(super) fn requests(&self) -> u64 {

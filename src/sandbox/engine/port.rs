@@ -1,5 +1,6 @@
 //! The port: what AutoGit may ask of a simulated engine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::faults::Operation;
 use super::objects::short;
 use super::state::State;
 use super::{SimulatedEngine, labels, process, view};
+use crate::engine::inspection::{Cgroups, ImageSeen, Inspected, Inspection, NetworkSeen};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::sandbox::runner::Labels;
 use crate::spec::{Arch, InstanceName, PullPolicy};
@@ -23,6 +25,8 @@ use crate::world::{
 
 /// Of calls that answer at once.
 const NO_TIME: Duration = Duration::ZERO;
+/// What it says of itself.
+const VERSION: &str = "28.0.0 (simulated)";
 
 #[async_trait]
 impl Engine for SimulatedEngine {
@@ -32,7 +36,7 @@ impl Engine for SimulatedEngine {
             Ok(EngineInfo {
                 id: settings.id.clone(),
                 node: Node { arch: settings.arch, cpus: settings.cpus, memory: settings.memory },
-                version: "28.0.0 (simulated)".to_owned(),
+                version: VERSION.to_owned(),
                 skew: state.skew,
             })
         })
@@ -249,6 +253,41 @@ impl Engine for SimulatedEngine {
     async fn socket(&self) -> Result<PathBuf, EngineError> {
         let path = || PathBuf::from("/var/run/docker.sock");
         self.call(Operation::Socket, "", NO_TIME, |_| Ok(path())).await
+    }
+}
+
+/// Facts are those of a usual Engine 28 with root.
+#[async_trait]
+impl Inspection for SimulatedEngine {
+    async fn inspect(&self, images: &BTreeSet<String>) -> Result<Inspected, EngineError> {
+        let settings = &self.inner.settings;
+        self.call(Operation::Info, "", NO_TIME, |state| {
+            let networks = state.networks.values();
+            let seen = |image: &String| {
+                let seen = ImageSeen { arch: Some(settings.arch), version: None };
+                (image.clone(), Ok(state.images.contains(image).then_some(seen)))
+            };
+            Ok(Inspected {
+                endpoint: format!("simulated://{}", settings.id),
+                version: VERSION.to_owned(),
+                api_version: Some("1.48".to_owned()),
+                arch: Some(settings.arch),
+                cgroups: Cgroups {
+                    version: Some("2".to_owned()),
+                    driver: Some("systemd".to_owned()),
+                    memory: Some(true),
+                    cpus: Some(true),
+                },
+                runtimes: ["runc".to_owned()].into(),
+                clock_ahead: Some(state.skew),
+                networks: networks
+                    .map(|network| NetworkSeen { name: network.name.clone(), subnets: vec![] })
+                    .collect(),
+                images: images.iter().map(seen).collect(),
+                ..Inspected::default()
+            })
+        })
+        .await
     }
 }
 

@@ -35,6 +35,8 @@ section! {
 }
 
 impl ApiSpec {
+    /// Where below the API's address GitLab's webhook is taken.
+    pub const WEBHOOK_PATH: &str = "/webhook/gitlab";
     /// Where the API listens unless told otherwise.
     pub const STANDARD_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use autogit::gitlab::http::HttpTransport;
+use autogit::clock::Clock;
+use autogit::gitlab::http::{GitlabSettings, HttpGitlab, HttpTransport};
+use autogit::gitlab::inspection::{Inspection as _, Reach};
 use autogit::gitlab::{Transport, TransportError};
 use bytes::Bytes;
 use rcgen::{
@@ -11,9 +13,12 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::gitlab_adapter::fake::settings;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
 
@@ -134,4 +139,28 @@ async fn the_wrong_scheme_is_told_with_the_right_one() {
     let port = serving(Some((&certificate, &key))).await;
     let error = ask("http", port, &authority().pem()).await.unwrap_err();
     assert!(error.contains("`https://`"), "{error}");
+}
+
+async fn reach_of(url: String) -> Option<Reach> {
+    let other = authority();
+    let transport = HttpTransport::new(&url, Some(other.pem().as_bytes())).unwrap();
+    let settings = GitlabSettings { url, ..settings() };
+    let gitlab = HttpGitlab::new(settings, Arc::new(transport), Clock::system());
+    let seen = gitlab.inspect().await;
+    assert!(seen.version.is_err() && seen.user.is_err() && seen.token.is_err(), "{seen:?}");
+    seen.reach
+}
+
+#[tokio::test]
+async fn how_far_the_way_goes_is_told_with_the_fingerprint_of_what_is_shown() {
+    let (certificate, key) = self_signed(&["localhost"], 2099);
+    let port = serving(Some((&certificate, &key))).await;
+    let digest = Sha256::digest(certificate.der());
+    let print: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    let way = reach_of(format!("https://localhost:{port}")).await;
+    assert_eq!(way, Some(Reach::Open { fingerprint: Some(print.join(":")) }));
+
+    let way = reach_of("https://127.0.0.1:1".to_owned()).await;
+    let Some(Reach::Closed { addresses, .. }) = way else { panic!("{way:?}") };
+    assert_eq!(addresses, ["127.0.0.1:1"]);
 }

@@ -7,16 +7,15 @@ use crate::sandbox::gitlab::answer::{Answer, Outcome};
 use crate::sandbox::gitlab::call::Call;
 use crate::sandbox::gitlab::entities::Show;
 use crate::sandbox::gitlab::paging::{Listing, present};
-use crate::sandbox::gitlab::state::{Group, Project, State};
+use crate::sandbox::gitlab::state::{Group, Project, State, UserId};
 
 use super::users::reader;
 use super::{group as find_group, project as find_project};
 
 /// A group is seen by its members and by those of anything below it.
 pub(super) fn sees_group(state: &State, caller: Caller, group: &Group) -> bool {
-    let below = |(user, path): &(crate::sandbox::gitlab::UserId, String)| {
-        *user == caller.user && lies_under(path, &group.path)
-    };
+    let below =
+        |(user, path): &(UserId, String)| *user == caller.user && lies_under(path, &group.path);
     state.level(caller, &group.path) >= AccessLevel::Guest || state.members.keys().any(below)
 }
 
@@ -44,6 +43,34 @@ pub(super) fn group(call: &Call, state: &mut State) -> Outcome {
     let caller = reader(call, state)?;
     let group = find_group(call, state, caller)?;
     Ok(Answer::ok(Show::new(state, call.base(state)).group(group)))
+}
+
+/// A member, by inheritance, too (docs of the members API: `GET /groups/:id/members/all/:user_id`).
+pub(super) fn group_member(call: &Call, state: &mut State) -> Outcome {
+    let caller = reader(call, state)?;
+    let path = find_group(call, state, caller)?.path.clone();
+    member(call, state, &path)
+}
+
+pub(super) fn project_member(call: &Call, state: &mut State) -> Outcome {
+    let caller = reader(call, state)?;
+    let path = find_project(call, state, caller)?.path.clone();
+    member(call, state, &path)
+}
+
+fn member(call: &Call, state: &State, path: &str) -> Outcome {
+    let user = UserId(call.id("user"));
+    let level = state.level(Caller { user, administrator: false }, path);
+    let found = state.users.get(&user).filter(|_| level > AccessLevel::None);
+    let user = found.ok_or_else(|| Answer::not_found(""))?;
+    let member = json!({
+        "id": user.id.0,
+        "username": user.username,
+        "state": "active",
+        "access_level": level as u8,
+        "expires_at": null,
+    });
+    Ok(Answer::ok(member))
 }
 
 pub(super) fn group_projects(call: &Call, state: &mut State) -> Outcome {
