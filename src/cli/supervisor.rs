@@ -29,8 +29,8 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a supervisor waits for the next word of an AutoGit that is not ready yet.
 const WAITING_LIMIT: Duration = Duration::from_mins(2);
 
-/// How long a message waits for its place. A container's engine reads until the first one and leaves
-/// its socket open.
+/// How long a message waits for its place: between a container and its supervisor stands a runtime,
+/// which may have stopped reading (crun passes READY and WATCHDOG on, runc READY alone).
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 
 /// Whoever supervises this process; perhaps nobody.

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod deploy;
 mod docker_engine;
 mod docker_faults;
 mod end_to_end;
