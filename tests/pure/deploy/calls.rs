@@ -60,11 +60,14 @@ fn methods(code: &str) -> BTreeSet<&str> {
 
 /// The paths that are written out: all of them are read by `GET`.
 fn paths(code: &str) -> BTreeSet<String> {
-    let written = code.split("format!(\"/").skip(1);
+    let written = ["format!(\"/", "LIMIT,\"/"].into_iter();
+    let written = written.flat_map(|before| code.split(before).skip(1));
     let paths = written.map(|rest| {
         let path = rest.split(['"', '?']).next().unwrap();
         let words = path.split('/').map(|word| if word.starts_with('{') { "*" } else { word });
-        format!("GET /{}", words.collect::<Vec<_>>().join("/"))
+        let path = words.collect::<Vec<_>>().join("/");
+        // An image's name has any words.
+        format!("GET /{}", path.replace("images/*/", "images/**/"))
     });
     paths.collect()
 }
