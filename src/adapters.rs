@@ -22,6 +22,7 @@ pub const ADAPTERS: Adapters = Adapters {
     user_gitlab,
     engine: |host, process| Ok(docker(host, process)?),
     engine_inspection: |host, process| Ok(docker(host, process)?),
+    survey: |host, process| Ok(docker(host, process)?),
     api,
     gateway,
 };

@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod explain;
 mod health;
+mod init;
 mod job;
 mod job_log;
 mod jobs;
@@ -17,6 +18,7 @@ mod logging;
 mod pipelines;
 mod plan;
 mod projects;
+mod prompt;
 mod queue;
 mod retry;
 mod run;
@@ -95,6 +97,7 @@ fn ended(failure: Failure) -> ExitCode {
 
 async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<ExitCode, Failure> {
     match command {
+        Command::Init(arguments) => init::init(*arguments, shell, adapters).await,
         Command::Run(arguments) => run::run(arguments, shell, adapters).await,
         Command::Plan(arguments) => plan::plan(arguments, shell, adapters).await,
         Command::Check(arguments) => check::check(&arguments, shell, adapters).await,

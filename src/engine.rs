@@ -6,6 +6,7 @@
 
 pub mod docker;
 pub mod inspection;
+pub mod setup;
 mod wakes;
 
 pub use crate::world::runner_config;

@@ -6,6 +6,7 @@ mod chosen_view;
 pub mod doctor;
 mod env_lines;
 mod failure;
+pub(crate) mod init;
 mod own_look;
 mod private_file;
 mod process;

@@ -23,6 +23,8 @@ const EXIT_CODES: &str = "Exit codes: 0 fine · 1 failed, or a source is unknown
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Set AutoGit up: asks, checks GitLab's token, writes `autogit.yaml` and the credentials
+    Init(Box<Init>),
     /// Make GitLab and Docker agree with the spec, and keep them so
     Run(Run),
     /// Show what would be done now and what waits for what; changes nothing
@@ -67,6 +69,9 @@ pub(super) enum Command {
     Sandbox(Sandbox),
 }
 
+/// Env files that are read by themselves: what `autogit init` writes, and what its users had before.
+const ENV_FILES: [&str; 2] = [".env.gitlab", ".env.runner"];
+
 /// Where the spec is: FILE and `-c FILE` are the same.
 #[derive(Debug, Args)]
 pub(super) struct SpecArguments {
@@ -86,7 +91,8 @@ pub(super) struct SpecOption {
     /// The spec's file, or `gitlab://group/project@branch/path.yaml`
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Read variables from this file, too; those of the process take precedence (may be repeated)
+    /// Read variables from this file, too; those of the process take precedence (may be repeated).
+    /// Where none is named: `.env.gitlab` and `.env.runner` beside the spec, if they are there
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
 }
@@ -104,11 +110,23 @@ impl SpecArguments {
     pub(super) fn place(&self, process: &Process) -> SpecPlace {
         let written = self.file.clone().or_else(|| self.option.config.clone());
         let named = written.or_else(|| process.variable("AUTOGIT_CONFIG").map(PathBuf::from));
-        SpecPlace {
-            is_named: named.is_some(),
-            path: named.unwrap_or_else(|| PathBuf::from("autogit.yaml")),
-            env_files: self.option.env_file.clone(),
+        let is_named = named.is_some();
+        let path = named.unwrap_or_else(|| PathBuf::from("autogit.yaml"));
+        let mut env_files = self.option.env_file.clone();
+        if env_files.is_empty() {
+            // One at GitLab has the folder of the process beside it.
+            let remote = path.to_str().is_some_and(|path| path.contains("://"));
+            let spec = if remote { Path::new("autogit.yaml") } else { path.as_path() };
+            let beside = ENV_FILES.into_iter().map(|name| spec.with_file_name(name));
+            env_files = beside.filter(|file| file.exists()).collect();
         }
+        SpecPlace { path, is_named, env_files }
+    }
+
+    /// The same place, for a command line that is shown: nothing where nothing was named.
+    pub(super) fn words(&self) -> String {
+        let written = self.file.as_ref().or(self.option.config.as_ref());
+        written.map(|path| format!(" -c {}", path.display())).unwrap_or_default()
     }
 }
 
@@ -142,6 +160,42 @@ fn server(word: &str) -> Result<String, String> {
     let url = if word.contains("://") { word.to_owned() } else { format!("http://{word}") };
     let known = url.starts_with("http://") || url.starts_with("https://");
     if known { Ok(url) } else { Err("not an http address".to_owned()) }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// Ask nothing: flags, variables and what is there already say everything, else it fails
+    #[arg(long)]
+    pub(super) unattended: bool,
+    /// GitLab's address; else `GITLAB_URL`, else that of a GitLab container on this machine's engine
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// A file with GitLab's token, `-` for stdin; else `GITLAB_TOKEN`, else it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Serve the jobs of this group; without it all that the token may
+    #[arg(long, value_name = "PATH", conflicts_with = "project")]
+    pub(super) group: Option<String>,
+    /// Serve the jobs of this project
+    #[arg(long, value_name = "PATH")]
+    pub(super) project: Option<String>,
+    /// Where containers reach GitLab, if elsewhere
+    #[arg(long, value_name = "URL")]
+    pub(super) runner_url: Option<String>,
+    /// Where GitLab reaches AutoGit's API: makes a webhook that wakes AutoGit
+    #[arg(long, value_name = "URL")]
+    pub(super) external_url: Option<String>,
+    /// The SHA-256 fingerprint of GitLab's certificate, to trust it as itself
+    #[arg(long, value_name = "SHA256")]
+    pub(super) fingerprint: Option<String>,
+    /// Put a new file in the place of one that says something else, which stays beside it as `….old`
+    #[arg(long)]
+    pub(super) force: bool,
+    /// How long to wait for a GitLab that still starts
+    #[arg(long, default_value = "10m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(super) wait: Duration,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ mod networks;
 mod raw;
 mod registry;
 mod runners;
+mod setup;
 mod socket;
 mod ssh;
 mod tls;
@@ -135,6 +136,13 @@ impl DockerEngine {
     /// The endpoint, for the operator.
     pub fn endpoint(&self) -> String {
         self.client.endpoint().to_string()
+    }
+}
+
+#[async_trait]
+impl crate::engine::setup::Survey for DockerEngine {
+    async fn survey(&self) -> Result<crate::engine::setup::Surveyed, EngineError> {
+        setup::survey(&self.client).await
     }
 }
 

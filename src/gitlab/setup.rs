@@ -131,7 +131,7 @@ impl fmt::Display for HookPlace {
         match self {
             Self::Project(path) => write!(f, "project `{path}`"),
             Self::Group(path) => write!(f, "group `{path}`"),
-            Self::System => f.write_str("the whole server"),
+            Self::System => f.write_str("the whole server (pushes alone)"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::process::Process;
+use crate::engine::setup::Survey;
 use crate::engine::{self, Engine};
 use crate::gitlab::setup::{SetupGitlab, Way};
 use crate::gitlab::user::UserGitlab;
@@ -33,6 +34,8 @@ pub struct Adapters {
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
     /// The same engine, for who examines it.
     pub engine_inspection: fn(&HostSpec, &Process) -> Connected<dyn engine::inspection::Inspection>,
+    /// The same engine, for who sets AutoGit up.
+    pub survey: fn(&HostSpec, &Process) -> Connected<dyn Survey>,
     /// The way to an AutoGit that serves its API at that address.
     pub api: fn(&str) -> Connected<dyn Transport>,
     /// This machine's address as containers of its engine see it.

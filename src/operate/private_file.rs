@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// Readable and writable by its owner alone.
 pub(crate) const PRIVATE: u32 = 0o600;
+/// As the process's mask says.
+pub(crate) const SHARED: u32 = 0o666;
 
 /// A file beside the one that it shall replace; dropped, it is gone.
 #[derive(Debug)]
