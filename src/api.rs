@@ -98,9 +98,9 @@ impl Api {
         }
     }
 
-    /// Lets `key` see what is shown, where that takes a token.
+    /// Lets `key` see and do what takes a token: that of the commands beside this process.
     #[must_use]
-    pub fn showing_to(self, key: SecretString) -> Self {
+    pub fn with_key(self, key: SecretString) -> Self {
         Self { beside: Some(key), ..self }
     }
 

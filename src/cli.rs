@@ -8,6 +8,8 @@ mod cancel;
 mod check;
 mod diff;
 mod doctor;
+mod down;
+mod drain;
 mod explain;
 mod health;
 mod init;
@@ -28,6 +30,7 @@ mod schema;
 mod shell;
 mod status;
 mod supervisor;
+mod sweep;
 mod text;
 mod token;
 mod trigger;
@@ -109,6 +112,9 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
         Command::Health(arguments) => health::health(arguments, shell, adapters).await,
         Command::Token(arguments) => token::token(arguments, shell, adapters).await,
+        Command::Drain(arguments) => drain::drain(&arguments, shell, adapters).await,
+        Command::Sweep(arguments) => sweep::sweep(&arguments, shell, adapters).await,
+        Command::Down(arguments) => down::down(&arguments, shell, adapters).await,
         Command::Projects(arguments) => projects::projects(&arguments, shell, adapters).await,
         Command::Pipelines(arguments) => pipelines::pipelines(&arguments, shell, adapters).await,
         Command::Jobs(arguments) => jobs::jobs(&arguments, shell, adapters).await,

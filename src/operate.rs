@@ -2,8 +2,11 @@
 //! runs, and the ways to GitLab and the engines.
 
 mod adapters;
+mod alone;
 mod chosen_view;
 pub mod doctor;
+mod down;
+mod drain;
 mod env_lines;
 mod failure;
 pub(crate) mod init;
@@ -17,9 +20,12 @@ mod running;
 pub use adapters::{Adapters, Connected, GatewayAnswer};
 pub use process::Process;
 
+pub(crate) use alone::{Alone, lock, own_records, plan_sweep};
 pub(crate) use chosen_view::{
     About, Asking, ChosenView, Question, RunningView, SpecPlace, WhoseView,
 };
+pub(crate) use down::{Records, down, down_former, remains};
+pub(crate) use drain::drain;
 pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
 pub(crate) use project::{Named, project, user_gitlab};

@@ -47,6 +47,13 @@ pub(super) enum Command {
     Health(Health),
     /// Replace GitLab's token by a new one
     Token(Token),
+    /// Let a runner, or all of a pool, finish the job it has and exit
+    Drain(Drain),
+    /// Show, and then remove, what is ours and should not be there; never a runner with a job
+    #[command(visible_alias = "gc")]
+    Sweep(Sweep),
+    /// Drain all runners, wait for their jobs, and remove all that is ours: the way out
+    Down(Down),
     /// List the projects that the token's user works in
     Projects(Projects),
     /// List a project's pipelines
@@ -291,6 +298,42 @@ pub(super) struct Health {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// A runner's name, or a pool's
+    #[arg(value_name = "RUNNER|POOL")]
+    pub(super) runner: String,
+    #[command(flatten)]
+    pub(super) spec: SpecOption,
+    #[command(flatten)]
+    pub(super) asking: AskingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// Remove it
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Remove what another instance left, whose engines are the hosts of this file; only if none of
+    /// it is alive
+    #[arg(long, value_name = "NAME")]
+    pub(super) instance: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Down {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    /// Do it
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Keep the records at GitLab, for who comes back
+    #[arg(long)]
+    pub(super) keep_records: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,12 +18,12 @@ use crate::api::Api;
 use crate::clock::Clock;
 use crate::error_policy::EXIT_FAILED;
 use crate::gitlab::GitlabError;
-use crate::operate::{Adapters, Failure, presence};
+use crate::operate::{Adapters, Failure, lock, presence};
 use crate::reconcile::{Daemon, Ending, Wake};
 use crate::source::{
-    Environment, InstanceLock, LoadError, LockError, Origin, Pace, Seeing, SpecSource, Watch,
+    Environment, InstanceLock, LoadError, Origin, Pace, Seeing, SpecSource, Watch,
 };
-use crate::spec::{ApiSpec, InstanceName};
+use crate::spec::ApiSpec;
 use crate::view::proxies;
 
 /// How often a spec that is not there yet is asked for.
@@ -126,7 +126,7 @@ async fn serve_and_run(
     let presence = presence(spec.instance.as_str(), address, daemon.source().origin())?;
     lock.announce(&presence);
     let api = Api::new(daemon.controller().handle(), wake, shell.clock().clone());
-    let api = api.showing_to(presence.key.secret());
+    let api = api.with_key(presence.key.secret());
     let serving = listener.map(|listener| serve(listener, api.clone()));
     let supervisor = Supervisor::of(shell);
     let ended = tokio::select! {
@@ -208,20 +208,6 @@ impl Serving {
         let _ = self.end.send(());
         let _ = self.task.await;
     }
-}
-
-/// One instance has one AutoGit on a machine. Commands look at the lock for a moment, so a lock
-/// that is held is asked for again before it counts.
-pub(super) async fn lock(instance: &InstanceName, shell: &Shell) -> Result<InstanceLock, Failure> {
-    const TRIES: u32 = 5;
-    let pause = Duration::from_millis(50);
-    for _ in 1..TRIES {
-        match InstanceLock::acquire(instance, &shell.lock_folders()) {
-            Err(LockError::Held { .. }) => shell.clock().sleep(pause).await,
-            settled => return Ok(settled?),
-        }
-    }
-    Ok(InstanceLock::acquire(instance, &shell.lock_folders())?)
 }
 
 /// A token that may not do its work is an error at start: nobody should have to find out from a

@@ -54,7 +54,7 @@ pub(super) async fn sandbox(
     let presence = setup.presence(&daemon, listener.local_addr().ok())?;
     lock.announce(&presence);
     let api = Api::new(daemon.controller().handle(), wake, shell.clock().clone());
-    let api = api.showing_to(presence.key.secret());
+    let api = api.with_key(presence.key.secret());
     let api = run::serve(listener, api);
 
     let arrivals = setup.demo.load(arguments.seed, setup.job_image());

@@ -153,6 +153,14 @@ impl Running {
         Self { token: self.token.or(own), ..self }
     }
 
+    /// The same, asked to act: with the key of this machine's, else with the token that a spec of its
+    /// instance has for that.
+    pub(crate) fn acting_for(self, spec: &Spec) -> Self {
+        let key = self.presence.as_ref().map(|presence| presence.key.secret());
+        let own = spec.api.token.as_ref().and_then(Credential::value).cloned();
+        Self { token: key.or(own).or(self.token), ..self }
+    }
+
     /// The same, asked with that token, if there is one.
     pub(crate) fn with_token(self, token: Option<SecretString>) -> Self {
         Self { token: token.or(self.token), ..self }
@@ -216,6 +224,12 @@ impl Running {
         let request = http::Request::post(format!("{}{path}", self.base));
         let request = request.header("content-type", "application/yaml");
         self.reply(request, Some(token), body.into()).await
+    }
+
+    /// What it answers when it is asked to do what `path` says.
+    pub(crate) async fn act<T: DeserializeOwned>(&self, path: &str) -> Result<Reply<T>, Failure> {
+        let request = http::Request::post(format!("{}{path}", self.base));
+        self.reply(request, self.token.as_ref(), Bytes::new()).await
     }
 
     async fn reply<T: DeserializeOwned>(

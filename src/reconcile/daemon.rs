@@ -69,7 +69,7 @@ pub enum Ending {
 
 impl Ending {
     /// Whether the loop ends after that tick, and if so, whether all went well.
-    fn reached(self, tick: &Tick) -> Option<bool> {
+    pub(crate) fn reached(self, tick: &Tick) -> Option<bool> {
         let is_left =
             |host: &Host| host.state.last().is_some_and(|state| !state.runners.is_empty());
         match self {

@@ -20,3 +20,4 @@ mod tamper;
 pub(crate) mod trap;
 mod trouble;
 mod walls;
+mod way_out;

@@ -11,12 +11,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::super::arguments::Sandbox;
-use crate::cli::run;
 use crate::cli::shell::Shell;
 use crate::engine::{Engine, EngineError, ImageRequest};
 use crate::lock::locked;
 use crate::observe::Ports;
-use crate::operate::{Adapters, Failure, presence};
+use crate::operate::{Adapters, Failure, lock, presence};
 use crate::plan::RunnerHold;
 use crate::reconcile::Daemon;
 use crate::sandbox::demo::{Demo, SPEC};
@@ -124,7 +123,7 @@ impl Setup {
             .map_err(|error| Failure::spec(&error))?;
         let source = source.only_if(self.condition());
         let source = source.map_err(|refusal| Failure::Usage(format!("error: {refusal}")))?;
-        let lock = run::lock(&source.loaded().spec.instance, &self.shell).await?;
+        let lock = lock(&source.loaded().spec.instance, &self.shell).await?;
         let daemon = Daemon::new(source, watch, self.connect(), clock).map_err(Failure::Failed)?;
         self.require_images(&daemon).await?;
         Ok((daemon, lock))

@@ -1,5 +1,6 @@
 use axum::body::Body;
 use axum::http::Request;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::harness::{Harness, TOKEN, small};
 
@@ -66,4 +67,22 @@ async fn without_a_configured_token_nothing_that_acts_is_served() {
     }
     assert!(harness.wakes.try_recv().is_err());
     assert!(harness.drains.asked().is_empty());
+}
+
+/// Only whoever may do all that the process may reads the key beside its lock.
+#[tokio::test]
+async fn the_key_beside_the_lock_acts_without_any_token_and_sees_no_candidate() {
+    let mut harness = Harness::of(small());
+    let key = || SecretString::from("key-beside-the-lock".to_owned());
+    harness.router = harness.api.clone().with_key(key()).router();
+    let drain = "/runners/autogit-runner-linux-amd64-1/drain";
+    for token in [None, Some(""), Some("key-beside-the-loc"), Some(TOKEN)] {
+        harness.post(drain, token, "").await.is_problem(403, "no-token-configured");
+    }
+    assert!(harness.drains.asked().is_empty());
+    let key = key();
+    let key = Some(key.expose_secret());
+    assert_eq!(harness.post(drain, key, "").await.status, 202);
+    assert_eq!(harness.drains.asked().len(), 1);
+    harness.post("/plan", key, "").await.is_problem(403, "no-token-configured");
 }
