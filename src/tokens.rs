@@ -180,7 +180,7 @@ impl Tokens {
     }
 
     fn path(&self, record: RecordId) -> Option<PathBuf> {
-        Some(self.own_cache()?.join(format!("record-{record}")))
+        Some(self.own_cache()?.join(format!("{TOKEN_OF}{record}")))
     }
 
     fn variant_path(&self, record: RecordId) -> Option<PathBuf> {
@@ -193,8 +193,17 @@ impl Tokens {
     }
 }
 
+/// What the name of a file begins with that holds a record's token.
+const TOKEN_OF: &str = "record-";
 /// What the name of a file begins with that says which variant a record serves.
 const VARIANT_OF: &str = "variant-of-";
+
+/// Such a name is one of a cache's files.
+pub(crate) fn is_cache_file(path: &Path) -> bool {
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let id = [TOKEN_OF, VARIANT_OF].iter().find_map(|begins| name.strip_prefix(begins));
+    id.is_some_and(|id| id.parse::<u64>().is_ok())
+}
 
 /// The variants by record that a cache holds.
 fn cached_variants(folder: &Path) -> BTreeMap<RecordId, Variant> {

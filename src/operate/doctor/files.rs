@@ -10,6 +10,7 @@ use super::check::Check;
 use super::finding::{Finding, Fix};
 use crate::source::{InstanceLock, LockError, Origin, Warning};
 use crate::spec::{Missing, Spec};
+use crate::tokens::is_cache_file;
 
 /// Rights of others to read.
 const OTHERS_READ: u32 = 0o044;
@@ -37,8 +38,8 @@ pub fn modes(
     let specs = specs.map(|path| (path, "the spec, which has a secret in it".to_owned()));
     let env_files = env_files.iter().map(|path| (path.clone(), "`--env-file`".to_owned()));
     let exposed = named.chain(specs).chain(env_files).filter_map(|(path, what)| {
-        let mode = std::fs::metadata(&path).ok()?.mode() & 0o7777;
-        (mode & OTHERS_READ != 0).then(|| exposed(&path, &what, mode))
+        let metadata = std::fs::metadata(&path).ok()?;
+        (metadata.mode() & OTHERS_READ != 0).then(|| exposed(&path, &what, &metadata))
     });
     let exposed: Vec<Finding> = exposed.collect();
     if exposed.is_empty() {
@@ -47,12 +48,22 @@ pub fn modes(
     exposed
 }
 
-fn exposed(path: &Path, what: &str, mode: u32) -> Finding {
-    let shown = path.display();
-    Finding::warning(Check::FileModes, format!("others may read it: {what} (mode {mode:04o})"))
-        .about(&format!("`{shown}`"))
-        .remedy(format!("chmod 600 {shown}"))
-        .fix(Fix::CloseToOthers { path: path.to_owned(), mode: 0o600 })
+fn exposed(path: &Path, what: &str, metadata: &Metadata) -> Finding {
+    let (shown, mode) = (path.display(), metadata.mode() & 0o7777);
+    let finding =
+        Finding::warning(Check::FileModes, format!("others may read it: {what} (mode {mode:04o})"))
+            .about(&format!("`{shown}`"))
+            .remedy(format!("chmod 600 {shown}"));
+    match closed(mode, metadata.uid() != metadata.gid()) {
+        closed if closed == mode => finding,
+        mode => finding.fix(Fix::CloseToOthers { path: path.to_owned(), mode }),
+    }
+}
+
+/// The mode without the rights of others. A group that is not the owner's own was chosen by somebody:
+/// AutoGit may read the file by it, and would be locked out.
+fn closed(mode: u32, group_was_chosen: bool) -> u32 {
+    mode & if group_was_chosen { 0o660 } else { 0o600 }
 }
 
 /// A credential stands in the text itself, and not as a variable or a file's name.
@@ -103,7 +114,7 @@ pub fn token_cache(folder: Option<&Path>) -> Vec<Finding> {
         ];
     }
     let mut findings = vec![writable(folder)];
-    findings.extend(open_to_others(folder, &metadata));
+    findings.extend(open_to_others(folder));
     findings
 }
 
@@ -132,28 +143,33 @@ fn writable(folder: &Path) -> Finding {
     }
 }
 
-/// The folder and what is in it, at most two levels deep, as AutoGit lays it out.
-fn open_to_others(folder: &Path, metadata: &Metadata) -> Vec<Finding> {
+/// What AutoGit lays out there: a folder for each instance, with files of records. The folder above
+/// may be anybody's, as `/var/lib` is, and so may all else in it.
+fn open_to_others(folder: &Path) -> Vec<Finding> {
     let below = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.sort();
         paths
     };
-    let mut found = vec![(folder.to_owned(), metadata.clone())];
-    for path in below(folder) {
-        let Ok(metadata) = symlink_metadata(&path) else { continue };
-        if metadata.is_dir() {
-            let inside = below(&path).into_iter();
-            found.extend(
-                inside.filter_map(|path| Some((path.clone(), symlink_metadata(path).ok()?))),
-            );
+    let mut found = Vec::new();
+    for instance in below(folder) {
+        let Ok(metadata) = symlink_metadata(&instance) else { continue };
+        let files = if metadata.is_dir() { below(&instance) } else { Vec::new() };
+        let files: Vec<PathBuf> =
+            files.into_iter().filter(|path| is_cache_file(path)).collect();
+        if files.is_empty() {
+            continue;
         }
-        found.push((path, metadata));
+        found.extend(files.into_iter().filter_map(|path| {
+            let metadata = symlink_metadata(&path).ok()?;
+            metadata.is_file().then_some((path, metadata))
+        }));
+        found.push((instance, metadata));
     }
     let open = found
         .into_iter()
-        .filter(|(_, metadata)| !metadata.is_symlink() && metadata.mode() & OTHERS != 0);
+        .filter(|(_, metadata)| metadata.mode() & OTHERS != 0);
     open.map(|(path, metadata)| {
         let mode = if metadata.is_dir() { 0o700 } else { 0o600 };
         let (shown, is) = (path.display(), metadata.mode() & 0o7777);
@@ -205,7 +221,20 @@ pub fn api(listen: SocketAddr, standard: bool, runs: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::has_literal_secret;
+    use super::{closed, has_literal_secret};
+
+    #[test]
+    fn a_group_that_was_chosen_keeps_its_rights() {
+        for (mode, chosen, to) in [
+            (0o644, false, 0o600),
+            (0o640, false, 0o600),
+            (0o644, true, 0o640),
+            (0o640, true, 0o640),
+            (0o444, false, 0o400),
+        ] {
+            assert_eq!(closed(mode, chosen), to, "{mode:o}");
+        }
+    }
 
     #[test]
     fn a_secret_counts_as_written_only_where_it_stands_itself() {

@@ -62,6 +62,33 @@ fn folders() -> Vec<Case> {
     cases
 }
 
+/// A cache in a folder of others, as in `/var/lib`: `--fix` would lock them out.
+#[test]
+fn only_what_autogit_laid_out_is_closed_to_others() {
+    let above = folder("shared");
+    for (path, text) in [("postgres/base", "x"), ("autogit/record-7", "glrt-x"), ("file", "")] {
+        let path = above.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        with_mode(&path, 0o644);
+        with_mode(path.parent().unwrap(), 0o755);
+    }
+    let findings = judgement::token_cache(Some(&above));
+    let closed: Vec<_> = findings
+        .into_iter()
+        .filter_map(|finding| match finding.fix? {
+            Fix::CloseToOthers { path, mode } => {
+                Some((path.strip_prefix(&above).unwrap().display().to_string(), mode))
+            }
+            fix @ (Fix::MakeNetwork { .. } | Fix::PullImage { .. } | Fix::MakeWebhook { .. }) => {
+                panic!("{fix}")
+            }
+        })
+        .collect();
+    let ours = [("autogit/record-7".to_owned(), 0o600), ("autogit".to_owned(), 0o700)];
+    assert_eq!(closed, ours);
+}
+
 const HOOKED: &str = ", webhook_secret: 0123456789-abcdef-0123456789, projects: [team/app]";
 
 fn hook() -> HookSeen {
