@@ -34,20 +34,33 @@ pub(crate) struct NotReplaced {
 
 impl Beside {
     /// Begins to replace the file at `path`, or to make it, with `mode` where it is new. A symlink
-    /// stays, and leads to the new file; owner and rights of the old one are the new one's.
+    /// stays, and leads to the new file; owner and rights of the old one are the new one's, but what
+    /// is [`PRIVATE`] becomes so.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         let target = real(path)?;
         let beside = named_beside(&target)?;
-        let old = match std::fs::metadata(&target) {
-            Ok(old) => Some(old),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
         // One that a crash left. A link is removed itself, and never followed.
         match std::fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        Self::make(target, beside, mode, mode != PRIVATE)
+    }
+
+    /// As [`Self::open`], with all rights of the old one: AutoGit may be another user, who reads it by
+    /// its group. Fails while one of another process is beside it, or one that a crash left.
+    pub(crate) fn open_alone(path: &Path) -> io::Result<Self> {
+        let target = real(path)?;
+        let beside = named_beside(&target)?;
+        Self::make(target, beside, PRIVATE, true)
+    }
+
+    fn make(target: PathBuf, beside: PathBuf, mode: u32, keep_rights: bool) -> io::Result<Self> {
+        let old = match std::fs::metadata(&target) {
+            Ok(old) => Some(old),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         let opened = Self { target, path: beside, file, stays: false };
         if let Some(old) = old {
@@ -55,7 +68,7 @@ impl Beside {
             if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
                 fchown(&opened.file, Some(old.uid()), Some(old.gid()))?;
             }
-            if mode != PRIVATE {
+            if keep_rights {
                 opened.file.set_permissions(old.permissions())?;
             }
         }
@@ -105,13 +118,13 @@ impl Beside {
 impl Drop for Beside {
     fn drop(&mut self) {
         if !self.stays {
-            // What stays of it is an unfinished copy, which the next one replaces.
+            // What stays of it is an unfinished copy, which the next one replaces or tells of.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// What was left beside that file by a process that could not put it into its place.
+/// What is beside that file: by a process that is about to put it into its place, or that could not.
 pub(crate) fn left_beside(path: &Path) -> Option<PathBuf> {
     let beside = named_beside(&real(path).ok()?).ok()?;
     beside.symlink_metadata().is_ok().then_some(beside)

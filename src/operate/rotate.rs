@@ -3,7 +3,9 @@
 //! GitLab makes the new token and revokes the old one in one call, shows the new one in its answer
 //! alone, and takes a second such call with the old one for theft: it revokes the new one, too
 //! (`doc/api/personal_access_tokens.md`, 16.6 and newer). So everything that can fail is tried before
-//! that call, and the call is never repeated.
+//! that call, and the call is never repeated. Two rotations at once would be two such calls: the file
+//! beside the token's keeps the second one away, which then looks whether the token is still the one
+//! that it read.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,12 +20,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::adapters::Adapters;
 use super::env_lines::with_variable;
-use super::private_file::{Beside, PRIVATE, left_beside, write};
+use super::private_file::{Beside, left_beside};
 use super::process::Process;
 use super::{Failure, SpecPlace};
 use crate::gitlab::GitlabError;
 use crate::gitlab::setup::{Identity, NewToken, SetupGitlab, Way, token_page};
-use crate::source::{TokenPlace, is_mounted_alone, load};
+use crate::source::{Loaded, TokenPlace, is_mounted_alone, load};
 
 /// Bytes that a new token may have more than the old one.
 const ROOM: usize = 4096;
@@ -55,7 +57,7 @@ pub(crate) async fn rotate(
     let asked = end(now, lifetime)?;
     let kept = loaded.token_place(&environment);
     let file = writable(&kept)?.to_owned();
-    let token = loaded.spec.gitlab.token.value().cloned().unwrap_or_default();
+    let token = token_of(&loaded);
     let url = loaded.spec.gitlab.url.clone();
     let with = |token: SecretString| {
         let way = Way { url: url.clone(), token: Some(token), ca: loaded.ca.clone() };
@@ -64,17 +66,29 @@ pub(crate) async fn rotate(
     let gitlab = with(token)?;
     let identity = gitlab.identity().await.map_err(|error| Failure::Failed(error.to_string()))?;
     let id = may_rotate(&identity, &url, &file)?;
-    let beside = prove(&file).map_err(|error| unwritable(&file, &error))?;
+    let (beside, text) = prove(&file).map_err(|error| unwritable(&file, &error))?;
+    let again = load(&origin, &environment, now).await.map_err(|error| Failure::spec(&error))?;
+    if token_of(&again).expose_secret() != token_of(&loaded).expose_secret() {
+        return Err(Failure::Failed(format!(
+            "the token in `{}` was replaced meanwhile, so it was not replaced again\n\
+             hint: nothing was changed by this command; ask again if you want another one",
+            file.display()
+        )));
+    }
     // From here on a signal waits until the new token lies where it belongs.
     let _held = Held::signals().map_err(|error| Failure::Failed(error.to_string()))?;
     let new = match gitlab.rotate(id, asked).await {
         Ok(new) => new,
         Err(error) => return Err(not_rotated(&error, gitlab, &url, &file).await),
     };
-    keep(&kept, beside, &new, &url)?;
+    keep(&kept, beside, &text, &new, &url)?;
     // The old token of the same user saw nothing wrong with the rest.
     let refused = with(new.token)?.identity().await.err();
     Ok(Rotated { file, ends_on: new.ends_on, asked, refused })
+}
+
+fn token_of(loaded: &Loaded) -> SecretString {
+    loaded.spec.gitlab.token.value().cloned().unwrap_or_default()
 }
 
 /// Signals that would end the process do nothing from now on.
@@ -115,12 +129,7 @@ fn writable(kept: &TokenPlace) -> Result<&Path, Failure> {
                 )));
             }
             if let Some(left) = left_beside(file) {
-                return Err(Failure::Failed(format!(
-                    "`{}` was left by a rotation that could not end, and may hold the token that is \
-                     valid\nhint: put it in the place of `{}`, or remove it",
-                    left.display(),
-                    file.display()
-                )));
+                return Err(taken(&left, file));
             }
             Ok(file)
         }
@@ -158,16 +167,30 @@ fn may_rotate(identity: &Identity, url: &str, file: &Path) -> Result<Option<u64>
 }
 
 /// Replaces the file by a copy of itself, which is all that will happen to it later, and then takes
-/// the room for the new text.
-fn prove(file: &Path) -> io::Result<Beside> {
+/// the room for the new text. The answer has the file's text.
+fn prove(file: &Path) -> io::Result<(Beside, String)> {
     let text = std::fs::read_to_string(file)?;
-    write(file, PRIVATE, &text)?;
-    let mut beside = Beside::open(file, PRIVATE)?;
+    Beside::open_alone(file)?.replace(&text).map_err(|failed| failed.error)?;
+    let mut beside = Beside::open_alone(file)?;
     beside.reserve(text.len() + ROOM)?;
-    Ok(beside)
+    Ok((beside, text))
+}
+
+fn taken(left: &Path, file: &Path) -> Failure {
+    Failure::Failed(format!(
+        "`{}` belongs to a rotation that runs now, or was left by one that could not end, and may \
+         hold the token that is valid\n\
+         hint: if none runs, put it in the place of `{}`, or remove it",
+        left.display(),
+        file.display()
+    ))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Failure {
+    let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+    if let Some(left) = left_beside(file).filter(|_| is_taken) {
+        return taken(&left, file);
+    }
     Failure::Failed(format!(
         "`{}` cannot be replaced, so the token was not: {error}\n\
          hint: run this as a user who may write into its folder; nothing was changed",
@@ -175,13 +198,20 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
     ))
 }
 
-/// Puts the new token where the old one was.
-fn keep(kept: &TokenPlace, beside: Beside, new: &NewToken, url: &str) -> Result<(), Failure> {
+/// Puts the new token where the old one was; `text` is what the file held.
+fn keep(
+    kept: &TokenPlace,
+    beside: Beside,
+    text: &str,
+    new: &NewToken,
+    url: &str,
+) -> Result<(), Failure> {
     let token = new.token.expose_secret();
     let (file, text) = match kept {
         TokenPlace::Line { file, variable } => {
-            // As it is now: somebody may have changed another line meanwhile.
-            let text = std::fs::read_to_string(file).unwrap_or_default();
+            // As it is now: somebody may have changed another line meanwhile. Other secrets are in
+            // it, so one that cannot be read now is what it was.
+            let text = std::fs::read_to_string(file).unwrap_or_else(|_| text.to_owned());
             (file, with_variable(&text, variable, token))
         }
         TokenPlace::File(file) => (file, format!("{token}\n")),

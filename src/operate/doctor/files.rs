@@ -156,8 +156,7 @@ fn open_to_others(folder: &Path) -> Vec<Finding> {
     for instance in below(folder) {
         let Ok(metadata) = symlink_metadata(&instance) else { continue };
         let files = if metadata.is_dir() { below(&instance) } else { Vec::new() };
-        let files: Vec<PathBuf> =
-            files.into_iter().filter(|path| is_cache_file(path)).collect();
+        let files: Vec<PathBuf> = files.into_iter().filter(|path| is_cache_file(path)).collect();
         if files.is_empty() {
             continue;
         }
@@ -167,9 +166,7 @@ fn open_to_others(folder: &Path) -> Vec<Finding> {
         }));
         found.push((instance, metadata));
     }
-    let open = found
-        .into_iter()
-        .filter(|(_, metadata)| metadata.mode() & OTHERS != 0);
+    let open = found.into_iter().filter(|(_, metadata)| metadata.mode() & OTHERS != 0);
     open.map(|(path, metadata)| {
         let mode = if metadata.is_dir() { 0o700 } else { 0o600 };
         let (shown, is) = (path.display(), metadata.mode() & 0o7777);

@@ -1,7 +1,9 @@
 //! `autogit token rotate` against a simulated GitLab: what lies in which file afterwards.
 
+use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Output;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -50,6 +52,8 @@ fn a_new_token_lies_in_the_line_of_the_old_one_and_works() {
     let served = Served::new();
     let old = served.token(&["read_api", "create_runner", "manage_runner", "self_rotate"]);
     let folder = with_env_file("line", &served, &old);
+    let file = folder.path().join("my.env");
+    std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
     let rotated = rotate(&folder);
     assert_eq!(code(&rotated), 0, "{}", talk(&rotated));
     assert!(out(&rotated).contains("token in `my.env` is replaced; the new one ends on 2"));
@@ -58,10 +62,11 @@ fn a_new_token_lies_in_the_line_of_the_old_one_and_works() {
     assert_eq!(before, format!("# mine\nGITLAB_URL={}\nexport GITLAB_TOKEN", served.url));
     assert!(new.starts_with("glpat-") && new != old);
     assert!(!out(&rotated).contains(new) && !out(&rotated).contains(&old));
-    let mode = folder.path().join("my.env").metadata().unwrap().permissions().mode();
+    // A group reads it as before: AutoGit may be in it.
+    let mode = file.metadata().unwrap().permissions().mode();
     assert_eq!(
         (mode & 0o777, names(&folder)),
-        (0o600, vec!["autogit.yaml".into(), "my.env".into()])
+        (0o640, vec!["autogit.yaml".into(), "my.env".into()])
     );
     // The old one is gone, the new one is the next to go.
     assert_eq!((code(&rotate(&folder)), served.asked(ROTATE)), (0, 2));
@@ -158,6 +163,38 @@ fn a_rotation_that_gitlab_never_saw_changes_nothing() {
     assert!(talk(&failed).contains("hint: the old token still works"), "{}", talk(&failed));
     assert!(read(&folder, "my.env").contains(&token));
     assert_eq!(names(&folder), ["autogit.yaml", "my.env"]);
+}
+
+/// GitLab would take a second rotation of the old token for theft, and revoke the new one.
+#[test]
+fn a_token_that_another_rotation_replaced_is_not_rotated_again() {
+    let folder = Arc::new(OnceLock::<Folder>::new());
+    let other = Arc::clone(&folder);
+    // Another rotation begins and ends once the first one was told whose token it is.
+    let told = Arc::new(OnceLock::new());
+    let served = Served::behind(|router| {
+        router.layer(from_fn(move |request: Request, next: Next| {
+            let (other, told) = (Arc::clone(&other), Arc::clone(&told));
+            async move {
+                // What a rotation asks last before it begins.
+                let is_last = request.uri().path().ends_with("/runners/all");
+                let answer = next.run(request).await;
+                if is_last && told.set(()).is_ok() {
+                    let rotated = move || rotate(other.get().unwrap());
+                    let rotated = tokio::task::spawn_blocking(rotated).await.unwrap();
+                    assert_eq!(code(&rotated), 0, "{}", talk(&rotated));
+                }
+                answer
+            }
+        }))
+    });
+    let token = served.token(&["api"]);
+    let folder = folder.get_or_init(|| with_env_file("twice", &served, &token));
+    let second = rotate(folder);
+    assert_eq!((code(&second), served.asked(ROTATE)), (1, 1), "{}", talk(&second));
+    assert!(talk(&second).contains("was replaced meanwhile"), "{}", talk(&second));
+    assert_eq!(names(folder), ["autogit.yaml", "my.env"]);
+    assert_eq!(code(&rotate(folder)), 0, "the other one's token works");
 }
 
 #[test]
