@@ -72,13 +72,17 @@ impl Limits {
     }
 
     /// Whether the variable may stand at that key. The token that reads the spec may stand at its own
-    /// place alone, whatever is listed: anywhere else it would be handed to jobs.
-    fn admits(&self, name: &str, key: &str) -> bool {
+    /// place alone, whatever is listed: anywhere else it would be handed to jobs. In the place of a
+    /// secret stands what was given to that place: any other variable may be one that a pusher knows.
+    fn admits(&self, name: &str, field: &Field) -> bool {
+        let key = field.key.as_str();
         if KNOWN.iter().any(|(known, at)| *known == name && *at == key) {
             return true;
         }
+        let is_secret = matches!(field.pushed, Pushed::ByVariable);
         let listed = |entry: &Entry| {
-            entry.word == name && entry.bound.as_ref().is_none_or(|bound| bound == key)
+            let bound = entry.bound.as_ref();
+            entry.word == name && bound.map_or(!is_secret, |bound| bound == key)
         };
         name != "GITLAB_TOKEN" && self.variables.iter().any(listed)
     }
@@ -128,7 +132,7 @@ pub(super) fn check_as_written(tree: &mut Node, limits: &Limits, report: &mut Re
     each_field(tree, RawSpec::ROWS, (&Path::default(), ""), &mut |node, field| {
         check_variables(node, field, limits, report);
         let is_secret = matches!(field.pushed, Pushed::ByVariable);
-        if is_secret && !is_harmless(node) && !has_variable(node) {
+        if is_secret && !is_empty(node) && !has_variable(node) {
             let finding = field.refused("a secret in a repository is read by all who may see it");
             let hint = format!("use `{}_file`, a file in the operator's folder", field.key);
             add(report, node, &field.path, finding.hint(hint));
@@ -211,10 +215,13 @@ fn closed(rows: &[Row]) -> Option<Pushed> {
 
 /// It says as much as nothing: false, or no text or item.
 fn is_harmless(node: &Node) -> bool {
+    is_empty(node) || node.scalar().is_some_and(|scalar| scalar.text == "false")
+}
+
+/// No text or item.
+fn is_empty(node: &Node) -> bool {
     match &node.kind {
-        NodeKind::Scalar(scalar) => {
-            scalar.is_null() || scalar.text.is_empty() || scalar.text == "false"
-        }
+        NodeKind::Scalar(scalar) => scalar.is_null() || scalar.text.is_empty(),
         NodeKind::List(items) => items.is_empty(),
         // A proxy of nothing is none, also where the operator set one.
         NodeKind::Map(_) => false,
@@ -243,7 +250,7 @@ fn check_variables(node: &mut Node, field: &Field, limits: &Limits, report: &mut
     let refused = match &mut node.kind {
         NodeKind::Scalar(scalar) => {
             let names = names_of(&scalar.text);
-            names.into_iter().find(|name| !limits.admits(name, &field.key))
+            names.into_iter().find(|name| !limits.admits(name, field))
         }
         NodeKind::List(items) => {
             for item in items {

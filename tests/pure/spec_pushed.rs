@@ -77,9 +77,12 @@ fn what_gives_more_than_pools_is_refused_by_its_key() {
         ("hosts.tls", host("docker: 'tcp://e:1', tls: {ca: a, cert: b, key: c}")),
         ("hosts.socket", host("docker: 'unix:///x', socket: /etc")),
         ("network", top("network: other_default")),
+        // Its network would be that of `other-network`, its runners those of that installation.
+        ("instance", top("instance: other")),
         ("api.listen", top("api: {listen: '0.0.0.0:8080'}")),
         ("api.external_url", top("api: {external_url: 'https://evil.example'}")),
         ("api.token", top("api: {token: my-own-token-in-git}")),
+        ("api.token", top("api: {token: 'false'}")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "https://evil.example")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "https://git.example/pages")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "http://git.example")),
@@ -117,9 +120,11 @@ fn a_variable_stands_only_where_the_operator_gave_it() {
         ("HOOK", gitlab("token: '${GITLAB_TOKEN}', registration_token: '${HOOK}'")),
         ("HOOK", pool("job: {environment: {A: 'a${HOOK}'}}")),
         ("GITLAB_URL", pool("job: {image: '${GITLAB_URL}'}")),
+        // A secret of which a pusher knows all.
+        ("REGION", format!("{BASE}api: {{token: 'known-${{REGION}}'}}\n")),
     ];
     for (name, text) in leaks {
-        let told = faults(&text, &limits("HOOK@gitlab.webhook_secret GITLAB_TOKEN", ""));
+        let told = faults(&text, &limits("HOOK@gitlab.webhook_secret GITLAB_TOKEN REGION", ""));
         let begins = format!("a spec from GitLab may not name the variable `{name}` at ");
         assert!(told.iter().any(|line| line.starts_with(&begins)), "{name}: {told:?}\n{text}");
     }

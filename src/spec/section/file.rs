@@ -20,7 +20,8 @@ section! {
 
     /// Scopes labels and records. Default: autogit.
     #[schemars(pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
-    instance: String => InstanceName, Field(Open, Refused, Freely);
+    instance: String => InstanceName,
+        Field(Open, Refused, Allowed("it may be another installation's, with its runners and network"));
     /// How GitLab is reached.
     #[schemars(required)]
     gitlab: RawGitlab => GitlabSpec, Section(RawGitlab::ROWS);
