@@ -21,7 +21,7 @@ const EXCEPTIONS: &[Exception] = &[];
 const LINES_OF_A_FILE: usize = 500;
 const LINES_OF_A_SNAPSHOT: usize = 200;
 /// It names each adapter, in a few lines.
-const LINES_OF_MAIN: usize = 80;
+const LINES_OF_MAIN: usize = 30;
 
 const TOP_LEVEL: &[&str] = &[
     "CHANGELOG.md",

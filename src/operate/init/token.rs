@@ -219,7 +219,7 @@ fn how_to_make_one(url: &str, container: Option<&str>) -> String {
         "AutoGit asks GitLab by a personal access token. Make one here; name and scopes are filled in, \
          set an end within a year:\n  {}\n\
          An administrator's serves all projects, a group Owner's that group, a Maintainer's a project.\n\
-         GitLab before 17.1: tick `api` there. Before 16.9 the page is {url}/-/profile/personal_access_tokens",
+         GitLab before 17.1: tick `api` there. Before 16.8 the page is {url}/-/profile/personal_access_tokens",
         token_page(url)
     );
     let Some(container) = container else { return page };
