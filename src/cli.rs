@@ -6,6 +6,7 @@ mod answer;
 mod arguments;
 mod cancel;
 mod check;
+mod completions;
 mod diff;
 mod doctor;
 mod down;
@@ -17,6 +18,7 @@ mod job;
 mod job_log;
 mod jobs;
 mod logging;
+mod man;
 mod pipelines;
 mod plan;
 mod projects;
@@ -123,6 +125,8 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Retry(arguments) => retry::retry(&arguments, shell, adapters).await,
         Command::Cancel(arguments) => cancel::cancel(&arguments, shell, adapters).await,
         Command::Schema => schema::schema(),
+        Command::Completions(arguments) => completions::completions(&arguments, shell),
+        Command::Man(arguments) => man::man(&arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, shell, adapters).await,
     }
 }

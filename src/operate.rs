@@ -28,6 +28,7 @@ pub(crate) use down::{Records, down, down_former, remains};
 pub(crate) use drain::drain;
 pub(crate) use failure::Failure;
 pub(crate) use own_look::OwnLook;
+pub(crate) use private_file::replace_file;
 pub(crate) use project::{Named, project, user_gitlab};
 pub(crate) use rotate::{Rotated, rotate};
 pub(crate) use running::{Health, Reply, Running, Whose, escaped, presence};

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod help;
 mod user;
 
+pub(super) use help::{Completions, CompletionsCommand, Manual};
 pub(super) use user::{About, ChangeArguments, JobLog, Jobs, Pipelines, Projects, Trigger};
 
 use std::path::{Path, PathBuf};
@@ -72,6 +74,10 @@ pub(super) enum Command {
     Cancel(ChangeArguments),
     /// Print the JSON Schema of the spec, for editors
     Schema,
+    /// Print what a shell completes, or install it
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands
+    Man(Manual),
     /// Run the whole system on this machine: a simulated GitLab, demo jobs, the real controller
     Sandbox(Sandbox),
 }

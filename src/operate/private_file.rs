@@ -115,6 +115,14 @@ impl Beside {
     }
 }
 
+/// Puts `text` in the place of a file that everybody may read, and makes its folder.
+pub(crate) fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    write(path, SHARED, text)
+}
+
 impl Drop for Beside {
     fn drop(&mut self) {
         if !self.stays {

@@ -1,6 +1,7 @@
 //! What the commands print, from worlds made by hand, and what the binary answers.
 
 pub(crate) mod binary;
+mod completions;
 mod daemon;
 mod explain;
 mod health;
