@@ -19,7 +19,7 @@ pub use daemon::{Connect, Daemon, Ending, Wake, loaded_info, spec_info};
 pub use drains::Drains;
 pub use history::{Event, EventId, History, Missed};
 pub use metrics::{
-    BearerRefusal, Exposition, Measured, Metrics, Requests, WebhookEvent, WebhookRefusal,
+    BearerRefusal, Described, Exposition, Measured, Metrics, Requests, WebhookEvent, WebhookRefusal,
 };
 pub use trend::Trend;
 

@@ -51,7 +51,7 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     families: Families,
-    names: Vec<String>,
+    described: Vec<Described>,
     spans: Spans,
     requests: Requests,
     newest: Option<Arc<View>>,
@@ -66,17 +66,28 @@ impl fmt::Debug for Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("autogit");
-        let (families, names) = Families::register(&mut registry);
+        let (families, described) = Families::register(&mut registry);
         let inner = Inner {
             registry,
             families,
-            names,
+            described,
             spans: Spans::default(),
             requests: Requests::new(),
             newest: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
+}
+
+/// What there is to know of a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Without the endings that counters and histograms get.
+    pub name: String,
+    /// `counter`, `gauge`, `histogram` or `info`.
+    pub kind: String,
+    /// What it says.
+    pub meaning: String,
 }
 
 /// Why a webhook was refused.
@@ -194,7 +205,12 @@ impl Metrics {
 
     /// The name of each metric, without the endings that counters and histograms get.
     pub fn names(&self) -> Vec<String> {
-        self.with(|inner| inner.names.clone())
+        self.described().into_iter().map(|metric| metric.name).collect()
+    }
+
+    /// Each metric with what it says.
+    pub fn described(&self) -> Vec<Described> {
+        self.with(|inner| inner.described.clone())
     }
 
     /// All metrics as text, ages by the time `now`, and what this process uses of the machine.

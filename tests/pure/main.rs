@@ -19,6 +19,7 @@ mod gitops;
 mod keys;
 mod plan;
 mod published;
+mod reference;
 mod simulated_engine;
 mod source;
 mod spec;

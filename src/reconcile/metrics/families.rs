@@ -14,7 +14,7 @@ use super::labels::{
     Endpoint, Event, Host, Kind, PhaseLabel, Pool, Reason, RuleLabel, Source, State, VariantLabel,
     Version,
 };
-use super::{BearerRefusal, WebhookEvent, WebhookRefusal};
+use super::{BearerRefusal, Described, WebhookEvent, WebhookRefusal};
 use crate::error_policy::ErrorKind;
 use crate::plan::Rule;
 
@@ -70,10 +70,11 @@ pub(super) struct Families {
 
 impl Families {
     /// Registers all of them; and what they are called.
-    pub(super) fn register(registry: &mut Registry) -> (Self, Vec<String>) {
+    pub(super) fn register(registry: &mut Registry) -> (Self, Vec<Described>) {
         let version = Version { version: env!("CARGO_PKG_VERSION") };
         registry.register("build", "AutoGit's version", Info::new(version));
-        let mut add = Adding { registry, names: vec!["autogit_build_info".to_owned()] };
+        let version = described("build_info", "AutoGit's version", "info");
+        let mut add = Adding { registry, described: vec![version] };
         let per_pool = |buckets: fn() -> Histogram| PerPool::new_with_constructor(buckets);
         let families = Self {
             runners: add.one("runners", "Runners by what they do"),
@@ -124,7 +125,7 @@ impl Families {
             bearers_refused: add.one("bearers_refused", "Requests whose bearer token was refused"),
         };
         families.begin_at_zero();
-        (families, add.names)
+        (families, add.described)
     }
 
     fn begin_at_zero(&self) {
@@ -147,10 +148,15 @@ impl Families {
     }
 }
 
+fn described(name: &str, meaning: &str, kind: &str) -> Described {
+    let (name, meaning) = (format!("autogit_{name}"), meaning.to_owned());
+    Described { name, kind: kind.to_owned(), meaning }
+}
+
 /// Registers one metric after the other.
 struct Adding<'r> {
     registry: &'r mut Registry,
-    names: Vec<String>,
+    described: Vec<Described>,
 }
 
 impl Adding<'_> {
@@ -160,7 +166,7 @@ impl Adding<'_> {
 
     fn this<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.registry.register(name, help, metric.clone());
-        self.names.push(format!("autogit_{name}"));
+        self.described.push(described(name, help, metric.metric_type().as_str()));
         metric
     }
 }
