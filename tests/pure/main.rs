@@ -12,6 +12,7 @@ mod api;
 mod beside;
 mod cli;
 mod deploy;
+mod docs;
 mod doctor;
 mod edges;
 mod gitlab_adapter;
