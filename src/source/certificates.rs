@@ -23,8 +23,14 @@ pub(super) fn authority(spec: &Spec, noted: &mut Noted) -> Result<Option<Vec<u8>
     let Some(path) = &spec.gitlab.ca_file else { return Ok(None) };
     let field = "gitlab.ca_file";
     let pem = noted.bytes(path, BYTES_MAX);
-    // Each has to be of use, for one that is not keeps the connection from being made.
-    let pem = pem.and_then(|pem| authorities(path, &pem).map(|_| pem));
+    // Each has to be of use, for one that is not keeps the connection from being made. And nothing but
+    // certificates: the file goes into the runners' containers, where jobs may come upon it.
+    let pem = pem.and_then(|pem| {
+        if String::from_utf8_lossy(&pem).contains("PRIVATE KEY-----") {
+            return Err(FileProblem::KeyBeside.of(path));
+        }
+        authorities(path, &pem).map(|_| pem)
+    });
     pem.map(Some).map_err(|error| NamedFileError { field: field.into(), error: error.shown() })
 }
 

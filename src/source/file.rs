@@ -123,6 +123,11 @@ pub enum FileProblem {
         "is not the key of the certificate\nhint: it has to be the key that `tls.cert` was made with"
     )]
     OtherKey,
+    /// A key in a file that runners get whole, beside the certificates that are asked for.
+    #[error(
+        "holds a private key, and every runner would get it\nhint: leave the certificates alone in it"
+    )]
+    KeyBeside,
     /// An authority's file without a certificate that can be used.
     #[error(
         "holds no certificate in PEM form that can be used: {0}\nhint: PEM begins with `-----BEGIN CERTIFICATE-----`; `openssl x509 -inform der` makes it from DER"

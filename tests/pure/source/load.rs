@@ -90,6 +90,26 @@ fn all_files_that_cannot_be_used_are_named_with_their_fields() {
     assert_eq!(error.to_string(), expected);
 }
 
+/// The file goes into every runner's container.
+#[test]
+fn an_authoritys_file_with_a_key_beside_is_refused() {
+    let (cert, key) = certificates::pair();
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    for key in [&key, &encrypted] {
+        let both = format!("{cert}{key}");
+        let folder = with_files([
+            ("token", "glpat-2"),
+            ("ca.pem", &both),
+            ("api", "api-token"),
+            ("runner", "glrt-1"),
+        ]);
+        let error = loaded(&folder.path("autogit.yaml")).unwrap_err().to_string();
+        let said =
+            "holds a private key, and every runner would get it\nhint: leave the certificates";
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 #[test]
 fn a_secret_in_the_place_of_its_files_path_is_not_told() {
     for written in ["hunter2", "${HUNTER}", "glpat-hunter2", "./hunter2", "/hunter2", "a/hunter2"] {
