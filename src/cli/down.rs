@@ -11,7 +11,6 @@ use super::shell::{Shell, say, talk};
 use crate::operate::{
     Adapters, Failure, Records, Running, Whose, down as begin, own_records, remains,
 };
-use crate::source::load;
 use crate::view::{View, words};
 
 /// How often it is told what is waited for.
@@ -23,11 +22,7 @@ pub(super) async fn down(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, None, if arguments.yes { "info" } else { "warn" });
-    let place = arguments.spec.place(shell);
-    let origin = place.origin(shell, adapters)?;
-    let environment = shell.environment(&place.env_files);
-    let loaded = load(&origin, &environment, shell.clock().now()).await;
-    let loaded = loaded.map_err(|error| Failure::spec(&error))?;
+    let loaded = arguments.spec.place(shell).load(shell, adapters).await?;
     if let Some(running) = Running::find(&Whose::Spec(&loaded.spec), shell, adapters).await? {
         return Err(Failure::Failed(format!(
             "{}\nhint: stop it first; it would start runners for new jobs",

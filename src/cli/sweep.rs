@@ -11,7 +11,7 @@ use crate::error_policy::EXIT_FAILED;
 use crate::operate::{
     Adapters, Alone, Failure, Records, Running, Whose, down_former, plan_sweep, remains,
 };
-use crate::source::{Loaded, load};
+use crate::source::Loaded;
 use crate::spec::InstanceName;
 use crate::view::{PlanOutput, SourceOutput, View, words};
 
@@ -21,11 +21,7 @@ pub(super) async fn sweep(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     logging::start(shell, None, if arguments.yes { "info" } else { "warn" });
-    let place = arguments.spec.place(shell);
-    let origin = place.origin(shell, adapters)?;
-    let environment = shell.environment(&place.env_files);
-    let loaded = load(&origin, &environment, shell.clock().now()).await;
-    let loaded = loaded.map_err(|error| Failure::spec(&error))?;
+    let loaded = arguments.spec.place(shell).load(shell, adapters).await?;
     if let Some(former) = &arguments.instance {
         return sweep_former(former, &loaded, arguments.yes, shell, adapters).await;
     }

@@ -31,6 +31,18 @@ impl SpecPlace {
     pub(crate) fn origin(&self, process: &Process, adapters: Adapters) -> Result<Origin, NoOrigin> {
         adapters.origin(&self.path, &self.env_files, process)
     }
+
+    /// The spec that is there.
+    pub(crate) async fn load(
+        &self,
+        process: &Process,
+        adapters: Adapters,
+    ) -> Result<Loaded, Failure> {
+        let origin = self.origin(process, adapters)?;
+        let environment = process.environment(&self.env_files);
+        let loaded = load(&origin, &environment, process.clock().now()).await;
+        loaded.map_err(|error| Failure::spec(&error))
+    }
 }
 
 /// Who is asked.

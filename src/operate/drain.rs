@@ -8,7 +8,6 @@ use super::chosen_view::{ChosenView, Question, WhoseView};
 use super::failure::Failure;
 use super::process::Process;
 use super::running::{Reply, Running, escaped};
-use crate::source::load;
 use crate::view::RunnerOutput;
 
 /// What was asked for, and who does it.
@@ -41,10 +40,7 @@ pub(crate) async fn drain(
             Ok(Asked { runners, goes_on: true })
         }
         WhoseView::Own(_) => {
-            let origin = question.place.origin(process, adapters)?;
-            let environment = process.environment(&question.place.env_files);
-            let loaded = load(&origin, &environment, process.clock().now()).await;
-            let loaded = loaded.map_err(|error| Failure::spec(&error))?;
+            let loaded = question.place.load(process, adapters).await?;
             let mut alone = Alone::open(&loaded, plan_drains, process, adapters).await?;
             let view = alone.look().await;
             let runners = meant(view.as_of(process.clock().now()).runners_output(), word)?;
