@@ -6,12 +6,10 @@ use std::time::Duration;
 use ::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use rustls::pki_types::ServerName;
 use sha2::{Digest as _, Sha256};
 
+use super::tls;
 use crate::gitlab::setup::Certificate;
 
 /// How long a connection and its handshake may take together.
@@ -34,53 +32,10 @@ pub(super) async fn shown(url: &str) -> Option<Certificate> {
 
 async fn handshake(name: &str, port: u16) -> Option<Vec<u8>> {
     let stream = tokio::net::TcpStream::connect((name, port)).await.ok()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().ok()?.dangerous();
-    let config = builder.with_custom_certificate_verifier(Arc::new(Anyone(provider)));
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config.with_no_client_auth()));
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls::taking_any()?));
     let server = ServerName::try_from(name.to_owned()).ok()?;
     let stream = connector.connect(server, stream).await.ok()?;
     Some(stream.get_ref().1.peer_certificates()?.first()?.to_vec())
-}
-
-/// Takes whatever is shown, to see what that is.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 fn fingerprint(der: &[u8]) -> String {

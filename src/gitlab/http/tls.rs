@@ -13,13 +13,22 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
 };
 
-/// Trusts the very certificates that the operator put into `gitlab.ca_file`, as themselves.
-///
-/// What `openssl req -x509` makes is an authority's own certificate, and no authority may be a
-/// server to the usual check.
+/// Whose certificates are trusted as themselves, whoever signed them.
 #[derive(Debug)]
-struct Pinned {
-    certificates: Vec<CertificateDer<'static>>,
+enum Trusted {
+    /// The very certificates that the operator put into `gitlab.ca_file`.
+    ///
+    /// What `openssl req -x509` makes is an authority's own certificate, and no authority may be a
+    /// server to the usual check.
+    Pinned(Vec<CertificateDer<'static>>),
+    /// Anyone's, to see what is shown.
+    Anyone,
+}
+
+/// Checks that a server has the key of its certificate, and that this one is trusted.
+#[derive(Debug)]
+struct Verifier {
+    trusted: Trusted,
     provider: Arc<CryptoProvider>,
 }
 
@@ -27,17 +36,26 @@ struct Pinned {
 pub(super) fn pinned(pem: &[u8]) -> Option<ClientConfig> {
     let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let pinned = Pinned { certificates, provider: Arc::clone(&provider) };
-    let builder = ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().ok()?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned));
-    let mut config = builder.with_no_client_auth();
+    let mut config = trusting(Trusted::Pinned(certificates))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Some(config)
 }
 
-impl ServerCertVerifier for Pinned {
+/// A configuration by which any certificate is taken: for looking at it, and for nothing else.
+pub(super) fn taking_any() -> Option<ClientConfig> {
+    trusting(Trusted::Anyone)
+}
+
+fn trusting(trusted: Trusted) -> Option<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier { trusted, provider: Arc::clone(&provider) };
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().ok()?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Some(builder.with_no_client_auth())
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -46,7 +64,11 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        if !self.certificates.iter().any(|known| known == end_entity) {
+        let certificates = match &self.trusted {
+            Trusted::Pinned(certificates) => certificates,
+            Trusted::Anyone => return Ok(ServerCertVerified::assertion()),
+        };
+        if !certificates.iter().any(|known| known == end_entity) {
             return Err(CertificateError::UnknownIssuer.into());
         }
         match verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name) {
