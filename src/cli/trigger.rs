@@ -50,8 +50,7 @@ pub(super) async fn trigger(
     if !arguments.wait {
         return Ok(ExitCode::SUCCESS);
     }
-    let ended = follow(gitlab.as_ref(), &project, pipeline, shell).await?;
-    let jobs = jobs_of(gitlab.as_ref(), &project, &ended).await?;
+    let (ended, jobs) = follow(gitlab.as_ref(), &project, &pipeline, shell).await?;
     let shown: Vec<ProjectJobOutput> = jobs.iter().map(ProjectJobOutput::from).collect();
     match arguments.format {
         Format::Text => say(&format!(
@@ -66,21 +65,18 @@ pub(super) async fn trigger(
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// Waits until the pipeline ended, and tells each job's changes. A GitLab that does not answer for a
+/// Waits until the pipeline ended, which is returned with its jobs, and tells each job's changes. A GitLab that does not answer for a
 /// moment is asked again.
 async fn follow(
     gitlab: &dyn UserGitlab,
     project: &Project,
-    pipeline: Pipeline,
+    pipeline: &Pipeline,
     shell: &Shell,
-) -> Result<Pipeline, Failure> {
+) -> Result<(Pipeline, Vec<ProjectJob>), Failure> {
     let mut told: BTreeMap<JobId, String> = BTreeMap::new();
     let mut last_trouble = None;
-    let id = pipeline.id;
-    let mut pipeline = pipeline;
     loop {
-        let looked = look(gitlab, project, &pipeline).await;
-        match looked {
+        match look(gitlab, project, pipeline).await {
             Ok((seen, jobs)) => {
                 last_trouble = None;
                 for job in &jobs {
@@ -89,15 +85,14 @@ async fn follow(
                         talk(&line(job, shell));
                     }
                 }
-                pipeline = seen;
-                if pipeline.status.is_over() {
-                    return Ok(pipeline);
+                if seen.status.is_over() {
+                    return Ok((seen, jobs));
                 }
             }
             Err(error) if error.kind() == ErrorKind::Unreachable => {
                 let words = error.to_string();
                 if last_trouble.as_ref() != Some(&words) {
-                    talk(&format!("{words}; asked again for pipeline {id}"));
+                    talk(&format!("{words}; asked again for pipeline {}", pipeline.id));
                     last_trouble = Some(words);
                 }
             }
@@ -115,15 +110,6 @@ async fn look(
     let seen = gitlab.pipeline(project.id, pipeline.id).await?;
     let jobs = gitlab.jobs(project.id, JobsOf::Pipeline(pipeline.id), JOBS_MAX).await?;
     Ok((seen, jobs))
-}
-
-async fn jobs_of(
-    gitlab: &dyn UserGitlab,
-    project: &Project,
-    pipeline: &Pipeline,
-) -> Result<Vec<ProjectJob>, Failure> {
-    let jobs = gitlab.jobs(project.id, JobsOf::Pipeline(pipeline.id), JOBS_MAX).await;
-    jobs.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// One change of a job.
