@@ -50,10 +50,7 @@ pub fn render_queue(queue: &QueueOutput, options: &RenderOptions) -> String {
             job.reason.clone().unwrap_or("served".into()).into_owned(),
         ]);
     }
-    let mut lines = table.lines();
-    if let Some(heading) = lines.first_mut() {
-        *heading = options.paint.faint(heading);
-    }
+    let mut lines = table.headed(options);
     let more = jobs.len().saturating_sub(shown);
     if more > 0 {
         let jobs = words::count(more, "more job");

@@ -44,9 +44,5 @@ pub fn render_runners(runners: &[RunnerOutput], options: &RenderOptions) -> Stri
             words::plain(&runner.why).into_owned(),
         ]);
     }
-    let mut lines = table.lines();
-    if let Some(heading) = lines.first_mut() {
-        *heading = options.paint.faint(heading);
-    }
-    lines.join("\n") + "\n"
+    table.text(options)
 }

@@ -43,13 +43,18 @@ impl Table {
         self.rows.iter().map(|row| self.line(row, &widths)).collect()
     }
 
-    /// The lines as one text, the heading faint.
-    pub(crate) fn text(&self, options: &RenderOptions) -> String {
+    /// The lines, the heading faint.
+    pub(crate) fn headed(&self, options: &RenderOptions) -> Vec<String> {
         let mut lines = self.lines();
         if let Some(heading) = lines.first_mut() {
             *heading = options.paint.faint(heading);
         }
-        lines.join("\n") + "\n"
+        lines
+    }
+
+    /// The same as one text.
+    pub(crate) fn text(&self, options: &RenderOptions) -> String {
+        self.headed(options).join("\n") + "\n"
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
