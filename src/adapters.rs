@@ -29,22 +29,24 @@ pub const ADAPTERS: Adapters = Adapters {
 
 fn gitlab(loaded: &Loaded, process: &Process) -> Result<Arc<HttpGitlab>, String> {
     let spec = &loaded.spec;
-    let transport = HttpTransport::new(&spec.gitlab.url, loaded.ca.as_deref());
-    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
+    let transport = transport(&spec.gitlab.url, loaded.ca.as_deref())?;
     let settings = GitlabSettings::of(spec);
-    Ok(Arc::new(HttpGitlab::new(settings, Arc::new(transport), process.clock().clone())))
+    Ok(Arc::new(HttpGitlab::new(settings, transport, process.clock().clone())))
 }
 
 fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
-    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
-    let transport = Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?);
+    let transport = transport(&way.url, way.ca.as_deref())?;
     Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
 }
 
 fn user_gitlab(way: &Way, process: &Process) -> Connected<dyn UserGitlab> {
-    let transport = HttpTransport::new(&way.url, way.ca.as_deref());
-    let transport = transport.map_err(|error| format!("gitlab: {error}"))?;
-    Ok(Arc::new(HttpUserGitlab::new(way, Arc::new(transport), process.clock().clone())))
+    let transport = transport(&way.url, way.ca.as_deref())?;
+    Ok(Arc::new(HttpUserGitlab::new(way, transport, process.clock().clone())))
+}
+
+fn transport(url: &str, ca: Option<&[u8]>) -> Result<Arc<HttpTransport>, String> {
+    let transport = HttpTransport::new(url, ca);
+    Ok(Arc::new(transport.map_err(|error| format!("gitlab: {error}"))?))
 }
 
 fn repository(access: &Access, process: &Process) -> Connected<dyn Repository> {

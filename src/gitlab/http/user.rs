@@ -36,7 +36,7 @@ pub struct HttpUserGitlab {
 impl HttpUserGitlab {
     /// The server that `way` names, asked through `transport`.
     pub fn new(way: &Way, transport: Arc<dyn Transport>, clock: Clock) -> Self {
-        let token = way.token.clone().unwrap_or_else(|| String::new().into());
+        let token = way.token.clone().unwrap_or_default();
         let wire = Wire::new(&way.url, token, Vec::new(), transport, clock);
         Self { wire }
     }
