@@ -10,7 +10,7 @@ use super::arguments::{Format, Look};
 use super::shell::{Shell, say, say_head, talk};
 use super::text::{RenderOptions, json, sources};
 use crate::error_policy::EXIT_FAILED;
-use crate::operate::{About, Adapters, ChosenView, Failure, Question, WhoseView};
+use crate::operate::{About, Adapters, ChosenView, Failure, WhoseView};
 use crate::view::{AsOf, SourceOutput};
 
 /// One question to a view.
@@ -31,11 +31,7 @@ impl<T: Serialize + DeserializeOwned> Answer<T> {
         shell: &Shell,
         adapters: Adapters,
     ) -> Result<ExitCode, Failure> {
-        let question = Question {
-            place: arguments.spec.place(shell),
-            asking: arguments.asking.asking()?,
-            about: About::Present,
-        };
+        let question = arguments.asking.question(arguments.spec.place(shell), About::Present)?;
         let mut chosen = ChosenView::choose(&question, shell, adapters).await?;
         let (output, sources) = match &mut chosen.whose {
             WhoseView::Running(there) => {

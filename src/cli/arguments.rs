@@ -1,16 +1,20 @@
 //! The command line.
 
+mod asking;
 mod help;
 mod user;
 
+pub(super) use asking::AskingArguments;
 pub(super) use help::{Completions, CompletionsCommand, Manual};
 pub(super) use user::{About, ChangeArguments, JobLog, Jobs, Pipelines, Projects, Trigger};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::operate::{Asking, Failure, Process, SpecPlace};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::operate::{Process, SpecPlace};
+use asking::server;
 
 /// Keeps GitLab Runner containers in agreement with one declarative file.
 #[derive(Debug, Parser)]
@@ -141,38 +145,6 @@ impl SpecArguments {
         let written = self.file.as_ref().or(self.option.config.as_ref());
         written.map(|path| format!(" -c {}", path.display())).unwrap_or_default()
     }
-}
-
-/// Who is asked.
-#[derive(Debug, Args)]
-pub(super) struct AskingArguments {
-    /// Look at GitLab and Docker directly, even if a running AutoGit could answer
-    #[arg(long, conflicts_with = "server")]
-    pub(super) direct: bool,
-    /// Ask the AutoGit at this address instead of the one that runs here
-    #[arg(long, value_name = "URL", value_parser = server)]
-    pub(super) server: Option<String>,
-    /// A file with the token that the AutoGit at that address takes; else the file's own
-    #[arg(long, value_name = "FILE", requires = "server")]
-    token_file: Option<PathBuf>,
-}
-
-impl AskingArguments {
-    /// Who is asked, with the token that the command line names.
-    pub(super) fn asking(&self) -> Result<Asking, Failure> {
-        let token = self.token_file.as_ref().map(|path| crate::source::read(path)).transpose();
-        let token = token
-            .map_err(|error| Failure::Usage(format!("error: the token cannot be read: {error}")))?
-            .map(|text| text.trim().to_owned().into());
-        Ok(Asking { direct: self.direct, server: self.server.clone(), token })
-    }
-}
-
-/// `127.0.0.1:8080` is as good as an address with its scheme.
-fn server(word: &str) -> Result<String, String> {
-    let url = if word.contains("://") { word.to_owned() } else { format!("http://{word}") };
-    let known = url.starts_with("http://") || url.starts_with("https://");
-    if known { Ok(url) } else { Err("not an http address".to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::Drain;
 use super::shell::{Shell, say};
-use crate::operate::{About, Adapters, Failure, Question, drain as ask};
+use crate::operate::{About, Adapters, Failure, drain as ask};
 use crate::view::words;
 
 pub(super) async fn drain(
@@ -12,11 +12,7 @@ pub(super) async fn drain(
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
-    let question = Question {
-        place: arguments.spec.place(shell),
-        asking: arguments.asking.asking()?,
-        about: About::Present,
-    };
+    let question = arguments.asking.question(arguments.spec.place(shell), About::Present)?;
     let asked = ask(&question, &arguments.runner, shell, adapters).await?;
     let mut lines: Vec<String> = Vec::new();
     for runner in &asked.runners {

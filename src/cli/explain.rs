@@ -13,9 +13,7 @@ use super::text::json;
 use crate::error_policy::ErrorKind;
 use crate::gitlab::Gitlab;
 use crate::observe::Ports;
-use crate::operate::{
-    About, Adapters, ChosenView, Failure, Question, RunningView, WhoseView, escaped,
-};
+use crate::operate::{About, Adapters, ChosenView, Failure, RunningView, WhoseView, escaped};
 use crate::view::{AsOf, ExplainOutput, SourceOutput, Subject, View};
 use crate::world::JobId;
 
@@ -25,11 +23,7 @@ pub(super) async fn explain(
     adapters: Adapters,
 ) -> Result<ExitCode, Failure> {
     let (subject, spec) = arguments.parts();
-    let question = Question {
-        place: spec.place(shell),
-        asking: arguments.asking.asking()?,
-        about: About::FileOrForce,
-    };
+    let question = arguments.asking.question(spec.place(shell), About::FileOrForce)?;
     let mut chosen = ChosenView::choose(&question, shell, adapters).await?;
     let (output, sources, notices) = match &mut chosen.whose {
         WhoseView::Running(there) => {

@@ -52,11 +52,7 @@ pub(super) async fn plan(
 }
 
 fn question(arguments: &Plan, shell: &Shell) -> Result<Question, Failure> {
-    Ok(Question {
-        place: arguments.spec.place(shell),
-        asking: arguments.asking.asking()?,
-        about: About::File,
-    })
+    arguments.asking.question(arguments.spec.place(shell), About::File)
 }
 
 fn rendered(plan: &PlanOutput, arguments: &Plan, shell: &Shell) -> String {
