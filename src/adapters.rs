@@ -23,6 +23,7 @@ pub const ADAPTERS: Adapters = Adapters {
     engine: |host, process| Ok(docker(host, process)?),
     engine_inspection: |host, process| Ok(docker(host, process)?),
     survey: |host, process| Ok(docker(host, process)?),
+    own_log: |host, process| Ok(docker(host, process)?),
     api,
     gateway,
 };

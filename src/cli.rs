@@ -18,6 +18,7 @@ mod job;
 mod job_log;
 mod jobs;
 mod logging;
+mod logs;
 mod man;
 mod pipelines;
 mod plan;
@@ -96,7 +97,9 @@ pub fn main(
 /// Says why, and ends with its code.
 #[expect(clippy::needless_pass_by_value, reason = "it is the end of what went wrong")]
 fn ended(failure: Failure) -> ExitCode {
-    shell::talk(&failure.to_string());
+    if !matches!(failure, Failure::Unread) {
+        shell::talk(&failure.to_string());
+    }
     failure.exit_code()
 }
 
@@ -114,6 +117,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
         Command::Health(arguments) => health::health(arguments, shell, adapters).await,
         Command::Token(arguments) => token::token(arguments, shell, adapters).await,
+        Command::Logs(arguments) => logs::logs(&arguments, shell, adapters).await,
         Command::Drain(arguments) => drain::drain(&arguments, shell, adapters).await,
         Command::Sweep(arguments) => sweep::sweep(&arguments, shell, adapters).await,
         Command::Down(arguments) => down::down(&arguments, shell, adapters).await,

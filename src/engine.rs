@@ -6,6 +6,7 @@
 
 pub mod docker;
 pub mod inspection;
+pub mod own_log;
 pub mod setup;
 mod wakes;
 

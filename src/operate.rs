@@ -10,6 +10,7 @@ mod drain;
 mod env_lines;
 mod failure;
 pub(crate) mod init;
+mod logs;
 mod own_look;
 mod private_file;
 mod process;
@@ -27,6 +28,7 @@ pub(crate) use chosen_view::{
 pub(crate) use down::{Records, down, down_former, remains};
 pub(crate) use drain::drain;
 pub(crate) use failure::Failure;
+pub(crate) use logs::runner_log;
 pub(crate) use own_look::OwnLook;
 pub(crate) use private_file::replace_file;
 pub(crate) use project::{Named, project, user_gitlab};

@@ -52,6 +52,7 @@ pub use status::{
 pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;
 
+pub(crate) use explain::nearest;
 pub(crate) use plan::decision as decision_output;
 pub(crate) use proxies::proxies;
 

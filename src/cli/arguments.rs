@@ -53,6 +53,8 @@ pub(super) enum Command {
     Health(Health),
     /// Replace GitLab's token by a new one
     Token(Token),
+    /// Show a runner's own log, also while it runs
+    Logs(Logs),
     /// Let a runner, or all of a pool, finish the job it has and exit
     Drain(Drain),
     /// Show, and then remove, what is ours and should not be there; never a runner with a job
@@ -276,6 +278,28 @@ pub(super) struct Health {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// A runner's name, or as much of its beginning as tells it from the others; the
+    /// `autogit-runner-` of each may be left out
+    #[arg(value_name = "RUNNER")]
+    pub(super) runner: String,
+    #[command(flatten)]
+    pub(super) spec: SpecOption,
+    /// Follow it until the runner ends
+    #[arg(long, short)]
+    pub(super) follow: bool,
+    /// Of what was written so far, show the last so many lines only
+    #[arg(long, short = 'n', value_name = "NUMBER")]
+    pub(super) lines: Option<usize>,
+    /// How it is printed; `json` is what the runner wrote
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Show all that a line holds, also what each of them repeats
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Args)]

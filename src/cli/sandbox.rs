@@ -64,20 +64,20 @@ pub(super) async fn sandbox(
     let mut screen = Screen::new(&shell, setup.demo.clone());
     let mut views = daemon.controller().views();
     let limit = arguments.limit;
-    let over = tokio::select! {
+    let (over, shown) = tokio::select! {
         biased;
-        _ = daemon.run(&mut wakes, Ending::Never) => Over::Stopped,
-        () = time_up(limit) => Over::TimeUp,
+        _ = daemon.run(&mut wakes, Ending::Never) => (Over::Stopped, Ok(())),
+        () = time_up(limit) => (Over::TimeUp, Ok(())),
         shown = show(&mut screen, &mut views, || arguments.until_idle && loading.is_finished()) => {
-            shown?;
-            Over::Idle
+            (Over::Idle, shown)
         }
     };
     loading.abort();
     if arguments.docker {
-        wind_down(&mut daemon, &mut wakes).await?;
+        wind_down(&mut daemon, &mut wakes).await;
     }
     api.end().await;
+    shown?;
     sum_up(&setup, over, arguments.until_idle)
 }
 
@@ -133,11 +133,11 @@ async fn show(
 }
 
 /// What is real does not end with the sandbox: runners are drained, caches and network removed.
-async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) -> Result<(), Failure> {
-    say("cleaning up: what still runs finishes first; Ctrl-C leaves it as it is\n")?;
+async fn wind_down(daemon: &mut Daemon, wakes: &mut mpsc::Receiver<Wake>) {
+    // It is done also where nobody reads that any more.
+    let _ = say("cleaning up: what still runs finishes first; Ctrl-C leaves it as it is\n");
     daemon.retire();
     daemon.run(wakes, Ending::WhenNothingIsLeft).await;
-    Ok(())
 }
 
 fn sum_up(setup: &Setup, over: Over, until_idle: bool) -> Result<ExitCode, Failure> {

@@ -93,8 +93,7 @@ pub(super) fn say_bytes(data: &[u8]) -> Result<(), Failure> {
     written(out.write_all(data).and_then(|()| out.flush()))
 }
 
-/// Writes data to stdout. Whoever closed it wants no more of it, so that is no failure; a disk that
-/// is full is one.
+/// Writes data to stdout. Whoever closed it wants no more of it, so that ends the command.
 pub(super) fn say(text: &str) -> Result<(), Failure> {
     say_bytes(text.as_bytes())
 }
@@ -102,10 +101,9 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
 /// What came of writing to stdout.
 fn written(outcome: std::io::Result<()>) -> Result<(), Failure> {
     match outcome {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("the output cannot be written: {error}")))
-        }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Unread),
+        Err(error) => Err(Failure::Failed(format!("the output cannot be written: {error}"))),
     }
 }
 

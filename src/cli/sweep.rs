@@ -37,7 +37,7 @@ pub(super) async fn sweep(
     let mut alone = Alone::open(&loaded, plan_sweep, shell, adapters).await?;
     let view = alone.look().await;
     let plan = output(&view, shell);
-    let code = shown(&plan)?;
+    let shown = shown(&plan);
     if !arguments.yes || plan.decisions.is_empty() {
         if !plan.decisions.is_empty() {
             talk("nothing was removed: `autogit sweep --yes` does this");
@@ -45,9 +45,11 @@ pub(super) async fn sweep(
         for other in view.as_of(shell.clock().now()).notices() {
             talk(&words::plain_lines(&other));
         }
-        return Ok(code);
+        return shown;
     }
+    // Also where nobody reads the list to its end.
     alone.settle().await?;
+    shown?;
     say(&format!("{} done\n", words::count(plan.decisions.len(), "removal")))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,6 +20,7 @@ mod listed;
 mod log_line;
 mod logs;
 mod networks;
+mod own_log;
 mod raw;
 mod registry;
 mod runners;
@@ -35,8 +36,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use tokio::sync::mpsc::Sender;
 
 use super::inspection::{Inspected, Inspection};
+use super::own_log::{LogLine, LogPart, OwnLog};
 use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::clock::Clock;
 use crate::spec::{Arch, HostSpec, InstanceName, TlsSpec};
@@ -143,6 +146,18 @@ impl DockerEngine {
 impl crate::engine::setup::Survey for DockerEngine {
     async fn survey(&self) -> Result<crate::engine::setup::Surveyed, EngineError> {
         setup::survey(&self.client).await
+    }
+}
+
+#[async_trait]
+impl OwnLog for DockerEngine {
+    async fn own_log(
+        &self,
+        id: &WorkloadId,
+        part: LogPart,
+        into: Sender<LogLine>,
+    ) -> Result<(), EngineError> {
+        own_log::read(&self.client, id, part, &into).await
     }
 }
 

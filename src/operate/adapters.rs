@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::process::Process;
+use crate::engine::own_log::OwnLog;
 use crate::engine::setup::Survey;
 use crate::engine::{self, Engine};
 use crate::gitlab::setup::{SetupGitlab, Way};
@@ -36,6 +37,8 @@ pub struct Adapters {
     pub engine_inspection: fn(&HostSpec, &Process) -> Connected<dyn engine::inspection::Inspection>,
     /// The same engine, for who sets AutoGit up.
     pub survey: fn(&HostSpec, &Process) -> Connected<dyn Survey>,
+    /// The same engine, for who reads what a runner writes.
+    pub own_log: fn(&HostSpec, &Process) -> Connected<dyn OwnLog>,
     /// The way to an AutoGit that serves its API at that address.
     pub api: fn(&str) -> Connected<dyn Transport>,
     /// This machine's address as containers of its engine see it.

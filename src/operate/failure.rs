@@ -14,7 +14,13 @@ pub(crate) enum Failure {
     /// The spec is fine, and something else is not.
     #[error("error: {0}")]
     Failed(String),
+    /// Whoever read the output closed it, as `| head` does: nobody is there to be told.
+    #[error("the output is read by nobody any more")]
+    Unread,
 }
+
+/// What shells say of a process that a closed pipe ended (128 and SIGPIPE).
+const EXIT_UNREAD: u8 = 141;
 
 impl Failure {
     /// A spec that cannot be used, by places: what is written there is shown by `check` alone.
@@ -37,6 +43,7 @@ impl Failure {
         match self {
             Self::Failed(_) => ExitCode::from(EXIT_FAILED),
             Self::Usage(_) => ExitCode::from(EXIT_USAGE),
+            Self::Unread => ExitCode::from(EXIT_UNREAD),
         }
     }
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
+pub(crate) use nearest::nearest;
 pub use pool::{ExplainPoolOutput, PoolRunnerOutput};
 pub use runner::ExplainRunnerOutput;
 
@@ -49,6 +50,7 @@ pub struct UnknownSubject {
     pub nearest: Vec<String>,
 }
 
+/// What to do about a word that names nothing, where these names are nearly it.
 fn hint(nearest: &[String]) -> String {
     let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
@@ -86,7 +88,7 @@ impl View {
         let last = word.rsplit(' ').next().unwrap_or(word);
         let runners = self.runner_views();
         let pools = self.world.spec.pools.iter().map(|pool| pool.name.as_str());
-        let nearest = nearest::nearest(last, pools.chain(runners.keys().copied()));
+        let nearest = nearest(last, pools.chain(runners.keys().copied()));
         Err(UnknownSubject { word: word.to_owned(), nearest })
     }
 

@@ -45,7 +45,7 @@ pub(super) fn stamped(line: &[u8]) -> Option<(Timestamp, &[u8])> {
     let space = line.iter().position(|&byte| byte == b' ')?;
     let (stamp, rest) = line.split_at_checked(space)?;
     let stamp = std::str::from_utf8(stamp).ok()?.parse().ok()?;
-    Some((stamp, rest.trim_ascii()))
+    Some((stamp, rest.get(1..)?))
 }
 
 /// What a line tells; most tell nothing.
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn dockers_timestamp_is_split_off() {
         let (at, rest) = stamped(b"2026-01-02T03:04:05.000000001Z {\"a\":1}\n").unwrap();
-        assert_eq!((at.as_second(), rest), (1_767_323_045, &b"{\"a\":1}"[..]));
+        assert_eq!((at.as_second(), rest), (1_767_323_045, &b"{\"a\":1}\n"[..]));
         assert!(stamped(b"no timestamp").is_none());
         assert!(stamped(b"").is_none());
     }

@@ -25,7 +25,7 @@ const GROWTH_USUAL: usize = 100;
 /// of some hours, at a hundred bytes each.
 const OTHERS_MAX: usize = 1_000;
 
-const ATTEMPT: &str = "read a runner's log";
+pub(super) const ATTEMPT: &str = "read a runner's log";
 
 /// How far each runner's log was read.
 #[derive(Debug, Default)]
@@ -81,9 +81,19 @@ struct Reader {
 
 /// Which of a container's streams a piece is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
+pub(super) enum Source {
     Out,
     Err,
+}
+
+/// Which stream a piece is of.
+pub(super) fn source(piece: &LogOutput) -> Source {
+    match piece {
+        LogOutput::StdErr { .. } => Source::Err,
+        LogOutput::StdOut { .. } | LogOutput::StdIn { .. } | LogOutput::Console { .. } => {
+            Source::Out
+        }
+    }
 }
 
 /// How far the engine's clock as we know it may be off.
@@ -115,13 +125,7 @@ impl Reader {
     ) -> Result<(), Error> {
         let mut pieces = std::pin::pin!(pieces.skip(self.taken_in_second));
         while let Some(piece) = pieces.next().await.transpose()? {
-            let source = match piece {
-                LogOutput::StdErr { .. } => Source::Err,
-                LogOutput::StdOut { .. } | LogOutput::StdIn { .. } | LogOutput::Console { .. } => {
-                    Source::Out
-                }
-            };
-            self.take(source, &piece.into_bytes());
+            self.take(source(&piece), &piece.into_bytes());
         }
         Ok(())
     }
@@ -139,7 +143,7 @@ impl Reader {
         let continues = self.within_line.remove(&source);
         if !piece.ends_with(b"\n") {
             self.within_line.insert(source);
-        } else if !continues && let Some(event) = event(line) {
+        } else if !continues && let Some(event) = event(line.trim_ascii()) {
             self.told.take(at, event);
         }
     }

@@ -4,7 +4,7 @@
 const NAMES_MAX: usize = 3;
 
 /// The names nearest to `word`, nearest first.
-pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let tolerance = word.chars().count().div_ceil(3);
     let near = names.filter_map(|name| {
         let distance = strsim::levenshtein(word, name);

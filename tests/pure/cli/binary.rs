@@ -114,6 +114,17 @@ fn a_plan_without_its_sources_is_incomplete_and_ends_with_1() {
 }
 
 #[test]
+fn a_runner_whose_log_is_asked_for_may_be_on_a_host_that_cannot_be_read() {
+    let folder = Folder::new("logs").write("autogit.yaml", NOWHERE);
+    let told = folder.autogit(&["logs", "linux-amd64-0"], &[]);
+    assert_eq!((code(&told), out(&told).as_str()), (1, ""));
+    let told = talk(&told);
+    assert!(told.starts_with("error: no runner is called `linux-amd64-0`\n"), "{told}");
+    assert!(told.contains("host `local` cannot be read: Docker at tcp://127.0.0.1:1"), "{told}");
+    assert!(!told.contains("glpat-hidden"), "{told}");
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2_and_help_with_0() {
     let folder = Folder::new("usage");
     assert_eq!(code(&folder.autogit(&["plan", "--frmat", "json"], &[])), 2);

@@ -229,6 +229,17 @@ fn what_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn whoever_closes_the_output_ends_the_command_and_is_told_nothing() {
+    let folder = Folder::new("closed").write("autogit.yaml", &spec(&instance("closed")));
+    for words in [&["check"][..], &["schema"], &["--help"], &["diff", "autogit.yaml"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = folder.command(words, &[TOKEN]).stdout(writer).output().unwrap();
+        assert_eq!((code(&ended), talk(&ended).as_str()), (141, ""), "{words:?}");
+    }
+}
+
+#[test]
 fn each_command_takes_the_file_both_ways() {
     let folder = Folder::new("both").write("other.yaml", &spec(&instance("both")));
     let file = PathBuf::from("other.yaml");
