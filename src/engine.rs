@@ -21,7 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::spec::{Arch, InstanceName, PullPolicy};
+use crate::spec::{Arch, Cost, InstanceName, PullPolicy};
 use crate::world::{
     EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
     RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant,
@@ -46,6 +46,8 @@ pub struct NewRunner {
     pub record: RecordId,
     /// The hash of the spec it is made from.
     pub spec: SpecHash,
+    /// What it is made with.
+    pub cost: Cost,
     /// Its image; must be on the host.
     pub image: String,
     /// The network it joins.

@@ -44,7 +44,8 @@ pub use wanted::is_changed;
 pub(crate) use dropped::DROPPED_UNMATCHED;
 pub(crate) use facts::brief;
 pub(crate) use images::images_never_pulled;
-pub(crate) use ledger::{Cost, host_rooms};
+pub(crate) use ledger::HostRoom;
+pub(crate) use placement::host_rooms;
 
 use crate::world::World;
 use draft::Draft;

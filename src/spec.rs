@@ -6,6 +6,7 @@ mod bounds;
 mod build;
 mod choices;
 mod context;
+mod cost;
 mod defaults;
 mod diff;
 mod fault;
@@ -35,6 +36,7 @@ mod variables;
 mod words;
 
 pub use choices::{Cache, JobNetwork, LostJobs, PullPolicy, QueueSource, Unmatched};
+pub use cost::{Cost, Cpus};
 pub use diff::{diff, diff_without_secrets};
 pub use fault::{Code, Fault, Faults, Severity};
 pub use hash::Digest;

@@ -4,6 +4,7 @@
 
 mod backoff;
 mod brake;
+mod costs;
 mod derived;
 mod desired;
 mod host;
@@ -36,7 +37,7 @@ pub use host::{
 };
 pub use image::{ImageState, pools_on};
 pub use matching::{Misfit, Offer};
-pub use memory::{AtWork, FailedStart, Leftover, Memory, Unclaimed};
+pub use memory::{AtWork, FailedStart, InDoubt, Leftover, Memory, Unclaimed};
 pub use names::{
     ContainerId, EngineId, GroupId, HashForm, JobId, Mark, ProjectId, RecordId, RunnerName, Slot,
     SpecHash, SystemId, Variant, WorkloadId,

@@ -46,11 +46,12 @@ impl Means<'_> {
                 let updated = ports.gitlab.update_record(*record, settings).await;
                 updated.map(|()| Effect::Done).map_err(ApplyError::from)
             }
-            Action::Start { host, runner, variant, slot, system_id } => {
+            Action::Start { host, runner, variant, slot, system_id, cost } => {
                 let record_token = record_token.as_deref();
                 let record_token =
                     record_token.ok_or_else(|| ApplyError::NoRecord(variant.clone()))?;
-                let start = Start { host, runner, variant, slot: *slot, system_id, record_token };
+                let slot = *slot;
+                let start = Start { host, runner, variant, slot, system_id, cost, record_token };
                 start.run(ports, world).await
             }
             Action::Drain { host, id, runner, .. } => {

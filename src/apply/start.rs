@@ -7,7 +7,7 @@ use super::{ApplyError, Effect};
 use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
-use crate::spec::{HostName, Pool, Proxy};
+use crate::spec::{Cost, HostName, Pool, Proxy};
 use crate::world::{RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, World};
 
 /// The record and token that a new runner gets.
@@ -24,6 +24,7 @@ pub(super) struct Start<'a> {
     pub(super) variant: &'a Variant,
     pub(super) slot: Slot,
     pub(super) system_id: &'a SystemId,
+    pub(super) cost: &'a Cost,
     pub(super) record_token: &'a RecordToken,
 }
 
@@ -74,6 +75,7 @@ impl Start<'_> {
             system_id: self.system_id.clone(),
             record: self.record_token.record,
             spec: hash,
+            cost: self.cost.clone(),
             image: pool.runner_image.clone(),
             network: spec.network.clone(),
             jobs_max: pool.jobs_per_runner,

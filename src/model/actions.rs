@@ -3,7 +3,7 @@
 use super::process::{Process, Step};
 use super::{Model, later};
 use crate::plan::Action;
-use crate::spec::HostName;
+use crate::spec::{Cost, HostName};
 use crate::world::{
     ContainerState, HostState, ImageState, Leftover, Look, NetworkState, Observed, Origin, Record,
     RecordId, Runner, RunnerName, Slot, SystemId, Token, Variant, WorkloadId, record_settings,
@@ -26,8 +26,8 @@ impl Model {
                 }
             }
             Action::DeleteRecord { record, .. } => self.delete_record(*record),
-            Action::Start { host, runner, variant, slot, system_id } => {
-                self.start(host, runner, (variant, *slot, system_id));
+            Action::Start { host, runner, variant, slot, system_id, cost } => {
+                self.start(host, runner, (variant, *slot, system_id, cost));
             }
             Action::Drain { host, id, runner, .. } => {
                 self.ask(&(host.clone(), runner.clone(), id.clone()));
@@ -87,8 +87,13 @@ impl Model {
     }
 
     /// The container runs at once; its process is in contact after a while.
-    fn start(&mut self, host: &HostName, name: &RunnerName, of: (&Variant, Slot, &SystemId)) {
-        let (variant, slot, system_id) = of;
+    fn start(
+        &mut self,
+        host: &HostName,
+        name: &RunnerName,
+        of: (&Variant, Slot, &SystemId, &Cost),
+    ) {
+        let (variant, slot, system_id, cost) = of;
         let look = &self.look;
         let Some(pool) = look.spec.pool(&variant.pool) else { return };
         let Some(record) = look.current_record(variant, pool).map(|record| record.id) else {
@@ -105,6 +110,7 @@ impl Model {
             system_id: system_id.clone(),
             record,
             spec,
+            cost: Some(cost.clone()),
             created_at: now,
             state: ContainerState::Running { started_at: now },
             paused: false,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Facts, Rule};
-use crate::spec::{Arch, HostName};
+use crate::spec::{Arch, Cost, HostName};
 use crate::world::{
     Deed, JobId, Leftover, ProjectId, RecordId, RecordSettings, Runner, RunnerName, Slot, SystemId,
     Variant, WorkloadId,
@@ -75,6 +75,8 @@ pub enum Action {
         slot: Slot,
         /// Its manager's name at GitLab.
         system_id: SystemId,
+        /// What it is made with.
+        cost: Cost,
     },
     /// Ask a runner to finish what it has and exit.
     Drain {
@@ -161,11 +163,12 @@ impl Action {
             Self::CreateRecord { variant } => Deed::MakeRecord(variant.clone()),
             Self::UpdateRecord { record, .. } => Deed::ChangeRecord(*record),
             Self::DeleteRecord { record, .. } => Deed::Remove(Leftover::Record(*record)),
-            Self::Start { host, runner, variant, slot, .. } => Deed::Start {
+            Self::Start { host, runner, variant, slot, cost, .. } => Deed::Start {
                 host: host.clone(),
                 variant: variant.clone(),
                 slot: *slot,
                 runner: runner.clone(),
+                cost: cost.clone(),
             },
             Self::Drain { id, .. } => Deed::Drain(id.clone()),
             Self::Reap { runner, .. } => Deed::Reap(runner.id.clone()),

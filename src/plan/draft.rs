@@ -363,9 +363,9 @@ impl<'a> Draft<'a> {
     pub(super) fn start(&mut self, id: SupplyId, at: Placement, rule: Rule, facts: Facts) {
         let variant = self.supply(id).offer().variant.clone();
         self.supply_mut(id).started += 1;
-        let Placement { host, slot, system_id } = at;
+        let Placement { host, slot, system_id, cost } = at;
         let runner = RunnerName::new(&self.world.spec.instance, &variant, slot);
-        let action = Action::Start { host, runner, slot, system_id, variant };
+        let action = Action::Start { host, runner, slot, system_id, variant, cost };
         self.decide(action, rule, facts);
     }
 

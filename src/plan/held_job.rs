@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::brief;
-use crate::spec::{Arch, HostName, PoolName};
+use crate::spec::{Arch, Cpus, HostName, PoolName};
 use crate::world::{JobId, OtherRunner, RecordId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
@@ -189,12 +189,12 @@ pub enum JobHold {
 }
 
 /// What a host lacks for one more runner.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
     /// Runners: how many it may have.
     Runners(u32),
     /// Cpus: how many are free.
-    Cpus(f64),
+    Cpus(Cpus),
     /// Memory: how many bytes are free.
     Memory(u64),
     /// A host of that architecture.
@@ -426,7 +426,7 @@ impl fmt::Display for Lack {
         match self {
             Self::Runners(1) => f.write_str("it may have 1 runner"),
             Self::Runners(most) => write!(f, "it may have {most} runners"),
-            Self::Cpus(free) => write!(f, "{free:.1} cpus are free"),
+            Self::Cpus(free) => write!(f, "{free} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
             Self::Kept => f.write_str("the next is for a job that GitLab would drop soon"),
             Self::Architecture => f.write_str("no host that takes the pool has its architecture"),

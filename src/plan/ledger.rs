@@ -1,14 +1,17 @@
 //! What the hosts have left, and how many runners count for each pool: one book for what is there
 //! now and for what will be there once runners are gone.
+//!
+//! A further dimension of the budget is a field of [`Cost`] (what one runner has), of [`Budget`]
+//! (what there is), a line in `HostRoom::room_for`, and a [`Lack`].
 
 use std::collections::BTreeMap;
 
 use super::held_job::Lack;
-use crate::spec::{BudgetSpec, HostName, Pool, PoolName};
+use crate::spec::{BudgetSpec, Cost, Cpus, HostName, Pool, PoolName};
 use crate::world::{Node, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
-const RUNNERS_PER_CPU: f64 = 2.0;
+const RUNNERS_PER_CPU: u32 = 2;
 
 /// What is left of the hosts, and of the pools' `max`.
 #[derive(Debug, Clone)]
@@ -18,10 +21,23 @@ pub(super) struct Ledger<'a> {
     runners: BTreeMap<&'a PoolName, u32>,
 }
 
+/// Why there is no room for one more runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// Nothing of the host is known.
+    NeverSeen,
+    /// It lacks something.
+    Lacks(Lack),
+}
+
 impl<'a> Ledger<'a> {
     /// Of hosts on which nothing runs.
     pub(super) fn of(world: &World) -> Self {
-        Self { hosts: host_rooms(world), runners: BTreeMap::new() }
+        let hosts = world.hosts.iter().filter_map(|(name, host)| {
+            let budget = &world.spec.hosts.get(name)?.budget;
+            Some((name.clone(), HostRoom::new(Budget::of(budget, host.node()?))))
+        });
+        Self { hosts: hosts.collect(), runners: BTreeMap::new() }
     }
 
     /// Runners that count against the pool's `max`.
@@ -34,149 +50,126 @@ impl<'a> Ledger<'a> {
         self.count(&pool.name) >= pool.max
     }
 
-    /// What the host lacks for one more runner of the pool; `None`: nothing.
+    /// What one more runner of the pool gets there, as far as the host's budget goes.
     ///
-    /// Errors: it was never seen.
-    pub(super) fn lack(&self, host: &HostName, pool: &Pool) -> Result<Option<Lack>, NeverSeen> {
-        let room = self.hosts.get(host).ok_or(NeverSeen)?;
-        Ok(room.lacks(Cost::of(pool)))
+    /// Errors: the host has no room for it.
+    pub(super) fn room_for(&self, host: &HostName, pool: &Pool) -> Result<Cost, NoRoom> {
+        let room = self.hosts.get(host).ok_or(NoRoom::NeverSeen)?;
+        room.room_for(pool).map_err(NoRoom::Lacks)
     }
 
-    /// One more runner of the pool counts, wherever it is.
+    /// So many more runners of the pool count, wherever they are.
     pub(super) fn add_anywhere(&mut self, pool: &'a PoolName, runners: u32) {
         let count = self.runners.entry(pool).or_default();
         *count = count.saturating_add(runners);
     }
 
-    /// One more runner is on the host; nobody may know of which pool.
-    pub(super) fn add(&mut self, host: &HostName, pool: Option<&'a Pool>) {
+    /// One more runner with that is on the host; nobody may know of which pool.
+    pub(super) fn add(&mut self, host: &HostName, pool: Option<&'a PoolName>, cost: &Cost) {
         if let Some(pool) = pool {
-            self.add_anywhere(&pool.name, 1);
+            self.add_anywhere(pool, 1);
         }
         if let Some(room) = self.hosts.get_mut(host) {
-            room.spend(pool.map(Cost::of).unwrap_or_default());
+            room.used.runners = room.used.runners.saturating_add(1);
+            room.used.cost = room.used.cost.plus(cost);
         }
     }
 
     /// A runner that was counted is gone from the host.
-    pub(super) fn remove(&mut self, host: &HostName, name: &PoolName, pool: Option<&Pool>) {
-        if let Some(count) = self.runners.get_mut(name) {
+    pub(super) fn remove(&mut self, host: &HostName, pool: &PoolName, cost: &Cost) {
+        if let Some(count) = self.runners.get_mut(pool) {
             *count = count.saturating_sub(1);
         }
         if let Some(room) = self.hosts.get_mut(host) {
-            room.give_back(pool.map(Cost::of).unwrap_or_default());
+            room.used.runners = room.used.runners.saturating_sub(1);
+            room.used.cost = room.used.cost.less(cost);
         }
     }
 
-    /// Takes the room for one more runner on that host, if there is some.
-    pub(super) fn take(&mut self, host: &HostName, pool: &'a Pool) -> bool {
-        if self.is_full(pool) || !matches!(self.lack(host, pool), Ok(None)) {
-            return false;
-        }
-        self.add(host, Some(pool));
-        true
+    /// Takes the room for one more runner on that host, if there is some: what it gets.
+    pub(super) fn take(&mut self, host: &HostName, pool: &'a Pool) -> Option<Cost> {
+        let cost = self.room_for(host, pool).ok().filter(|_| !self.is_full(pool))?;
+        self.add(host, Some(&pool.name), &cost);
+        Some(cost)
     }
 
     /// The next room on that host is for one more runner of the pool, though there is none yet.
     pub(super) fn keep_next(&mut self, host: &HostName, pool: &'a Pool) {
-        self.add(host, Some(pool));
+        self.add(host, Some(&pool.name), &Cost::of(pool));
         if let Some(room) = self.hosts.get_mut(host) {
             room.kept = true;
         }
     }
+
+    /// The budgets of the hosts that were ever seen, with what is used of them.
+    pub(super) fn into_rooms(self) -> BTreeMap<HostName, HostRoom> {
+        self.hosts
+    }
 }
 
-/// Nothing of the host is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NeverSeen;
-
-/// What is left of a host's budget.
+/// What a host may spend on runners, and what of it is used.
 #[derive(Debug, Clone)]
 pub(crate) struct HostRoom {
-    runners: i64,
+    /// What it may spend.
+    pub(crate) budget: Budget,
+    /// What is spent; more than the budget where that was lowered since.
+    pub(crate) used: Used,
     /// Its next room is for a job that GitLab would drop.
     kept: bool,
-    pub(crate) runners_most: u32,
-    pub(crate) cpus: f64,
-    pub(crate) memory: i128,
 }
 
-/// What one slot of a pool costs a host.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cost {
-    pub(crate) cpus: f64,
+/// What a host may spend on runners.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    /// How many there may be.
+    pub(crate) runners: u32,
+    /// Cpus for all of them.
+    pub(crate) cpus: Cpus,
+    /// Memory for all of them, in bytes.
     pub(crate) memory: u64,
 }
 
-impl Cost {
-    /// The job's share and its services'; a pool without `resources` costs a runner only.
-    pub(crate) fn of(pool: &Pool) -> Self {
-        let Some(resources) = &pool.resources else { return Self::default() };
-        let services = resources.services.as_ref();
-        let count = services.map_or(0, |services| services.max);
-        let service_cpus = services.and_then(|services| services.cpus).unwrap_or(0.0);
-        let service_memory = services.and_then(|services| services.memory).unwrap_or(0);
+/// What a host spends on runners.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Used {
+    /// How many there are.
+    pub(crate) runners: u32,
+    /// What they cost.
+    pub(crate) cost: Cost,
+}
+
+impl Budget {
+    fn of(spec: &BudgetSpec, node: &Node) -> Self {
+        let by_cpu = node.cpus.times(RUNNERS_PER_CPU).thousandths().div_ceil(1000).max(1);
         Self {
-            cpus: resources.cpus.unwrap_or(0.0) + service_cpus * f64::from(count),
-            memory: resources
-                .memory
-                .unwrap_or(0)
-                .saturating_add(service_memory.saturating_mul(count.into())),
+            runners: spec.runners.unwrap_or(u32::try_from(by_cpu).unwrap_or(u32::MAX)),
+            cpus: spec.cpus.map_or(node.cpus, Cpus::at_most),
+            memory: spec.memory.unwrap_or(node.memory),
         }
     }
 }
 
 impl HostRoom {
-    fn new(budget: &BudgetSpec, node: &Node) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "`as` saturates, and a count of cpus is small and positive"
-        )]
-        let by_cpu = (node.cpus * RUNNERS_PER_CPU).ceil() as u32;
-        let runners_most = budget.runners.unwrap_or(by_cpu.max(1));
-        Self {
-            runners: runners_most.into(),
-            kept: false,
-            runners_most,
-            cpus: budget.cpus.unwrap_or(node.cpus),
-            memory: budget.memory.unwrap_or(node.memory).into(),
-        }
+    fn new(budget: Budget) -> Self {
+        Self { budget, used: Used::default(), kept: false }
     }
 
-    fn spend(&mut self, cost: Cost) {
-        self.runners -= 1;
-        self.cpus -= cost.cpus;
-        self.memory -= i128::from(cost.memory);
-    }
-
-    /// A runner that was counted is gone.
-    fn give_back(&mut self, cost: Cost) {
-        self.runners += 1;
-        self.cpus += cost.cpus;
-        self.memory += i128::from(cost.memory);
-    }
-
-    fn lacks(&self, cost: Cost) -> Option<Lack> {
-        // Sums of decimals such as 0.1 are not exact: a millionth of a cpu is no reason.
-        let lack = if self.runners < 1 {
-            Some(Lack::Runners(self.runners_most))
-        } else if cost.cpus > self.cpus + 1e-6 {
-            Some(Lack::Cpus(self.cpus.max(0.0)))
-        } else if i128::from(cost.memory) > self.memory {
-            Some(Lack::Memory(u64::try_from(self.memory).unwrap_or(0)))
+    /// What one more runner of the pool gets, or what there is too little of. A pool that asks for
+    /// nothing needs nothing of what is used up.
+    pub(crate) fn room_for(&self, pool: &Pool) -> Result<Cost, Lack> {
+        let Self { budget, used, .. } = self;
+        let cost = Cost::of(pool);
+        let cpus = budget.cpus.less(used.cost.cpus);
+        let memory = budget.memory.saturating_sub(used.cost.memory);
+        let lack = if used.runners >= budget.runners {
+            Lack::Runners(budget.runners)
+        } else if cost.cpus > cpus {
+            Lack::Cpus(cpus)
+        } else if cost.memory > memory {
+            Lack::Memory(memory)
         } else {
-            None
+            return Ok(cost);
         };
-        lack.map(|lack| if self.kept { Lack::Kept } else { lack })
+        Err(if self.kept { Lack::Kept } else { lack })
     }
-}
-
-/// The whole budget of each host that was ever seen.
-pub(crate) fn host_rooms(world: &World) -> BTreeMap<HostName, HostRoom> {
-    let rooms = world.hosts.iter().filter_map(|(name, host)| {
-        let budget = &world.spec.hosts.get(name)?.budget;
-        Some((name.clone(), HostRoom::new(budget, host.node()?)))
-    });
-    rooms.collect()
 }

@@ -9,7 +9,7 @@ use super::draft::{CrowdedOut, Draft, RunnerIndex, SupplyId, Urgent};
 use super::ledger::Ledger;
 use super::placement::hosts_of;
 use super::{Facts, JobHold, Lack, Rule};
-use crate::spec::HostName;
+use crate::spec::{Cost, HostName};
 use crate::world::{Offer, Phase, RunnerView};
 
 pub(super) fn make_room(draft: &mut Draft<'_>) {
@@ -35,7 +35,7 @@ pub(super) fn make_room(draft: &mut Draft<'_>) {
 fn make_room_for<'a>(draft: &mut Draft<'a>, soon: &mut Soon<'a>, by: SupplyId) -> bool {
     let offer = draft.supply(by).offer().clone();
     let hosts = hosts_of(draft.world(), &offer);
-    if hosts.iter().any(|host| soon.ledger.take(host, offer.pool)) {
+    if hosts.iter().any(|host| soon.ledger.take(host, offer.pool).is_some()) {
         return true;
     }
     for host in hosts {
@@ -92,7 +92,7 @@ fn make_room_at_once<'a>(draft: &mut Draft<'a>, soon: &mut Soon<'a>, job: &Urgen
     asked.extend(busy);
     let Some(leaving) = then.leave(draft, &offer, host, &mut asked) else { return };
     soon.spares.retain(|runner| !leaving.contains(runner));
-    soon.ledger.add(host, Some(offer.pool));
+    soon.ledger.add(host, Some(&offer.pool.name), &Cost::of(offer.pool));
     for runner in leaving {
         if matches!(draft.runner(runner).phase, Phase::Busy { .. }) {
             draft.drain(runner, Rule::MakeRoom, facts(true));
@@ -150,7 +150,7 @@ impl<'a> Soon<'a> {
         let mut soon = Self { ledger: draft.room().ledger().clone(), spares: spares(draft) };
         for Urgent { by, host, .. } in urgent {
             let pool = draft.supply(*by).offer().pool;
-            soon.ledger.remove(host, &pool.name, Some(pool));
+            soon.ledger.remove(host, &pool.name, &Cost::of(pool));
         }
         let leaves = |view: &&RunnerView<'_>| match view.phase {
             Phase::Draining { busy, .. } => !busy,
@@ -180,7 +180,7 @@ impl<'a> Soon<'a> {
 
     fn without(&mut self, draft: &Draft<'_>, view: &RunnerView<'_>) {
         let name = &view.runner.variant.pool;
-        self.ledger.remove(view.host, name, draft.world().spec.pool(name));
+        self.ledger.remove(view.host, name, &draft.world().cost_of(view.runner));
     }
 
     /// Takes the room for one more runner on that host; says who of `others` has to leave for it,
@@ -193,7 +193,7 @@ impl<'a> Soon<'a> {
         others: &mut Vec<RunnerIndex>,
     ) -> Option<Vec<RunnerIndex>> {
         let mut leaving = Vec::new();
-        while !self.ledger.take(host, offer.pool) {
+        while self.ledger.take(host, offer.pool).is_none() {
             let full = self.ledger.is_full(offer.pool);
             let helps = |view: &RunnerView<'_>| {
                 if full { view.runner.variant.pool == offer.pool.name } else { view.host == host }

@@ -7,12 +7,12 @@ use jiff::SignedDuration;
 
 use super::held_job::{JobHold, Lack};
 use super::images::without_image;
-use super::ledger::{Ledger, NeverSeen};
+use super::ledger::{HostRoom, Ledger, NoRoom};
 use super::slots::Slots;
-use crate::spec::{HostName, Pool, PoolName};
+use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
-    EngineInfo, Host, HostState, Node, Observed, Offer, RunnerName, RunnerView, Slot, SystemId,
-    Variant, World,
+    EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView, Slot,
+    SystemId, Variant, World,
 };
 
 /// Where a runner goes.
@@ -24,6 +24,8 @@ pub(super) struct Placement {
     pub(super) slot: Slot,
     /// The manager's name that it has there.
     pub(super) system_id: SystemId,
+    /// What it gets of the host.
+    pub(super) cost: Cost,
 }
 
 /// A runner of the variant can run there.
@@ -50,22 +52,24 @@ impl<'a> Room<'a> {
             starts_left: starts_left(world),
         };
         for view in runners.iter().filter(|view| view.is_live()) {
-            room.ledger.add(view.host, world.spec.pool(&view.runner.variant.pool));
+            let pool = &view.runner.variant.pool;
+            room.ledger.add(view.host, Some(pool), &world.cost_of(view.runner));
         }
-        for (host, pool) in set_aside(world) {
-            room.ledger.add(host, pool);
+        for (host, pool, cost) in set_aside(world) {
+            room.ledger.add(host, pool, &cost);
         }
         for (variant, &count) in world.unaccounted() {
             room.add_unseen(&variant.pool, count);
         }
-        for (pool, host) in in_doubt(world, runners) {
-            room.ledger.add(host, Some(pool));
-            *room.unseen.entry(&pool.name).or_default() += 1;
+        for (name, InDoubt { host, cost, .. }) in in_doubt(world, runners) {
+            let pool = pool_of(world, name);
+            room.ledger.add(host, pool, cost);
+            if let Some(pool) = pool {
+                *room.unseen.entry(pool).or_default() += 1;
+            }
         }
         for start in world.starts_unseen() {
-            if let Some(pool) = world.spec.pool(&start.variant.pool) {
-                room.ledger.add(start.host, Some(pool));
-            }
+            room.ledger.add(start.host, Some(&start.variant.pool), start.cost);
         }
         room
     }
@@ -85,7 +89,7 @@ impl<'a> Room<'a> {
     /// first host that is seen and has room for it when nothing else runs there.
     pub(super) fn keep_next(&mut self, world: &World, offer: &Offer<'a>) -> Option<HostName> {
         let whole = Ledger::of(world);
-        let fits = |name: &&HostName| whole.lack(name, offer.pool) == Ok(None);
+        let fits = |name: &&HostName| whole.room_for(name, offer.pool).is_ok();
         let host = hosts_of(world, offer).into_iter().find(fits)?;
         self.ledger.keep_next(host, offer.pool);
         Some(host.clone())
@@ -98,15 +102,15 @@ impl<'a> Room<'a> {
             let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
             return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
-        let (host, engine) = self.host_for(world, offer)?;
+        let (host, engine, cost) = self.host_for(world, offer)?;
         if self.starts_left == 0 {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
         self.starts_left -= 1;
-        self.ledger.add(host, Some(pool));
+        self.ledger.add(host, Some(&pool.name), &cost);
         let slot = self.slots.take(world, host, &offer.variant);
         let system_id = SystemId::new(&world.spec.instance, &engine.id, &offer.variant, slot);
-        Ok(Placement { host: host.clone(), slot, system_id })
+        Ok(Placement { host: host.clone(), slot, system_id, cost })
     }
 
     /// The first host that serves the variant and has room for it.
@@ -114,7 +118,7 @@ impl<'a> Room<'a> {
         &self,
         world: &'w World,
         offer: &Offer<'_>,
-    ) -> Result<(&'w HostName, &'w EngineInfo), JobHold> {
+    ) -> Result<(&'w HostName, &'w EngineInfo, Cost), JobHold> {
         let mut hold = None;
         for (name, host) in &world.hosts {
             let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
@@ -137,12 +141,14 @@ impl<'a> Room<'a> {
                 hold.get_or_insert(JobHold::NoNetwork { host: name.clone(), left, error });
                 continue;
             }
-            match self.ledger.lack(name, offer.pool) {
-                Err(NeverSeen) => {}
-                Ok(None) => return Ok((name, engine)),
+            match self.ledger.room_for(name, offer.pool) {
+                Ok(cost) => return Ok((name, engine, cost)),
+                Err(NoRoom::NeverSeen) => {}
                 // An image on its way makes room soonest; a host that cannot be read says least.
-                Ok(Some(_)) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
-                Ok(Some(lacks)) => hold = Some(JobHold::HostBudget { host: name.clone(), lacks }),
+                Err(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
+                Err(NoRoom::Lacks(lacks)) => {
+                    hold = Some(JobHold::HostBudget { host: name.clone(), lacks });
+                }
             }
         }
         let any_host = world.hosts.keys().next();
@@ -162,39 +168,49 @@ pub(super) fn hosts_of<'w>(world: &'w World, offer: &Offer<'_>) -> Vec<&'w HostN
     world.hosts.iter().filter(serves).map(|(name, _)| name).collect()
 }
 
-/// Containers that cannot be read, each with its pool where anything tells: they may all live.
-fn set_aside(world: &World) -> Vec<(&HostName, Option<&Pool>)> {
+/// The budgets of the hosts that were ever seen, with what all that may run there uses of them.
+pub(crate) fn host_rooms(
+    world: &World,
+    runners: &[RunnerView<'_>],
+) -> BTreeMap<HostName, HostRoom> {
+    Room::new(world, runners).ledger.into_rooms()
+}
+
+/// Containers that cannot be read, each with its pool where anything tells, and what it costs: they
+/// may all live.
+fn set_aside(world: &World) -> Vec<(&HostName, Option<&PoolName>, Cost)> {
     let mut found = Vec::new();
     for (name, host) in &world.hosts {
         for aside in host.state.last().into_iter().flat_map(|state| &state.aside) {
             let told = aside.variant.as_ref().map(|variant| &variant.pool);
-            let by_label = told.and_then(|pool| world.spec.pool(pool));
-            found.push((name, by_label.or_else(|| pool_of(world, &aside.name))));
+            let pool = told.or_else(|| pool_of(world, &aside.name));
+            found.push((name, pool, world.cost_of_aside(aside)));
         }
     }
     found
 }
 
 /// Runners whose start got no answer and whose host was not seen since: they may be there.
-fn in_doubt<'w>(world: &'w World, runners: &[RunnerView<'_>]) -> Vec<(&'w Pool, &'w HostName)> {
+fn in_doubt<'w>(
+    world: &'w World,
+    runners: &[RunnerView<'_>],
+) -> Vec<(&'w RunnerName, &'w InDoubt)> {
     // The same slot may be filled on another host, too.
     let seen = |name: &RunnerName, host: &HostName| {
         runners.iter().any(|view| view.runner.name == *name && view.host == host)
     };
     // What is still under way counts as such.
-    let doubts = world
-        .memory
-        .in_doubt
-        .iter()
-        .filter(|(name, (host, _))| !seen(name, host) && !world.is_being_started(host, name));
-    doubts.filter_map(|(name, (host, _))| Some((pool_of(world, name)?, host))).collect()
+    let doubts = world.memory.in_doubt.iter();
+    doubts
+        .filter(|(name, it)| !seen(name, &it.host) && !world.is_being_started(&it.host, name))
+        .collect()
 }
 
 /// The pool whose runner has that name, also at an architecture that the spec declares no more: the
 /// pool's maximum counts its runners of all architectures.
-fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w Pool> {
+fn pool_of<'w>(world: &'w World, name: &RunnerName) -> Option<&'w PoolName> {
     let (variant, _) = name.of_slot(&world.spec.instance)?;
-    world.spec.pool(&variant.pool)
+    Some(&world.spec.pool(&variant.pool)?.name)
 }
 
 /// Starts that the minute before now leaves, and those that are under way.

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::error_policy::Pause;
 use crate::plan::{Action, Plan, Rule};
-use crate::spec::Spec;
-use crate::world::{Backoff, Cause, FailedStart, Memory, Variant, early_end, pools_on};
+use crate::spec::{Cost, HostName, Spec};
+use crate::world::{Backoff, Cause, FailedStart, InDoubt, Memory, Variant, early_end, pools_on};
 
 /// How long a slot is left alone whose name someone else's container has.
 const NAME_TAKEN: SignedDuration = SignedDuration::from_mins(10);
@@ -50,11 +50,11 @@ pub(super) fn outcomes(memory: &mut Memory, outcomes: &[Outcome], spec: &Spec, n
 
 fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp) {
     match (&outcome.decision.action, effect) {
-        (Action::Start { host, runner, .. }, Effect::Started(id)) => {
+        (Action::Start { host, runner, cost, .. }, Effect::Started(id)) => {
             memory.runner_mut(id).made = Some(now);
             memory.shown.remove(&(host.clone(), runner.clone()));
             // It counts also where its host is not seen again soon.
-            memory.in_doubt.insert(runner.clone(), (host.clone(), now));
+            memory.in_doubt.insert(runner.clone(), in_doubt(host, cost, now));
         }
         (Action::Drain { id, variant, .. }, Effect::Done) => {
             memory.runner_mut(id).draining = Some(now);
@@ -83,6 +83,10 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
     }
 }
 
+fn in_doubt(host: &HostName, cost: &Cost, at: Timestamp) -> InDoubt {
+    InDoubt { host: host.clone(), at, cost: cost.clone() }
+}
+
 /// The variant got a record: what stood in the way of one is over.
 fn has_record(memory: &mut Memory, variant: &Variant) {
     memory.backoffs.retain(|of, backoff| of != variant || backoff.cause != Cause::Record);
@@ -93,7 +97,7 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
     let words = || Arc::from(error.to_string());
     let pause = error.pause(&outcome.decision.action);
     match &outcome.decision.action {
-        Action::Start { host, runner, variant, .. } => {
+        Action::Start { host, runner, variant, cost, .. } => {
             // Every attempt counts, or a broken image would become a storm, and once: a look may
             // have seen the container that it made.
             let slot = (host.clone(), runner.clone());
@@ -101,7 +105,7 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
                 memory.starts.push(FailedStart { at: now, of: Some(slot) });
             }
             if error.in_doubt() {
-                memory.in_doubt.insert(runner.clone(), (host.clone(), now));
+                memory.in_doubt.insert(runner.clone(), in_doubt(host, cost, now));
             }
             match pause {
                 Pause::Nothing => {}

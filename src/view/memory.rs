@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{JobIdOutput, RecordIdOutput, View};
-use crate::spec::{Arch, HostName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, HostName, PoolName};
 use crate::world::{
-    Backoff, Cause, Condition, Deed, FailedStart, JobId, Memory, OtherRunner, RunnerMemory,
-    RunnerName, Unclaimed, Variant, WorkloadId,
+    Backoff, Cause, Condition, Deed, FailedStart, InDoubt, JobId, Memory, OtherRunner,
+    RunnerMemory, RunnerName, Unclaimed, Variant, WorkloadId,
 };
 pub use own_records::{AskedOutput, OwnRecordsOutput};
 
@@ -123,6 +123,12 @@ pub struct DoubtOutput {
     pub host: String,
     /// When it was asked for.
     pub at: String,
+    /// Thousandths of a cpu that it was made with.
+    #[serde(default)]
+    pub cpu_thousandths: u64,
+    /// Memory that it was made with.
+    #[serde(default)]
+    pub memory_bytes: u64,
 }
 
 /// A runner image that is being pulled.
@@ -168,15 +174,6 @@ impl View {
             times: unclaimed.times,
             until: unclaimed.until.to_string(),
         });
-        // A start that is under way at this moment may have its effect or not by the time of the
-        // look beside this one.
-        let under_way = self.world.starts_under_way().map(|it| (it.runner, it.host, it.since));
-        let in_doubt = memory.in_doubt.iter().map(|(runner, (host, at))| (runner, host, *at));
-        let in_doubt = in_doubt.chain(under_way).map(|(runner, host, at)| DoubtOutput {
-            runner: runner.to_string(),
-            host: host.to_string(),
-            at: at.to_string(),
-        });
         let other_runners = memory.other_runners.iter().map(|(job, runner)| OtherRunnerOutput {
             job: (*job).into(),
             runner: runner.id.into(),
@@ -197,11 +194,28 @@ impl View {
             networks: networks.collect(),
             unclaimed: unclaimed.collect(),
             overlooked: memory.overlooked.iter().copied().map(Into::into).collect(),
-            in_doubt: in_doubt.collect(),
+            in_doubt: self.doubts(),
             pulls: memory.under_way.iter().filter_map(PullOutput::of).collect(),
             other_runners: other_runners.collect(),
             own_records: OwnRecordsOutput::of(&memory.own_records),
         }
+    }
+
+    fn doubts(&self) -> Vec<DoubtOutput> {
+        // A start that is under way at this moment may have its effect or not by the time of the
+        // look beside this one.
+        let under_way =
+            self.world.starts_under_way().map(|it| (it.runner, it.host, it.since, it.cost));
+        let in_doubt = self.world.memory.in_doubt.iter();
+        let in_doubt = in_doubt.map(|(runner, it)| (runner, &it.host, it.at, &it.cost));
+        let in_doubt = in_doubt.chain(under_way).map(|(runner, host, at, cost)| DoubtOutput {
+            runner: runner.to_string(),
+            host: host.to_string(),
+            at: at.to_string(),
+            cpu_thousandths: cost.cpus.thousandths(),
+            memory_bytes: cost.memory,
+        });
+        in_doubt.collect()
     }
 }
 
@@ -217,8 +231,10 @@ impl MemoryOutput {
             Some((one.job.into(), Unclaimed { times: one.times, until: one.until.parse().ok()? }))
         });
         let in_doubt = self.in_doubt.iter().filter_map(|one| {
-            let host = HostName::new(&one.host).ok()?;
-            Some((RunnerName::from_observed(&one.runner), (host, one.at.parse().ok()?)))
+            let (host, at) = (HostName::new(&one.host).ok()?, one.at.parse().ok()?);
+            let cpus = Cpus::of_thousandths(one.cpu_thousandths);
+            let cost = Cost { cpus, memory: one.memory_bytes };
+            Some((RunnerName::from_observed(&one.runner), InDoubt { host, at, cost }))
         });
         let starts = self.starts.iter().filter_map(|at| at.parse().ok());
         let starts = starts.map(|at| FailedStart { at, of: None });

@@ -10,7 +10,7 @@ use super::{
     AsOf, HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words,
 };
 use crate::gitlab::Commit;
-use crate::plan::{Cost, host_rooms};
+use crate::plan::{HostRoom, host_rooms};
 use crate::spec::{Pool, PoolName, Scope, Warm};
 use crate::world::{Phase, RunnerView};
 
@@ -261,25 +261,22 @@ impl View {
     }
 
     fn hosts(&self, runners: &[RunnerView<'_>]) -> BTreeMap<String, HostOutput> {
-        let rooms = host_rooms(&self.world);
-        let mut hosts = BTreeMap::new();
-        for name in self.world.hosts.keys() {
-            let mut used = BudgetOutput::default();
-            for view in runners.iter().filter(|view| view.host == name && view.is_live()) {
-                let pool = self.world.spec.pool(&view.runner.variant.pool);
-                let cost = pool.map(Cost::of).unwrap_or_default();
-                used.runners += 1;
-                used.cpus += cost.cpus;
-                used.memory_bytes = used.memory_bytes.saturating_add(cost.memory);
-            }
-            let budget = rooms.get(name).map(|room| BudgetOutput {
-                runners: room.runners_most,
-                cpus: room.cpus,
-                memory_bytes: u64::try_from(room.memory).unwrap_or(0),
+        let rooms = host_rooms(&self.world, runners);
+        let output = |name| {
+            let room = rooms.get(name);
+            let used = room.map(|HostRoom { used, .. }| BudgetOutput {
+                runners: used.runners,
+                cpus: used.cost.cpus.decimal(),
+                memory_bytes: used.cost.memory,
             });
-            hosts.insert(name.to_string(), HostOutput { budget, used });
-        }
-        hosts
+            let budget = room.map(|HostRoom { budget, .. }| BudgetOutput {
+                runners: budget.runners,
+                cpus: budget.cpus.decimal(),
+                memory_bytes: budget.memory,
+            });
+            HostOutput { budget, used: used.unwrap_or_default() }
+        };
+        self.world.hosts.keys().map(|name| (name.to_string(), output(name))).collect()
     }
 }
 

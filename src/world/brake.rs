@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Leftover, Look, Memory, Origin, RecordId, RecordSettings, RunnerName, Slot, Variant, WorkloadId,
 };
-use crate::spec::HostName;
+use crate::spec::{Cost, HostName};
 
 /// What is older does not count any more.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -44,6 +44,8 @@ pub enum Deed {
         slot: Slot,
         /// The runner's name.
         runner: RunnerName,
+        /// What it is made with.
+        cost: Cost,
     },
     /// A runner is asked to exit.
     Drain(WorkloadId),

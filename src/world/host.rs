@@ -9,7 +9,7 @@ use super::{
     ContainerId, EngineId, ImageState, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog,
     RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
-use crate::spec::{Arch, Pool};
+use crate::spec::{Arch, Cost, Cpus, Pool};
 
 /// A declared host: an endpoint, and what answers there.
 #[derive(Debug, Clone)]
@@ -80,6 +80,8 @@ pub struct SetAside {
     pub system_id: Option<SystemId>,
     /// The record whose token it has, where its labels tell.
     pub record: Option<RecordId>,
+    /// What it was made with, where its labels tell.
+    pub cost: Option<Cost>,
     /// What of it cannot be read.
     pub why: Arc<str>,
 }
@@ -100,12 +102,12 @@ pub enum Absence {
 }
 
 /// A machine that runners run on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
     /// Its architecture.
     pub arch: Arch,
     /// Its cpus.
-    pub cpus: f64,
+    pub cpus: Cpus,
     /// Its memory in bytes.
     pub memory: u64,
 }
@@ -155,6 +157,8 @@ pub struct Runner {
     pub record: RecordId,
     /// The hash of the spec it was made from.
     pub spec: SpecHash,
+    /// What it was made with; `None`: by a version that did not say so.
+    pub cost: Option<Cost>,
     /// When its container was created, by our clock.
     pub created_at: Timestamp,
     /// What its container does.

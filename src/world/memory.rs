@@ -8,7 +8,7 @@ use super::{
     Backoff, ContainerId, JobId, ProjectId, RecordId, Runner, RunnerName, SystemId, Variant,
     WorkloadId,
 };
-use crate::spec::HostName;
+use crate::spec::{Cost, HostName};
 
 /// What one process remembers between two ticks.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +30,8 @@ pub struct Memory {
     pub overlooked: BTreeSet<JobId>,
     /// What the observation before this one found left over; a sweep needs two in a row.
     pub leftovers: BTreeSet<Leftover>,
-    /// Slots whose engine call timed out, and when.
-    pub in_doubt: BTreeMap<RunnerName, (HostName, Timestamp)>,
+    /// Slots whose engine call timed out, or whose host was not seen since it was made.
+    pub in_doubt: BTreeMap<RunnerName, InDoubt>,
     /// Slots whose name a container has that is not theirs, and until when they are left alone.
     pub taken: BTreeMap<RunnerName, Timestamp>,
     /// Runners that are gone from an engine, also when it is asked for them, and since when.
@@ -90,13 +90,24 @@ impl Memory {
             .chain(self.networks.values_mut().map(|backoff| &mut backoff.until))
             .chain(self.starts.iter_mut().map(|start| &mut start.at))
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
-            .chain(self.in_doubt.values_mut().map(|(_, at)| at))
+            .chain(self.in_doubt.values_mut().map(|doubt| &mut doubt.at))
             .chain(self.taken.values_mut())
             .chain(self.under_way.values_mut())
             .chain(self.gone.values_mut())
             .chain(&mut self.gitlab_failed_at);
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));
     }
+}
+
+/// A runner that was started, of which its host did not tell since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    /// The host.
+    pub host: HostName,
+    /// Since when.
+    pub at: Timestamp,
+    /// What it was made with, if it was made.
+    pub cost: Cost,
 }
 
 /// A start that failed.

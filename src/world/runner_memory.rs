@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{AtWork, Memory, WorkloadId};
+use crate::spec::Cost;
 
 /// What is seen of a runner at look after look, without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ pub struct RunnerMemory {
     pub draining: Option<Timestamp>,
     /// Since when each condition is seen.
     pub since: BTreeMap<Condition, Timestamp>,
+    /// The most that its pool asked for, where its container does not say what it was made with.
+    pub cost: Option<Cost>,
     /// The runner as it was last seen with a job.
     pub at_work: Option<AtWork>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Deed, Look, Runner, RunnerName, Slot, Variant, WorkloadId};
-use crate::spec::HostName;
+use crate::spec::{Cost, HostName};
 
 /// A runner that is being started.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub struct StartUnderWay<'a> {
     pub slot: Slot,
     /// Its name.
     pub runner: &'a RunnerName,
+    /// What it is made with.
+    pub cost: &'a Cost,
     /// When the start was begun.
     pub since: Timestamp,
 }
@@ -32,8 +34,8 @@ impl Look {
     /// The runners that this process is starting.
     pub fn starts_under_way(&self) -> impl Iterator<Item = StartUnderWay<'_>> {
         self.memory.under_way.iter().filter_map(|(deed, &since)| {
-            let Deed::Start { host, variant, slot, runner } = deed else { return None };
-            Some(StartUnderWay { host, variant, slot: *slot, runner, since })
+            let Deed::Start { host, variant, slot, runner, cost } = deed else { return None };
+            Some(StartUnderWay { host, variant, slot: *slot, runner, cost, since })
         })
     }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autogit::plan::plan;
-use autogit::spec::{Arch, HostName, Missing, Spec};
+use autogit::spec::{Arch, Cost, Cpus, HostName, Missing, Spec};
 use autogit::world::{
     ContainerState, EngineId, EngineInfo, Host, HostState, ImageState, Job, JobId, JobObjects,
     JobVolume, Look, Manager, Memory, NetworkState, Node, Observed, Origin, Owner, ProjectId,
@@ -136,6 +136,7 @@ fn runners_of(spec: &Spec, count: u32) -> Vec<Runner> {
             } else {
                 spec_hash(spec, pool, &host, &engine)
             },
+            cost: Some(Cost::of(pool)),
             created_at: ago(600),
             state: ContainerState::Running { started_at: ago(540) },
             paused: false,
@@ -181,7 +182,7 @@ fn host(spec: &Spec, runners: Vec<Runner>) -> Host {
     let images = images.map(|image| (image, Ok(ImageState::Here))).collect();
     let engine = EngineInfo {
         id: EngineId::from_observed("ENGINE"),
-        node: Node { arch: Arch::Amd64, cpus: 64.0, memory: 1 << 38 },
+        node: Node { arch: Arch::Amd64, cpus: Cpus::of_count(64), memory: 1 << 38 },
         version: "28.0.0".into(),
         skew: SignedDuration::ZERO,
     };

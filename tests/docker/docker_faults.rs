@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use autogit::clock::Clock;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::engine::{Engine as _, EngineError, ImageRequest, NewRunner};
-use autogit::spec::{Arch, InstanceName, PoolName, PullPolicy};
+use autogit::spec::{Arch, Cost, InstanceName, PoolName, PullPolicy};
 use autogit::world::{ImageState, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -124,6 +124,7 @@ fn runner() -> NewRunner {
         system_id: SystemId::from_observed("r_abcdefghijkl"),
         record: RecordId(17),
         spec: SpecHash::from_observed("spec"),
+        cost: Cost::default(),
         image: "image".to_owned(),
         network: "network".to_owned(),
         jobs_max: 0,

@@ -7,7 +7,7 @@ use autogit::spec::{HostName, Spec};
 
 use crate::chaos::Kind;
 use crate::harness::Harness;
-use crate::knobs::{Frame, Knobs, PoolKnobs, drawn, text};
+use crate::knobs::{Frame, Knobs, POOL_CPUS, PoolKnobs, drawn, text};
 
 /// The file, and who edits it.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Editor {
             .into_iter()
             .filter(|name| self.pools.iter().all(|pool| pool.name != *name))
             .collect();
-        let choice = self.rng.below(10);
+        let choice = self.rng.below(if self.frame.cpus.is_some() { 13 } else { 10 });
         if choice == 0 && !gone.is_empty() {
             let name = *self.rng.pick(&gone).unwrap();
             let tags = match name {
@@ -82,6 +82,8 @@ impl Editor {
             return format!("pool {} is removed", pool.name);
         }
         let fresh = drawn(&mut self.rng, "drawn", Vec::new());
+        let cpus = if choice < 10 { None } else { *self.rng.pick(POOL_CPUS).unwrap() };
+        let fresh = PoolKnobs { cpus, ..fresh };
         let pool = &mut self.pools[index];
         let what = change(pool, &fresh, choice);
         format!("pool {}: {what}", pool.name)
@@ -122,6 +124,10 @@ fn change(pool: &mut PoolKnobs, fresh: &PoolKnobs, choice: u64) -> &'static str 
         8 => {
             pool.discard = !pool.discard;
             "cache"
+        }
+        10.. => {
+            pool.cpus = fresh.cpus;
+            "resources"
         }
         _ => {
             pool.jobs_per_runner = 1 - pool.jobs_per_runner;

@@ -81,6 +81,7 @@ pub(crate) const SAFETY: &[Promise<OfFixture>] = promises![
     objects::nothing_of_others_is_touched: "containers, volumes, networks and records of others stay as they are",
     bounds::no_pool_starts_beyond_its_max: "a runner is started only while its pool has less than `max`",
     bounds::no_host_starts_beyond_its_budget: "a runner is started only while its host has room for it",
+    bounds::no_host_starts_beyond_its_cpus: "a runner that costs cpus is started only while its host has them, by what all containers there were made with",
     bounds::no_storm_of_starts: "no more runners are made in a minute than `starts_per_minute`",
     records::no_variant_gets_records_without_end: "one variant never gets more records within an hour than the brake lets pass",
     slots::no_slot_has_two_living_containers: "no two running containers share a system id",

@@ -39,6 +39,8 @@ pub(crate) struct Knobs {
 pub(crate) struct Frame {
     /// How many runners each host may have.
     pub(crate) budget: u64,
+    /// How many cpus each host may spend; none: what it has, and no pool asks for any.
+    pub(crate) cpus: Option<u64>,
     /// Lost jobs are queued again.
     pub(crate) retry: bool,
     /// The runners' image.
@@ -60,6 +62,8 @@ pub(crate) struct PoolKnobs {
     /// Whose jobs, as it stands in the file; none: everyone's.
     pub(crate) scope: Option<&'static str>,
     pub(crate) image: &'static str,
+    /// What a job may use, in thousandths of a cpu.
+    pub(crate) cpus: Option<u64>,
 }
 
 /// What a kind's rate is at most, in a thousand: of the calls it may strike, else of the seconds.
@@ -151,7 +155,7 @@ impl Knobs {
             hosts: rng.pick(&[&BOTH[..1], BOTH]).unwrap(),
             token_lifetime: token_lifetime(seed),
             frame: frame(seed),
-            pools: with_scopes(seed, pools(&mut rng)),
+            pools: with_resources(seed, with_scopes(seed, pools(&mut rng))),
         }
     }
 
@@ -218,7 +222,25 @@ fn token_lifetime(seed: u64) -> Option<SignedDuration> {
 fn frame(seed: u64) -> Frame {
     let mut rng = Rng::new(seed ^ 0xb0d6);
     let (budget, retry) = (2 + rng.below(5), rng.below(3) == 0);
-    Frame { budget, retry, image: rng.pick(&IMAGES).unwrap() }
+    Frame { budget, cpus: cpus(seed), retry, image: rng.pick(&IMAGES).unwrap() }
+}
+
+/// One file in four says what jobs may use, and what the hosts may spend.
+fn cpus(seed: u64) -> Option<u64> {
+    let mut rng = Rng::new(seed ^ 0xc905);
+    (rng.below(4) == 0).then(|| 2 + rng.below(3))
+}
+
+/// Less than any host may spend.
+pub(crate) const POOL_CPUS: &[Option<u64>] =
+    &[None, Some(100), Some(500), Some(700), Some(1_500), Some(2_000)];
+
+fn with_resources(seed: u64, mut pools: Vec<PoolKnobs>) -> Vec<PoolKnobs> {
+    let mut rng = Rng::new(seed ^ 0x9e50);
+    for pool in pools.iter_mut().filter(|_| cpus(seed).is_some()) {
+        pool.cpus = *rng.pick(POOL_CPUS).unwrap();
+    }
+    pools
 }
 
 fn pools(rng: &mut Rng) -> Vec<PoolKnobs> {
@@ -267,15 +289,17 @@ pub(crate) fn drawn(rng: &mut Rng, name: &'static str, tags: Vec<&'static str>) 
         enabled: true,
         scope: None,
         image: "alpine:3",
+        cpus: None,
     }
 }
 
 /// `autogit.yaml` of these pools.
 pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
     let (budget, lost) = (frame.budget, if frame.retry { "retry" } else { "report" });
+    let cpus = frame.cpus.map(|cpus| format!(", cpus: {cpus}")).unwrap_or_default();
     let mut text = format!(
         "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}\nstarts_per_minute: 4\n\
-         hosts: {{alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: {budget}}}}}}}\n",
+         hosts: {{alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: {budget}{cpus}}}}}}}\n",
     );
     let _ = writeln!(text, "defaults: {{runner_image: \"{}\"}}\npools:", frame.image);
     for pool in pools {
@@ -287,7 +311,7 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
         let _ = writeln!(
             text,
             "  {}: {{{tags}, max: {}, warm: {}, cooldown: {}s, jobs_per_runner: {}, cache: {}, \
-             lost_jobs: {lost}, enabled: {}, scope: {}, job: {{image: \"{}\"}}}}",
+             lost_jobs: {lost}, enabled: {}, scope: {}, job: {{image: \"{}\"}}{}}}",
             pool.name,
             pool.max,
             pool.warm,
@@ -297,7 +321,13 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
             pool.enabled,
             pool.scope.unwrap_or("instance"),
             pool.image,
+            resources(pool.cpus),
         );
     }
     text
+}
+
+fn resources(thousandths: Option<u64>) -> String {
+    let Some(thousandths) = thousandths else { return String::new() };
+    format!(", resources: {{cpus: {}.{:03}}}", thousandths / 1_000, thousandths % 1_000)
 }

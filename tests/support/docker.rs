@@ -18,7 +18,7 @@ use std::time::Duration;
 use autogit::clock::Clock;
 use autogit::engine::docker::{DockerEngine, DockerSettings};
 use autogit::engine::{Engine as _, NewRunner};
-use autogit::spec::{Arch, InstanceName, PoolName};
+use autogit::spec::{Arch, Cost, InstanceName, PoolName};
 use autogit::world::{RecordId, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId};
 use bollard::Docker;
 use bollard::query_parameters::{
@@ -146,6 +146,7 @@ impl Bench {
             system_id: self.system_id(slot),
             record: RecordId(17),
             spec: SpecHash::from_observed("spec"),
+            cost: Cost::default(),
             image: self.image.clone(),
             network: self.network.clone(),
             jobs_max: 0,

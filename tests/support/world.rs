@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use autogit::plan::plan;
-use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Pool, PoolName, Scope, Spec};
+use autogit::spec::{
+    Arch, BudgetSpec, Cpus, HostName, HostSpec, Missing, Pool, PoolName, Scope, Spec,
+};
 use autogit::view::{SpecInfo, View};
 use autogit::world::{
     Caller, ContainerId, ContainerState, EngineId, EngineInfo, GroupId, Host, HostState,
@@ -73,7 +75,7 @@ impl Fixture {
         self.spec.hosts.insert(host_name(name), spec);
         let engine = EngineInfo {
             id: EngineId::from_observed(name),
-            node: Node { arch, cpus: 8.0, memory: 16 << 30 },
+            node: Node { arch, cpus: Cpus::of_count(8), memory: 16 << 30 },
             version: "28.0.0".to_owned(),
             skew: SignedDuration::ZERO,
         };
@@ -186,6 +188,7 @@ impl Fixture {
             slot,
             record: self.record_id(variant),
             spec: spec.unwrap_or(autogit::world::SpecHash::from_observed("gone")),
+            cost: None,
             created_at,
             state,
             paused: false,

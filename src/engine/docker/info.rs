@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::client::{Client, Facts, READ_LIMIT};
 use crate::engine::EngineError;
-use crate::spec::Arch;
+use crate::spec::{Arch, Cpus};
 use crate::world::{EngineId, EngineInfo, Node};
 
 const ATTEMPT: &str = "tell about itself";
@@ -91,7 +91,7 @@ fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError
         id: EngineId::from_observed(&id),
         node: Node {
             arch,
-            cpus: cpus.ok_or_else(|| lacks("its cpus"))?.into(),
+            cpus: cpus.map(Cpus::of_count).ok_or_else(|| lacks("its cpus"))?,
             memory: memory.ok_or_else(|| lacks("its memory"))?,
         },
         version: told.server_version.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::NewRunner;
-use crate::spec::{Arch, InstanceName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, InstanceName, PoolName};
 use crate::world::{RecordId, Slot, SpecHash, SystemId, Variant};
 
 /// Whose a container or network is.
@@ -13,6 +13,8 @@ const POOL: &str = "io.autogit.pool";
 const ARCH: &str = "io.autogit.arch";
 const SLOT: &str = "io.autogit.slot";
 const RECORD: &str = "io.autogit.record";
+const CPUS: &str = "io.autogit.cpus";
+const MEMORY: &str = "io.autogit.memory";
 const SPEC: &str = "io.autogit.spec";
 const SCHEMA: &str = "io.autogit.schema";
 
@@ -27,6 +29,7 @@ pub(super) struct Marks {
     pub(super) system_id: SystemId,
     pub(super) record: RecordId,
     pub(super) spec: SpecHash,
+    pub(super) cost: Option<Cost>,
 }
 
 /// What of a container's labels can be read.
@@ -36,6 +39,7 @@ pub(super) struct MarksInPart {
     pub(super) slot: Option<Slot>,
     pub(super) system_id: Option<SystemId>,
     pub(super) record: Option<RecordId>,
+    pub(super) cost: Option<Cost>,
 }
 
 /// The filter for what belongs to `instance`.
@@ -53,6 +57,8 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
         (SLOT, runner.slot.to_string()),
         (SYSTEM_ID, runner.system_id.to_string()),
         (RECORD, runner.record.to_string()),
+        (CPUS, runner.cost.cpus.thousandths().to_string()),
+        (MEMORY, runner.cost.memory.to_string()),
         (SPEC, runner.spec.to_string()),
         (SCHEMA, runner.spec.schema().to_owned()),
     ]
@@ -75,6 +81,7 @@ pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
         system_id: part.system_id.ok_or(SYSTEM_ID)?,
         record: part.record.ok_or(RECORD)?,
         spec,
+        cost: part.cost,
     })
 }
 
@@ -89,7 +96,14 @@ pub(super) fn read_in_part(labels: &Labels) -> MarksInPart {
         slot: label(SLOT).and_then(|slot| slot.parse().ok()).map(Slot),
         system_id: label(SYSTEM_ID).filter(|id| is_system_id(id)).map(SystemId::from_observed),
         record: label(RECORD).and_then(|record| record.parse().ok()).map(RecordId),
+        cost: cost(labels),
     }
+}
+
+/// What the container was made with: all of it or nothing, for a part would count too little.
+fn cost(labels: &Labels) -> Option<Cost> {
+    let number = |key: &'static str| labels.get(key)?.parse().ok();
+    Some(Cost { cpus: Cpus::of_thousandths(number(CPUS)?), memory: number(MEMORY)? })
 }
 
 /// What gitlab-runner takes for a system id (18.6); any other it replaces.
@@ -118,6 +132,7 @@ mod tests {
             system_id: SystemId::from_observed("r_abcdefghijkl"),
             record: RecordId(17),
             spec: SpecHash::from_observed("x"),
+            cost: Cost { cpus: Cpus::of_thousandths(1500), memory: 1 << 32 },
             image: "image".to_owned(),
             network: "network".to_owned(),
             jobs_max: 0,
@@ -135,6 +150,7 @@ mod tests {
         assert_eq!(marks.variant, runner.variant);
         assert_eq!((marks.slot, marks.record), (runner.slot, runner.record));
         assert_eq!((marks.system_id, marks.spec), (runner.system_id, runner.spec));
+        assert_eq!(marks.cost, Some(runner.cost));
     }
 
     #[test]
@@ -142,7 +158,10 @@ mod tests {
         let labels = of_runner(&runner());
         assert_eq!(labels["com.example.team"], "a");
         let ours = labels.keys().filter(|key| key.starts_with("io.autogit."));
-        for key in ours.filter(|key| *key != INSTANCE) {
+        let older_versions_lack = [CPUS, MEMORY];
+        for key in
+            ours.filter(|key| *key != INSTANCE && !older_versions_lack.contains(&key.as_str()))
+        {
             let mut lacking = labels.clone();
             lacking.remove(key);
             assert_eq!(read(&lacking).unwrap_err(), key);
@@ -152,6 +171,20 @@ mod tests {
             let mut wrong = labels.clone();
             wrong.insert(key.to_owned(), value.to_owned());
             assert_eq!(read(&wrong).unwrap_err(), key);
+        }
+    }
+
+    #[test]
+    fn what_it_was_made_with_is_told_by_both_labels_or_not_at_all() {
+        let labels = of_runner(&runner());
+        assert_eq!(read(&labels).unwrap().cost, Some(runner().cost));
+        for (key, value) in
+            [(CPUS, None), (MEMORY, None), (CPUS, Some("1.5")), (MEMORY, Some("-1"))]
+        {
+            let mut other = labels.clone();
+            other.remove(key);
+            other.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+            assert_eq!(read(&other).unwrap().cost, None, "{key} {value:?}");
         }
     }
 

@@ -138,6 +138,7 @@ fn set_aside(container: &Listed, why: Arc<str>) -> SetAside {
         slot: part.slot,
         system_id: part.system_id,
         record: part.record,
+        cost: part.cost,
         why,
     }
 }
@@ -160,6 +161,7 @@ fn runner(container: Listed, marks: Marks, state: &ContainerState, facts: Facts)
         system_id: marks.system_id,
         record: marks.record,
         spec: marks.spec,
+        cost: marks.cost,
         created_at: facts.ours(container.created_at),
         state,
         paused: container.paused,

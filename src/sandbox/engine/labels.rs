@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::container::{Container, Odd};
 use crate::engine::NewRunner;
 use crate::sandbox::runner::{Labels, PREFIX};
-use crate::spec::{Arch, InstanceName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, InstanceName, PoolName};
 use crate::world::{
     ContainerId, JobContainer, JobId, ProjectId, RecordId, RunnerName, SetAside, Slot, SpecHash,
     SystemId, Variant, VolumeKind,
@@ -21,6 +21,7 @@ pub(super) struct RunnerLabels {
     pub(super) system_id: SystemId,
     pub(super) record: RecordId,
     pub(super) spec: SpecHash,
+    pub(super) cost: Option<Cost>,
 }
 
 impl RunnerLabels {
@@ -34,6 +35,7 @@ impl RunnerLabels {
             system_id: SystemId::from_observed(label("system-id")?),
             record: RecordId(label("record")?.parse().ok()?),
             spec: SpecHash::labelled(label("schema")?, label("spec")?)?,
+            cost: cost(label),
         })
     }
 }
@@ -54,8 +56,15 @@ pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) 
         slot: label("slot").and_then(|slot| slot.parse().ok()).map(Slot),
         system_id: label("system-id").map(SystemId::from_observed),
         record: label("record").and_then(|record| record.parse().ok()).map(RecordId),
+        cost: cost(label),
         why,
     }
+}
+
+/// What a runner was made with, if its labels tell.
+fn cost<'a>(label: impl Fn(&'static str) -> Option<&'a str>) -> Option<Cost> {
+    let number = |name| label(name)?.parse().ok();
+    Some(Cost { cpus: Cpus::of_thousandths(number("cpus")?), memory: number("memory")? })
 }
 
 /// The labels of a runner to be made.
@@ -68,6 +77,8 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
     set("slot", runner.slot.to_string());
     set("system-id", runner.system_id.to_string());
     set("record", runner.record.to_string());
+    set("cpus", runner.cost.cpus.thousandths().to_string());
+    set("memory", runner.cost.memory.to_string());
     set("spec", runner.spec.to_string());
     set("schema", runner.spec.schema().to_owned());
     labels

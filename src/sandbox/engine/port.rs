@@ -17,7 +17,7 @@ use super::{SimulatedEngine, labels, process, view};
 use crate::engine::inspection::{Cgroups, ImageSeen, Inspected, Inspection, NetworkSeen};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::sandbox::runner::Labels;
-use crate::spec::{Arch, InstanceName, PullPolicy};
+use crate::spec::{Arch, Cpus, InstanceName, PullPolicy};
 use crate::world::{
     EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState, Node, RunnerLog,
     SystemId, WorkloadId,
@@ -35,7 +35,11 @@ impl Engine for SimulatedEngine {
         self.call(Operation::Info, "", NO_TIME, |state| {
             Ok(EngineInfo {
                 id: settings.id.clone(),
-                node: Node { arch: settings.arch, cpus: settings.cpus, memory: settings.memory },
+                node: Node {
+                    arch: settings.arch,
+                    cpus: Cpus::at_most(settings.cpus),
+                    memory: settings.memory,
+                },
                 version: VERSION.to_owned(),
                 skew: state.skew,
             })

@@ -204,6 +204,7 @@ fn runner(state: &State, id: &ContainerId, container: &Container) -> Option<Runn
         system_id: read.system_id,
         record: read.record,
         spec: read.spec,
+        cost: read.cost,
         created_at: state.corrected(container.created_at),
         state: state.corrected_state(&container.state),
         paused: container.is_paused(),

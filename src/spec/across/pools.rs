@@ -9,7 +9,7 @@ use crate::spec::fault::Code;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::words::value;
-use crate::spec::{HostSpec, Pool, Resources, Scope, Spec};
+use crate::spec::{Cost, Cpus, HostSpec, Pool, Scope, Spec};
 
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
     let mut above = Vec::new();
@@ -168,8 +168,8 @@ fn fits_no_host(pool: &Pool, spec: &Spec, context: &mut Context<'_>) {
         return;
     }
     let Some(resources) = &pool.resources else { return };
-    let cost = Cost::of(resources);
-    if !serving.any(|host| cost.fits(host)) {
+    let cost = Cost::of_resources(resources);
+    if !serving.any(|host| fits(&cost, host)) {
         let finding = Finding::error(
             Code::Conflict,
             format!("one runner costs {}, more than any host's budget", value(cost)),
@@ -180,37 +180,10 @@ fn fits_no_host(pool: &Pool, spec: &Spec, context: &mut Context<'_>) {
     }
 }
 
-/// What one runner costs: its job and all the services that the job may have.
-struct Cost {
-    cpus: f64,
-    memory: u64,
-}
-
-impl Cost {
-    fn of(resources: &Resources) -> Self {
-        let services = resources.services.as_ref();
-        let count = services.map_or(0, |services| services.max);
-        let each_cpus = services.and_then(|services| services.cpus).unwrap_or(0.0);
-        let each_memory = services.and_then(|services| services.memory).unwrap_or(0);
-        Self {
-            cpus: resources.cpus.unwrap_or(0.0) + f64::from(count) * each_cpus,
-            memory: resources
-                .memory
-                .unwrap_or(0)
-                .saturating_add(each_memory.saturating_mul(count.into())),
-        }
-    }
-
-    fn fits(&self, host: &HostSpec) -> bool {
-        host.budget.cpus.is_none_or(|cpus| self.cpus <= cpus)
-            && host.budget.memory.is_none_or(|memory| self.memory <= memory)
-    }
-}
-
-impl std::fmt::Display for Cost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} cpus and {} MiB", self.cpus, self.memory >> 20)
-    }
+/// What one runner costs is no more than the host's whole budget, as far as the file has it.
+fn fits(cost: &Cost, host: &HostSpec) -> bool {
+    host.budget.cpus.is_none_or(|cpus| cost.cpus <= Cpus::at_most(cpus))
+        && host.budget.memory.is_none_or(|memory| cost.memory <= memory)
 }
 
 /// An explicit budget counts what pools say they use; one that says nothing goes uncounted.

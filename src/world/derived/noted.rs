@@ -8,10 +8,11 @@ use super::phase::{busy_alone, idle, phases, silent, unheard};
 use super::standstill;
 use super::unclaimed::note_unclaimed;
 use crate::spec::HostName;
+use crate::world::costs::note_costs;
 use crate::world::{
-    Absence, AtWork, Cause, Condition, ContainerState, HostState, JobId, Look, Memory, Observed,
-    Phase, RecordId, Runner, RunnerJob, RunnerMemory, RunnerView, SpecHash, SystemId, WorkloadId,
-    job_of,
+    Absence, AtWork, Cause, Condition, ContainerState, HostState, InDoubt, JobId, Look, Memory,
+    Observed, Phase, RecordId, Runner, RunnerJob, RunnerMemory, RunnerView, SpecHash, SystemId,
+    WorkloadId, job_of,
 };
 
 /// Starts that are older do not count against `starts_per_minute`.
@@ -25,10 +26,11 @@ pub fn note_observed(look: &mut Look) {
     if look.all_hosts_known() {
         let present: BTreeSet<&WorkloadId> = views.iter().map(|view| &view.runner.id).collect();
         for (_, gone) in updated.runners.iter_mut().filter(|(id, _)| !present.contains(id)) {
-            (gone.draining, gone.contacted) = (None, false);
+            (gone.draining, gone.contacted, gone.cost) = (None, false, None);
         }
     }
     note_contacts(&views, &mut updated);
+    note_costs(look, &views, &mut updated);
     updated.keep_since(Condition::Idle, idle(&views), look.now);
     updated.keep_since(Condition::Paused, standstill::paused(&views), look.now);
     updated.keep_since(Condition::Leaving, standstill::leaving(&views), look.now);
@@ -43,7 +45,7 @@ pub fn note_observed(look: &mut Look) {
     updated.efforts = crate::world::brake::recent(&updated.efforts, look.now);
     updated.networks.retain(|host, _| look.lacks_network(host));
     updated.taken.retain(|_, until| *until > look.now);
-    updated.in_doubt.retain(|_, (host, at)| {
+    updated.in_doubt.retain(|_, InDoubt { host, at, .. }| {
         let seen_since = look.hosts.get(host).is_some_and(
             |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),
         );
@@ -207,6 +209,7 @@ fn works_of_gone(look: &Look, host: &HostName, state: &HostState) -> Vec<AtWork>
             system_id: container.system_id.clone(),
             record: RecordId(0),
             spec: SpecHash::from_observed(""),
+            cost: None,
             created_at: look.now,
             state: ContainerState::Running { started_at: look.now },
             paused: false,

@@ -52,13 +52,10 @@ fn a_pool_names_every_reason_that_its_jobs_and_its_warm_runners_wait_for() {
     let pools = fixture.view().as_seen().status_output().pools;
     assert_eq!(
         pools["big"].why,
-        "host `local` has no room: 8.0 cpus are free; fitting runners were idle and GitLab did not \
+        "host `local` has no room: 8 cpus are free; fitting runners were idle and GitLab did not \
          give it to them (1×); checked again in 1m"
     );
-    assert_eq!(
-        pools["kept"].why,
-        "1 warm runner short: host `local` has no room: 8.0 cpus are free"
-    );
+    assert_eq!(pools["kept"].why, "1 warm runner short: host `local` has no room: 8 cpus are free");
 }
 
 #[test]

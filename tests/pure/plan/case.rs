@@ -1,25 +1,26 @@
 //! A case file: a spec, and in a few words each what is there. Everything else is as AutoGit leaves
 //! it: each variant has its record, each engine its network, each runner that made contact its row.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod hosts;
+mod remembered;
 
-use autogit::spec::{HostName, HostSpec, PoolName, ServedPools};
+use std::collections::BTreeMap;
+
+use autogit::spec::{Cost, Cpus, HostName, PoolName};
 use autogit::world::{
-    AtWork, Backoff, Caller, Cause, ContainerState, Deed, GroupId, HostState, ImageState, JobId,
-    JobNetworkObject, JobVolume, Look, Made, Manager, Observed, Origin, OtherRunner, Owner,
-    ProjectId, RecordId, Runner, RunnerLog, RunnerName, SetAside, SpecHash, SystemId, Token,
-    Unclaimed, VolumeKind, WorkloadId, World,
+    Caller, ContainerState, GroupId, HostState, JobId, JobNetworkObject, JobVolume, Look, Manager,
+    Origin, Owner, ProjectId, RecordId, Runner, RunnerLog, SetAside, SpecHash, SystemId, Token,
+    VolumeKind, WorkloadId, World,
 };
-use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::plan::harness::{
-    Doing, NOW, Spot, add_runner, ago, deny_missing, failed_start, host_spec, id_of, job,
-    job_container, known, look, look_before, lose, queue, record, records_of, spec, state_of,
-    system_id, tell,
+    add_runner, ago, deny_missing, host_spec, id_of, job, job_container, known, look, lose, queue,
+    record, records_of, spec, state_of, system_id, tell,
 };
 use crate::plan::words::{Line, arch_of, doing, host, number, seconds, spot, variant};
+use hosts::{change_host, declare, lose_host};
+use remembered::remember;
 
 /// A case file as it is written.
 #[derive(Debug, Deserialize)]
@@ -102,61 +103,6 @@ pub(crate) fn read(text: &str) -> World {
     World::of(look)
 }
 
-/// What the words say of the host's spec; the others are for the engine.
-fn declare(host: &mut HostSpec, words: &[&str]) {
-    match words {
-        ["budget", "runners", most] => host.budget.runners = Some(number(most)),
-        ["budget", "cpus", most] => host.budget.cpus = Some(number(most)),
-        ["budget", "memory", gib] => host.budget.memory = Some(number::<u64>(gib) << 30),
-        ["serves", pools @ ..] => {
-            let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
-            host.pools = ServedPools::These(pools.collect());
-        }
-        _ => {}
-    }
-}
-
-fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]) {
-    let state = state_of(look, name);
-    match words {
-        ["budget" | "serves" | "lost" | "never", ..] => {}
-        ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
-        ["cpus", cpus] => state.engine.node.cpus = number(cpus),
-        ["memory", gib] => state.engine.node.memory = number::<u64>(gib) << 30,
-        ["no", "network"] => state.network = None,
-        ["no", "image"] => {
-            state.images.values_mut().for_each(|image| *image = Ok(ImageState::Absent));
-        }
-        ["image", "for", arch] => {
-            let other = ImageState::OtherArch(arch_of(arch));
-            state.images.values_mut().for_each(|image| *image = Ok(other));
-        }
-        ["image", "untold", error @ ..] => {
-            let error = Arc::<str>::from(error.join(" "));
-            state.images.values_mut().for_each(|image| *image = Err(Arc::clone(&error)));
-        }
-        ["empty", "network"] => known_network(state).containers = 0,
-        ["foreign", "network"] => known_network(state).ours = false,
-        other => line.unknown(other),
-    }
-}
-
-fn lose_host(look: &mut Look, name: &HostName, words: &[&str]) {
-    let host = look.hosts.get_mut(name).unwrap();
-    match words {
-        ["lost", since, error @ ..] => lose(&mut host.state, seconds(since), &error.join(" ")),
-        ["never", "seen"] => {
-            let error = "connect timed out".into();
-            host.state = Observed::Unknown { since: ago(60), error, last: None };
-        }
-        _ => {}
-    }
-}
-
-fn known_network(state: &mut HostState) -> &mut autogit::world::NetworkState {
-    state.network.as_mut().unwrap()
-}
-
 fn add_runner_words(look: &mut Look, text: &str) {
     let line = Line::of(text);
     let (place, what) = line.head.split_first().unwrap();
@@ -181,6 +127,11 @@ fn add_runner_words(look: &mut Look, text: &str) {
                 let runner = state.runners.iter_mut().find(|runner| runner.id == id).unwrap();
                 match words {
                     ["paused"] => runner.paused = true,
+                    ["made", "with", cpus, "cpus"] => {
+                        let (cpus, memory) = (Cpus::at_least(number(cpus)), 0);
+                        runner.cost = Some(Cost { cpus, memory });
+                    }
+                    ["untold", "cost"] => runner.cost = None,
                     ["changed"] => runner.spec = SpecHash::from_observed("older"),
                     ["of", "record", id] => runner.record = RecordId(number(id)),
                     ["jobs", ended] => {
@@ -234,6 +185,7 @@ fn set_aside(state: &mut HostState, id: &WorkloadId, what: &str) {
         slot: Some(runner.slot).filter(|_| what != "slot"),
         system_id: Some(runner.system_id).filter(|_| what != "system-id"),
         record: Some(runner.record).filter(|_| what != "record"),
+        cost: runner.cost,
         why: why.into(),
     });
 }
@@ -377,113 +329,5 @@ fn add_object(look: &mut Look, text: &str) {
         }
         "network" => jobs.networks.push(JobNetworkObject { id: (*name).to_owned(), system_id }),
         other => line.unknown(&[other]),
-    }
-}
-
-fn remember(look: &mut Look, text: &str) {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let later = |word: &str| NOW + SignedDuration::from_secs(seconds(word));
-    let instance = look.spec.instance.clone();
-    let name = |word: &str| RunnerName::new(&instance, &spot(word).variant, spot(word).slot);
-    match words.as_slice() {
-        ["started", count, since] => {
-            let starts = std::iter::repeat_n(failed_start(seconds(since)), number(count));
-            look.memory.starts.extend(starts);
-        }
-        ["made", place, since] => {
-            let id = WorkloadId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
-            look.memory.runner_mut(&id).made = Some(ago(seconds(since)));
-        }
-        ["gone", "with", job, place, since] => {
-            // As it was last seen.
-            let spot = spot(place);
-            let id = add_runner(look, &spot, Doing::Busy(number(job), 300));
-            let state = state_of(look, &spot.host);
-            let index = state.runners.iter().position(|runner| runner.id == id).unwrap();
-            let runner = state.runners.remove(index);
-            state.jobs.containers.retain(|container| container.system_id != runner.system_id);
-            let work = AtWork {
-                host: spot.host,
-                runner,
-                job: JobId(number(job)),
-                url: None,
-                project: None,
-                gone_since: Some(ago(seconds(since))),
-            };
-            look.memory.runner_mut(&id).at_work = Some(work);
-        }
-        ["backoff", of, left, error @ ..] => {
-            let (of, until, error) = (variant(of), later(left), error.join(" ").into());
-            let backoff = Backoff { cause: Cause::Start, failures: 2, until, error };
-            look.memory.backoffs.insert(of, backoff);
-        }
-        ["network", host_name, left, error @ ..] => {
-            let (until, error) = (later(left), error.join(" ").into());
-            let backoff = Backoff { cause: Cause::Network, failures: 1, until, error };
-            look.memory.networks.insert(host(host_name), backoff);
-        }
-        ["other", job, runner, name @ ..] => {
-            let (id, name) = (RecordId(number(runner)), name.join(" ").into());
-            let runner = OtherRunner { id, name, of_instance: false };
-            look.memory.other_runners.insert(JobId(number(job)), runner);
-        }
-        ["unclaimed", job, times, left] => {
-            let unclaimed = Unclaimed { times: number(times), until: later(left) };
-            look.memory.unclaimed.insert(JobId(number(job)), unclaimed);
-        }
-        ["in", "doubt", place, since] => {
-            let value = (spot(place).host, ago(seconds(since)));
-            look.memory.in_doubt.insert(name(place), value);
-        }
-        ["taken", place, left] => drop(look.memory.taken.insert(name(place), later(left))),
-        ["looked", "before"] => look_before(look),
-        other => remember_deeds(look, other),
-    }
-}
-
-/// What this process did before.
-fn remember_deeds(look: &mut Look, words: &[&str]) {
-    let own = &mut look.memory.own_records;
-    match words {
-        ["reaped", place, times, since] => {
-            let spot = spot(place);
-            let name = RunnerName::new(&look.spec.instance, &spot.variant, spot.slot);
-            let id = WorkloadId::from_observed(&format!("{}-{name}", spot.host));
-            for _ in 0..number(times) {
-                look.memory.note_effort(Deed::Reap(id.clone()), None, ago(seconds(since)));
-            }
-        }
-        ["pulling", image, "on", host_name] => {
-            let (host, image) = (host(host_name), (*image).to_owned());
-            state_of(look, &host).images.insert(image.clone(), Ok(ImageState::Absent));
-            look.memory.under_way.insert(Deed::PullImage { host, image }, ago(20));
-        }
-        ["pulled", times, "times", since, "ago", "on", host_name] => {
-            let (host, image) = (host(host_name), look.spec.pools[0].runner_image.clone());
-            let pull = Deed::PullImage { host, image };
-            for _ in 0..number(times) {
-                look.memory.note_effort(pull.clone(), None, ago(seconds(since)));
-            }
-        }
-        ["starting", place, since] => {
-            let Spot { host, variant, slot } = spot(place);
-            let runner = RunnerName::new(&look.spec.instance, &variant, slot);
-            let start = Deed::Start { host, variant, slot, runner };
-            look.memory.under_way.insert(start, ago(seconds(since)));
-        }
-        ["asked", place] => {
-            let spot = spot(place);
-            let name = RunnerName::new(&look.spec.instance, &spot.variant, spot.slot);
-            look.memory.asked.insert(name);
-        }
-        ["began", since, "after", newest] => {
-            own.began = Some(ago(seconds(since)));
-            own.newest_before = Some(RecordId(number(newest)));
-        }
-        ["own", "record", id] => {
-            own.made.insert(RecordId(number(id)), Made { at: ago(0), shown: true });
-        }
-        ["asked", "for", "record", of, since] => own.asked(&variant(of), ago(seconds(since))),
-        other => panic!("`{}` is not understood", other.join(" ")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) use autogit::model::deny_missing;
-use autogit::spec::{Arch, BudgetSpec, HostName, HostSpec, Missing, Scope, Spec};
+use autogit::spec::{Arch, BudgetSpec, Cost, Cpus, HostName, HostSpec, Missing, Scope, Spec};
 use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
     HostState, ImageState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory,
@@ -131,7 +131,7 @@ pub(crate) fn id_of(path: &str) -> u64 {
 fn host(spec: &Spec, name: &HostName, arch: Arch) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed(&format!("engine-of-{name}")),
-        node: Node { arch, cpus: 8.0, memory: 16 << 30 },
+        node: Node { arch, cpus: Cpus::of_count(8), memory: 16 << 30 },
         version: "28.0.0".to_owned(),
         skew: SignedDuration::ZERO,
     };
@@ -273,6 +273,7 @@ fn runner(look: &Look, spot: &Spot, doing: Doing) -> Runner {
         slot: *slot,
         record: record.map_or(NO_RECORD, |record| record.id),
         spec: hash.unwrap_or_else(|| SpecHash::from_observed("gone")),
+        cost: Some(pool.map(Cost::of).unwrap_or_default()),
         created_at,
         state,
         paused: false,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
-use autogit::spec::{HostName, Pool, PullPolicy, Resources, Warm};
+use autogit::spec::{Cost, HostName, Pool, PullPolicy, Warm};
 use autogit::world::{
     ImageState, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World,
     leftovers,
@@ -311,26 +311,27 @@ fn starts_fit(world: &World, plan: &Plan, views: &[RunnerView<'_>]) {
         assert!(started == 0 || (pool.enabled && sum <= pool.max as usize), "{}", pool.name);
     }
     for (name, spec) in &world.spec.hosts {
-        let there = live().filter(|view| view.host == name).map(|view| &view.runner.variant);
+        let there = live().filter(|view| view.host == name).map(|view| view.runner);
         let started =
             starts.iter().filter(|(host, ..)| *host == name).map(|(_, variant, _)| *variant);
         assert!(world.network_waits(name).is_none() || started.clone().count() == 0, "{name}");
         let coming = under_way.iter().filter(|start| start.host == name);
-        let coming = coming.map(|start| start.variant);
-        let variants: Vec<&Variant> = started.clone().chain(there).chain(coming).collect();
-        let resources = |variant: &&Variant| -> Option<Resources> {
-            world.spec.pool(&variant.pool)?.resources.clone()
+        let asked = |variant: &Variant| -> Cost {
+            world.spec.pool(&variant.pool).map(Cost::of).unwrap_or_default()
         };
-        let used: Vec<Resources> = variants.iter().filter_map(resources).collect();
-        let cpus: f64 = used.iter().filter_map(|used| used.cpus).sum();
+        let used: Vec<Cost> = (started.clone().map(asked))
+            .chain(there.map(|runner| runner.cost.clone().unwrap()))
+            .chain(coming.map(|start| start.cost.clone()))
+            .collect();
+        let cpus: u64 = used.iter().map(|used| used.cpus.thousandths()).sum();
         let Some(engine) = world.hosts[name].engine() else { continue };
-        let costs = started.clone().any(|variant| resources(&variant).is_some());
-        assert!(!costs || cpus <= engine.node.cpus, "{name}: {cpus} cpus");
-        let memory: u64 = used.iter().filter_map(|used| used.memory).sum();
+        let costs = started.clone().any(|variant| asked(variant) != Cost::default());
+        assert!(!costs || cpus <= engine.node.cpus.thousandths(), "{name}: {cpus} thousandths");
+        let memory: u64 = used.iter().map(|used| used.memory).sum();
         assert!(!costs || memory <= engine.node.memory, "{name}: {memory} bytes");
-        let runners = spec.budget.runners.map_or(engine.node.cpus * 2.0, f64::from);
-        let fits = f64::from(u32::try_from(variants.len()).unwrap()) <= runners;
-        assert!(started.count() == 0 || fits, "{name}: {} runners", variants.len());
+        let runners = spec.budget.runners.map_or(engine.node.cpus.decimal() * 2.0, f64::from);
+        let fits = f64::from(u32::try_from(used.len()).unwrap()) <= runners;
+        assert!(started.count() == 0 || fits, "{name}: {} runners", used.len());
     }
 }
 

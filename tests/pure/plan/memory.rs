@@ -1,9 +1,10 @@
 //! What a look does to what the process remembers.
 
 use autogit::plan::{Rule, plan};
+use autogit::spec::Cost;
 use autogit::world::{
-    Backoff, Cause, FailedStart, JobId, Look, Memory, Phase, RecordId, RunnerName, Slot, World,
-    note_observed,
+    Backoff, Cause, FailedStart, InDoubt, JobId, Look, Memory, Phase, RecordId, RunnerName, Slot,
+    World, note_observed,
 };
 use jiff::SignedDuration;
 
@@ -171,7 +172,8 @@ fn nothing_is_waited_for_longer_because_our_clock_was_set_back() {
     add_runner(&mut look, &spot("linux/0"), Doing::Idle(5));
     let mut memory = failing(&look);
     let name = RunnerName::new(&look.spec.instance, &variant("linux"), Slot(1));
-    memory.in_doubt.insert(name, (host("local"), NOW));
+    let doubt = InDoubt { host: host("local"), at: NOW, cost: Cost::default() };
+    memory.in_doubt.insert(name, doubt);
     judged(&look)
         .runners()
         .iter()
@@ -182,7 +184,7 @@ fn nothing_is_waited_for_longer_because_our_clock_was_set_back() {
     note(&mut look, &mut memory);
     let until: Vec<_> = memory.backoffs.values().map(|backoff| backoff.until).collect();
     assert_eq!(until, [NOW - hour + SignedDuration::from_secs(10)]);
-    assert!(memory.in_doubt.values().all(|(_, at)| *at <= look.now));
+    assert!(memory.in_doubt.values().all(|doubt| doubt.at <= look.now));
 }
 
 #[test]

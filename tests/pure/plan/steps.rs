@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use autogit::spec::{HostName, PoolName, PullPolicy};
+use autogit::spec::{Cost, Cpus, HostName, PoolName, PullPolicy};
 use autogit::world::{
-    Backoff, Cause, Deed, ImageState, JobId, JobNetworkObject, JobVolume, Look, Manager, Origin,
-    OtherRunner, Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId, Token,
-    Unclaimed, Variant, VolumeKind, World,
+    Backoff, Cause, Deed, ImageState, InDoubt, JobId, JobNetworkObject, JobVolume, Look, Manager,
+    Origin, OtherRunner, Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId,
+    Token, Unclaimed, Variant, VolumeKind, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ pub(crate) fn hosts() -> impl Strategy<Value = Step> {
             match what {
                 0 => state_of(look, &name).network = None,
                 1 => state_of(look, &name).network.iter_mut().for_each(|it| it.containers = 0),
-                2 => state_of(look, &name).engine.node.cpus = f64::from(most),
+                2 => state_of(look, &name).engine.node.cpus = Cpus::of_count(most),
                 3 => lose_images(look, &name),
                 4 => {
                     let spec = Arc::make_mut(&mut look.spec);
@@ -200,11 +200,16 @@ pub(crate) fn memories() -> impl Strategy<Value = Step> {
                     look.memory.unclaimed.insert(id, Unclaimed { times: 1, until });
                 }
                 3 => drop(look.memory.taken.insert(name, until)),
-                4 => drop(look.memory.in_doubt.insert(name, (host("h0"), ago(5)))),
+                4 => {
+                    let cost = Cost::default();
+                    let doubt = InDoubt { host: host("h0"), at: ago(5), cost };
+                    look.memory.in_doubt.insert(name, doubt);
+                }
                 7 => {
                     let (host, slot) =
                         (host(HOSTS[number as usize % look.hosts.len()]), Slot(number % 3));
-                    let start = Deed::Start { host, variant, slot, runner: name };
+                    let cost = look.spec.pool(&variant.pool).map(Cost::of).unwrap_or_default();
+                    let start = Deed::Start { host, variant, slot, runner: name, cost };
                     look.memory.under_way.insert(start, ago(20));
                 }
                 8 => drop(look.memory.asked.insert(name)),

@@ -19,7 +19,7 @@ use autogit::sandbox::engine::{
     Fault, Latencies, Operation, SimulatedEngine, SimulatedEngineSettings,
 };
 use autogit::sandbox::gitlab::{NewJob, NewRecord, RouterTransport, SimulatedGitlab, WaitsFor};
-use autogit::spec::{Arch, HostName, Missing, PoolName, Scope, Spec};
+use autogit::spec::{Arch, Cost, HostName, Missing, PoolName, Scope, Spec};
 use autogit::tokens::Tokens;
 use autogit::view::SpecInfo;
 use autogit::world::{
@@ -300,6 +300,7 @@ impl Fixture {
             system_id: system_id.clone(),
             record,
             spec: SpecHash::from_observed("another"),
+            cost: Cost::default(),
             image: IMAGE.to_owned(),
             network: "bridge".to_owned(),
             jobs_max: 0,

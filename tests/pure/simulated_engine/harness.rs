@@ -12,7 +12,7 @@ use autogit::gitlab::{Transport, TransportError};
 use autogit::sandbox::engine::{
     ContainerView, Latencies, SimulatedEngine, SimulatedEngineSettings,
 };
-use autogit::spec::{Arch, InstanceName, PoolName};
+use autogit::spec::{Arch, Cost, InstanceName, PoolName};
 use autogit::world::{
     ContainerState, EngineId, RecordId, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
@@ -93,6 +93,7 @@ impl Harness {
             system_id,
             record: RecordId(7),
             spec: SpecHash::from_observed("spec"),
+            cost: Cost::default(),
             image: self.image.clone(),
             network: "autogit".to_owned(),
             jobs_max: self.jobs_max,

@@ -1,7 +1,7 @@
 //! Limits that the operator set.
 
 use super::Fixture;
-use autogit::spec::HostName;
+use autogit::spec::{Cpus, HostName};
 use autogit::world::Runner;
 
 pub(super) fn no_pool_starts_beyond_its_max(fixture: &Fixture<'_>) -> Result<(), String> {
@@ -34,6 +34,28 @@ pub(super) fn no_host_starts_beyond_its_budget(fixture: &Fixture<'_>) -> Result<
         }
     }
     Ok(())
+}
+
+/// By what the containers were made with: what their pools ask for by now does not count.
+pub(super) fn no_host_starts_beyond_its_cpus(fixture: &Fixture<'_>) -> Result<(), String> {
+    if fixture.injected.twins {
+        return Ok(());
+    }
+    for (host, new) in fixture.fresh {
+        let budget = fixture.snapshot.spec.hosts.get(host).and_then(|host| host.budget.cpus);
+        let Some(budget) = budget.map(Cpus::at_most) else { continue };
+        let live = listed(fixture).filter(|(name, _)| *name == host);
+        let used = live.fold(Cpus::default(), |sum, (_, runner)| sum.plus(cpus_of(runner)));
+        if used > budget && cpus_of(new) > Cpus::default() {
+            return Err(format!("{} makes {used} of at most {budget} cpus on {host}", new.name));
+        }
+    }
+    Ok(())
+}
+
+/// What its container was made with.
+pub(super) fn cpus_of(runner: &Runner) -> Cpus {
+    runner.cost.as_ref().map(|cost| cost.cpus).unwrap_or_default()
 }
 
 pub(super) fn no_storm_of_starts(fixture: &Fixture<'_>) -> Result<(), String> {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::bounds::cpus_of;
 use super::jobs::unfinished;
 use super::{Fixture, Snapshot};
 use autogit::sandbox::gitlab::RecordView;
-use autogit::spec::{Arch, Cache, HostName, Pool, Spec, Warm};
+use autogit::spec::{Arch, Cache, Cost, Cpus, HostName, Pool, Spec, Warm};
 use autogit::world::{
     ContainerState, EngineId, Slot, SystemId, Variant, record_settings, spec_hash,
 };
@@ -35,7 +36,7 @@ pub(super) fn the_runners_are_those_of_the_spec(fixture: &Fixture<'_>) -> Result
             snapshot.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
         let wanted = warm(pool);
         // What is kept warm beyond the hosts' budgets has no place.
-        let enough = of_it == wanted || of_it < wanted && is_full(snapshot);
+        let enough = of_it == wanted || of_it < wanted && is_full(snapshot, pool);
         if !enough {
             return Err(format!("pool {} has {of_it} runners, not {wanted}", pool.name));
         }
@@ -49,11 +50,14 @@ pub(super) fn the_runners_are_those_of_the_spec(fixture: &Fixture<'_>) -> Result
     Ok(())
 }
 
-/// Each host has as many runners as its budget lets it have.
-fn is_full(snapshot: &Snapshot) -> bool {
+/// Each host has so many runners that its budget does not let it have one more of the pool.
+fn is_full(snapshot: &Snapshot, pool: &Pool) -> bool {
     snapshot.spec.hosts.iter().all(|(name, host)| {
-        let live = snapshot.live_runners().filter(|(on, _)| *on == name).count();
-        host.budget.runners.is_some_and(|most| live >= most as usize)
+        let live = || snapshot.live_runners().filter(|(on, _)| *on == name);
+        let cost = Cost::of(pool).cpus;
+        let cpus = live().fold(cost, |sum, (_, runner)| sum.plus(cpus_of(runner)));
+        host.budget.runners.is_some_and(|most| live().count() >= most as usize)
+            || host.budget.cpus.is_some_and(|most| cpus > Cpus::at_most(most))
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use autogit::plan::{
     Action, Decision, Facts, HeldJob, HeldRunner, JobHold, Plan, Rule, RunnerHold, plan,
 };
-use autogit::spec::{Cache, LostJobs, Spec, Warm};
+use autogit::spec::{Cache, Cost, LostJobs, Spec, Warm};
 use autogit::world::{
     Condition, ContainerState, HostState, JobObjects, Leftover, Look, Made, Observed, Origin,
     Phase, Queue, RunnerMemory, Slot, Token, World, leftovers,
@@ -209,6 +209,15 @@ pub(super) fn max_plus_one(world: &World) -> Plan {
 pub(super) fn no_budget(world: &World) -> Plan {
     asking(world, |spec| {
         spec.hosts.values_mut().for_each(|host| host.budget.runners = Some(99));
+    })
+}
+
+pub(super) fn cost_is_that_of_the_spec(world: &World) -> Plan {
+    seeing(world, |look| {
+        let spec = Arc::clone(&look.spec);
+        for runner in states(look).flat_map(|state| &mut state.runners) {
+            runner.cost = spec.pool(&runner.variant.pool).map(Cost::of);
+        }
     })
 }
 

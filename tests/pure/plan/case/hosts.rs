@@ -1,0 +1,64 @@
+//! The words of a case file about a host.
+
+use std::sync::Arc;
+
+use autogit::spec::{Cpus, HostName, HostSpec, PoolName, ServedPools};
+use autogit::world::{HostState, ImageState, Look, Observed};
+
+use crate::plan::harness::{ago, lose, state_of};
+use crate::plan::words::{Line, arch_of, number, seconds};
+
+/// What the words say of the host's spec; the others are for the engine.
+pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
+    match words {
+        ["budget", "runners", most] => host.budget.runners = Some(number(most)),
+        ["budget", "cpus", most] => host.budget.cpus = Some(number(most)),
+        ["budget", "memory", gib] => host.budget.memory = Some(number::<u64>(gib) << 30),
+        ["serves", pools @ ..] => {
+            let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
+            host.pools = ServedPools::These(pools.collect());
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]) {
+    let state = state_of(look, name);
+    match words {
+        ["budget" | "serves" | "lost" | "never", ..] => {}
+        ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
+        ["cpus", cpus] => state.engine.node.cpus = Cpus::at_least(number(cpus)),
+        ["memory", gib] => state.engine.node.memory = number::<u64>(gib) << 30,
+        ["no", "network"] => state.network = None,
+        ["no", "image"] => {
+            state.images.values_mut().for_each(|image| *image = Ok(ImageState::Absent));
+        }
+        ["image", "for", arch] => {
+            let other = ImageState::OtherArch(arch_of(arch));
+            state.images.values_mut().for_each(|image| *image = Ok(other));
+        }
+        ["image", "untold", error @ ..] => {
+            let error = Arc::<str>::from(error.join(" "));
+            state.images.values_mut().for_each(|image| *image = Err(Arc::clone(&error)));
+        }
+        ["empty", "network"] => known_network(state).containers = 0,
+        ["foreign", "network"] => known_network(state).ours = false,
+        other => line.unknown(other),
+    }
+}
+
+pub(super) fn lose_host(look: &mut Look, name: &HostName, words: &[&str]) {
+    let host = look.hosts.get_mut(name).unwrap();
+    match words {
+        ["lost", since, error @ ..] => lose(&mut host.state, seconds(since), &error.join(" ")),
+        ["never", "seen"] => {
+            let error = "connect timed out".into();
+            host.state = Observed::Unknown { since: ago(60), error, last: None };
+        }
+        _ => {}
+    }
+}
+
+fn known_network(state: &mut HostState) -> &mut autogit::world::NetworkState {
+    state.network.as_mut().unwrap()
+}
