@@ -23,7 +23,8 @@ pub use process::Process;
 
 pub(crate) use alone::{Alone, lock, own_records, plan_sweep};
 pub(crate) use chosen_view::{
-    About, Asking, ChosenView, Question, RunningView, SpecPlace, WhoseView,
+    About, Asking, ChosenView, Question, RunningView, SpecPlace, WhoseView, is_planned_for,
+    plan_page,
 };
 pub(crate) use down::{Records, down, down_former, remains};
 pub(crate) use drain::drain;

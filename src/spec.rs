@@ -26,6 +26,7 @@ mod render;
 mod report;
 mod runner_config;
 mod scalar;
+mod schedule;
 mod schema;
 mod secret;
 mod section;
@@ -47,6 +48,7 @@ pub use parse::{Parsed, Templated};
 pub use proxy::{Proxies, ProxyOrigin, ProxyUrl};
 pub use pushed::{ALLOWED_KEYS, ALLOWED_VARIABLES, CREDENTIALS, Limits};
 pub use runner_config::{ConfigFault, config_faults};
+pub use schedule::{Days, Schedule, Scheduled};
 pub use schema::schema_json;
 pub(crate) use secret::{STRONGER, signing_key};
 pub use secret::{secret_in_file, weak_secret_in_file};
@@ -60,6 +62,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 /// A secret, or the file that holds it. `source` replaces files by what they hold.
@@ -152,6 +155,31 @@ pub enum Warm {
     Count(u32),
     /// That many by architecture.
     PerArch(BTreeMap<Arch, u32>),
+    /// That many of the first architecture, by the time of the week.
+    Scheduled(Schedule),
+}
+
+impl Warm {
+    /// How many of that architecture are kept at that time; `first`: it is the pool's first one.
+    pub fn of(&self, arch: Arch, first: bool, at: Timestamp) -> u32 {
+        match self {
+            Self::PerArch(counts) => counts.get(&arch).copied().unwrap_or(0),
+            Self::Count(_) | Self::Scheduled(_) if !first => 0,
+            Self::Count(count) => *count,
+            Self::Scheduled(schedule) => schedule.number(at),
+        }
+    }
+
+    /// How many are kept at that time, over all architectures.
+    pub fn total(&self, at: Timestamp) -> u32 {
+        match self {
+            Self::Count(count) => *count,
+            Self::PerArch(counts) => {
+                counts.values().fold(0, |sum: u32, count| sum.saturating_add(*count))
+            }
+            Self::Scheduled(schedule) => schedule.number(at),
+        }
+    }
 }
 
 /// What a job and its services may use; their sum is what a slot costs the budget.

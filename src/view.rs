@@ -21,6 +21,7 @@ mod status;
 mod trend;
 mod unplaced;
 mod unread;
+mod warm;
 mod why;
 pub(crate) mod words;
 
@@ -51,6 +52,7 @@ pub use status::{
 };
 pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;
+pub use warm::WarmNowOutput;
 
 pub(crate) use explain::nearest;
 pub(crate) use plan::decision as decision_output;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::bearer::Right;
@@ -37,8 +38,21 @@ pub(super) async fn trend(State(api): State<Api>, headers: HeaderMap) -> Result<
     Ok(Rendered::json(&api.handle.trend.output())?.answer(&headers))
 }
 
-pub(super) async fn plan(state: State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
-    page(state, headers, Page::Plan).await
+/// Another time for the schedules of the pools.
+#[derive(Debug, Deserialize)]
+pub(super) struct At {
+    pub(super) at: Option<Timestamp>,
+}
+
+pub(super) async fn plan(
+    state: State<Api>,
+    Checked(Query(At { at })): Checked<Query<At>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Some(at) = at else { return page(state, headers, Page::Plan).await };
+    let view = state.view().ok_or_else(Problem::no_view)?;
+    let work = move |view: AsOf<'_>| Rendered::json(&view.plan_output_at(at));
+    worked_out(&state, &view, (format!("plan at {at}"), work), &headers).await
 }
 
 /// What the loop remembers, for a look beside it.

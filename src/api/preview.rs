@@ -24,7 +24,7 @@ mod rate;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::SignedDuration;
 use tokio::sync::AcquireError;
@@ -32,6 +32,7 @@ use tokio::sync::AcquireError;
 use super::Api;
 use super::bearer::Right;
 use super::extract::Checked;
+use super::look::At;
 use super::pages::aside;
 use super::problem::Problem;
 pub use output::{CandidateFault, PreviewOutput, ValuelessOutput};
@@ -51,6 +52,7 @@ const MEDIA_TYPES: &[&str] = &[
 
 pub(super) async fn preview(
     State(api): State<Api>,
+    Checked(Query(At { at })): Checked<Query<At>>,
     request: Request,
 ) -> Result<Json<PreviewOutput>, Problem> {
     api.admit(request.headers(), Right::Preview)?;
@@ -65,7 +67,7 @@ pub(super) async fn preview(
     let place = Arc::clone(&api.workers).acquire_owned().await.map_err(closed)?;
     let written = api.handle.in_force.borrow().written.clone();
     let output = aside(move || {
-        let output = candidate::plan(&view, written.as_deref(), &text);
+        let output = candidate::plan(&view, written.as_deref(), &text, at);
         drop((turn, place));
         output
     });

@@ -223,6 +223,10 @@ pub(super) struct Plan {
     /// Look again and again, and print each plan that differs
     #[arg(long, conflicts_with = "detailed_exitcode")]
     pub(super) watch: bool,
+    /// Plan as if it were that time for the schedules of the pools: `18:00` (today), `+2h`,
+    /// `2026-10-25T02:30[Europe/Berlin]` or `2026-10-25T00:30:00Z`
+    #[arg(long, value_name = "TIME", conflicts_with = "watch")]
+    pub(super) at: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

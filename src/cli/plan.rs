@@ -1,5 +1,6 @@
 //! `autogit plan`: what would happen now, and what waits for what; changes nothing.
 
+mod at;
 mod candidate;
 mod groups;
 mod markdown;
@@ -29,7 +30,8 @@ pub(super) async fn plan(
     if arguments.watch {
         return watch::watch(&arguments, shell, adapters).await;
     }
-    let preview = candidate::preview(&arguments, shell, adapters).await?;
+    let at = at::given(&arguments, shell)?;
+    let preview = candidate::preview(&arguments, at, shell, adapters).await?;
     let plan = if let Some(preview) = preview {
         let head = [vec![preview.head.clone()], preview.notes()].concat().join("\n");
         if arguments.format == PlanFormat::Text {
@@ -41,7 +43,7 @@ pub(super) async fn plan(
     } else {
         let mut chosen = ChosenView::choose(&question(&arguments, shell)?, shell, adapters).await?;
         say_head(&chosen, arguments.format == PlanFormat::Text)?;
-        chosen.plan().await?
+        chosen.plan(at).await?
     };
     say(&rendered(&plan, &arguments, shell))?;
     if !SourceOutput::unknown(&plan.sources).is_empty() {

@@ -8,11 +8,12 @@ use super::failure::Failure;
 use super::own_look::OwnLook;
 use super::process::Process;
 use super::running::{Running, Whose};
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::source::{InstanceLock, LoadError, Loaded, LockError, NoOrigin, Origin, load};
 use crate::spec::InstanceName;
-use crate::view::{MemoryOutput, PlanOutput, StatusOutput};
+use crate::view::{MemoryOutput, PlanOutput, StatusOutput, words};
 use crate::world::Memory;
 
 /// Where the spec is.
@@ -263,13 +264,32 @@ impl ChosenView {
         &self.warnings
     }
 
-    /// The plan as it is seen.
-    pub(crate) async fn plan(&mut self) -> Result<PlanOutput, Failure> {
+    /// The plan as it is seen, or what it would be were it that time for the schedules.
+    pub(crate) async fn plan(&mut self, at: Option<Timestamp>) -> Result<PlanOutput, Failure> {
         match &mut self.whose {
-            WhoseView::Running(there) => there.running.get("/plan").await,
-            WhoseView::Own(own) => Ok(own.plan().await),
+            WhoseView::Running(there) => {
+                let plan = there.running.get(&plan_page(at)).await?;
+                is_planned_for(&plan, at)?;
+                Ok(plan)
+            }
+            WhoseView::Own(own) => Ok(own.plan(at).await),
         }
     }
+}
+
+/// Where a running AutoGit tells its plan.
+pub(crate) fn plan_page(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "/plan".to_owned(), |at| format!("/plan?at={}", words::instant(at)))
+}
+
+/// An AutoGit that knows nothing of schedules tells the plan of now.
+pub(crate) fn is_planned_for(plan: &PlanOutput, at: Option<Timestamp>) -> Result<(), Failure> {
+    if at.is_some() && plan.schedules_at.is_none() {
+        let words = "the AutoGit that runs plans for no other time\nhint: it is of an older version; \
+                     `--direct` looks and plans from here";
+        return Err(Failure::Failed(words.to_owned()));
+    }
+    Ok(())
 }
 
 fn usable(file: Result<Loaded, LoadError>) -> Result<Loaded, Failure> {

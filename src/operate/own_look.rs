@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::adapters::Adapters;
 use super::failure::Failure;
 use super::process::Process;
@@ -47,10 +49,11 @@ impl OwnLook {
         self.controller.borrow_memory(memory);
     }
 
-    /// The plan of a look.
-    pub(crate) async fn plan(&mut self) -> PlanOutput {
+    /// The plan of a look, or what it would be were it that time for the schedules.
+    pub(crate) async fn plan(&mut self, at: Option<Timestamp>) -> PlanOutput {
         let view = self.look().await;
-        view.as_of(self.clock.now()).plan_output()
+        let told = view.as_of(self.clock.now());
+        at.map_or_else(|| told.plan_output(), |at| told.plan_output_at(at))
     }
 
     pub(crate) async fn look(&mut self) -> View {

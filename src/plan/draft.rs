@@ -68,7 +68,8 @@ pub(super) struct Urgent {
 impl<'a> Draft<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let runners = world.runners();
-        let supplies: Vec<_> = world.offers().into_iter().map(VariantSupply::new).collect();
+        let offers = world.offers().into_iter();
+        let supplies: Vec<_> = offers.map(|offer| VariantSupply::new(offer, world.now)).collect();
         let variants = supplies.iter().map(|supply| supply.offer().variant.clone());
         let by_variant = variants.enumerate().map(|(index, it)| (it, SupplyId(index))).collect();
         let acted_on = runners.iter().filter(|view| world.is_acted_on(&view.runner.id));

@@ -14,7 +14,7 @@ use crate::engine::Wakes;
 use crate::lock::locked;
 use crate::observe::Ports;
 use crate::source::{LoadError, Loaded, Reloaded, SpecSource, Text, Watch};
-use crate::spec::{Cache, Spec};
+use crate::spec::{Cache, Spec, Warm};
 use crate::view::{SpecInfo, commit_words};
 use crate::world::{Host, Prefixes};
 
@@ -270,6 +270,7 @@ impl Daemon {
         let interval = self.source.loaded().spec.gitlab.poll_interval;
         let pause = if tick.made_progress() { AFTER_PROGRESS.min(interval) } else { interval };
         let mut pause = pause.min(self.until_again(tick).unwrap_or(interval));
+        pause = pause.min(self.until_scheduled(tick).unwrap_or(interval));
         if self.source.origin().is_remote() && self.reading.is_empty() {
             pause = pause.min(self.until_asked());
         }
@@ -309,6 +310,17 @@ impl Daemon {
     fn until_again(&mut self, tick: &Tick) -> Option<Duration> {
         self.again.retain(|at| *at > tick.view.world.now);
         let next = self.again.iter().min()?;
+        Some(next.duration_since(self.clock.now()).try_into().unwrap_or_default())
+    }
+
+    /// Time to when a schedule keeps another number of idle runners than at the look.
+    fn until_scheduled(&self, tick: &Tick) -> Option<Duration> {
+        let world = &tick.view.world;
+        let changes = world.spec.pools.iter().filter_map(|pool| match &pool.warm {
+            Warm::Scheduled(schedule) if pool.enabled => schedule.next(world.now),
+            Warm::Scheduled(_) | Warm::Count(_) | Warm::PerArch(_) => None,
+        });
+        let (next, _) = changes.min()?;
         Some(next.duration_since(self.clock.now()).try_into().unwrap_or_default())
     }
 

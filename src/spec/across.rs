@@ -5,6 +5,7 @@ mod gitlab;
 mod pool;
 mod pools;
 mod runner_config;
+mod warm;
 
 use super::context::Context;
 use super::path::Path;

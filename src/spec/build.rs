@@ -6,6 +6,7 @@ mod hosts;
 mod job;
 mod pool;
 mod proxy;
+mod warm;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -24,7 +24,9 @@ pub(super) use host::{RawBudget, RawGpus, RawHost, RawTls};
 pub(super) use job::RawJob;
 pub use job::{Capabilities, JobSpec};
 pub use pool::Pool;
-pub(super) use pool::{RawArch, RawPool, RawResources, RawScope, RawWarm, RawWarmMap};
+pub(super) use pool::{
+    RawArch, RawPool, RawResources, RawScheduled, RawScope, RawWarm, RawWarmMap,
+};
 pub use proxy::Proxy;
 pub(super) use proxy::RawProxy;
 

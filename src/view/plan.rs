@@ -25,6 +25,9 @@ pub struct PlanOutput {
     /// made with.
     #[serde(default)]
     pub as_of: String,
+    /// The time that the pools' schedules were read for, in UTC, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedules_at: Option<String>,
     /// The instance's name.
     pub instance: String,
     /// The spec that it was planned for.
@@ -204,6 +207,7 @@ impl AsOf<'_> {
         PlanOutput {
             at: words::instant(self.world.now),
             as_of: self.moment(),
+            schedules_at: None,
             instance: self.world.spec.instance.to_string(),
             spec: self.spec_output(),
             decisions: decisions.collect(),

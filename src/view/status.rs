@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AsOf, HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, proxies, words,
+    AsOf, HeldGroupOutput, ProxyOutput, SourceOutput, UnplacedOutput, View, WarmNowOutput, proxies,
+    words,
 };
 use crate::gitlab::Commit;
 use crate::plan::{HostRoom, host_rooms};
-use crate::spec::{Pool, PoolName, Scope, Warm};
+use crate::spec::{Pool, PoolName, Scope};
 use crate::world::{Phase, RunnerView};
 
 /// How everything stands.
@@ -126,6 +127,9 @@ pub struct PoolOutput {
     pub max: u32,
     /// Idle runners kept beyond the demand.
     pub warm: u32,
+    /// Why it is that many now, and for how long; left out where no schedule says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_now: Option<WarmNowOutput>,
     /// Pending jobs that wait for it.
     pub pending: usize,
     /// Runners that are not in contact yet.
@@ -229,7 +233,8 @@ impl AsOf<'_> {
             };
             PoolOutput {
                 max: pool.max,
-                warm: warm(pool),
+                warm: pool.warm.total(self.world.now),
+                warm_now: WarmNowOutput::of(pool, self.world.now),
                 pending: pending.get(&pool.name).copied().unwrap_or(0),
                 starting: count(|phase| matches!(phase, Phase::Starting { .. })),
                 idle: count(|phase| matches!(phase, Phase::Idle { .. })),
@@ -290,12 +295,4 @@ fn scope_words(scope: &Scope) -> String {
 /// A draining runner that finishes its job has one, too.
 fn has_job(view: &RunnerView<'_>) -> bool {
     matches!(view.phase, Phase::Busy { .. } | Phase::Draining { busy: true, .. })
-}
-
-/// Idle runners kept, over all architectures.
-fn warm(pool: &Pool) -> u32 {
-    match &pool.warm {
-        Warm::Count(count) => *count,
-        Warm::PerArch(counts) => counts.values().sum(),
-    }
 }

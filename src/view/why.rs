@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::queue::Waiting;
-use super::{AsOf, words};
+use super::{AsOf, WarmNowOutput, words};
 use crate::plan::{Facts, JobHold, RunnerHold, images_never_pulled};
 use crate::spec::{Pool, PoolName};
 use crate::world::{Observed, Trouble};
@@ -48,7 +48,9 @@ impl AsOf<'_> {
         reasons.extend(self.troubles(name));
         reasons.extend(self.kept(name));
         reasons.extend(self.unread(pool));
-        match &self.world.queue {
+        let warm = pool.enabled.then(|| WarmNowOutput::of(pool, self.world.now)).flatten();
+        let warm = warm.map(|warm| warm.in_words(pool.warm.total(self.world.now)));
+        let why = match &self.world.queue {
             _ if !reasons.is_empty() => reasons.join("; "),
             Observed::Known { value, .. } if value.more => {
                 "no jobs among those that were read, so no runners".to_owned()
@@ -56,7 +58,8 @@ impl AsOf<'_> {
             Observed::Known { .. } | Observed::Unknown { .. } => {
                 "no jobs, so no runners".to_owned()
             }
-        }
+        };
+        [Some(why), warm].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     /// What this plan does about it.

@@ -11,6 +11,7 @@ mod marks;
 mod memory;
 mod model;
 mod properties;
+mod schedules;
 mod settle;
 mod steps;
 mod words;

@@ -55,6 +55,8 @@ const RUNNER: Parameter = parameter("name", "path", "The runner's name");
 const WORD: Parameter = parameter("name", "path", "A job's id or name, a pool's or runner's name");
 const TAG: Parameter = parameter("If-None-Match", "header", "The ETag of what you have");
 const LAST_EVENT: Parameter = parameter("Last-Event-ID", "header", "The last event that you got");
+const AT: Parameter =
+    parameter("at", "query", "As if it were that time for schedules, as in 2026-10-25T00:30:00Z");
 const STRICT: Parameter = parameter("strict", "query", "`1`: 503 when a source is unknown");
 const JOB: Parameter =
     Parameter { range: Some((0, u64::MAX)), ..parameter("id", "path", "GitLab's id") };
@@ -147,7 +149,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/plan",
         "plan",
         "What is done now, and why everything else is left as it is",
-        &[TAG],
+        &[AT, TAG],
         &[answer(200, "The plan", (JSON, of::<PlanOutput>)), UNCHANGED],
     ),
     get(
@@ -229,7 +231,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "/plan",
             "previewPlan",
             "The plan that a candidate spec would lead to; the token in `api.plan_token_file` suffices",
-            &[],
+            &[AT],
             &[answer(200, "What it would lead to", (JSON, of::<PreviewOutput>))],
         )
     },

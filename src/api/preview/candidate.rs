@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 
 use super::output::{PreviewOutput, ValuelessOutput};
 use crate::api::problem::Problem;
@@ -28,6 +29,7 @@ pub(super) fn plan(
     view: &View,
     written: Option<&Written>,
     text: &str,
+    at: Option<Timestamp>,
 ) -> Result<PreviewOutput, Problem> {
     let candidate = Reading::of(text, written).map_err(|faults| refused(&faults))?;
     let own = written.and_then(|written| Reading::of(written.text(), Some(written)).ok());
@@ -62,9 +64,10 @@ pub(super) fn plan(
         gitlab_url: view.gitlab_url.clone(),
         notices: Vec::new(),
     };
+    // Told as of the look that it is planned on: an equal candidate has an equal preview.
+    let told = shown.as_seen();
     Ok(PreviewOutput {
-        // Told as of the look that it is planned on: an equal candidate has an equal preview.
-        plan: shown.as_seen().plan_output(),
+        plan: at.map_or_else(|| told.plan_output(), |at| told.plan_output_at(at)),
         changes,
         not_planned: not_planned.iter().map(|line| field_of(line)).collect(),
         without_value: candidate.without_value,

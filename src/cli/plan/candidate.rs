@@ -1,11 +1,12 @@
 //! `autogit plan --server URL FILE`: the file is sent to that AutoGit, which plans it on its own view
 //! and with its own values. Where it takes no candidate of ours, this process looks by itself.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::cli::arguments::Plan;
 use crate::cli::shell::{Shell, talk};
-use crate::operate::{Adapters, Failure, Reply, Running};
+use crate::operate::{Adapters, Failure, Reply, Running, is_planned_for, plan_page};
 use crate::source::load;
 use crate::spec::Credential;
 use crate::view::{PlanOutput, words};
@@ -56,6 +57,7 @@ impl Preview {
 /// The answer of the AutoGit that `--server` names; `None`: it is to be planned from here.
 pub(super) async fn preview(
     arguments: &Plan,
+    at: Option<Timestamp>,
     shell: &Shell,
     adapters: Adapters,
 ) -> Result<Option<Preview>, Failure> {
@@ -80,8 +82,10 @@ pub(super) async fn preview(
     let Some(running) = Running::named(url, shell, adapters).await else {
         return Err(Failure::Failed(format!("no AutoGit answers at {url}")));
     };
-    match running.post::<Preview>("/plan", &token, text.as_str().to_owned()).await? {
+    let page = plan_page(at);
+    match running.post::<Preview>(&page, &token, text.as_str().to_owned()).await? {
         Reply::Fine(preview) => {
+            is_planned_for(&preview.plan, at)?;
             let head = format!("{}; it planned {} on that view", running.head(), origin);
             Ok(Some(Preview { head, ..*preview }))
         }

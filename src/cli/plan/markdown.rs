@@ -5,6 +5,11 @@ use super::text::{incomplete, sign, totals, what};
 use super::waiting;
 use crate::view::{PlanOutput, SourceOutput, words};
 
+fn schedules_at(plan: &PlanOutput) -> String {
+    let at = plan.schedules_at.as_ref();
+    at.map(|at| format!(", as if it were {at} for the schedules")).unwrap_or_default()
+}
+
 /// The plan as Markdown.
 pub fn render_plan_markdown(plan: &PlanOutput) -> String {
     let totals = totals(plan);
@@ -14,9 +19,10 @@ pub fn render_plan_markdown(plan: &PlanOutput) -> String {
         format!("### AutoGit plan: {sum}"),
         String::new(),
         format!(
-            "`{hash}` of {source}, instance `{}`, {}. {}Nothing was changed.",
+            "`{hash}` of {source}, instance `{}`, {}{}. {}Nothing was changed.",
             plan.instance,
             plan.at,
+            schedules_at(plan),
             incomplete(plan),
         ),
     ];

@@ -12,6 +12,9 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
     let spec = &plan.spec;
     let mut lines =
         vec![options.heading_of(&spec.source, &spec.hash, &plan.instance, words::parsed(&plan.at))];
+    lines.extend(
+        plan.schedules_at.iter().map(|at| format!("planned  as if it were {at} for the schedules")),
+    );
     lines.extend(sources::lines(&plan.sources, options));
     lines.extend(sources::proxies(&plan.proxies));
     lines.extend(sources::notes(&plan.notices, options));

@@ -64,7 +64,7 @@ async fn watched(
     {
         *own = before;
     }
-    let plan = chosen.plan().await?;
+    let plan = chosen.plan(None).await?;
     Ok((chosen, plan))
 }
 

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::RunnerIndex;
 use crate::plan::JobHold;
-use crate::spec::Warm;
 use crate::world::{JobId, Offer};
 
 /// One enabled variant and the runners that can take a job for it. Its draft alone changes it.
 pub(in crate::plan) struct VariantSupply<'a> {
     offer: Offer<'a>,
+    /// How many idle runners are kept beyond the demand now.
+    warm: usize,
     /// Longest idle first.
     pub(super) idle: VecDeque<RunnerIndex>,
     /// Those that are not known to have made contact yet.
@@ -37,9 +40,12 @@ pub(super) struct Unproven {
 }
 
 impl<'a> VariantSupply<'a> {
-    pub(super) fn new(offer: Offer<'a>) -> Self {
+    pub(super) fn new(offer: Offer<'a>, now: Timestamp) -> Self {
+        let (pool, arch) = (offer.pool, offer.variant.arch);
+        let warm = pool.warm.of(arch, offer.first, now).min(pool.max) as usize;
         Self {
             offer,
+            warm,
             idle: VecDeque::new(),
             unproven: Vec::new(),
             late: 0,
@@ -107,12 +113,7 @@ impl<'a> VariantSupply<'a> {
 
     /// How many idle runners are kept beyond the demand.
     pub(in crate::plan) fn warm(&self) -> usize {
-        let warm = match &self.offer.pool.warm {
-            Warm::Count(count) if self.offer.first => *count,
-            Warm::Count(_) => 0,
-            Warm::PerArch(counts) => counts.get(&self.offer.variant.arch).copied().unwrap_or(0),
-        };
-        warm.min(self.offer.pool.max) as usize
+        self.warm
     }
 
     /// Those that are not known to have made contact yet, as far as their hosts show them.

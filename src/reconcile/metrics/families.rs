@@ -36,6 +36,7 @@ type PerPool = Family<Pool, Histogram, fn() -> Histogram>;
 pub(super) struct Families {
     pub(super) runners: Family<PhaseLabel, Gauge>,
     pub(super) pool_max: Family<Pool, Gauge>,
+    pub(super) pool_warm: Family<Pool, Gauge>,
     pub(super) queue: Family<Pool, Gauge>,
     pub(super) queue_oldest: Family<Pool, Decimal>,
     pub(super) unmatched: Gauge,
@@ -79,6 +80,7 @@ impl Families {
         let families = Self {
             runners: add.one("runners", "Runners by what they do"),
             pool_max: add.one("pool_max", "Runners that a pool may have"),
+            pool_warm: add.one("pool_warm", "Idle runners that a pool keeps now beyond the demand"),
             queue: add.one("queue_jobs", "Pending jobs by the pool they wait for"),
             queue_oldest: add
                 .one("queue_oldest_seconds", "How long the oldest pending job of a pool waits"),

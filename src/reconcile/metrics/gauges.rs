@@ -76,11 +76,13 @@ impl Families {
         let world = &view.world;
         self.runners.clear();
         self.pool_max.clear();
+        self.pool_warm.clear();
         self.backing_off.clear();
         self.runner_token_ends.clear();
         for pool in &world.spec.pools {
             let label = Pool { pool: pool.name.to_string() };
             self.pool_max.get_or_create(&label).set(pool.max.into());
+            self.pool_warm.get_or_create(&label).set(pool.warm.total(world.now).into());
             // At zero before the first, so that a rate over it is seen.
             let _ = self.lost_jobs.get_or_create(&label);
         }

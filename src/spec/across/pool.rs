@@ -8,7 +8,7 @@ use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::values::{RUNNER_VERSION_MIN, runner_version};
 use crate::spec::words::value;
-use crate::spec::{Arch, JobNetwork, Pool, Warm};
+use crate::spec::{Arch, JobNetwork, Pool};
 
 /// GitLab refuses a runner with more.
 const TAGS_MAX: usize = 50;
@@ -34,7 +34,7 @@ pub(super) fn check(pool: &Pool, path: &Path, subject: &str, context: &mut Conte
 }
 
 /// The paths that a finding follows from, the one it is shown at first.
-type Findings = Vec<(Vec<Path>, Finding)>;
+pub(super) type Findings = Vec<(Vec<Path>, Finding)>;
 
 fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
     let tags = path.join("tags");
@@ -64,40 +64,14 @@ fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
 }
 
 fn size(pool: &Pool, path: &Path, context: &Context<'_>, findings: &mut Findings) {
-    let (warm, max) = (path.join("warm"), path.join("max"));
-    let wanted = match &pool.warm {
-        Warm::Count(count) => *count,
-        Warm::PerArch(counts) => {
-            counts.values().fold(0, |sum: u32, count| sum.saturating_add(*count))
-        }
-    };
-    if wanted > pool.max {
-        let message = format!("`warm` is {} but `max` is {}", value(wanted), value(pool.max));
-        let finding = Finding::error(Code::Conflict, message)
-            .hint(format!("set `max` to at least {}", value(wanted)));
-        findings.push((vec![warm.clone(), max.clone()], finding));
-    }
-    if let Warm::PerArch(counts) = &pool.warm
-        && !pool.architectures.is_empty()
-    {
-        for arch in counts.keys().filter(|arch| !pool.architectures.contains(arch)) {
-            let message = format!("`warm` asks for `{arch}`, which is not among its architectures");
-            let written = if context.given(&warm.join("arm/v7")) && arch.as_str() == "armv7" {
-                "arm/v7"
-            } else {
-                arch.as_str()
-            };
-            let needs = vec![warm.join(written), path.join("architectures")];
-            findings.push((needs, Finding::error(Code::Conflict, message)));
-        }
-    }
+    super::warm::check(pool, path, context, findings);
     if pool.max > RUNNERS_MAX {
         let message = format!(
             "`max` is {}: beyond {RUNNERS_MAX} runners of one record GitLab turns down some of their requests",
             value(pool.max)
         );
         let finding = Finding::warning(Code::Doubtful, message).hint("split it into two pools");
-        findings.push((vec![max], finding));
+        findings.push((vec![path.join("max")], finding));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::runner_config::reserved_label;
-use crate::spec::section::{RawArch, RawPool, RawResources, RawScope, RawWarm, RawWarmMap};
+use crate::spec::section::{RawArch, RawPool, RawResources, RawScope};
 use crate::spec::values;
 use crate::spec::{
     Arch, Cache, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources, Warm,
@@ -33,7 +33,9 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         protected: raw.protected.unwrap_or(false),
         scope: scope(raw.scope, &path.join("scope"), context),
         max: raw.max.unwrap_or(4),
-        warm: raw.warm.map_or(Warm::Count(0), |raw| warm(raw, &path.join("warm"), context)),
+        warm: raw
+            .warm
+            .map_or(Warm::Count(0), |raw| super::warm::build(raw, &path.join("warm"), context)),
         cooldown,
         jobs_per_runner: raw.jobs_per_runner.unwrap_or(0),
         startup_timeout,
@@ -140,41 +142,6 @@ fn scope(raw: Option<RawScope>, path: &Path, context: &mut Context<'_>) -> Scope
             Scope::Instance
         }
     }
-}
-
-fn warm(raw: RawWarm, path: &Path, context: &mut Context<'_>) -> Warm {
-    let map = match raw {
-        RawWarm::Count(count) => return Warm::Count(count),
-        RawWarm::Map(map) => map,
-    };
-    if map.schedule.is_some() {
-        let finding = Finding::error(Code::NotSupportedYet, "`schedule` is not supported yet")
-            .hint("give `warm` a number");
-        context.add_at_key(&path.join("schedule"), finding);
-    }
-    let by_arch = by_arch(&map);
-    match map.base {
-        None => Warm::PerArch(by_arch),
-        Some(base) if by_arch.is_empty() => Warm::Count(base),
-        Some(base) => {
-            let message = "`warm` is given by architecture and as a whole";
-            let finding = Finding::error(Code::Conflict, message).hint("remove `base`");
-            context.add_at_key(&path.join("base"), finding);
-            Warm::Count(base)
-        }
-    }
-}
-
-fn by_arch(map: &RawWarmMap) -> BTreeMap<Arch, u32> {
-    let counts = [
-        (Arch::Amd64, map.amd64),
-        (Arch::Arm64, map.arm64),
-        (Arch::Armv7, map.arm_v7.or(map.armv7)),
-        (Arch::Riscv64, map.riscv64),
-        (Arch::S390x, map.s390x),
-        (Arch::Ppc64le, map.ppc64le),
-    ];
-    counts.into_iter().filter_map(|(arch, count)| Some((arch, count?))).collect()
 }
 
 fn resources(raw: RawResources, path: &Path, context: &mut Context<'_>) -> Resources {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::spec::{
-    Arch, BudgetSpec, InstanceName, PoolName, Resources, Scope, ServedPools, TlsSpec, Warm,
+    Arch, BudgetSpec, InstanceName, PoolName, Resources, Schedule, Scope, ServedPools, TlsSpec,
+    Warm,
 };
 
 /// A value in the file's own words.
@@ -97,6 +98,10 @@ impl Shown for Warm {
             Self::PerArch(counts) => {
                 let counts = counts.iter().map(|(arch, count)| format!("{arch}: {count}"));
                 format!("{{{}}}", counts.collect::<Vec<_>>().join(", "))
+            }
+            Self::Scheduled(Schedule { base, entries }) => {
+                let entries = listed(entries.iter().map(ToString::to_string));
+                format!("{{base: {base}, schedule: {entries}}}")
             }
         }
     }

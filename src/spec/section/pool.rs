@@ -172,8 +172,8 @@ pub(in crate::spec) struct RawWarmMap {
     /// Outside the schedule's times. Default: 0.
     #[schemars(range(min = 0, max = 100_000))]
     pub(in crate::spec) base: Option<u32>,
-    /// Times with another number.
-    #[schemars(extend("x-change" = NotYet.as_str()))]
+    /// Times with another number, of the first architecture. The first entry that is on counts.
+    #[schemars(length(max = 50))]
     pub(in crate::spec) schedule: Option<Vec<RawScheduled>>,
     /// Of amd64.
     #[schemars(range(min = 0, max = 100_000))]
@@ -202,21 +202,22 @@ pub(in crate::spec) struct RawWarmMap {
 /// A time with another number of warm runners.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "part of the published schema; schedules are not supported yet")]
 pub(in crate::spec) struct RawScheduled {
-    /// Days, as in mon-fri or sat,sun.
-    days: Option<String>,
-    /// Start, as in "08:00".
+    /// The days on which it begins, as in mon-fri, sat,sun or daily. Default: daily.
+    pub(in crate::spec) days: Option<String>,
+    /// When it begins, as in "08:00".
     #[schemars(required)]
-    from: Option<String>,
-    /// End, as in "18:00".
+    pub(in crate::spec) from: Option<String>,
+    /// When it ends, as in "18:00": on the next day, where that is before `from`. "24:00" is the end
+    /// of the day.
     #[schemars(required)]
-    to: Option<String>,
-    /// Time zone, as in Europe/Berlin. Default: UTC.
-    timezone: Option<String>,
+    pub(in crate::spec) to: Option<String>,
+    /// The time zone of both, as in Europe/Berlin or UTC.
+    #[schemars(required)]
+    pub(in crate::spec) timezone: Option<String>,
     /// Idle runners in that time.
     #[schemars(required, range(min = 0, max = 100_000))]
-    warm: Option<u32>,
+    pub(in crate::spec) warm: Option<u32>,
 }
 
 /// What a job and each of its services may use.

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use autogit::plan::plan;
-use autogit::spec::{Pool, Warm};
+use autogit::spec::{Days, Pool, Schedule, Scheduled, Warm};
 use autogit::view::View;
 use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 
 use crate::api::harness::{Harness, small};
 use crate::support::world::{Doing, Fixture, NOW};
@@ -79,6 +81,55 @@ fn a_pool_whose_scope_gitlab_does_not_know_says_so_without_a_job() {
         assert_eq!(why.matches("knows no group `gone`").count(), 1, "{why}");
         assert!(!why.contains("no jobs"), "{why}");
     }
+}
+
+/// Two warm runners of `linux` from 03:00 to 03:30, where it is [`NOW`], and none else.
+fn scheduled() -> Harness {
+    let minutes = |minutes| Time::constant(3, minutes, 0, 0);
+    let entry = Scheduled {
+        days: Days::DAILY,
+        from: minutes(0),
+        to: minutes(30),
+        timezone: TimeZone::UTC,
+        warm: 2,
+    };
+    let schedule = Schedule { base: 0, entries: vec![entry] };
+    let set_warm = |pool: &mut Pool| pool.warm = Warm::Scheduled(schedule);
+    Harness::of(Fixture::new().pool("linux", "docker", set_warm))
+}
+
+#[tokio::test]
+async fn a_pool_tells_which_entry_counts_and_until_when() {
+    let harness = scheduled();
+    let entry = "{days: daily, from: \"03:00\", to: \"03:30\", timezone: UTC, warm: 2}";
+    let now = serde_json::json!({
+        "by": "entry 1", "entry": entry, "until": "2026-01-02T03:30:00Z", "then": 0,
+    });
+    let words = "warm 2 by entry 1 of its schedule until 2026-01-02T03:30:00Z, then 0";
+    for pool in [
+        &harness.get("/status").await.json()["pools"]["linux"],
+        &harness.get("/explain/linux").await.json(),
+    ] {
+        assert_eq!(pool["warm"], 2);
+        assert_eq!(pool["warm_now"], now);
+        assert!(pool["why"].as_str().unwrap().ends_with(words), "{}", pool["why"]);
+    }
+}
+
+#[tokio::test]
+async fn the_plan_of_another_time_is_made_for_the_schedules_of_then() {
+    let harness = scheduled();
+    let starts = |plan: &serde_json::Value| {
+        let decisions = plan["decisions"].as_array().unwrap().iter();
+        decisions.filter(|decision| decision["rule"] == "keep-warm").count()
+    };
+    let now = harness.get("/plan").await.json();
+    assert_eq!((starts(&now), now.get("schedules_at")), (2, None));
+    let then = harness.get("/plan?at=2026-01-02T03:30:00Z").await.json();
+    assert_eq!((starts(&then), &then["schedules_at"]), (0, &"2026-01-02T03:30:00Z".into()));
+    assert_eq!(then["at"], now["at"]);
+    let refused = harness.get("/plan?at=noon").await;
+    assert_eq!(refused.status, 400);
 }
 
 /// A look at `fixture`, so many seconds after the first.

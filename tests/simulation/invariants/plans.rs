@@ -183,7 +183,7 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
     for offer in world.offers() {
         let started = starts.get(&offer.variant).copied().unwrap_or(0);
         let there = supply.iter().filter(|variant| ***variant == offer.variant).count();
-        let wanted = waiting(look, &offer) + warm(&offer);
+        let wanted = waiting(look, &offer) + warm(&offer, world.now);
         if started > 0 && there + started > wanted {
             let variant = &offer.variant;
             return Err(format!("{variant}: {started} beside {there}, and {wanted} are wanted"));
@@ -198,10 +198,11 @@ fn waiting(look: &Look<'_>, offer: &Offer<'_>) -> usize {
     jobs.iter().filter(|job| offer.fits(job).is_ok()).count()
 }
 
-fn warm(offer: &Offer<'_>) -> usize {
+fn warm(offer: &Offer<'_>, now: Timestamp) -> usize {
     match &offer.pool.warm {
         Warm::Count(count) => *count as usize,
         Warm::PerArch(counts) => counts.values().copied().max().unwrap_or(0) as usize,
+        Warm::Scheduled(schedule) => schedule.number(now) as usize,
     }
 }
 

@@ -10,6 +10,7 @@ use autogit::spec::{Arch, Cache, Cost, Cpus, HostName, Pool, Spec, Warm};
 use autogit::world::{
     ContainerState, EngineId, Slot, SystemId, Variant, record_settings, spec_hash,
 };
+use jiff::Timestamp;
 
 pub(super) fn every_takeable_job_ran(fixture: &Fixture<'_>) -> Result<(), String> {
     let doomed = &fixture.injected.doomed;
@@ -34,7 +35,7 @@ pub(super) fn the_runners_are_those_of_the_spec(fixture: &Fixture<'_>) -> Result
     for pool in snapshot.spec.pools.iter().filter(|pool| pool.enabled) {
         let of_it =
             snapshot.runners().filter(|(_, runner)| runner.variant.pool == pool.name).count();
-        let wanted = warm(pool);
+        let wanted = warm(pool, snapshot.at);
         // What is kept warm beyond the hosts' budgets has no place.
         let enough = of_it == wanted || of_it < wanted && is_full(snapshot, pool);
         if !enough {
@@ -61,12 +62,13 @@ fn is_full(snapshot: &Snapshot, pool: &Pool) -> bool {
     })
 }
 
-fn warm(pool: &Pool) -> usize {
+fn warm(pool: &Pool, at: Timestamp) -> usize {
     match &pool.warm {
         Warm::Count(count) => (*count).min(pool.max) as usize,
         Warm::PerArch(counts) => {
             counts.values().map(|count| (*count).min(pool.max)).sum::<u32>() as usize
         }
+        Warm::Scheduled(schedule) => schedule.number(at).min(pool.max) as usize,
     }
 }
 
