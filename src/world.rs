@@ -159,6 +159,12 @@ impl Look {
         state.is_some_and(|state| state.network.is_none())
     }
 
+    /// Runners may start on the host at any time, so that it is to have their network.
+    pub fn needs_network(&self, host: &HostName) -> bool {
+        let node = self.hosts.get(host).and_then(Host::node);
+        node.is_some_and(|node| pools_on(&self.spec, host, node.arch).next().is_some())
+    }
+
     /// For how long the runners' network is not made on the host, and why: it could not be.
     pub fn network_waits(&self, host: &HostName) -> Option<(SignedDuration, Arc<str>)> {
         let backoff = self.memory.networks.get(host).filter(|_| self.lacks_network(host))?;

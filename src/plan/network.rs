@@ -1,17 +1,16 @@
-//! `keep-network`: hosts on which runners start have the runners' network.
-
-use std::collections::BTreeSet;
+//! `keep-network`: hosts on which runners may start have the runners' network, before the first job
+//! waits for it.
 
 use super::draft::Draft;
 use super::{Action, Facts, Rule};
-use crate::spec::HostName;
 
 pub(super) fn create_networks(draft: &mut Draft<'_>) {
-    let hosts: BTreeSet<HostName> = draft.starts().map(|(host, _)| host.clone()).collect();
-    for host in hosts {
-        if draft.world().lacks_network(&host) {
-            let network = draft.world().spec.network.clone();
-            let action = Action::CreateNetwork { host };
+    let world = draft.world();
+    for host in world.hosts.keys() {
+        let waits = world.network_waits(host).is_some();
+        if world.lacks_network(host) && world.needs_network(host) && !waits {
+            let action = Action::CreateNetwork { host: host.clone() };
+            let network = world.spec.network.clone();
             draft.decide(action, Rule::KeepNetwork, Facts::NetworkMissing { network });
         }
     }

@@ -277,11 +277,7 @@ pub(super) fn nothing_is_left(view: &View) -> bool {
     let world = &view.world;
     let warm = view.plan.held_runners.iter().all(|held| held.hold == RunnerHold::Warm);
     let quiet = view.plan.is_empty() && warm && world.leftovers().is_empty();
-    let gone = |host: &crate::world::Host| {
-        let state = host.state.known();
-        state.is_some_and(|state| !state.runners.is_empty() || state.network.is_none())
-    };
-    quiet && world.hosts.values().all(gone)
+    quiet && world.all_hosts_known()
 }
 
 /// A sandbox talks to the simulated GitLab and to no other, and neither do its runners and jobs.

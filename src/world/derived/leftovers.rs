@@ -147,8 +147,8 @@ fn kept_slots(look: &Look, state: &HostState) -> BTreeSet<SystemId> {
     kept.flat_map(|(variant, pool)| look.slot_ids(&state.engine, &variant, pool.max)).collect()
 }
 
-/// The network, if we made it, nothing is on it, and no runner of ours is there; those of former
-/// names, as soon as nothing is on them.
+/// The network, if we made it, no enabled pool needs it, nothing is on it, and no runner of ours is
+/// there; those of former names, as soon as nothing is on them.
 fn network_leftover(
     look: &Look,
     name: &HostName,
@@ -162,6 +162,7 @@ fn network_leftover(
     let Some(network) = &state.network else { return };
     if network.ours
         && network.containers == 0
+        && !look.needs_network(name)
         && state.runners.is_empty()
         && state.aside.is_empty()
         && look.all_hosts_known()

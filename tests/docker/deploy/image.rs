@@ -143,7 +143,7 @@ async fn the_image_runs_jobs_as_nobody_with_a_read_only_root_and_says_that_it_is
 
         // The folder is mounted, so a file that was renamed into it counts at once.
         save(&harness, &config, "{}");
-        harness.until_nothing_is_left().await;
+        harness.until_not_even_the_network_is_left().await;
         said(&["stop", "--time=30", &name]);
         let code = said(&["inspect", "--format", "{{.State.ExitCode}}", &name]);
         let log = docker(&["logs", &name]);

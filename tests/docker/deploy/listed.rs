@@ -44,7 +44,7 @@ async fn jobs_run_and_nothing_is_left_with_no_call_beside_the_socket_proxys_list
             let _ = Command::new("docker").args(["kill", &runner]).output().await.unwrap();
         }
         behind_the_proxy(&harness, "{}");
-        harness.until_nothing_is_left().await;
+        harness.until_not_even_the_network_is_left().await;
         assert_eq!(filter.refused(), Vec::<String>::new());
         drop(program);
     })

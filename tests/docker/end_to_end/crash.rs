@@ -182,13 +182,18 @@ async fn killed_while_it_makes_and_removes_the_network() {
     with_harness(async |harness| {
         harness.save("linux: {tags: [docker]}");
         let first = Program::start(&harness);
-        let points = around(&["POST /networks/create", "DELETE /networks/*"]);
-        harness.trap.set(points[0], first.victim());
+        let made = around(&["POST /networks/create"]);
+        harness.trap.set(made[0], first.victim());
         let job = harness.queue(&["docker"], &["echo done"]);
-        killed_at(&harness, &points, first).await;
+        killed_at(&harness, &made, first).await;
+        let program = Program::start(&harness);
         harness.until_succeeded(job).await;
+        let removed = around(&["DELETE /networks/*"]);
+        harness.trap.set(removed[0], program.victim());
+        harness.save("linux: {tags: [docker], enabled: false}");
+        killed_at(&harness, &removed, program).await;
         let _last = Program::start(&harness);
-        harness.until_nothing_is_left().await;
+        harness.until_not_even_the_network_is_left().await;
     })
     .await;
 }

@@ -215,14 +215,29 @@ pools:
         job
     }
 
-    /// Waits until the instance has nothing on the engine and no runner at GitLab.
+    /// Waits until the instance has nothing on the engine but the network that runners would join,
+    /// and no runner at GitLab.
     pub(crate) async fn until_nothing_is_left(&self) {
+        self.until_left(&[self.network()]).await;
+    }
+
+    /// Waits until the instance has nothing on the engine, and no runner at GitLab.
+    pub(crate) async fn until_not_even_the_network_is_left(&self) {
+        self.until_left(&[]).await;
+    }
+
+    async fn until_left(&self, networks: &[String]) {
+        let expected = Found { networks: networks.to_vec(), ..Found::default() };
         until("everything is removed", async || {
-            let managers = self.managers();
-            let empty = self.engine.found().await == Found::default() && managers.is_empty();
-            empty.then_some(())
+            let found = self.engine.found().await;
+            (found == expected && self.managers().is_empty()).then_some(())
         })
         .await;
+    }
+
+    /// The network that its runners join.
+    pub(crate) fn network(&self) -> String {
+        format!("{}-network", self.instance)
     }
 
     /// The ids of all records at GitLab.

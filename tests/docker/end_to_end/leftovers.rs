@@ -68,7 +68,8 @@ async fn leftovers_of_our_runners_go_and_those_of_others_stay() {
         assert_eq!((others.jobs.len(), others.volumes.len(), others.networks.len()), (5, 1, 2));
 
         let operator = Operator::start(&harness);
-        let expected = Found { volumes: vec![kept, untold], ..Found::default() };
+        let networks = vec![harness.network()];
+        let expected = Found { volumes: vec![kept, untold], networks, ..Found::default() };
         until("what is ours goes, but what is kept", async || {
             (harness.engine.found().await == expected).then_some(())
         })

@@ -33,7 +33,7 @@ async fn runners_and_jobs_reach_a_gitlab_that_only_their_network_knows() {
         let _operator = Operator::start(&harness);
         let job = harness.until_succeeded(job).await;
         assert!(job.trace.contains("open"), "{}", job.trace);
-        harness.until_nothing_is_left().await;
+        harness.until_not_even_the_network_is_left().await;
         let others = harness.engine.found_by_hand().await;
         assert_eq!(others.networks, [network], "AutoGit did not make it, and leaves it");
     })

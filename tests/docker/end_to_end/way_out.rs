@@ -93,7 +93,7 @@ async fn the_way_out_waits_for_a_job_and_leaves_nothing() {
             words,
             format!("no runner, network or cache of instance `{instance}` is left\n")
         );
-        harness.until_nothing_is_left().await;
+        harness.until_not_even_the_network_is_left().await;
         assert!(harness.record_ids().is_empty());
     })
     .await;

@@ -156,7 +156,7 @@ fn a_runner_without_a_job_left_makes_no_job_unclaimed() {
 
 #[test]
 fn what_is_left_over_counts_at_the_next_look() {
-    let mut look = plain(PLAIN);
+    let mut look = plain("pools: {linux: {tags: [docker], enabled: false}}");
     look.records = look.records.clone().next(NOW, Ok(Vec::new()));
     let network = &mut crate::plan::harness::state_of(&mut look, &host("local")).network;
     network.as_mut().unwrap().containers = 0;

@@ -241,7 +241,8 @@ async fn volumes_and_networks_of_a_job_go_after_the_containers_that_have_them() 
     let done = |outcome: &Outcome| matches!(outcome.result, Ok(Effect::Done));
     assert!(outcomes.iter().all(done), "{outcomes:?}");
     let counts = fixture.engine().counts();
-    assert_eq!((counts.containers, counts.volumes, counts.networks), (0, 0, 0));
+    // The runners' own network stays.
+    assert_eq!((counts.containers, counts.volumes, counts.networks), (0, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +286,7 @@ async fn removed_runner(such: impl Fn(&Action) -> bool) -> (Fixture, World, Plan
     fixture.pass(10).await;
     let runner = fixture.runner().await;
     fixture.engine().remove_by_hand(&runner.id).unwrap();
-    fixture.change_spec(|spec| spec.pools[0].warm = Warm::Count(0));
+    fixture.change_spec(|spec| spec.pools[0].enabled = false);
     let world = fixture.look_twice().await;
     let plan = planned(&world, such);
     (fixture, world, plan, runner)

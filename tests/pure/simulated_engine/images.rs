@@ -29,9 +29,9 @@ fn hold(tick: &Tick) -> &JobHold {
 async fn a_host_that_has_the_image_is_shown_no_pull() {
     let mut fixture = Fixture::new(COLD);
     let mut controller = fixture.controller().await;
-    assert_eq!(rules(&controller.look().await), ["keep-record"]);
+    assert_eq!(rules(&controller.look().await), ["keep-record", "keep-network"]);
     fixture.engine().prune_image(IMAGE);
-    assert_eq!(rules(&controller.look().await), ["keep-record", "pull-image"]);
+    assert_eq!(rules(&controller.look().await), ["keep-record", "pull-image", "keep-network"]);
 }
 
 #[tokio::test(start_paused = true)]

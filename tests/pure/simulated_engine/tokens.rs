@@ -328,7 +328,7 @@ async fn a_runner_token_is_verified_once_and_serves_from_the_next_look_on() {
         let rules = tick.view.plan.decisions.iter().map(|it| it.rule.as_str());
         rules.collect::<Vec<_>>()
     };
-    assert_eq!(rules(&controller.tick().await), ["verify-token"]);
+    assert_eq!(rules(&controller.tick().await), ["verify-token", "keep-network"]);
     let tick = controller.tick().await;
     assert_eq!(record(&tick.view.world).origin, Origin::Given);
     assert!(rules(&tick).contains(&"keep-warm"));

@@ -8,7 +8,7 @@ use super::{Fixture, Snapshot};
 use autogit::sandbox::gitlab::RecordView;
 use autogit::spec::{Arch, Cache, Cost, Cpus, HostName, Pool, Spec, Warm};
 use autogit::world::{
-    ContainerState, EngineId, Slot, SystemId, Variant, record_settings, spec_hash,
+    ContainerState, EngineId, Slot, SystemId, Variant, pools_on, record_settings, spec_hash,
 };
 use jiff::Timestamp;
 
@@ -198,8 +198,12 @@ pub(super) fn no_volume_or_network_is_left(fixture: &Fixture<'_>) -> Result<(), 
         let ours = network.is_some_and(|network| {
             network.instance.as_deref() == Some(snapshot.spec.instance.as_str())
         });
-        if ours && runners == 0 {
+        let needed = pools_on(&snapshot.spec, name, Arch::Amd64).next().is_some();
+        if ours && runners == 0 && !needed {
             return Err(format!("network {} is left on {name}", snapshot.spec.network));
+        }
+        if network.is_none() && needed {
+            return Err(format!("{name} has no network {} for its runners", snapshot.spec.network));
         }
     }
     Ok(())
