@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use autogit::gitlab::Commit;
+
 use crate::browser::Browser;
 use crate::fixtures::calm;
 use crate::harness::Harness;
@@ -24,6 +26,9 @@ async fn hostile_names_paths_tags_and_errors_stay_text() {
     harness.show(calm().view());
     let mut view = hostile().view();
     view.spec.pending_fault = Some(HOSTILE.to_owned());
+    let id = "2293ada6b400935a1378653304eaf6221e0fdb8f".to_owned();
+    let author = HOSTILE.to_owned();
+    view.spec.commit = Some(Commit { id, author, at: Some(view.world.now), protected: None });
     harness.show(view);
     browser.visit(&harness.url()).await;
     browser.until("document.querySelector('[data-job=\"60\"]')").await;
@@ -31,6 +36,7 @@ async fn hostile_names_paths_tags_and_errors_stay_text() {
         let text = format!("document.querySelector(\"{place}\").textContent");
         assert_eq!(browser.value(&text).await, HOSTILE, "{place}");
     }
+    browser.says("#spec", "2293ada6b400 by <img src=x").await;
     browser.says("#activity", "<img src=x").await;
     browser.says("#sources", "<img src=x").await;
     let made =

@@ -325,10 +325,19 @@ function drawBudgets(place, { budget, used }, brief) {
   });
 }
 
+/** The commit that has the spec; nothing where it comes from a file. */
+function commitOf(commit) {
+  if (!commit) return [];
+  const at = commit.at ? [", ", ticking(commit.at, { after: " ago" })] : [];
+  const id = h("code", {}, commit.id.slice(0, 12));
+  return [h("dt", {}, "Commit"), h("dd", {}, id, " by ", foreign(commit.author), ...at)];
+}
+
 function drawSpec() {
   const { spec, instance } = state.status;
   fill($("spec"), JSON.stringify([spec, instance]), () => [
     h("dt", {}, "File"), h("dd", { class: "mono" }, foreign(spec.source)),
+    ...commitOf(spec.commit),
     h("dt", {}, "Version"), h("dd", {}, h("code", {}, spec.hash), " in force for ", ticking(spec.loaded_at)),
     h("dt", {}, "Instance"), h("dd", {}, instance),
     h("dt", {}, "File now"),
