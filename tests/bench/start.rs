@@ -1,5 +1,5 @@
-//! From a waiting job to its running container, beside what the same engine takes for a bare one;
-//! and what AutoGit costs at rest. `cargo bench --bench start`; needs Docker and
+//! From a waiting job to its running container, a burst of jobs and a queue of them on few slots,
+//! beside what the same engine takes for bare containers; and what AutoGit costs at rest. `cargo bench --bench start`; needs Docker and
 //! `tests/runner/build-image`.
 
 #![allow(
@@ -23,7 +23,7 @@ use autogit::reconcile::{Controller, Tick, loaded_info};
 use autogit::sandbox::gitlab::{NewJob, SimulatedGitlab};
 use autogit::source::{Environment, Origin, load};
 use autogit::spec::HostSpec;
-use autogit::world::ProjectId;
+use autogit::world::{JobId, ProjectId};
 use bollard::Docker;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
@@ -38,6 +38,12 @@ const NETWORK: &str = "autogit-bench-network";
 const REST: Duration = Duration::from_secs(30);
 /// Of AutoGit's start to a bare `docker run`.
 const RATIO_TARGET: f64 = 1.15;
+/// How many jobs come at once.
+const BURST: u32 = 8;
+/// A queue on few slots.
+const QUEUE: u32 = 6;
+const SLOTS: u32 = 2;
+const JOB_SECONDS: u32 = 3;
 const MEMORY_TARGET_KIB: u64 = 15 * 1024;
 
 fn main() {
@@ -45,6 +51,9 @@ fn main() {
     runtime.block_on(async {
         let bench = Bench::new().await;
         bench.measure_starts().await;
+        bench.measure_burst().await;
+        bench.measure_queue().await;
+        bench.save(1);
         bench.measure_rest().await;
     });
 }
@@ -72,19 +81,85 @@ impl Bench {
         tokio::spawn(gitlab.clone().serve(listener));
         let folder = std::env::temp_dir().join(format!("autogit-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let text = format!(
-            "instance: bench\nnetwork: {NETWORK}\nstarts_per_minute: 1000\n\
-             gitlab: {{url: '${{BENCH_URL}}', token: '${{BENCH_TOKEN}}'}}\n\
-             pools: {{linux: {{tags: [bench], max: 1, jobs_per_runner: 1, cache: discard, \
-             runner_image: '{RUNNER}', job: {{image: '{JOB}', pull_policy: [never]}}}}}}\n"
-        );
-        std::fs::write(folder.join("autogit.yaml"), text).unwrap();
         let variables = vec![("BENCH_URL", url), ("BENCH_TOKEN", token)];
         let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let environment = Environment::new(owned.collect(), Vec::new());
         let docker = Docker::connect_with_unix_defaults().unwrap();
         let docker = docker.negotiate_version().await.unwrap();
-        Self { gitlab, project, docker, folder, environment, variables }
+        let bench = Self { gitlab, project, docker, folder, environment, variables };
+        bench.save(1);
+        bench
+    }
+
+    /// Writes the spec: one pool, each of whose runners has one job.
+    fn save(&self, max: u32) {
+        let text = format!(
+            "instance: bench\nnetwork: {NETWORK}\nstarts_per_minute: 1000\n\
+             gitlab: {{url: '${{BENCH_URL}}', token: '${{BENCH_TOKEN}}', poll_interval: 1s}}\n\
+             hosts: {{local: {{docker: 'unix:///var/run/docker.sock', budget: {{runners: 100}}}}}}\n\
+             pools: {{linux: {{tags: [bench], max: {max}, jobs_per_runner: 1, cache: discard, \
+             runner_image: '{RUNNER}', job: {{image: '{JOB}', pull_policy: [never]}}}}}}\n"
+        );
+        std::fs::write(self.folder.join("autogit.yaml"), text).unwrap();
+    }
+
+    fn daemon(&self) -> Daemon {
+        let daemon = Command::new(env!("CARGO_BIN_EXE_autogit"))
+            .args(["run", "--config"])
+            .arg(self.folder.join("autogit.yaml"))
+            .envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())))
+            .stderr(Stdio::null())
+            .spawn();
+        Daemon(daemon.unwrap())
+    }
+
+    fn queue(&self, script: &str) -> JobId {
+        let mut job = NewJob::new(self.project).tagged(&["bench"]);
+        (job.image, job.script) = (Some(JOB.to_owned()), vec![script.to_owned()]);
+        self.gitlab.add_job(job)
+    }
+
+    /// Until so many jobs with that script are done by a running AutoGit with so many slots.
+    async fn jobs(&self, jobs: u32, script: &str, max: u32) -> Duration {
+        self.save(max);
+        let daemon = self.daemon();
+        // It has its record, its network and its first look by then.
+        Clock::system().sleep(REST / 10).await;
+        let ((), took) = timed(async {
+            let queued: Vec<JobId> = (0..jobs).map(|_| self.queue(script)).collect();
+            let ended = |id: &JobId| self.gitlab.job(*id).unwrap().finished_at.is_some();
+            while !queued.iter().all(ended) {
+                Clock::system().sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        drop(daemon);
+        let mut controller = self.controller().await;
+        until_settled(&mut controller).await;
+        took
+    }
+
+    async fn measure_burst(&self) {
+        let ours = self.jobs(BURST, "true", BURST).await;
+        let bare = run_bare(BURST, BURST, "true");
+        println!("{BURST} jobs at once, each in a runner of its own");
+        println!("  autogit, to the end of the last  {ours:>8.1?}");
+        println!(
+            "  docker run --rm                  {bare:>8.1?}   ratio {:.2}",
+            ratio(ours, bare)
+        );
+    }
+
+    async fn measure_queue(&self) {
+        let script = format!("sleep {JOB_SECONDS}");
+        let ours = self.jobs(QUEUE, &script, SLOTS).await;
+        let bare = run_bare(QUEUE, SLOTS, &script);
+        println!("{QUEUE} jobs of {JOB_SECONDS} s on {SLOTS} slots, one job a runner");
+        println!("  autogit, to the end of the last  {ours:>8.1?}");
+        println!(
+            "  docker run --rm                  {bare:>8.1?}   ratio {:.2}",
+            ratio(ours, bare)
+        );
     }
 
     async fn controller(&self) -> Controller {
@@ -127,9 +202,7 @@ impl Bench {
     }
 
     async fn start_by_autogit(&self, controller: &mut Controller) -> Duration {
-        let mut job = NewJob::new(self.project).tagged(&["bench"]);
-        (job.image, job.script) = (Some(JOB.to_owned()), vec!["true".to_owned()]);
-        self.gitlab.add_job(job);
+        self.queue("true");
         let (tick, took) = timed(controller.tick()).await;
         assert!(started(&tick), "{:?}", tick.outcomes);
         until_settled(controller).await;
@@ -152,27 +225,29 @@ impl Bench {
 
     /// Memory and processor time of the daemon with nothing to do, at its usual interval.
     async fn measure_rest(&self) {
-        let spec = self.folder.join("autogit.yaml");
-        let daemon = Command::new(env!("CARGO_BIN_EXE_autogit"))
-            .args(["run", "--config"])
-            .arg(spec)
-            .envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())))
-            .stderr(Stdio::null())
-            .spawn();
-        let mut daemon = daemon.unwrap();
+        let daemon = self.daemon();
         Clock::system().sleep(REST / 3).await;
-        let before = cpu_ticks(&daemon);
+        let before = cpu_ticks(&daemon.0);
         Clock::system().sleep(REST).await;
-        let spent = cpu_ticks(&daemon) - before;
-        let resident = resident_kib(&daemon);
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
+        let spent = cpu_ticks(&daemon.0) - before;
+        let resident = resident_kib(&daemon.0);
+        drop(daemon);
         let of_target = ratio_of(resident, MEMORY_TARGET_KIB);
         println!("at rest, one host, polled every 10s, over {REST:?}");
         println!("  resident memory  {resident} KiB   {of_target:.2} of the target");
         // A tick of the kernel's clock is a hundredth of a second on Linux.
         let seconds = u32::try_from(REST.as_secs()).unwrap();
         println!("  processor        {:.2} %", f64::from(spent) / f64::from(seconds));
+    }
+}
+
+/// An AutoGit that ends with it; its runners go on.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -204,6 +279,22 @@ fn run_by_docker() -> Duration {
         docker(&["run", "--detach", "--network", NETWORK, "--name", name, RUNNER]);
     });
     docker(&["rm", "--force", "--volumes", name]);
+    took
+}
+
+/// So many bare containers with that script, so many at a time.
+fn run_bare(containers: u32, at_a_time: u32, script: &str) -> Duration {
+    let ((), took) = timed_now(|| {
+        std::thread::scope(|scope| {
+            for _ in 0..at_a_time {
+                scope.spawn(|| {
+                    for _ in 0..containers / at_a_time {
+                        docker(&["run", "--rm", "--entrypoint", "sh", JOB, "-c", script]);
+                    }
+                });
+            }
+        });
+    });
     took
 }
 
