@@ -19,10 +19,6 @@ use crate::world::{
 use supply::Unproven;
 pub(super) use supply::VariantSupply;
 
-/// How long after its last job a runner that may have no other is expected to be there: it cleans
-/// up and exits in seconds.
-const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-
 /// Names a variant's supply in its draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SupplyId(usize);
@@ -73,12 +69,13 @@ impl<'a> Draft<'a> {
         let variants = supplies.iter().map(|supply| supply.offer().variant.clone());
         let by_variant = variants.enumerate().map(|(index, it)| (it, SupplyId(index))).collect();
         let acted_on = runners.iter().filter(|view| world.is_acted_on(&view.runner.id));
+        let wanted = Wanted::of(world);
         let mut draft = Self {
             world,
-            wanted: Wanted::of(world),
             supplies,
             by_variant,
-            room: Room::new(world, &runners),
+            room: Room::new(world, &runners, &wanted),
+            wanted,
             plan: Plan::default(),
             crowded_out: Vec::new(),
             urgent: Vec::new(),
@@ -213,17 +210,9 @@ impl<'a> Draft<'a> {
         busy.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// It had as many jobs as it may have and exits by itself. One that does not, or that was made
-    /// with another number of jobs, is idle like any other.
+    /// As [`Wanted::is_ending`].
     pub(super) fn is_ending(&self, runner: &Runner) -> bool {
-        let ended = runner.log.as_ref().and_then(|log| log.ended);
-        ended.is_some_and(|at| self.world.now.duration_since(at) < ENDS_WITHIN)
-            && self
-                .world
-                .spec
-                .pool(&runner.variant.pool)
-                .is_some_and(|pool| runner.is_used_up(pool))
-            && !self.is_outdated(runner)
+        self.wanted.is_ending(self.world, runner)
     }
 
     /// What the log of one of its starting runners says is wrong; asks all of them.

@@ -76,8 +76,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// A runner that was counted is gone from the host.
-    pub(super) fn remove(&mut self, host: &HostName, pool: &PoolName, cost: &Cost) {
-        if let Some(count) = self.runners.get_mut(pool) {
+    pub(super) fn remove(&mut self, host: &HostName, pool: Option<&PoolName>, cost: &Cost) {
+        if let Some(count) = pool.and_then(|pool| self.runners.get_mut(pool)) {
             *count = count.saturating_sub(1);
         }
         if let Some(room) = self.hosts.get_mut(host) {

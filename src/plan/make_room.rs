@@ -150,7 +150,7 @@ impl<'a> Soon<'a> {
         let mut soon = Self { ledger: draft.room().ledger().clone(), spares: spares(draft) };
         for Urgent { by, host, .. } in urgent {
             let pool = draft.supply(*by).offer().pool;
-            soon.ledger.remove(host, &pool.name, &Cost::of(pool));
+            soon.ledger.remove(host, Some(&pool.name), &Cost::of(pool));
         }
         let leaves = |view: &&RunnerView<'_>| match view.phase {
             Phase::Draining { busy, .. } => !busy,
@@ -179,8 +179,8 @@ impl<'a> Soon<'a> {
     }
 
     fn without(&mut self, draft: &Draft<'_>, view: &RunnerView<'_>) {
-        let name = &view.runner.variant.pool;
-        self.ledger.remove(view.host, name, &draft.world().cost_of(view.runner));
+        let pool = Some(&view.runner.variant.pool).filter(|_| !draft.is_ending(view.runner));
+        self.ledger.remove(view.host, pool, &draft.world().cost_of(view.runner));
     }
 
     /// Takes the room for one more runner on that host; says who of `others` has to leave for it,

@@ -9,6 +9,7 @@ use super::held_job::{JobHold, Lack};
 use super::images::without_image;
 use super::ledger::{HostRoom, Ledger, NoRoom};
 use super::slots::Slots;
+use super::wanted::Wanted;
 use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
     EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView, Slot,
@@ -44,7 +45,7 @@ pub(super) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn new(world: &'a World, runners: &[RunnerView<'a>]) -> Self {
+    pub(super) fn new(world: &'a World, runners: &[RunnerView<'a>], wanted: &Wanted) -> Self {
         let mut room = Self {
             ledger: Ledger::of(world),
             unseen: BTreeMap::new(),
@@ -52,8 +53,10 @@ impl<'a> Room<'a> {
             starts_left: starts_left(world),
         };
         for view in runners.iter().filter(|view| view.is_live()) {
-            let pool = &view.runner.variant.pool;
-            room.ledger.add(view.host, Some(pool), &world.cost_of(view.runner));
+            // Who had its last job costs its host until it is gone, and has a successor by then.
+            let pool = Some(&view.runner.variant.pool);
+            let pool = pool.filter(|_| !wanted.is_ending(world, view.runner));
+            room.ledger.add(view.host, pool, &world.cost_of(view.runner));
         }
         for (host, pool, cost) in set_aside(world) {
             room.ledger.add(host, pool, &cost);
@@ -173,7 +176,8 @@ pub(crate) fn host_rooms(
     world: &World,
     runners: &[RunnerView<'_>],
 ) -> BTreeMap<HostName, HostRoom> {
-    Room::new(world, runners).ledger.into_rooms()
+    // Who counts against `max` is not asked.
+    Room::new(world, runners, &Wanted::default()).ledger.into_rooms()
 }
 
 /// Containers that cannot be read, each with its pool where anything tells, and what it costs: they

@@ -59,10 +59,10 @@ fn reap(world: &World, view: &RunnerView<'_>, lost_job: Option<LostJob>) -> Acti
     }
 }
 
-/// A slot at or above the maximum is not filled again, so its cache is of no use.
+/// A slot above those of its pool is not filled again, so its cache is of no use.
 pub(super) fn keeps_cache(world: &World, runner: &Runner) -> bool {
     let pool = world.spec.pool(&runner.variant.pool);
-    pool.is_some_and(|pool| pool.cache == Cache::Keep && runner.slot.0 < pool.max)
+    pool.is_some_and(|pool| pool.cache == Cache::Keep && runner.slot.0 < pool.slots())
 }
 
 /// Jobs that the runner loses are queued again.

@@ -68,7 +68,7 @@ fn over_max(draft: &Draft<'_>) -> BTreeMap<PoolName, (u32, u32)> {
     let stays = |view: &&RunnerView<'_>| match view.phase {
         Phase::Created | Phase::Draining { .. } | Phase::Exited { .. } => false,
         Phase::Starting { .. } | Phase::Idle { .. } | Phase::Busy { .. } | Phase::Failed { .. } => {
-            view.seen && !draft.is_decided(view.runner)
+            view.seen && !draft.is_decided(view.runner) && !draft.is_ending(view.runner)
         }
     };
     let mut live: BTreeMap<&PoolName, u32> = BTreeMap::new();

@@ -1,13 +1,20 @@
 //! What a new runner of each variant would be made with, so that a runner made with something else
-//! is told apart.
+//! is told apart; and who makes way for a new one by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
 
 use crate::spec::{HostName, PoolName};
 use crate::world::{HashForm, Runner, RunnerView, SpecHash, WorkloadId, World};
 
+/// How long after its last job a runner that may have no other is expected to be there: it cleans
+/// up and exits in seconds.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+
 /// The runners that new ones of their variants would differ from; looked up once, as each
 /// comparison reads a whole pool.
+#[derive(Default)]
 pub(super) struct Wanted {
     differing: BTreeSet<WorkloadId>,
 }
@@ -38,6 +45,17 @@ impl Wanted {
     /// A new runner of its variant would be another one.
     pub(super) fn differs(&self, runner: &Runner) -> bool {
         self.differing.contains(&runner.id)
+    }
+
+    /// It had as many jobs as it may have and exits by itself. One that does not, or that was made
+    /// with another number of jobs, is a runner like any other.
+    pub(super) fn is_ending(&self, world: &World, runner: &Runner) -> bool {
+        let log = runner.log.as_ref().filter(|log| !log.works);
+        let ended = log.and_then(|log| log.ended);
+        let pool = world.spec.pool(&runner.variant.pool);
+        ended.is_some_and(|at| world.now.duration_since(at) < ENDS_WITHIN)
+            && pool.is_some_and(|pool| runner.is_used_up(pool))
+            && !self.differs(runner)
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) const SAFETY: &[Promise<OfFixture>] = promises![
     jobs::no_running_job_loses_its_runner: "a running job keeps its runner until it ends",
     jobs::no_job_ends_otherwise_than_scripted: "a job ends as its script says and never by us",
     objects::nothing_of_others_is_touched: "containers, volumes, networks and records of others stay as they are",
-    bounds::no_pool_starts_beyond_its_max: "a runner is started only while its pool has less than `max`",
+    bounds::no_pool_starts_beyond_its_max: "a runner is started only while its pool has less than `max`, those aside that had their last job",
     bounds::no_host_starts_beyond_its_budget: "a runner is started only while its host has room for it",
     bounds::no_host_starts_beyond_its_cpus: "a runner that costs cpus is started only while its host has them, by what all containers there were made with",
     bounds::no_storm_of_starts: "no more runners are made in a minute than `starts_per_minute`",

@@ -58,7 +58,7 @@ pub struct ContainerView {
     pub volumes: Vec<String>,
     /// The instance whose label it has.
     pub instance: Option<String>,
-    /// What it is as a runner of that instance.
+    /// What it is as a runner of that instance, with what its log tells.
     pub runner: Option<Runner>,
     /// What it is as a container that a job made.
     pub job: Option<JobContainer>,
@@ -124,7 +124,8 @@ pub(super) fn containers(state: &State) -> Vec<ContainerView> {
         network: container.network.clone(),
         volumes: container.volumes.clone(),
         instance: labels::instance(&container.labels).map(str::to_owned),
-        runner: runner(state, id, container),
+        runner: runner(state, id, container)
+            .map(|runner| Runner { log: runner_log(state, id.as_str()).ok(), ..runner }),
         job: labels::job_container(id, &container.labels, container.runs()),
     };
     let mut views: Vec<_> = state.containers.iter().map(view).collect();

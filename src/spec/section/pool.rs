@@ -40,7 +40,8 @@ section! {
     protected: bool => bool, Field(Open, Record, Freely);
     /// Whose jobs it takes: instance, {group: path} or {project: path}. Default: instance.
     scope: RawScope => Scope, Field(Open, Runners, Freely);
-    /// Live runners at most, over architectures and hosts. Default: 4.
+    /// Live runners at most, over architectures and hosts; one that had the last of its
+    /// `jobs_per_runner` counts no more. Default: 4.
     #[schemars(range(min = 1, max = 100_000))]
     max: u32 => u32, Field(Open, InPlace, Freely);
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
@@ -97,6 +98,13 @@ section! {
 }
 
 impl Pool {
+    /// How many slots each of its variants fills by turns, and so how many keep their caches. A
+    /// runner without a limit of jobs is alone in its slot; one that exits after its last job has its
+    /// successor in another slot before its own is free.
+    pub fn slots(&self) -> u32 {
+        if self.jobs_per_runner == 0 { self.max } else { self.max.saturating_mul(2) }
+    }
+
     /// Whether all that goes into containers and is shown to nobody is as in `other`, but for the
     /// token.
     pub fn is_hidden_part_as_in(&self, other: &Self) -> bool {

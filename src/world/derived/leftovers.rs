@@ -140,11 +140,11 @@ pub(super) fn job_objects(
     objects
 }
 
-/// System ids of slots that may be filled again, so that their cache is of use: those below `max`
-/// of a declared variant that keeps its cache.
+/// System ids of slots that may be filled again, so that their cache is of use: those of a declared
+/// variant that keeps its cache.
 fn kept_slots(look: &Look, state: &HostState) -> BTreeSet<SystemId> {
     let kept = look.variants().into_iter().filter(|(_, pool)| pool.cache == Cache::Keep);
-    kept.flat_map(|(variant, pool)| look.slot_ids(&state.engine, &variant, pool.max)).collect()
+    kept.flat_map(|(variant, pool)| look.slot_ids(&state.engine, &variant, pool.slots())).collect()
 }
 
 /// The network, if we made it, no enabled pool needs it, nothing is on it, and no runner of ours is

@@ -1,7 +1,7 @@
 //! Limits that the operator set.
 
 use super::Fixture;
-use autogit::spec::{Cpus, HostName};
+use autogit::spec::{Cpus, HostName, Pool};
 use autogit::world::Runner;
 
 pub(super) fn no_pool_starts_beyond_its_max(fixture: &Fixture<'_>) -> Result<(), String> {
@@ -11,13 +11,20 @@ pub(super) fn no_pool_starts_beyond_its_max(fixture: &Fixture<'_>) -> Result<(),
     for (_, new) in fixture.fresh {
         let Some(pool) = fixture.snapshot.spec.pool(&new.variant.pool) else { continue };
         let seen = listed(fixture).filter(|(host, _)| !fixture.injected.unseen.contains(*host));
-        let live = seen.filter(|(_, runner)| runner.variant.pool == pool.name).count();
+        let of_pool = seen.filter(|(_, runner)| runner.variant.pool == pool.name);
+        let live = of_pool.filter(|(_, runner)| !had_its_last_job(runner, pool)).count();
         if live > pool.max as usize {
             let max = pool.max;
             return Err(format!("{} makes {live} of at most {max}", new.name));
         }
     }
     Ok(())
+}
+
+/// It exits, and its successor may be there before it is gone.
+fn had_its_last_job(runner: &Runner, pool: &Pool) -> bool {
+    let log = runner.log.as_ref().filter(|log| !log.works);
+    pool.jobs_per_runner > 0 && log.is_some_and(|log| log.jobs_ended >= pool.jobs_per_runner)
 }
 
 pub(super) fn no_host_starts_beyond_its_budget(fixture: &Fixture<'_>) -> Result<(), String> {
