@@ -23,9 +23,9 @@ use secrecy::SecretString;
 
 use crate::spec::{Arch, Cost, InstanceName, PullPolicy};
 use crate::world::{
-    EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId, Variant,
-    WorkloadId,
+    DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
+    NetworkState, RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId,
+    Variant, WorkloadId,
 };
 
 /// A runner container to be made: all that differs between two runners. How it is hardened is the
@@ -164,6 +164,10 @@ pub trait Engine: Debug + Send + Sync {
 
     /// Makes the network with our label; one that exists is no error.
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError>;
+
+    /// What jobs' volumes and containers, of any gitlab-runner, and the runners of `instance` take of
+    /// its disk. May take minutes.
+    async fn disk(&self, instance: &InstanceName) -> Result<DiskUse, EngineError>;
 
     /// Whether the image is there for that architecture; pulls nothing.
     async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError>;

@@ -4,6 +4,7 @@
 //! the runners, and the queue after both, so that a job that starts in between is seen twice rather
 //! than not at all.
 
+mod disks;
 mod gitlab;
 mod host;
 mod missing;
@@ -36,6 +37,9 @@ pub struct Ports {
 pub struct Observer {
     clock: Clock,
     reads: reads::Reads,
+    disks: disks::Disks,
+    /// Hosts whose disk was nearly full at the last look.
+    nearly_full: BTreeSet<HostName>,
     hosts: BTreeMap<HostName, Host>,
     gitlab: gitlab::GitlabSide,
     remembered: missing::Remembered,
@@ -48,6 +52,8 @@ impl Observer {
             gitlab: gitlab::GitlabSide::new(clock.clone()),
             clock,
             reads: reads::Reads::default(),
+            disks: disks::Disks::default(),
+            nearly_full: BTreeSet::new(),
             hosts: BTreeMap::new(),
             remembered: missing::Remembered::default(),
         }
@@ -57,6 +63,7 @@ impl Observer {
     pub fn reconnect(&mut self) {
         self.gitlab.reconnect();
         self.reads.forget();
+        self.disks.forget();
     }
 
     /// The same, of a GitLab that may be another one: nothing that the last one told counts.
@@ -85,6 +92,8 @@ impl Observer {
     ) -> World {
         let before = self.hosts.clone();
         self.look_at_hosts(ports, spec).await;
+        let is_near = |host: &HostName| self.nearly_full.contains(host);
+        self.disks.read(ports, spec, &self.clock, is_near).await;
         let mut look = Look {
             now: self.clock.now(),
             spec: Arc::clone(spec),
@@ -92,12 +101,16 @@ impl Observer {
             records: self.gitlab.records.clone(),
             scopes: self.gitlab.scopes.clone(),
             hosts: self.hosts.clone(),
+            disks: self.disks.told.clone(),
             memory,
         };
         self.gitlab.read_records(ports, &mut look, tokens).await;
         let engines = &ports.engines;
         self.remembered.complete(engines, &mut look, &before, &self.clock).await;
         self.hosts = look.hosts.clone();
+        let is_wanting =
+            |host: &&HostName| look.disk_room(host).is_some_and(|room| room.wanting() > 0);
+        self.nearly_full = look.disks.keys().filter(is_wanting).cloned().collect();
         self.gitlab.read_queue(ports, &mut look).await;
         look.now = self.clock.now();
         let before = look.memory.unclaimed.clone();
@@ -130,6 +143,7 @@ impl Observer {
         tokio::select! {
             biased;
             () = self.reads.one_over() => {}
+            () = self.disks.one_over() => {}
             () = self.gitlab.one_over() => {}
         }
     }
@@ -142,6 +156,7 @@ impl Observer {
     /// Who looks does so once, and waits for what takes long.
     pub(crate) fn look_once(&mut self) {
         self.reads.look_once();
+        self.disks.look_once();
         self.gitlab.look_once();
     }
 

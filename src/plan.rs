@@ -12,6 +12,7 @@ mod draft;
 mod dropped;
 mod facts;
 mod failed;
+mod free_disk;
 mod held_job;
 mod held_runner;
 mod hold;
@@ -42,7 +43,7 @@ pub use rule::Rule;
 pub use wanted::is_changed;
 
 pub(crate) use dropped::DROPPED_UNMATCHED;
-pub(crate) use facts::brief;
+pub(crate) use facts::{brief, size};
 pub(crate) use images::images_never_pulled;
 pub(crate) use ledger::HostRoom;
 pub(crate) use placement::host_rooms;
@@ -82,7 +83,7 @@ type Pass = fn(&mut Draft<'_>);
 /// demand, so that nobody counts on it; jobs come before warm runners, for they wait; surplus comes
 /// after both, for only then is it known what is not needed, and what of it a job could use the room
 /// of. A changed pool's idle runners come last: replacing them must not look like a lack of supply.
-/// Sweeps touch nothing that a pass before them could use, and notes of records that nobody changes
+/// Sweeps touch nothing that a pass before them could use, nor do caches go whose slot one filled, and notes of records that nobody changes
 /// or deletes name the hosts.
 const PASSES: &[Pass] = &[
     verify::verify_tokens,
@@ -100,6 +101,7 @@ const PASSES: &[Pass] = &[
     changed::drain_changed,
     network::create_networks,
     sweep::sweep_leftovers,
+    free_disk::free_disk,
     marks::mark_records,
     hold::hold_runners,
 ];

@@ -124,6 +124,10 @@ pub struct BudgetSpec {
     pub cpus: Option<f64>,
     /// Memory in bytes; `None`: what the host has.
     pub memory: Option<u64>,
+    /// Bytes of its disk; `None`: no limit.
+    pub disk: Option<u64>,
+    /// Bytes that have to stay free on its disk; `None`: none.
+    pub disk_free: Option<u64>,
 }
 
 /// Whose jobs a pool takes.

@@ -47,7 +47,7 @@ pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{
-    BudgetOutput, CommitOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput,
+    BudgetOutput, CommitOutput, DiskOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput,
     commit_words,
 };
 pub use trend::{Load, TrendOutput, TrendPointOutput};

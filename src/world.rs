@@ -7,6 +7,7 @@ mod brake;
 mod costs;
 mod derived;
 mod desired;
+mod disk;
 mod host;
 mod image;
 mod matching;
@@ -31,6 +32,7 @@ pub use derived::{
     World, job_of, leftovers, lingering, may_stop, note_observed, questions,
 };
 pub use desired::{record_settings, spec_hash};
+pub use disk::{ContainerUse, DiskRoom, DiskUse, VolumeUse};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
     JobObjects, NetworkState, Node, Runner, SetAside,
@@ -75,6 +77,8 @@ pub struct Look {
     pub scopes: BTreeMap<Scope, Result<Place, Arc<str>>>,
     /// The declared hosts.
     pub hosts: BTreeMap<HostName, Host>,
+    /// What takes room on the disks of those whose budget limits that; read rarely.
+    pub disks: BTreeMap<HostName, Observed<DiskUse>>,
     /// What this process remembers; losing it costs time, never correctness.
     pub memory: Memory,
 }

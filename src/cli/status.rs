@@ -7,7 +7,8 @@ use super::arguments::Look;
 use super::shell::Shell;
 use super::text::{RenderOptions, Table, sources, unplaced};
 use crate::operate::{Adapters, Failure};
-use crate::view::{BudgetOutput, HostOutput, StatusOutput, words};
+use crate::plan::size;
+use crate::view::{BudgetOutput, DiskOutput, HostOutput, StatusOutput, words};
 
 pub(super) async fn status(
     arguments: Look,
@@ -94,21 +95,45 @@ fn held(status: &StatusOutput) -> Vec<String> {
 }
 
 fn hosts(status: &StatusOutput) -> Vec<String> {
-    let mut table = Table::new(&["host", "runners", "cpus", "memory"]);
+    // Few limit it.
+    let limited = status.hosts.values().any(|host| host.disk.is_some());
+    let heading: &[&str] = if limited {
+        &["host", "runners", "cpus", "memory", "disk"]
+    } else {
+        &["host", "runners", "cpus", "memory"]
+    };
+    let mut table = Table::new(heading);
     for (name, host) in &status.hosts {
-        let HostOutput { budget, used } = *host;
+        let HostOutput { budget, used, ref disk } = *host;
         let of = |used: String, most: fn(BudgetOutput) -> String| match budget {
             Some(budget) => format!("{used} of {}", most(budget)),
             None => used,
         };
-        table.row([
+        let row = [
             name.clone(),
             of(used.runners.to_string(), |budget| budget.runners.to_string()),
             of(cpus(used.cpus), |budget| cpus(budget.cpus)),
             of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes)),
-        ]);
+        ];
+        let disk = limited.then(|| disk.as_ref().map_or("no limit".to_owned(), disk_words));
+        table.row(row.into_iter().chain(disk));
     }
     table.lines()
+}
+
+/// `93.0GiB of 100.0GiB; 12.0GiB free, 10.0GiB are kept so`
+fn disk_words(disk: &DiskOutput) -> String {
+    let used = disk.used_bytes.map(|used| match disk.budget_bytes {
+        Some(budget) => format!("{} of {}", size(used), size(budget)),
+        None => size(used),
+    });
+    let free = disk.free_bytes.map(|free| match disk.keep_free_bytes {
+        Some(least) => format!("{} free, {} are kept so", size(free), size(least)),
+        None => format!("{} free", size(free)),
+    });
+    let full = disk.full.then(|| "full: nothing is started there".to_owned());
+    let unknown = disk.unknown.as_ref().map(|why| format!("unknown: {}", words::plain(why)));
+    [used, free, full, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn summary(status: &StatusOutput) -> String {

@@ -7,6 +7,7 @@
 mod archive;
 mod client;
 mod create;
+mod disk;
 mod endpoint;
 mod events;
 mod failure;
@@ -44,8 +45,8 @@ use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, 
 use crate::clock::Clock;
 use crate::spec::{Arch, HostSpec, InstanceName, TlsSpec};
 use crate::world::{
-    EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume, NetworkState,
-    RunnerLog, SystemId, WorkloadId,
+    DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
+    NetworkState, RunnerLog, SystemId, WorkloadId,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -211,6 +212,10 @@ impl Engine for DockerEngine {
 
     async fn create_network(&self, name: &str, instance: &InstanceName) -> Result<(), EngineError> {
         networks::create(&self.client, name, instance).await
+    }
+
+    async fn disk(&self, instance: &InstanceName) -> Result<DiskUse, EngineError> {
+        disk::read(&self.client, instance).await
     }
 
     async fn image(&self, image: &str, arch: Arch) -> Result<ImageState, EngineError> {

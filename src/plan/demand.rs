@@ -74,6 +74,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::ImagePull { .. }
         | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
+        | JobHold::DiskFull { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => false,

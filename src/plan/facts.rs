@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::RecordReason;
 use crate::duration::signed;
 use crate::spec::Arch;
-use crate::world::{Cause, Trouble, Unfit, Variant};
+use crate::world::{Cause, DiskRoom, Trouble, Unfit, Variant};
 
 /// The numbers behind a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +143,17 @@ pub enum Facts {
         /// What, in words.
         what: String,
     },
+    /// A cache without a runner, on a disk that is nearly full.
+    DiskRoom {
+        /// The volume.
+        volume: String,
+        /// What it takes.
+        bytes: u64,
+        /// For how long its slot was not used, where that is known.
+        unused: Option<SignedDuration>,
+        /// What is used of the disk, and what may be.
+        disk: DiskRoom,
+    },
 }
 
 impl fmt::Display for RecordReason {
@@ -217,8 +228,38 @@ impl fmt::Display for Facts {
             }
             Self::NetworkMissing { network } => write!(f, "`{network}` does not exist"),
             Self::Leftover { what } => f.write_str(what),
+            Self::DiskRoom { volume, bytes, unused, disk } => {
+                write!(f, "cache {volume} takes {}", size(*bytes))?;
+                if let Some(unused) = unused {
+                    write!(f, ", not used for {}", brief(*unused))?;
+                }
+                write!(f, "; {}", disk_words(disk))
+            }
         }
     }
+}
+
+/// `93.0GiB of 100.0GiB are used`, `9.0GiB are free, and 10.0GiB have to stay so`
+pub(super) fn disk_words(disk: &DiskRoom) -> String {
+    let DiskRoom { used, most, free, least } = disk;
+    let used = most.map(|most| format!("{} of {} are used", size(*used), size(most)));
+    let free = free.zip(*least).map(|(free, least)| {
+        format!("{} are free, and {} have to stay so", size(free), size(least))
+    });
+    used.into_iter().chain(free).collect::<Vec<_>>().join("; ")
+}
+
+/// `1.5GiB`
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = UNITS.iter().find(|(_, unit)| bytes >= *unit);
+    unit.map_or_else(
+        || format!("{bytes}B"),
+        |(name, unit)| {
+            let tenths = bytes / (unit / 10);
+            format!("{}.{}{name}", tenths / 10, tenths % 10)
+        },
+    )
 }
 
 /// No job ends by a drain, and whoever reads of one should know.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::brief;
+use super::facts::{brief, disk_words};
 use crate::spec::{Arch, Cpus, HostName, PoolName};
-use crate::world::{JobId, OtherRunner, RecordId, Trouble, Variant};
+use crate::world::{DiskRoom, JobId, OtherRunner, RecordId, Trouble, Variant};
 
 /// A pending job that does not get a runner now.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +163,13 @@ pub enum JobHold {
         /// What the engine said.
         error: Arc<str>,
     },
+    /// The host's disk is full, as far as runners may use it.
+    DiskFull {
+        /// The host.
+        host: HostName,
+        /// What is used, and what may be.
+        disk: DiskRoom,
+    },
     /// A record with marks of none of our hosts stands under the variant's name.
     ForeignRecord {
         /// The variant.
@@ -249,7 +256,8 @@ impl JobHold {
             | Self::Unseen { .. }
             | Self::ImagePull { .. }
             | Self::NoImage { .. }
-            | Self::NoNetwork { .. } => None,
+            | Self::NoNetwork { .. }
+            | Self::DiskFull { .. } => None,
         }
     }
 
@@ -270,6 +278,7 @@ impl JobHold {
             Self::ImagePull { .. } => "image-pull",
             Self::NoImage { .. } => "no-image",
             Self::NoNetwork { .. } => "no-network",
+            Self::DiskFull { .. } => "disk-full",
             Self::ForeignRecord { .. } => "foreign-record",
             Self::AnotherAutogit { .. } => "another-autogit",
             Self::Paused { .. } => "paused",
@@ -329,6 +338,7 @@ impl fmt::Display for JobHold {
             Self::ImagePull { host, image } => write!(f, "host `{host}` is pulling `{image}`"),
             Self::NoImage { host, image, found } => no_image(f, host, image, *found),
             Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
+            Self::DiskFull { host, disk } => disk_full(f, host, disk),
             Self::Paused { variant, record } => write!(
                 f,
                 "record {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
@@ -366,6 +376,14 @@ fn no_image(
         Some(arch) => write!(f, "host `{host}` has image `{image}` for {arch} only")?,
     }
     f.write_str(", and `pull_policy` is `never`; hint: pull it there, or correct `runner_image`")
+}
+
+fn disk_full(f: &mut fmt::Formatter<'_>, host: &HostName, disk: &DiskRoom) -> fmt::Result {
+    let said = disk_words(disk);
+    write!(
+        f,
+        "the disk of host `{host}` is full: {said}; hint: `docker system df -v` shows what takes it; raise `budget.disk` of the host, or lower `max` of pools that keep caches"
+    )
 }
 
 fn no_network(

@@ -83,6 +83,7 @@ impl JobHold {
             | Self::ImagePull { .. }
             | Self::NoImage { .. }
             | Self::ForeignRecord { .. }
+            | Self::DiskFull { .. }
             | Self::Paused { .. } => return Cow::Borrowed(self),
         })
     }

@@ -12,8 +12,8 @@ use super::slots::Slots;
 use super::wanted::Wanted;
 use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
-    EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView, Slot,
-    SystemId, Variant, World,
+    DiskRoom, EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
+    Slot, SystemId, Variant, World,
 };
 
 /// Where a runner goes.
@@ -142,6 +142,10 @@ impl<'a> Room<'a> {
             }
             if let Some((left, error)) = world.network_waits(name) {
                 hold.get_or_insert(JobHold::NoNetwork { host: name.clone(), left, error });
+                continue;
+            }
+            if let Some(disk) = world.disk_room(name).filter(DiskRoom::is_full) {
+                hold.get_or_insert(JobHold::DiskFull { host: name.clone(), disk });
                 continue;
             }
             match self.ledger.room_for(name, offer.pool) {

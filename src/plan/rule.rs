@@ -39,11 +39,13 @@ pub enum Rule {
     KeepNetwork,
     /// What is ours and has no runner is removed.
     SweepLeftover,
+    /// A cache without a runner gives its room where the disk is nearly full.
+    FreeDisk,
 }
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::VerifyToken,
         Self::KeepRecord,
         Self::CorrectRecord,
@@ -61,6 +63,7 @@ impl Rule {
         Self::DrainChanged,
         Self::KeepNetwork,
         Self::SweepLeftover,
+        Self::FreeDisk,
     ];
 
     /// Its word.
@@ -83,6 +86,7 @@ impl Rule {
             Self::DrainChanged => "drain-changed",
             Self::KeepNetwork => "keep-network",
             Self::SweepLeftover => "sweep-leftover",
+            Self::FreeDisk => "free-disk",
         }
     }
 }

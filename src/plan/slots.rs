@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::HostName;
 use crate::world::{
-    JobVolume, RunnerName, RunnerView, SetAside, Slot, SystemId, Variant, VolumeKind, World,
+    Deed, JobVolume, Leftover, RunnerName, RunnerView, SetAside, Slot, SystemId, Variant,
+    VolumeKind, World,
 };
 
 /// The slots that are in use or to be avoided.
@@ -83,6 +84,13 @@ fn haunted(world: &World) -> BTreeMap<&HostName, BTreeSet<&SystemId>> {
         let temporary = |volume: &&JobVolume| volume.kind == VolumeKind::Temporary;
         let volumes = jobs.volumes.iter().filter(temporary);
         let all = containers.chain(networks).chain(volumes.map(|volume| &volume.system_id));
+        // What this process is removing is of no use to a new runner, and in its way.
+        let going = |volume: &&JobVolume| {
+            let leftover = Leftover::JobVolume(name.clone(), volume.name.clone());
+            !world.memory.under_way.is_empty() && world.is_under_way(&Deed::Remove(leftover))
+        };
+        let going = jobs.volumes.iter().filter(going).map(|volume| &volume.system_id);
+        let all = all.chain(going);
         let left: BTreeSet<&SystemId> = all.filter(|id| !held.contains(id)).collect();
         if !left.is_empty() {
             haunted.insert(name, left);

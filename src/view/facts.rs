@@ -86,6 +86,19 @@ enum FactsOutput<'a> {
     Leftover {
         what: &'a str,
     },
+    DiskRoom {
+        volume: &'a str,
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unused: Option<i64>,
+        used: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        most: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        free: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        least: Option<u64>,
+    },
 }
 
 pub(super) fn facts(facts: &Facts) -> Value {
@@ -133,6 +146,15 @@ impl<'a> From<&'a Facts> for FactsOutput<'a> {
             Facts::Changed { busy } => Self::Changed { busy },
             Facts::NetworkMissing { ref network } => Self::NetworkMissing { network },
             Facts::Leftover { ref what } => Self::Leftover { what },
+            Facts::DiskRoom { ref volume, bytes, unused, disk } => Self::DiskRoom {
+                volume,
+                bytes,
+                unused: unused.map(|unused| unused.as_secs()),
+                used: disk.used,
+                most: disk.most,
+                free: disk.free,
+                least: disk.least,
+            },
         }
     }
 }
@@ -145,7 +167,7 @@ mod tests {
     use crate::duration::signed;
     use crate::plan::RecordReason;
     use crate::spec::{Arch, PoolName};
-    use crate::world::{Unfit, Variant};
+    use crate::world::{DiskRoom, Unfit, Variant};
 
     /// One line per kind.
     const PUBLISHED: &str = r#"
@@ -169,6 +191,7 @@ mod tests {
 {"kind":"changed","busy":true}
 {"kind":"network-missing","network":"autogit-runners"}
 {"kind":"leftover","what":"a volume"}
+{"kind":"disk-room","volume":"cache-1","bytes":7,"unused":3600,"used":9,"most":10,"free":3}
 "#;
 
     #[test]
@@ -198,6 +221,12 @@ mod tests {
             Facts::Changed { busy },
             Facts::NetworkMissing { network: "autogit-runners".to_owned() },
             Facts::Leftover { what: "a volume".to_owned() },
+            Facts::DiskRoom {
+                volume: "cache-1".to_owned(),
+                bytes: 7,
+                unused: Some(hours),
+                disk: DiskRoom { used: 9, most: Some(10), free: Some(3), least: None },
+            },
         ];
         let told = all.map(|one| facts(&one).to_string()).join("\n");
         assert_eq!(told, PUBLISHED.trim());

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::gitlab::Commit;
 use crate::plan::{HostRoom, host_rooms};
-use crate::spec::{Pool, PoolName, Scope};
-use crate::world::{Phase, RunnerView};
+use crate::spec::{HostName, Pool, PoolName, Scope};
+use crate::world::{Observed, Phase, RunnerView};
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -163,6 +163,26 @@ pub struct HostOutput {
     pub budget: Option<BudgetOutput>,
     /// What they use.
     pub used: BudgetOutput,
+    /// What they take of its disk; left out where its budget does not limit that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskOutput>,
+}
+
+/// What runners and their jobs take of a host's disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DiskOutput {
+    /// Bytes; none where it is not known.
+    pub used_bytes: Option<u64>,
+    /// What they may take; none: no limit.
+    pub budget_bytes: Option<u64>,
+    /// What is free; none where it cannot be seen.
+    pub free_bytes: Option<u64>,
+    /// What has to stay free; none: nothing.
+    pub keep_free_bytes: Option<u64>,
+    /// Nothing is started there for it.
+    pub full: bool,
+    /// Why something of it is not known; nothing follows from it then.
+    pub unknown: Option<String>,
 }
 
 /// What runners may use or use of a host.
@@ -267,7 +287,7 @@ impl View {
 
     fn hosts(&self, runners: &[RunnerView<'_>]) -> BTreeMap<String, HostOutput> {
         let rooms = host_rooms(&self.world, runners);
-        let output = |name| {
+        let output = |name: &HostName| {
             let room = rooms.get(name);
             let used = room.map(|HostRoom { used, .. }| BudgetOutput {
                 runners: used.runners,
@@ -279,9 +299,36 @@ impl View {
                 cpus: budget.cpus.decimal(),
                 memory_bytes: budget.memory,
             });
-            HostOutput { budget, used: used.unwrap_or_default() }
+            HostOutput { budget, used: used.unwrap_or_default(), disk: self.disk(name) }
         };
         self.world.hosts.keys().map(|name| (name.to_string(), output(name))).collect()
+    }
+}
+
+impl View {
+    fn disk(&self, host: &HostName) -> Option<DiskOutput> {
+        let budget = &self.world.spec.hosts.get(host)?.budget;
+        if budget.disk.is_none() && budget.disk_free.is_none() {
+            return None;
+        }
+        let room = self.world.disk_room(host);
+        let told = self.world.disks.get(host);
+        let unknown = match (room, told) {
+            (_, Some(Observed::Unknown { error, .. })) => Some(words::plain_lines(error)),
+            (Some(room), _) if room.free.is_none() && room.least.is_some() => Some(
+                "what is free cannot be seen from here, so `disk_free` has no effect".to_owned(),
+            ),
+            (Some(_), _) => None,
+            (None, _) => Some("it was not read yet".to_owned()),
+        };
+        Some(DiskOutput {
+            used_bytes: room.map(|room| room.used),
+            budget_bytes: budget.disk,
+            free_bytes: room.and_then(|room| room.free),
+            keep_free_bytes: budget.disk_free,
+            full: room.is_some_and(|room| room.is_full()),
+            unknown,
+        })
     }
 }
 

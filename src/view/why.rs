@@ -167,6 +167,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::ImagePull { .. }
         | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
+        | JobHold::DiskFull { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => Some(words::plain_lines(&hold.to_string())),

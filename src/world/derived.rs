@@ -2,6 +2,7 @@
 //! behind GitLab's rows. Pure, and judged once of each look: a [`World`] hands it on.
 
 mod accounts;
+mod idle_caches;
 mod leftovers;
 mod marks;
 mod noted;
@@ -36,6 +37,7 @@ pub struct World {
     /// Of each runner, in the order of hosts and of their runners.
     phases: Vec<Phase>,
     leftovers: BTreeSet<Leftover>,
+    idle_caches: BTreeSet<Leftover>,
     unaccounted: BTreeMap<Variant, u32>,
 }
 
@@ -44,7 +46,8 @@ impl World {
     pub fn of(look: Look) -> Self {
         let phases = phase::phases(&look).into_iter().map(|view| view.phase).collect();
         let (leftovers, unaccounted) = (leftovers(&look), look.unaccounted_managers());
-        Self { look, phases, leftovers, unaccounted }
+        let idle_caches = idle_caches::idle_caches(&look);
+        Self { look, phases, leftovers, idle_caches, unaccounted }
     }
 
     /// The same, had it been seen as `change` says.
@@ -68,12 +71,17 @@ impl World {
         &self.leftovers
     }
 
+    /// Caches without a runner, on hosts whose disk is nearly full.
+    pub fn idle_caches(&self) -> &BTreeSet<Leftover> {
+        &self.idle_caches
+    }
+
     /// What the next look begins with: what this one found left over counts then.
     pub fn next_memory(&self) -> Memory {
         let mut memory = self.look.memory.clone();
         let unseen = |leftover: &Leftover| leftovers::cannot_be_seen(&self.look, leftover);
         memory.leftovers.retain(unseen);
-        memory.leftovers.extend(self.leftovers.iter().cloned());
+        memory.leftovers.extend(self.leftovers.iter().chain(&self.idle_caches).cloned());
         memory
     }
 

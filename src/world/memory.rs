@@ -38,6 +38,8 @@ pub struct Memory {
     pub gone: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Runners that were seen to have ended, while anything of them is there.
     pub ended: BTreeSet<(HostName, SystemId)>,
+    /// When a runner was seen in each slot that has a cache, on hosts whose budget limits the disk.
+    pub slots_used: BTreeMap<(HostName, SystemId), Timestamp>,
     /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over,
     /// or which were told as lost.
     pub over: BTreeSet<JobId>,
@@ -92,6 +94,7 @@ impl Memory {
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|doubt| &mut doubt.at))
             .chain(self.taken.values_mut())
+            .chain(self.slots_used.values_mut())
             .chain(self.under_way.values_mut())
             .chain(self.gone.values_mut())
             .chain(&mut self.gitlab_failed_at);

@@ -75,6 +75,7 @@ fn world(jobs: u32, runners: u32) -> World {
         records: Observed::Known { at: NOW, value: records },
         scopes: BTreeMap::new(),
         hosts: BTreeMap::from([(HostName::new("local").unwrap(), host(&spec, runners))]),
+        disks: BTreeMap::new(),
         memory: Memory::default(),
         spec,
     };

@@ -2,6 +2,7 @@
 //! and AutoGit in that world, one step at a time.
 
 mod apply;
+mod disks;
 mod fixture;
 mod harness;
 mod images;

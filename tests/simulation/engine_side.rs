@@ -10,8 +10,8 @@ use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, 
 use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
 use autogit::spec::{Arch, HostName, InstanceName};
 use autogit::world::{
-    ContainerState, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState,
-    Runner, RunnerLog, SystemId, WorkloadId,
+    ContainerState, DiskUse, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume,
+    NetworkState, Runner, RunnerLog, SystemId, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -231,6 +231,14 @@ impl Engine for EngineSide {
             self.correct(runner);
         }
         Ok(found)
+    }
+
+    async fn disk(&self, instance: &InstanceName) -> Result<DiskUse, EngineError> {
+        let mut disk = self.call(Operation::Disk, "", self.engine.disk(instance)).await?;
+        for volume in disk.volumes.values_mut() {
+            volume.created_at = volume.created_at.map(|at| self.ours(at));
+        }
+        Ok(disk)
     }
 
     async fn runner_log(&self, id: &WorkloadId) -> Result<RunnerLog, EngineError> {

@@ -257,6 +257,7 @@ impl Fixture {
             records: Observed::Known { at, value: records },
             scopes,
             hosts: self.hosts,
+            disks: BTreeMap::new(),
             memory: self.memory,
         })
     }

@@ -126,13 +126,13 @@ async fn image_seen(client: &Client, image: &str) -> Result<Option<ImageSeen>, A
 
 /// The engine's machine is this one, whose files we see: a container that AutoGit runs in has
 /// another name than its host.
-async fn is_here(told: &Value) -> bool {
+pub(super) async fn is_here(told: &Value) -> bool {
     let ours = tokio::fs::read_to_string("/proc/sys/kernel/hostname").await.unwrap_or_default();
     let ours = ours.trim();
     !ours.is_empty() && told.get("Name").and_then(Value::as_str) == Some(ours)
 }
 
-fn disk(path: &Path) -> Option<Disk> {
+pub(super) fn disk(path: &Path) -> Option<Disk> {
     let told = rustix::fs::statvfs(path).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
     Some(Disk { free: bytes(told.f_bavail), size: bytes(told.f_blocks) })

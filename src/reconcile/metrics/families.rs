@@ -48,6 +48,9 @@ pub(super) struct Families {
     pub(super) used_cpus: Family<Host, Decimal>,
     pub(super) budget_memory: Family<Host, Gauge>,
     pub(super) used_memory: Family<Host, Gauge>,
+    pub(super) budget_disk: Family<Host, Gauge>,
+    pub(super) used_disk: Family<Host, Gauge>,
+    pub(super) free_disk: Family<Host, Gauge>,
     pub(super) known: Family<Source, Gauge>,
     pub(super) age: Family<Source, Decimal>,
     pub(super) spec_valid: Gauge,
@@ -98,6 +101,14 @@ impl Families {
                 .one("host_budget_memory_bytes", "Memory that jobs may use of a host"),
             used_memory: add
                 .one("host_used_memory_bytes", "Memory that runners' jobs are given of a host"),
+            budget_disk: add
+                .one("host_budget_disk_bytes", "What runners and their jobs may take of a disk"),
+            used_disk: add.one(
+                "host_used_disk_bytes",
+                "What runners, their jobs and caches take of a disk whose use is limited",
+            ),
+            free_disk: add
+                .one("host_free_disk_bytes", "What is free of a disk whose use is limited"),
             known: add.one("source_known", "1 if a source could be read at the last look"),
             age: add.one("observation_age_seconds", "Time since a source could be read"),
             spec_valid: add.one("spec_valid", "1 if the spec's file as it is now passes"),

@@ -154,8 +154,18 @@ impl Families {
         for family in [&self.budget_memory, &self.used_memory] {
             family.clear();
         }
+        let disks = [&self.budget_disk, &self.used_disk, &self.free_disk];
+        disks.iter().for_each(|family| family.clear());
         for (host, output) in view.host_outputs() {
             let label = Host { host };
+            if let Some(disk) = output.disk {
+                let told = [disk.budget_bytes, disk.used_bytes, disk.free_bytes];
+                for (family, bytes) in disks.iter().zip(told) {
+                    if let Some(bytes) = bytes {
+                        family.get_or_create(&label).set(gauge(bytes));
+                    }
+                }
+            }
             if let Some(budget) = output.budget {
                 let families = (&self.budget_runners, &self.budget_cpus, &self.budget_memory);
                 set(families, &label, budget);

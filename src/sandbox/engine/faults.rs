@@ -26,6 +26,8 @@ pub enum Operation {
     CreateNetwork,
     /// `image`
     Image,
+    /// `disk`
+    Disk,
     /// `ensure_image`
     EnsureImage,
     /// `create_runner`
@@ -52,7 +54,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, for drawing one.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Info,
         Self::Jobs,
         Self::Runners,
@@ -62,6 +64,7 @@ impl Operation {
         Self::Network,
         Self::CreateNetwork,
         Self::Image,
+        Self::Disk,
         Self::EnsureImage,
         Self::CreateRunner,
         Self::WithSystemId,
@@ -87,6 +90,7 @@ impl Operation {
             Self::Network => "look for network",
             Self::CreateNetwork => "create network",
             Self::Image => "show an image",
+            Self::Disk => "disk",
             Self::EnsureImage => "provide image",
             Self::CreateRunner => "create runner",
             Self::WithSystemId => "look for system id",
@@ -112,6 +116,7 @@ impl Operation {
             | Self::LogTail
             | Self::Network
             | Self::Image
+            | Self::Disk
             | Self::WithSystemId
             | Self::ReadConfig
             | Self::Socket => true,

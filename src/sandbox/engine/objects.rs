@@ -83,7 +83,8 @@ impl State {
 
     /// Makes a volume with labels, or an anonymous one without any.
     pub(super) fn add_volume(&mut self, name: &str, labels: Labels) {
-        self.volumes.entry(name.to_owned()).or_insert_with(|| Volume { labels });
+        let made_at = self.now();
+        self.volumes.entry(name.to_owned()).or_insert_with(|| Volume { labels, made_at });
     }
 
     /// Removes a volume that no container has; one that is gone is no error.

@@ -19,8 +19,8 @@ use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Si
 use crate::sandbox::runner::Labels;
 use crate::spec::{Arch, Cpus, InstanceName, PullPolicy};
 use crate::world::{
-    EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState, Node, RunnerLog,
-    SystemId, WorkloadId,
+    DiskUse, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState, Node,
+    RunnerLog, SystemId, WorkloadId,
 };
 
 /// Of calls that answer at once.
@@ -111,6 +111,10 @@ impl Engine for SimulatedEngine {
             Ok(())
         })
         .await
+    }
+
+    async fn disk(&self, instance: &InstanceName) -> Result<DiskUse, EngineError> {
+        self.call(Operation::Disk, "", NO_TIME, |state| Ok(view::disk(state, instance))).await
     }
 
     async fn image(&self, image: &str, _: Arch) -> Result<ImageState, EngineError> {

@@ -24,6 +24,7 @@ const EVENTS_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Volume {
     pub(super) labels: Labels,
+    pub(super) made_at: Timestamp,
 }
 
 #[derive(Debug)]

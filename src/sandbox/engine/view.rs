@@ -9,8 +9,9 @@ use crate::engine::{EngineError, RunnerList, Sighting};
 use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
-    ContainerId, ContainerState, JobContainer, JobId, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind, WorkloadId,
+    ContainerId, ContainerState, ContainerUse, DiskUse, JobContainer, JobId, JobNetworkObject,
+    JobObjects, JobVolume, NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind,
+    VolumeUse, WorkloadId,
 };
 
 /// All that is on an engine.
@@ -239,6 +240,27 @@ pub(super) fn jobs(state: &State) -> JobObjects {
         volumes: state.volumes.iter().filter_map(volume).collect(),
         networks: state.networks.iter().filter_map(network).collect(),
     }
+}
+
+/// What each volume of a job takes.
+pub(super) const VOLUME_BYTES: u64 = 1 << 30;
+/// What is written into each container.
+const CONTAINER_BYTES: u64 = 1 << 20;
+
+/// What takes room there.
+pub(super) fn disk(state: &State, instance: &InstanceName) -> DiskUse {
+    let volumes = state.volumes.iter().filter_map(|(name, volume)| {
+        labels::job_system_id(&volume.labels)?;
+        let created_at = Some(state.corrected(volume.made_at));
+        Some((name.clone(), VolumeUse { bytes: VOLUME_BYTES, created_at }))
+    });
+    let jobs = jobs(state).containers.into_iter().map(|it| (it.id.to_string(), it.system_id));
+    let runners = runners(state, instance).runners.into_iter();
+    let runners = runners.map(|runner| (runner.id.to_string(), runner.system_id));
+    let containers = jobs
+        .chain(runners)
+        .map(|(id, system_id)| (id, ContainerUse { system_id, bytes: CONTAINER_BYTES }));
+    DiskUse { volumes: volumes.collect(), containers: containers.collect(), free: None }
 }
 
 pub(super) fn network(state: &State, name: &str, instance: &InstanceName) -> Option<NetworkState> {

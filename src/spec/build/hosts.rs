@@ -62,6 +62,10 @@ fn host(raw: RawHost, path: &Path, context: &mut Context<'_>) -> HostSpec {
     let docker = context.read(&path.join("docker"), raw.docker, values::endpoint);
     let tls = raw.tls.map(tls);
     transport(docker.as_deref(), tls.is_some(), path, context);
+    let free_of = raw.budget.as_ref().and_then(|budget| budget.disk_free.as_ref());
+    if free_of.is_some() {
+        unseen_disk(docker.as_deref(), &path.join("budget").join("disk_free"), context);
+    }
     HostSpec {
         docker,
         tls,
@@ -91,6 +95,16 @@ fn transport(docker: Option<&str>, tls: bool, path: &Path, context: &mut Context
     }
 }
 
+/// What is free is seen on AutoGit's own machine alone.
+fn unseen_disk(docker: Option<&str>, path: &Path, context: &mut Context<'_>) {
+    if docker.is_some_and(|docker| !docker.starts_with("unix://")) {
+        let message = "`disk_free` has no effect here: AutoGit sees what is free only on the machine \
+                       that it runs on";
+        let finding = Finding::warning(Code::Doubtful, message).hint("limit `disk` instead");
+        context.add(path, finding);
+    }
+}
+
 fn tls(raw: RawTls) -> TlsSpec {
     TlsSpec {
         ca: raw.ca.unwrap_or_default().into(),
@@ -109,6 +123,8 @@ fn budget(raw: RawBudget, path: &Path, context: &mut Context<'_>) -> BudgetSpec 
         runners: raw.runners,
         cpus: raw.cpus,
         memory: context.read(&path.join("memory"), raw.memory, values::size),
+        disk: context.read(&path.join("disk"), raw.disk, values::size),
+        disk_free: context.read(&path.join("disk_free"), raw.disk_free, values::size),
     }
 }
 

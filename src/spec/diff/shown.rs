@@ -113,6 +113,8 @@ impl Shown for BudgetSpec {
             ("runners", self.runners.map(|runners| runners.to_string())),
             ("cpus", self.cpus.map(|cpus| cpus.to_string())),
             ("memory", self.memory.map(bytes)),
+            ("disk", self.disk.map(bytes)),
+            ("disk_free", self.disk_free.map(bytes)),
         ])
     }
 }

@@ -67,6 +67,15 @@ pub(in crate::spec) struct RawBudget {
     /// Memory, for pools that set `resources`, as in 4GiB. Default: what the host has.
     #[schemars(extend("format" = "byte-size"))]
     pub(in crate::spec) memory: Option<String>,
+    /// What runners, their jobs and their caches may take of the disk, as in 100GiB. From nine tenths
+    /// on the caches go that were not used for longest; at the limit nothing is started. Default: no
+    /// limit.
+    #[schemars(extend("format" = "byte-size"))]
+    pub(in crate::spec) disk: Option<String>,
+    /// What has to stay free of the disk, as in 20GiB, where AutoGit runs on that host and sees its
+    /// disk. Default: nothing.
+    #[schemars(extend("format" = "byte-size"))]
+    pub(in crate::spec) disk_free: Option<String>,
     /// GPUs. Default: auto.
     #[schemars(extend("x-change" = NotYet.as_str()))]
     pub(in crate::spec) gpus: Option<RawGpus>,

@@ -342,6 +342,7 @@ impl AsOf<'_> {
             Some(JobHold::ImagePull { .. } | JobHold::NoImage { .. }) => {
                 "when the image is there".to_owned()
             }
+            Some(JobHold::DiskFull { .. }) => "when that disk has room again".to_owned(),
             Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
                 "when that can be read again".to_owned()
             }

@@ -63,7 +63,7 @@ fn job_leftovers(look: &Look, name: &HostName, state: &HostState, found: &mut BT
 
 /// The list of the host lacks that runner, and so does the engine when it is asked for it, where
 /// that can be done.
-fn has_no_runner(state: &HostState, owner: &SystemId) -> bool {
+pub(super) fn has_no_runner(state: &HostState, owner: &SystemId) -> bool {
     match state.missing.get(owner) {
         Some(Absence::Gone { .. } | Absence::Nameless) => true,
         Some(Absence::Unsaid(_)) | None => false,

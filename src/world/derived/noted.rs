@@ -56,6 +56,7 @@ pub fn note_observed(look: &mut Look) {
     for (name, host) in &look.hosts {
         if let Some(state) = host.state.known() {
             note_ends(name, state, look.now, &mut updated);
+            note_slots(look, name, state, &mut updated);
         }
     }
     note_work(&views, look, &mut updated);
@@ -108,6 +109,18 @@ fn note_made(look: &Look, memory: &mut Memory) {
         runner.made.take_if(|at| !lately(*at));
     }
     memory.shown.retain(|(host, runner)| look.is_being_started(host, runner));
+}
+
+/// Remembers when a runner was seen in each slot that has a cache, where the disk is limited.
+fn note_slots(look: &Look, host: &HostName, state: &HostState, memory: &mut Memory) {
+    let caches: BTreeSet<&SystemId> =
+        state.jobs.volumes.iter().map(|volume| &volume.system_id).collect();
+    let is_limited = look.disks.contains_key(host);
+    memory.slots_used.retain(|(on, id), _| on != host || is_limited && caches.contains(id));
+    if is_limited {
+        let used = state.holders().filter(|id| caches.contains(id));
+        memory.slots_used.extend(used.map(|id| ((host.clone(), id.clone()), look.now)));
+    }
 }
 
 /// Remembers which runners ended, and since when those that are missing are gone.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::idle_caches;
 use super::leftovers::job_objects;
 use super::marks::Prefixes;
 use crate::spec::HostName;
@@ -22,7 +23,7 @@ pub struct Question {
 }
 
 /// Of each host that is known, the runners that are to be asked for there: owners of what jobs made
-/// and would be swept, and of rows at GitLab.
+/// and would be swept, or may go for want of room, and of rows at GitLab.
 pub fn questions(look: &Look) -> BTreeMap<HostName, Vec<Question>> {
     let prefixes = look.prefixes();
     let rows = rows_without_runner(look, &prefixes);
@@ -40,6 +41,7 @@ fn on_host(
     rows: &BTreeSet<&SystemId>,
 ) -> Vec<Question> {
     let owners = job_objects(look, name, state).into_keys();
+    let owners = owners.chain(idle_caches::owners(look, name, state));
     let mut asked: BTreeMap<SystemId, Option<RunnerName>> = owners.map(|id| (id, None)).collect();
     for container in &state.jobs.containers {
         if let Some(asked) = asked.get_mut(&container.system_id) {

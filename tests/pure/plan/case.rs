@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use autogit::spec::{Cost, Cpus, HostName, PoolName};
 use autogit::world::{
-    Caller, ContainerState, GroupId, HostState, JobId, JobNetworkObject, JobVolume, Look, Manager,
-    Origin, Owner, ProjectId, RecordId, Runner, RunnerLog, SetAside, SpecHash, SystemId, Token,
-    VolumeKind, WorkloadId, World,
+    Caller, ContainerState, DiskUse, GroupId, HostState, JobId, JobNetworkObject, JobVolume, Look,
+    Manager, Observed, Origin, Owner, ProjectId, RecordId, Runner, RunnerLog, SetAside, SpecHash,
+    SystemId, Token, VolumeKind, VolumeUse, WorkloadId, World,
 };
 use serde::Deserialize;
 
@@ -76,6 +76,17 @@ pub(crate) fn read(text: &str) -> World {
     }
     case.runners.iter().for_each(|line| add_runner_words(&mut look, line));
     queue(&mut look, case.jobs.iter().map(|line| job_of(line)).collect());
+    let limited: Vec<HostName> = look
+        .spec
+        .hosts
+        .iter()
+        .filter(|(_, host)| host.budget.disk.is_some() || host.budget.disk_free.is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in limited {
+        let disk = Observed::Known { at: ago(60), value: DiskUse::default() };
+        look.disks.insert(name, disk);
+    }
     case.objects.iter().for_each(|line| add_object(&mut look, line));
     for (name, line) in &lines {
         line.attributes.iter().for_each(|words| change_host(&mut look, name, line, words));
@@ -305,6 +316,22 @@ fn change_record(look: &mut Look, id: RecordId, line: &Line<'_>, words: &[&str])
     }
 }
 
+/// What a volume takes of the disk, and when it was made.
+fn note_size(look: &mut Look, host: &HostName, name: &str, line: &Line<'_>) {
+    let mut volume = VolumeUse { bytes: 0, created_at: None };
+    for words in &line.attributes {
+        match words.as_slice() {
+            ["takes", gib] => volume.bytes = number::<u64>(gib) << 30,
+            ["made", since] => volume.created_at = Some(ago(seconds(since))),
+            _ => {}
+        }
+    }
+    if volume.bytes > 0 {
+        let disk = known(look.disks.get_mut(host).unwrap());
+        disk.volumes.insert(name.to_owned(), volume);
+    }
+}
+
 fn add_object(look: &mut Look, text: &str) {
     let line = Line::of(text);
     let [what, name, place] = line.head.as_slice() else { line.unknown(&line.head) };
@@ -314,6 +341,7 @@ fn add_object(look: &mut Look, text: &str) {
         Some((host_name, system_id)) => (host(host_name), SystemId::from_observed(system_id)),
         None => (spot(place).host, system_id(look, &spot(place))),
     };
+    note_size(look, &host, name, &line);
     let jobs = &mut state_of(look, &host).jobs;
     match *what {
         "container" => {

@@ -9,7 +9,7 @@ use autogit::world::{
     Absence, ContainerId, ContainerState, EngineId, EngineInfo, FailedStart, GroupId, Host,
     HostState, ImageState, Job, JobContainer, JobId, JobObjects, Look, Manager, Memory,
     NetworkState, Node, Observed, Origin, Place, ProjectId, Queue, Record, RecordId, Runner,
-    RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant, WorkloadId, leftovers,
+    RunnerLog, RunnerName, Slot, SpecHash, SystemId, Token, Variant, WorkloadId, World,
     record_settings,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -101,7 +101,9 @@ pub(crate) fn look(spec: Spec, arch: impl Fn(&HostName) -> Arch) -> Look {
     let memory = Memory::default();
     let scopes = spec.pools.iter().map(|pool| (pool.scope.clone(), Ok(place_of(&pool.scope))));
     let scopes = scopes.collect();
-    let mut look = Look { now: NOW, spec: Arc::new(spec), queue, records, scopes, hosts, memory };
+    let disks = BTreeMap::new();
+    let spec = Arc::new(spec);
+    let mut look = Look { now: NOW, spec, queue, records, scopes, hosts, disks, memory };
     let variants: Vec<Variant> = look.variants().into_iter().map(|(variant, _)| variant).collect();
     for (id, variant) in (FIRST_RECORD..).zip(variants) {
         let record = record(&look, RecordId(id), &variant);
@@ -238,7 +240,7 @@ pub(crate) fn look_before(look: &mut Look) {
     });
     let gone: Vec<_> = gone.collect();
     look.memory.gone.extend(gone);
-    look.memory.leftovers = leftovers(look);
+    look.memory.leftovers = World::of(look.clone()).next_memory().leftovers;
 }
 
 /// A container of a job.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use autogit::plan::{Action, Decision, Facts, JobHold, Plan, Rule, plan};
 use autogit::spec::{Cost, HostName, Pool, PullPolicy, Warm};
 use autogit::world::{
-    ImageState, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, WorkloadId, World,
-    leftovers,
+    ImageState, Leftover, Origin, Phase, Runner, RunnerView, Slot, Variant, VolumeKind, WorkloadId,
+    World, leftovers,
 };
 use jiff::SignedDuration;
 
@@ -194,14 +194,33 @@ fn knows_before_it_deletes(world: &World, Decision { action, rule, .. }: &Decisi
     assert!(!deletes || record.origin == Origin::Ours, "not ours: {action:?}");
 }
 
-fn sweeps_what_two_looks_found(world: &World, Decision { action, .. }: &Decision) {
+fn sweeps_what_two_looks_found(world: &World, Decision { action, rule, .. }: &Decision) {
     let leftover = match action {
         Action::Sweep { leftover } => leftover.clone(),
         Action::DeleteRecord { record, .. } => Leftover::Record(*record),
         _ => return,
     };
-    let twice = world.memory.leftovers.contains(&leftover) && leftovers(world).contains(&leftover);
+    let now = match rule {
+        Rule::FreeDisk => is_idle_cache(world, &leftover),
+        _ => leftovers(world).contains(&leftover),
+    };
+    let twice = world.memory.leftovers.contains(&leftover) && now;
     assert!(twice, "seen once: {leftover:?}");
+}
+
+/// A cache of ours whose slot no container has, and none will have.
+fn is_idle_cache(world: &World, leftover: &Leftover) -> bool {
+    let Leftover::JobVolume(host, name) = leftover else { return false };
+    let state = world.hosts[host].state.known().expect("the host is known");
+    let volume = state.jobs.volumes.iter().find(|volume| volume.name == *name).unwrap();
+    let coming = plan(world).decisions.into_iter().any(|decision| match decision.action {
+        Action::Start { host: on, system_id, .. } => on == *host && system_id == volume.system_id,
+        _ => false,
+    });
+    volume.kind == VolumeKind::Reusable
+        && world.prefixes().has(&volume.system_id)
+        && !state.holders().any(|id| *id == volume.system_id)
+        && !coming
 }
 
 fn an_unknown_queue_scales_nothing(world: &World, plan: &Plan) {

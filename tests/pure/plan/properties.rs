@@ -34,7 +34,7 @@ fn worlds_at_random_meet_every_rule_and_every_hold() {
     let holds: Vec<&str> = holds.into_iter().collect();
     assert_eq!(
         holds.join(" "),
-        "backing-off busy cooling-down draining ending foreign-record host-budget image-pull \
+        "backing-off busy cooling-down disk-full draining ending foreign-record host-budget image-pull \
          in-doubt in-turn needed no-image no-network no-pool-matches other-runner paused pool-at-max \
          protected reaping scope \
          start-rate starting unclaimed unseen warm"

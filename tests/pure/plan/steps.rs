@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use autogit::spec::{Cost, Cpus, HostName, PoolName, PullPolicy};
 use autogit::world::{
-    Backoff, Cause, Deed, ImageState, InDoubt, JobId, JobNetworkObject, JobVolume, Look, Manager,
-    Origin, OtherRunner, Owner, Phase, ProjectId, RecordId, RunnerName, Slot, SpecHash, SystemId,
-    Token, Unclaimed, Variant, VolumeKind, World,
+    Backoff, Cause, Deed, DiskUse, ImageState, InDoubt, JobId, JobNetworkObject, JobVolume, Look,
+    Manager, Observed, Origin, OtherRunner, Owner, Phase, ProjectId, RecordId, RunnerName, Slot,
+    SpecHash, SystemId, Token, Unclaimed, Variant, VolumeKind, VolumeUse, World,
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -152,9 +152,12 @@ pub(crate) fn runners() -> impl Strategy<Value = Step> {
 /// What jobs left, also in slots that are in use.
 pub(crate) fn objects() -> impl Strategy<Value = Step> {
     let place = (0..=POOLS.len(), 0..2_usize, 0..5_u32, 0..HOSTS.len());
-    (place, 0..4, 0..1_000_u64).prop_map(|(place, what, number)| {
+    (place, 0..6, 0..1_000_u64).prop_map(|(place, what, number)| {
         step(format!("object {what} {number} of {place:?}"), move |look| {
             let spot = spot(look, place);
+            if what > 3 {
+                return limit_disk(look, &spot, number % 16);
+            }
             let system_id = system_id(look, &spot);
             let jobs = &mut state_of(look, &spot.host).jobs;
             let name = format!("object-{number}");
@@ -170,6 +173,26 @@ pub(crate) fn objects() -> impl Strategy<Value = Step> {
             }
         })
     })
+}
+
+/// Caches of three slots take 30 GiB of a disk, and so many more than 20 may be used.
+fn limit_disk(look: &mut Look, spot: &Spot, more: u64) {
+    let mut disk = DiskUse::default();
+    for slot in (0..3).map(Slot) {
+        let spot = Spot { slot, variant: spot.variant.clone(), host: spot.host.clone() };
+        let (name, system_id) = (format!("cache-{slot}"), system_id(look, &spot));
+        let made = VolumeUse { bytes: 10 << 30, created_at: Some(ago(i64::from(slot.0) * 60)) };
+        disk.volumes.insert(name.clone(), made);
+        let kind = VolumeKind::Reusable;
+        let volumes = &mut state_of(look, &spot.host).jobs.volumes;
+        volumes.retain(|volume| volume.name != name);
+        volumes.push(JobVolume { name, system_id, kind });
+    }
+    let spec = Arc::make_mut(&mut look.spec);
+    if let Some(host) = spec.hosts.get_mut(&spot.host) {
+        host.budget.disk = Some((20 + more) << 30);
+    }
+    look.disks.insert(spot.host.clone(), Observed::Known { at: ago(60), value: disk });
 }
 
 fn spot(look: &Look, (pool, arch, slot, on): (usize, usize, u32, usize)) -> Spot {

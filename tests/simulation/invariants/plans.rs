@@ -309,7 +309,8 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bo
         | Rule::KeepWarm
         | Rule::DrainSurplus
         | Rule::KeepNetwork
-        | Rule::SweepLeftover => false,
+        | Rule::SweepLeftover
+        | Rule::FreeDisk => false,
     }
 }
 

@@ -9,8 +9,8 @@ use autogit::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, 
 use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::{Arch, InstanceName};
 use autogit::world::{
-    ContainerState, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
+    ContainerState, DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects,
+    JobVolume, NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -94,6 +94,10 @@ impl Engine for MutantEngine {
             bare.for_each(|volume| volume.kind = VolumeKind::Temporary);
         }
         Ok(jobs)
+    }
+
+    async fn disk(&self, instance: &InstanceName) -> Result<DiskUse, EngineError> {
+        self.side.disk(instance).await
     }
 
     async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {

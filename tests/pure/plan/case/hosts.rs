@@ -5,7 +5,7 @@ use std::sync::Arc;
 use autogit::spec::{Cpus, HostName, HostSpec, PoolName, ServedPools};
 use autogit::world::{HostState, ImageState, Look, Observed};
 
-use crate::plan::harness::{ago, lose, state_of};
+use crate::plan::harness::{ago, known, lose, state_of};
 use crate::plan::words::{Line, arch_of, number, seconds};
 
 /// What the words say of the host's spec; the others are for the engine.
@@ -14,6 +14,8 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
         ["budget", "runners", most] => host.budget.runners = Some(number(most)),
         ["budget", "cpus", most] => host.budget.cpus = Some(number(most)),
         ["budget", "memory", gib] => host.budget.memory = Some(number::<u64>(gib) << 30),
+        ["budget", "disk", gib] => host.budget.disk = Some(number::<u64>(gib) << 30),
+        ["budget", "disk", "free", gib] => host.budget.disk_free = Some(number::<u64>(gib) << 30),
         ["serves", pools @ ..] => {
             let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
             host.pools = ServedPools::These(pools.collect());
@@ -26,6 +28,13 @@ pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, wor
     let state = state_of(look, name);
     match words {
         ["budget" | "serves" | "lost" | "never", ..] => {}
+        ["disk", "has", gib, "free"] => {
+            let disk = known(look.disks.get_mut(name).unwrap());
+            disk.free = Some(number::<u64>(gib) << 30);
+        }
+        ["disk", "unknown", error @ ..] => {
+            lose(look.disks.get_mut(name).unwrap(), 60, &error.join(" "));
+        }
         ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
         ["cpus", cpus] => state.engine.node.cpus = Cpus::at_least(number(cpus)),
         ["memory", gib] => state.engine.node.memory = number::<u64>(gib) << 30,

@@ -8,7 +8,7 @@ use autogit::world::{
 use jiff::SignedDuration;
 
 use crate::plan::harness::{
-    Doing, NOW, Spot, add_runner, ago, failed_start, look_before, state_of,
+    Doing, NOW, Spot, add_runner, ago, failed_start, look_before, state_of, system_id,
 };
 use crate::plan::words::{host, number, seconds, spot, variant};
 
@@ -67,6 +67,10 @@ pub(super) fn remember(look: &mut Look, text: &str) {
             let Spot { host, variant, .. } = spot(place);
             let (at, cost) = (ago(seconds(since)), cost(look, &variant));
             look.memory.in_doubt.insert(name(place), InDoubt { host, at, cost });
+        }
+        ["used", place, since] => {
+            let slot = (spot(place).host, system_id(look, &spot(place)));
+            look.memory.slots_used.insert(slot, ago(seconds(since)));
         }
         ["taken", place, left] => drop(look.memory.taken.insert(name(place), later(left))),
         ["looked", "before"] => look_before(look),
