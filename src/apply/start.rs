@@ -63,6 +63,7 @@ impl Start<'_> {
         let token = &self.record_token.token;
         let proxy = spec.proxy(pool, self.host).map(|(proxy, _)| proxy);
         let config = RunnerConfig::of(spec, pool, self.runner, token, &socket, proxy.as_ref());
+        let config = RunnerConfig { guarded: Some(self.variant.arch), ..config };
         let config = runner_config::render(&config)?;
         // Nothing starts on a host that was never seen.
         let hash = world.spec_hash(self.host, pool);

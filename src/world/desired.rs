@@ -41,7 +41,8 @@ pub fn record_settings(pool: &Pool, arch: Arch, first: bool) -> RecordSettings {
 /// The hash of all that a runner of `pool` on that host gets, but for what differs between two
 /// runners of one pool: its name, its token, where the socket was found. Made of the files that go
 /// into the container, so what is called how in our code decides nothing. Tags, `max`, `warm`,
-/// `cooldown`, `priority` and the like change in place and are no part of it.
+/// `cooldown`, `priority` and the like change in place and are no part of it; neither is the guard of
+/// jobs' architectures, which follows from the variant.
 pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -> SpecHash {
     let declared = spec.hosts.get(host).and_then(|host| host.socket.as_deref());
     let (name, token) = (RunnerName::from_observed(ANY), SecretString::default());

@@ -4,6 +4,7 @@
 //! image, variable or volume can add structure. Keys are those of gitlab-runner 18.4 to 19.4;
 //! `run-single` honours no section but `[[runners]]`.
 
+mod guard;
 mod network;
 mod overrides;
 
@@ -18,7 +19,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
-use crate::spec::{Cache, Pool, Proxy, PullPolicy, Resources, Spec};
+use crate::spec::{Arch, Cache, Pool, Proxy, PullPolicy, Resources, Spec};
 use crate::world::RunnerName;
 
 /// Where the authority of [`RunnerConfig::private_ca`] lies in the runner's container.
@@ -50,10 +51,12 @@ pub struct RunnerConfig<'a> {
     pub proxy: Option<&'a Proxy>,
     /// GitLab's certificate is signed by an authority that is put at [`CA_PATH`].
     pub private_ca: bool,
+    /// The architecture that its jobs must have; `None`: nobody sees to it.
+    pub guarded: Option<Arch>,
 }
 
 impl<'a> RunnerConfig<'a> {
-    /// What a runner of `pool` gets by `spec`.
+    /// What a runner of `pool` gets by `spec`, at whatever architecture.
     pub fn of(
         spec: &'a Spec,
         pool: &'a Pool,
@@ -76,6 +79,7 @@ impl<'a> RunnerConfig<'a> {
             socket,
             proxy,
             private_ca: gitlab.ca.is_some(),
+            guarded: None,
         }
     }
 }
@@ -107,6 +111,9 @@ pub enum RunnerConfigError {
 pub fn render(input: &RunnerConfig<'_>) -> Result<SecretString, RunnerConfigError> {
     let mut runner = runner(input)?;
     overrides::merge(&mut runner, &input.pool.runner_config)?;
+    if let Some(arch) = input.guarded {
+        guard::add(&mut runner, arch);
+    }
     let mut file = Table::new();
     put(&mut file, "runners", vec![Value::Table(runner)]);
     let text =

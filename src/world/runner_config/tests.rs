@@ -29,6 +29,7 @@ fn rendered(pool: &Pool, job_network: ResolvedNetwork) -> Result<String, RunnerC
         socket: Path::new("/var/run/docker.sock"),
         proxy: None,
         private_ca: false,
+        guarded: None,
     })?;
     Ok(config.expose_secret().to_owned())
 }
@@ -101,6 +102,7 @@ fn a_pool_that_sets_everything_is_written_in_full() {
         socket: Path::new("/run/user/1000/docker.sock"),
         proxy: None,
         private_ca: true,
+        guarded: None,
     })
     .unwrap();
     assert_snapshot!(config.expose_secret(), @r#"
@@ -181,6 +183,7 @@ fn jobs_get_their_proxy_and_a_variable_of_the_pool_wins_in_any_spelling() {
         socket: Path::new("/var/run/docker.sock"),
         proxy: Some(&proxy),
         private_ca: false,
+        guarded: None,
     });
     let file: Table = config.unwrap().expose_secret().parse().unwrap();
     let lines: Vec<&str> = file["runners"][0]["environment"]
@@ -286,6 +289,7 @@ fn a_token_that_would_be_expanded_is_refused() {
         socket: Path::new("/var/run/docker.sock"),
         proxy: None,
         private_ca: false,
+        guarded: None,
     })
     .unwrap_err();
     assert_eq!(error, RunnerConfigError::DollarInToken);
