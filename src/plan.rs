@@ -16,6 +16,7 @@ mod free_disk;
 mod held_job;
 mod held_runner;
 mod hold;
+mod host_choice;
 mod images;
 mod later;
 mod ledger;
@@ -39,6 +40,7 @@ pub use decision::{Action, Decision, LostJob, RecordReason};
 pub use facts::Facts;
 pub use held_job::{HeldJob, JobHold, Lack, UnmetWarm};
 pub use held_runner::{HeldRunner, RunnerHold};
+pub use host_choice::{HostChoice, HostReason};
 pub use rule::Rule;
 pub use wanted::is_changed;
 

@@ -123,7 +123,15 @@ fn replace_idle(draft: &mut Draft<'_>, id: SupplyId, runner: RunnerIndex) {
 fn replace_needed(draft: &mut Draft<'_>, id: SupplyId) {
     match draft.place(id) {
         Ok(place) => {
-            let facts = replacement_facts(draft.supply(id));
+            let (pending, idle, max) = replacement_counts(draft.supply(id));
+            let facts = |choice| Facts::Demand {
+                pending,
+                idle,
+                starting: 0,
+                start: 1,
+                max,
+                choice: Some(choice),
+            };
             draft.pass_to_start(id);
             draft.start(id, place, Rule::ServeDemand, facts);
         }
@@ -131,8 +139,8 @@ fn replace_needed(draft: &mut Draft<'_>, id: SupplyId) {
     }
 }
 
-fn replacement_facts(supply: &VariantSupply<'_>) -> Facts {
+/// Its pending jobs, the idle runners that are left for them, and the pool's maximum.
+fn replacement_counts(supply: &VariantSupply<'_>) -> (u32, u32, u32) {
     let pending = u32::try_from(supply.idle_needed()).unwrap_or(u32::MAX);
-    let (idle, max) = (pending.saturating_sub(1), supply.offer().pool.max);
-    Facts::Demand { pending, idle, starting: 0, start: 1, max }
+    (pending, pending.saturating_sub(1), supply.offer().pool.max)
 }

@@ -174,15 +174,13 @@ fn count<'s>(shares: &'s mut Shares, by: Option<&SupplyId>) -> Option<&'s mut Sh
 fn start_shares(draft: &mut Draft<'_>, shares: Shares) {
     for (id, share) in shares {
         let supply = draft.supply(id);
-        let facts = Facts::Demand {
-            pending: share.pending,
-            idle: narrow(supply.idle_count()),
-            starting: narrow(supply.starting()),
-            start: narrow(share.starts.len()),
-            max: supply.offer().pool.max,
-        };
+        let (idle, starting) = (narrow(supply.idle_count()), narrow(supply.starting()));
+        let (pending, start) = (share.pending, narrow(share.starts.len()));
+        let max = supply.offer().pool.max;
+        let facts =
+            |choice| Facts::Demand { pending, idle, starting, start, max, choice: Some(choice) };
         for place in share.starts {
-            draft.start(id, place, Rule::ServeDemand, facts.clone());
+            draft.start(id, place, Rule::ServeDemand, facts);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::host_choice::HostChoice;
 use super::placement::{Placement, Room};
 use super::wanted::Wanted;
 use super::{Action, Decision, Facts, HeldJob, HeldRunner, JobHold, Plan, Rule, UnmetWarm};
@@ -350,13 +351,20 @@ impl<'a> Draft<'a> {
     }
 
     /// Appends the start of a runner of it there.
-    pub(super) fn start(&mut self, id: SupplyId, at: Placement, rule: Rule, facts: Facts) {
+    pub(super) fn start(
+        &mut self,
+        id: SupplyId,
+        at: Placement,
+        rule: Rule,
+        facts: impl FnOnce(HostChoice) -> Facts,
+    ) {
         let variant = self.supply(id).offer().variant.clone();
         self.supply_mut(id).started += 1;
-        let Placement { host, slot, system_id, cost } = at;
+        let Placement { slot, system_id, cost, choice } = at;
         let runner = RunnerName::new(&self.world.spec.instance, &variant, slot);
+        let host = choice.host.clone();
         let action = Action::Start { host, runner, slot, system_id, variant, cost };
-        self.decide(action, rule, facts);
+        self.decide(action, rule, facts(choice));
     }
 
     /// Keeps the next room for a job that GitLab would drop soon; `false`: nowhere is enough.

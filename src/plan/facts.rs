@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::RecordReason;
+use super::{HostChoice, RecordReason};
 use crate::duration::signed;
 use crate::spec::Arch;
 use crate::world::{Cause, DiskRoom, Trouble, Unfit, Variant};
@@ -86,6 +86,8 @@ pub enum Facts {
         start: u32,
         /// The pool's maximum.
         max: u32,
+        /// Why the runner goes to its host.
+        choice: Option<HostChoice>,
     },
     /// Idle runners kept beyond the demand.
     Warm {
@@ -93,6 +95,8 @@ pub enum Facts {
         warm: u32,
         /// How many there are beyond the demand.
         spare: u32,
+        /// Why the runner goes to its host.
+        choice: Option<HostChoice>,
     },
     /// An idle runner beyond the demand.
     Idle {
@@ -199,13 +203,17 @@ impl fmt::Display for Facts {
                 )?;
                 trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
             }
-            Self::Demand { pending, idle, starting, start, max } => {
+            Self::Demand { pending, idle, starting, start, max, choice } => {
                 write!(
                     f,
                     "{pending} waiting, {idle} idle, {starting} starting → {start} more; max {max}"
-                )
+                )?;
+                choice.as_ref().map_or(Ok(()), |choice| choice.fmt(f))
             }
-            Self::Warm { warm, spare } => write!(f, "warm {warm}, {spare} beyond the demand"),
+            Self::Warm { warm, spare, choice } => {
+                write!(f, "warm {warm}, {spare} beyond the demand")?;
+                choice.as_ref().map_or(Ok(()), |choice| choice.fmt(f))
+            }
             Self::Idle { idle, cooldown, warm } => {
                 write!(f, "idle {}, cooldown {}, warm {warm}", brief(*idle), brief_std(*cooldown))
             }

@@ -58,6 +58,11 @@ impl<'a> Ledger<'a> {
         room.room_for(pool).map_err(NoRoom::Lacks)
     }
 
+    /// How many more runners of the pool the host has room for.
+    pub(super) fn how_many_more(&self, host: &HostName, pool: &Pool) -> u32 {
+        self.hosts.get(host).map_or(0, |room| room.how_many_more(pool))
+    }
+
     /// So many more runners of the pool count, wherever they are.
     pub(super) fn add_anywhere(&mut self, pool: &'a PoolName, runners: u32) {
         let count = self.runners.entry(pool).or_default();
@@ -102,8 +107,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// The budgets of the hosts that were ever seen, with what is used of them.
-    pub(super) fn into_rooms(self) -> BTreeMap<HostName, HostRoom> {
-        self.hosts
+    pub(super) fn rooms(&self) -> &BTreeMap<HostName, HostRoom> {
+        &self.hosts
     }
 }
 
@@ -171,5 +176,17 @@ impl HostRoom {
             return Ok(cost);
         };
         Err(if self.kept { Lack::Kept } else { lack })
+    }
+
+    /// How many more runners of the pool there is room for.
+    pub(crate) fn how_many_more(&self, pool: &Pool) -> u32 {
+        let Self { budget, used, .. } = self;
+        let cost = Cost::of(pool);
+        let fit = |left: u64, each: u64| left.checked_div(each).unwrap_or(u64::MAX);
+        let cpus = budget.cpus.less(used.cost.cpus).thousandths();
+        let memory = budget.memory.saturating_sub(used.cost.memory);
+        let by_cost = fit(cpus, cost.cpus.thousandths()).min(fit(memory, cost.memory));
+        let by_count = budget.runners.saturating_sub(used.runners);
+        by_count.min(u32::try_from(by_cost).unwrap_or(u32::MAX))
     }
 }

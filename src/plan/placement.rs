@@ -6,27 +6,28 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::held_job::{JobHold, Lack};
+use super::host_choice::{HostChoice, HostReason};
 use super::images::without_image;
 use super::ledger::{HostRoom, Ledger, NoRoom};
 use super::slots::Slots;
 use super::wanted::Wanted;
 use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
-    DiskRoom, EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
+    DiskRoom, EngineId, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
     Slot, SystemId, Variant, World,
 };
 
 /// Where a runner goes.
 #[derive(Debug)]
 pub(super) struct Placement {
-    /// The host.
-    pub(super) host: HostName,
     /// The slot of its variant, unique over all hosts.
     pub(super) slot: Slot,
     /// The manager's name that it has there.
     pub(super) system_id: SystemId,
     /// What it gets of the host.
     pub(super) cost: Cost,
+    /// The host, and why this one.
+    pub(super) choice: HostChoice,
 }
 
 /// A runner of the variant can run there.
@@ -42,6 +43,9 @@ pub(super) struct Room<'a> {
     unseen: BTreeMap<&'a PoolName, u32>,
     slots: Slots<'a>,
     starts_left: u32,
+    eligible: BTreeMap<Variant, Eligible<'a>>,
+    /// The runners of each host without this plan, and how many it may have.
+    at_first: BTreeMap<HostName, (u32, u32)>,
 }
 
 impl<'a> Room<'a> {
@@ -51,6 +55,8 @@ impl<'a> Room<'a> {
             unseen: BTreeMap::new(),
             slots: Slots::of(world, runners),
             starts_left: starts_left(world),
+            eligible: BTreeMap::new(),
+            at_first: BTreeMap::new(),
         };
         for view in runners.iter().filter(|view| view.is_live()) {
             // Who had its last job costs its host until it is gone, and has a successor by then.
@@ -74,6 +80,9 @@ impl<'a> Room<'a> {
         for start in world.starts_unseen() {
             room.ledger.add(start.host, Some(&start.variant.pool), start.cost);
         }
+        let rooms = room.ledger.rooms().iter();
+        let counts = rooms.map(|(host, it)| (host.clone(), (it.used.runners, it.budget.runners)));
+        room.at_first = counts.collect();
         room
     }
 
@@ -99,70 +108,179 @@ impl<'a> Room<'a> {
     }
 
     /// Takes the room for one more runner of that variant, or says what there is none of.
-    pub(super) fn place(&mut self, world: &World, offer: &Offer<'a>) -> Result<Placement, JobHold> {
+    pub(super) fn place(
+        &mut self,
+        world: &'a World,
+        offer: &Offer<'a>,
+    ) -> Result<Placement, JobHold> {
         let pool = offer.pool;
         if self.ledger.is_full(pool) {
             let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
             return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
-        let (host, engine, cost) = self.host_for(world, offer)?;
+        let roomy = self.with_room(world, offer)?;
         if self.starts_left == 0 {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
+        let (chosen, slot, reason) = self.choose(world, offer, &roomy);
         self.starts_left -= 1;
+        let (host, cost) = (chosen.host, chosen.cost.clone());
         self.ledger.add(host, Some(&pool.name), &cost);
-        let slot = self.slots.take(world, host, &offer.variant);
-        let system_id = SystemId::new(&world.spec.instance, &engine.id, &offer.variant, slot);
-        Ok(Placement { host: host.clone(), slot, system_id, cost })
+        let system_id = SystemId::new(&world.spec.instance, chosen.engine, &offer.variant, slot);
+        let choice = HostChoice { host: host.clone(), reason };
+        Ok(Placement { slot, system_id, cost, choice })
     }
 
-    /// The first host that serves the variant and has room for it.
-    fn host_for<'w>(
-        &self,
-        world: &'w World,
-        offer: &Offer<'_>,
-    ) -> Result<(&'w HostName, &'w EngineInfo, Cost), JobHold> {
-        let mut hold = None;
+    /// The hosts that can take one more runner of the variant now, with what it gets there.
+    fn with_room(&mut self, world: &'a World, offer: &Offer<'a>) -> Result<Roomy<'a>, JobHold> {
+        let Eligible { hosts, hold } = self
+            .eligible
+            .entry(offer.variant.clone())
+            .or_insert_with(|| Eligible::of(world, offer));
+        let mut hold = hold.clone();
+        let (mut found, mut most) = (Vec::new(), 0);
+        for &(host, engine) in hosts.iter() {
+            match self.ledger.room_for(host, offer.pool) {
+                Ok(cost) => {
+                    let more = self.ledger.how_many_more(host, offer.pool);
+                    most = most.max(more);
+                    found.push(Candidate { host, engine, cost, more });
+                }
+                Err(NoRoom::NeverSeen) => {}
+                // An image on its way makes room soonest; a host that cannot be read says least.
+                Err(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
+                Err(NoRoom::Lacks(lacks)) => {
+                    hold = Some(JobHold::HostBudget { host: host.clone(), lacks });
+                }
+            }
+        }
+        let Some(first) = found.first().cloned() else {
+            let any_host = world.hosts.keys().next();
+            return Err(hold.unwrap_or_else(|| match any_host {
+                Some(host) => JobHold::HostBudget { host: host.clone(), lacks: Lack::Architecture },
+                None => JobHold::Unseen { what: "no host is declared".into() },
+            }));
+        };
+        let alone = hosts.len() == 1 && self.others_may_not(world, offer);
+        Ok(Roomy { first, found, alone })
+    }
+
+    /// No second host takes the variant, seen or not.
+    fn others_may_not(&self, world: &World, offer: &Offer<'_>) -> bool {
+        let may = |(name, host): &(&HostName, &Host)| {
+            let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
+            world.serves(name, offer.pool) && fits
+        };
+        world.hosts.iter().filter(may).count() <= 1
+    }
+
+    /// Where the clone and caches of a free slot are, else where there is most room; by name where
+    /// that is equal.
+    fn choose(
+        &mut self,
+        world: &World,
+        offer: &Offer<'a>,
+        roomy: &Roomy<'a>,
+    ) -> (Candidate<'a>, Slot, HostReason) {
+        let mut best: Option<(u32, &Candidate<'a>, Slot)> = None;
+        for candidate in &roomy.found {
+            let Some(slot) = self.slots.with_caches(world, candidate.host, offer) else { continue };
+            if best.as_ref().is_none_or(|(more, ..)| candidate.more > *more) {
+                best = Some((candidate.more, candidate, slot));
+            }
+        }
+        let only = |reason| match (roomy.alone, roomy.found.len()) {
+            (true, _) => HostReason::OnlyHost,
+            (false, 1) => HostReason::OnlyRoom,
+            (false, _) => reason,
+        };
+        if let Some((_, candidate, slot)) = best {
+            self.slots.fill(&offer.variant, slot);
+            let reason = if roomy.alone { HostReason::OnlyHost } else { HostReason::Caches };
+            return (candidate.clone(), slot, reason);
+        }
+        let mut chosen = &roomy.first;
+        for candidate in &roomy.found {
+            if candidate.more > chosen.more {
+                chosen = candidate;
+            }
+        }
+        let slot = self.slots.take(world, chosen.host, offer);
+        let (runners, most) = self.at_first.get(chosen.host).copied().unwrap_or_default();
+        (chosen.clone(), slot, only(HostReason::MostRoom { runners, most }))
+    }
+}
+
+/// A host that can take one more runner.
+#[derive(Debug, Clone)]
+struct Candidate<'a> {
+    host: &'a HostName,
+    engine: &'a EngineId,
+    /// What the runner gets there.
+    cost: Cost,
+    /// How many of these runners it has room for.
+    more: u32,
+}
+
+/// The hosts that can take one more runner; at least one.
+#[derive(Debug)]
+struct Roomy<'a> {
+    first: Candidate<'a>,
+    found: Vec<Candidate<'a>>,
+    /// No other host takes such runners at all.
+    alone: bool,
+}
+
+/// The hosts on which runners of a variant can be started as far as room goes: nothing of that
+/// changes while a plan is made.
+#[derive(Debug)]
+struct Eligible<'a> {
+    hosts: Vec<(&'a HostName, &'a EngineId)>,
+    /// Why another one that serves the variant is not among them.
+    hold: Option<JobHold>,
+}
+
+impl<'a> Eligible<'a> {
+    fn of(world: &'a World, offer: &Offer<'_>) -> Self {
+        let (mut hosts, mut hold) = (Vec::new(), None);
         for (name, host) in &world.hosts {
             let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
             if !world.serves(name, offer.pool) || !fits {
                 continue;
             }
-            let engine = match &host.state {
-                Observed::Known { value, .. } => &value.engine,
-                Observed::Unknown { error, .. } => {
-                    let what = format!("host `{name}` could not be read: {error}").into();
-                    hold.get_or_insert(JobHold::Unseen { what });
-                    continue;
-                }
-            };
-            if let Some(missing) = without_image(world, name, &offer.variant, offer.pool) {
-                hold.get_or_insert(missing);
-                continue;
-            }
-            if let Some((left, error)) = world.network_waits(name) {
-                hold.get_or_insert(JobHold::NoNetwork { host: name.clone(), left, error });
-                continue;
-            }
-            if let Some(disk) = world.disk_room(name).filter(DiskRoom::is_full) {
-                hold.get_or_insert(JobHold::DiskFull { host: name.clone(), disk });
-                continue;
-            }
-            match self.ledger.room_for(name, offer.pool) {
-                Ok(cost) => return Ok((name, engine, cost)),
-                Err(NoRoom::NeverSeen) => {}
-                // An image on its way makes room soonest; a host that cannot be read says least.
-                Err(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
-                Err(NoRoom::Lacks(lacks)) => {
-                    hold = Some(JobHold::HostBudget { host: name.clone(), lacks });
+            match Self::check(world, name, host, offer) {
+                Ok(engine) => hosts.push((name, engine)),
+                Err(why) => {
+                    hold.get_or_insert(why);
                 }
             }
         }
-        let any_host = world.hosts.keys().next();
-        Err(hold.unwrap_or_else(|| match any_host {
-            Some(host) => JobHold::HostBudget { host: host.clone(), lacks: Lack::Architecture },
-            None => JobHold::Unseen { what: "no host is declared".into() },
-        }))
+        Self { hosts, hold }
+    }
+
+    fn check(
+        world: &World,
+        name: &HostName,
+        host: &'a Host,
+        offer: &Offer<'_>,
+    ) -> Result<&'a EngineId, JobHold> {
+        let engine = match &host.state {
+            Observed::Known { value, .. } => &value.engine,
+            Observed::Unknown { error, .. } => {
+                let what = format!("host `{name}` could not be read: {error}").into();
+                return Err(JobHold::Unseen { what });
+            }
+        };
+        if let Some(missing) = without_image(world, name, &offer.variant, offer.pool) {
+            return Err(missing);
+        }
+        if let Some((left, error)) = world.network_waits(name) {
+            return Err(JobHold::NoNetwork { host: name.clone(), left, error });
+        }
+        if let Some(disk) = world.disk_room(name).filter(DiskRoom::is_full) {
+            return Err(JobHold::DiskFull { host: name.clone(), disk });
+        }
+        Ok(&engine.id)
     }
 }
 
@@ -181,7 +299,7 @@ pub(crate) fn host_rooms(
     runners: &[RunnerView<'_>],
 ) -> BTreeMap<HostName, HostRoom> {
     // Who counts against `max` is not asked.
-    Room::new(world, runners, &Wanted::default()).ledger.into_rooms()
+    Room::new(world, runners, &Wanted::default()).ledger.rooms().clone()
 }
 
 /// Containers that cannot be read, each with its pool where anything tells, and what it costs: they

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::plan::Facts;
+use crate::plan::{Facts, HostChoice, HostReason};
 use crate::spec::Arch;
 
 /// Durations are whole seconds.
@@ -53,10 +53,14 @@ enum FactsOutput<'a> {
         starting: u32,
         start: u32,
         max: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        placed: Option<PlacedOutput<'a>>,
     },
     Warm {
         warm: u32,
         spare: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        placed: Option<PlacedOutput<'a>>,
     },
     Idle {
         idle: i64,
@@ -101,6 +105,28 @@ enum FactsOutput<'a> {
     },
 }
 
+/// Why a runner goes to its host.
+#[derive(Serialize)]
+struct PlacedOutput<'a> {
+    host: &'a str,
+    /// `only-host`, `only-room`, `caches` or `most-room`.
+    why: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runners: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u32>,
+}
+
+impl<'a> PlacedOutput<'a> {
+    fn of(choice: &'a HostChoice) -> Self {
+        let (runners, most) = match choice.reason {
+            HostReason::MostRoom { runners, most } => (Some(runners), Some(most)),
+            HostReason::OnlyHost | HostReason::OnlyRoom | HostReason::Caches => (None, None),
+        };
+        Self { host: choice.host.as_str(), why: choice.reason.as_str(), runners, most }
+    }
+}
+
 pub(super) fn facts(facts: &Facts) -> Value {
     serde_json::to_value(FactsOutput::from(facts)).unwrap_or_default()
 }
@@ -127,10 +153,13 @@ impl<'a> From<&'a Facts> for FactsOutput<'a> {
                 trouble: trouble.as_ref().map(ToString::to_string),
             },
             Facts::Unfit { ref unfit } => Self::Unfit { unfit: unfit.to_string() },
-            Facts::Demand { pending, idle, starting, start, max } => {
-                Self::Demand { pending, idle, starting, start, max }
+            Facts::Demand { pending, idle, starting, start, max, ref choice } => {
+                let placed = choice.as_ref().map(PlacedOutput::of);
+                Self::Demand { pending, idle, starting, start, max, placed }
             }
-            Facts::Warm { warm, spare } => Self::Warm { warm, spare },
+            Facts::Warm { warm, spare, ref choice } => {
+                Self::Warm { warm, spare, placed: choice.as_ref().map(PlacedOutput::of) }
+            }
             Facts::Idle { idle, cooldown, warm } => {
                 Self::Idle { idle: idle.as_secs(), cooldown: cooldown.as_secs(), warm }
             }
@@ -166,7 +195,7 @@ mod tests {
     use super::*;
     use crate::duration::signed;
     use crate::plan::RecordReason;
-    use crate::spec::{Arch, PoolName};
+    use crate::spec::{Arch, HostName, PoolName};
     use crate::world::{DiskRoom, Unfit, Variant};
 
     /// One line per kind.
@@ -182,8 +211,8 @@ mod tests {
 {"kind":"orphan","reason":"its pool is gone","busy":true}
 {"kind":"no-contact","running":3600,"startup_timeout":60}
 {"kind":"unfit","unfit":"its gitlab-runner is 15.11.0, which is too old; hint: set `runner_image` to an official gitlab-runner, 18.4 or newer"}
-{"kind":"demand","pending":5,"idle":1,"starting":2,"start":3,"max":4}
-{"kind":"warm","warm":2,"spare":1}
+{"kind":"demand","pending":5,"idle":1,"starting":2,"start":3,"max":4,"placed":{"host":"rack","why":"most-room","runners":3,"most":8}}
+{"kind":"warm","warm":2,"spare":1,"placed":{"host":"rack","why":"caches"}}
 {"kind":"idle","idle":60,"cooldown":60,"warm":1}
 {"kind":"room","idle":60,"variant":"linux/arm64"}
 {"kind":"urgent","variant":"linux/arm64","dropped_in":3600,"busy":true}
@@ -200,6 +229,10 @@ mod tests {
         let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
         let [mins, hours] = [minute, hour].map(signed);
         let (busy, idle) = (true, mins);
+        let host = || HostName::new("rack").unwrap();
+        let most = HostReason::MostRoom { runners: 3, most: 8 };
+        let most = Some(HostChoice { host: host(), reason: most });
+        let caches = Some(HostChoice { host: host(), reason: HostReason::Caches });
         let all = [
             Facts::Record { reason: RecordReason::Missing },
             Facts::Unverified,
@@ -212,8 +245,8 @@ mod tests {
             Facts::Orphan { reason: "its pool is gone", busy },
             Facts::NoContact { running: hours, startup_timeout: minute, trouble: None },
             Facts::Unfit { unfit: Unfit::TooOld { version: "15.11.0".into() } },
-            Facts::Demand { pending: 5, idle: 1, starting: 2, start: 3, max: 4 },
-            Facts::Warm { warm: 2, spare: 1 },
+            Facts::Demand { pending: 5, idle: 1, starting: 2, start: 3, max: 4, choice: most },
+            Facts::Warm { warm: 2, spare: 1, choice: caches },
             Facts::Idle { idle, cooldown: minute, warm: 1 },
             Facts::Room { idle, variant: variant.clone() },
             Facts::Urgent { variant, dropped_in: hours, busy },

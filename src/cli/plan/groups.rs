@@ -39,7 +39,9 @@ pub(crate) fn groups(plan: &PlanOutput) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known = BTreeMap::new();
     for one in &plan.decisions {
-        let key = (&one.action, &one.rule, &one.pool, &one.arch, &one.host);
+        // A start says why its host was taken, which may be another reason for each.
+        let why = (one.action == "start").then_some(&one.why);
+        let key = (&one.action, &one.rule, &one.pool, &one.arch, &one.host, why);
         let index = *known.entry(key).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.decisions.push(one),
