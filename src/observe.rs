@@ -5,6 +5,7 @@
 //! than not at all.
 
 mod disks;
+mod engines;
 mod gitlab;
 mod host;
 mod missing;
@@ -21,7 +22,11 @@ use crate::engine::Engine;
 use crate::gitlab::{Gitlab, Server};
 use crate::spec::{HostName, Spec};
 use crate::tokens::Tokens;
-use crate::world::{Host, JobId, Look, Memory, Observed, Unclaimed, World, note_observed};
+use crate::world::{
+    Host, HostState, JobId, Look, Memory, Observed, Unclaimed, World, note_observed,
+};
+
+use engines::Engines;
 
 /// The two ports: GitLab, and an engine per declared host.
 #[derive(Debug, Clone)]
@@ -124,18 +129,23 @@ impl Observer {
         let answers = self.reads.take(ports, spec, &self.hosts, &self.clock).await;
         let now = self.clock.now();
         let mut before = std::mem::take(&mut self.hosts);
+        let engines = Engines::of(spec, &before, &answers);
         for (name, answer) in answers {
             let unread =
                 || Observed::Unknown { since: now, error: "not read yet".into(), last: None };
-            let state = before.remove(&name).map_or_else(unread, |host| host.state);
-            let (at, read) = match answer {
+            let mut state = before.remove(&name).map_or_else(unread, |host| host.state);
+            let (at, mut read) = match answer {
                 // As old as the first of what was read.
                 reads::Answer::Over(began, Ok(state)) => (began, Ok(*state)),
                 reads::Answer::Over(_, Err(error)) => (now, Err(Arc::from(error.to_string()))),
                 reads::Answer::Waits(words) => (now, Err(words.into())),
             };
+            if let Some(words) = engines.of_another(&name) {
+                (state, read) = (without_last(state, now), Err(words));
+            }
             self.hosts.insert(name, Host { state: state.next(at, read) });
         }
+        self.hosts.retain(|name, host| engines.may_be_looked_at(name, host));
     }
 
     /// Goes on with what is being read until a part is over; for ever where nothing is.
@@ -163,6 +173,14 @@ impl Observer {
     /// Since when that host is being read, if a read goes on from one look to the next.
     pub(crate) fn reads_since(&self, host: &HostName) -> Option<Timestamp> {
         self.reads.began(host)
+    }
+}
+
+/// The same, as if nothing had been seen there.
+fn without_last(state: Observed<HostState>, now: Timestamp) -> Observed<HostState> {
+    match state {
+        Observed::Known { .. } => Observed::Unknown { since: now, error: "".into(), last: None },
+        Observed::Unknown { since, error, .. } => Observed::Unknown { since, error, last: None },
     }
 }
 

@@ -8,6 +8,7 @@ mod drains;
 mod efforts;
 mod history;
 mod journal;
+mod machines;
 mod metrics;
 mod neighbours;
 mod outcome_memory;
@@ -71,6 +72,7 @@ pub struct Controller {
     ended: BTreeMap<Deed, (HostName, Timestamp)>,
     polls: polls::Polls,
     token_end: token_end::TokenEnd,
+    machines: machines::Machines,
 }
 
 /// The spec in force.
@@ -156,6 +158,7 @@ impl Controller {
             ended: BTreeMap::new(),
             polls: polls::Polls::default(),
             token_end: token_end::TokenEnd::default(),
+            machines: machines::Machines::default(),
             ports,
             planner: plan,
             clock,
@@ -212,8 +215,9 @@ impl Controller {
         !self.memory.leftovers.is_empty()
     }
 
-    /// Uses other ports from now on: the spec reaches GitLab or a host in another way.
-    pub fn reconnect(&mut self, ports: Ports) {
+    /// Uses other ports from now on: the spec reaches GitLab or a host in another way. Hosts that it
+    /// does not have any more stay until nothing of ours is left there.
+    pub fn reconnect(&mut self, mut ports: Ports) {
         if ports.gitlab.url() == self.ports.gitlab.url() {
             let made = self.memory.own_records.made.iter();
             ports.gitlab.made_before(&made.map(|(id, made)| (*id, made.at)).collect());
@@ -224,6 +228,9 @@ impl Controller {
             self.memory.over.clear();
             self.memory.job_facts.clear();
             self.observer.reconnect_to_another();
+        }
+        for (name, engine) in std::mem::take(&mut self.ports.engines) {
+            ports.engines.entry(name).or_insert(engine);
         }
         self.ports = ports;
     }
@@ -292,6 +299,7 @@ impl Controller {
         }
         outcomes.extend(self.collect());
         self.polls.end(&self.ports, &view.world, &self.memory);
+        machines::forget_left(&mut self.ports.engines, &view.world);
         let measured = Measured {
             took: self.clock.now().duration_since(began),
             requests: self.ports.gitlab.requests_by(),
@@ -355,6 +363,7 @@ impl Controller {
         let world =
             self.observer.look(&self.ports, &self.info.spec, &mut self.tokens, memory).await;
         self.memory = world.next_memory();
+        self.machines.note(&world);
         world
     }
 
@@ -386,7 +395,9 @@ impl Controller {
         });
         let others = self.ports.gitlab.other_instances();
         let others = others.iter().filter_map(|other| neighbours::notice(world, other));
-        token.chain(unseen).chain(another).chain(renamed).chain(others).collect()
+        let machines = self.machines.notices(world).into_iter();
+        let others = renamed.chain(others).chain(machines);
+        token.chain(unseen).chain(another).chain(others).collect()
     }
 
     fn view(&self, world: World, plan: Plan, requests_before: u64) -> View {

@@ -47,8 +47,8 @@ pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
 pub use source::SourceOutput;
 pub use status::{
-    BudgetOutput, CommitOutput, DiskOutput, HostOutput, PoolOutput, SpecStatusOutput, StatusOutput,
-    commit_words,
+    BudgetOutput, CommitOutput, DiskOutput, HostOutput, NextOutput, PoolOutput, SpecStatusOutput,
+    StatusOutput, commit_words,
 };
 pub use trend::{Load, TrendOutput, TrendPointOutput};
 pub use unplaced::UnplacedOutput;

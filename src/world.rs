@@ -10,6 +10,7 @@ mod desired;
 mod disk;
 mod host;
 mod image;
+mod leaving;
 mod matching;
 mod memory;
 mod names;
@@ -38,6 +39,7 @@ pub use host::{
     JobObjects, NetworkState, Node, Runner, SetAside,
 };
 pub use image::{ImageState, pools_on};
+pub use leaving::OursThere;
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, InDoubt, Leftover, Memory, Unclaimed};
 pub use names::{
@@ -155,6 +157,11 @@ impl Look {
     /// is still looked at while the hosts of a new spec cannot be connected.
     pub fn serves(&self, host: &HostName, pool: &Pool) -> bool {
         image::serves(&self.spec, host, pool)
+    }
+
+    /// The operator keeps runners away from the host for a while.
+    pub fn in_maintenance(&self, host: &HostName) -> bool {
+        self.spec.hosts.get(host).is_some_and(|host| host.maintenance)
     }
 
     /// The host was seen, and without the runners' network.

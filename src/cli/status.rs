@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::answer::Answer;
 use super::arguments::Look;
 use super::shell::Shell;
+use super::text::hosts::{cpus, memory};
 use super::text::{RenderOptions, Table, sources, unplaced};
 use crate::operate::{Adapters, Failure};
 use crate::plan::size;
@@ -95,18 +96,16 @@ fn held(status: &StatusOutput) -> Vec<String> {
 }
 
 fn hosts(status: &StatusOutput) -> Vec<String> {
-    // Few limit it.
+    // Few limit the disk, and few hosts are in a special state.
     let limited = status.hosts.values().any(|host| host.disk.is_some());
-    let heading: &[&str] = if limited {
-        &["host", "runners", "cpus", "memory", "disk"]
-    } else {
-        &["host", "runners", "cpus", "memory"]
-    };
-    let mut table = Table::new(heading);
+    let special = status.hosts.values().any(|host| host.state.is_some());
+    let heading = ["host", "runners", "cpus", "memory"].into_iter();
+    let heading = heading.chain(limited.then_some("disk")).chain(special.then_some("state"));
+    let mut table = Table::new(&heading.collect::<Vec<_>>());
     for (name, host) in &status.hosts {
-        let HostOutput { budget, used, ref disk } = *host;
+        let HostOutput { budget, used, disk, state, next: _ } = host;
         let of = |used: String, most: fn(BudgetOutput) -> String| match budget {
-            Some(budget) => format!("{used} of {}", most(budget)),
+            Some(budget) => format!("{used} of {}", most(*budget)),
             None => used,
         };
         let row = [
@@ -116,7 +115,8 @@ fn hosts(status: &StatusOutput) -> Vec<String> {
             of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes)),
         ];
         let disk = limited.then(|| disk.as_ref().map_or("no limit".to_owned(), disk_words));
-        table.row(row.into_iter().chain(disk));
+        let state = special.then(|| state.as_deref().unwrap_or_default().to_owned());
+        table.row(row.into_iter().chain(disk).chain(state));
     }
     table.lines()
 }
@@ -148,24 +148,4 @@ fn summary(status: &StatusOutput) -> String {
     let rest = status.total_runners.saturating_sub(busy + idle);
     let rest = if rest > 0 { format!(", {rest} starting or draining") } else { String::new() };
     format!("{pending}; {runners}: {busy} busy, {idle} idle{rest}")
-}
-
-/// `2`, `0.5`
-fn cpus(cpus: f64) -> String {
-    let rounded = format!("{cpus:.1}");
-    rounded.strip_suffix(".0").map_or(rounded.clone(), str::to_owned)
-}
-
-/// In the unit of the spec that fits best.
-fn memory(bytes: u64) -> String {
-    const MIB: u64 = 1 << 20;
-    const GIB: u64 = 1 << 30;
-    if bytes >= GIB && bytes.is_multiple_of(GIB) {
-        format!("{}GiB", bytes / GIB)
-    } else if bytes >= 10 * GIB {
-        let tenths = bytes / (GIB / 10);
-        format!("{}.{}GiB", tenths / 10, tenths % 10)
-    } else {
-        format!("{}MiB", bytes / MIB)
-    }
 }

@@ -1,5 +1,6 @@
 //! What the texts of all commands are made of.
 
+pub(super) mod hosts;
 pub(super) mod sources;
 mod style;
 mod table;

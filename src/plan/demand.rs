@@ -75,6 +75,7 @@ fn lacks_room(hold: &JobHold) -> bool {
         | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
         | JobHold::DiskFull { .. }
+        | JobHold::Maintenance { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => false,

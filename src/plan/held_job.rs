@@ -170,6 +170,11 @@ pub enum JobHold {
         /// What is used, and what may be.
         disk: DiskRoom,
     },
+    /// The host is in maintenance, and no other can take it now.
+    Maintenance {
+        /// The host.
+        host: HostName,
+    },
     /// A record with marks of none of our hosts stands under the variant's name.
     ForeignRecord {
         /// The variant.
@@ -212,7 +217,7 @@ pub enum Lack {
 
 impl JobHold {
     /// All words that [`JobHold::as_str`] has, for metrics and docs.
-    pub const REASONS: [&str; 19] = [
+    pub const REASONS: [&str; 20] = [
         "another-autogit",
         "backing-off",
         "disk-full",
@@ -220,6 +225,7 @@ impl JobHold {
         "gpu-busy",
         "host-budget",
         "image-pull",
+        "maintenance",
         "no-image",
         "no-network",
         "no-pool-matches",
@@ -257,7 +263,8 @@ impl JobHold {
             | Self::ImagePull { .. }
             | Self::NoImage { .. }
             | Self::NoNetwork { .. }
-            | Self::DiskFull { .. } => None,
+            | Self::DiskFull { .. }
+            | Self::Maintenance { .. } => None,
         }
     }
 
@@ -279,6 +286,7 @@ impl JobHold {
             Self::NoImage { .. } => "no-image",
             Self::NoNetwork { .. } => "no-network",
             Self::DiskFull { .. } => "disk-full",
+            Self::Maintenance { .. } => "maintenance",
             Self::ForeignRecord { .. } => "foreign-record",
             Self::AnotherAutogit { .. } => "another-autogit",
             Self::Paused { .. } => "paused",
@@ -339,6 +347,10 @@ impl fmt::Display for JobHold {
             Self::NoImage { host, image, found } => no_image(f, host, image, *found),
             Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
             Self::DiskFull { host, disk } => disk_full(f, host, disk),
+            Self::Maintenance { host } => write!(
+                f,
+                "host `{host}` is in maintenance; hint: set its `maintenance` to false when that is over"
+            ),
             Self::Paused { variant, record } => write!(
                 f,
                 "record {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"

@@ -15,6 +15,7 @@ pub(super) fn pull_images(draft: &mut Draft<'_>) {
         let (variant, image) = (Variant::new(&pool.name, arch), &pool.runner_image);
         let Some(Ok(state)) = world.image(host, image) else { continue };
         let waits = pool.pull_policy == PullPolicy::Never
+            || world.in_maintenance(host)
             || world.backoff(&variant).is_some()
             || world.pulling_waits_until(host, image).is_some();
         if *state == ImageState::Here || waits || !decided.insert((host, image)) {

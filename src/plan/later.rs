@@ -82,6 +82,7 @@ impl JobHold {
             | Self::Unseen { .. }
             | Self::ImagePull { .. }
             | Self::NoImage { .. }
+            | Self::Maintenance { .. }
             | Self::ForeignRecord { .. }
             | Self::DiskFull { .. }
             | Self::Paused { .. } => return Cow::Borrowed(self),

@@ -34,8 +34,11 @@ impl<'a> Ledger<'a> {
     /// Of hosts on which nothing runs.
     pub(super) fn of(world: &World) -> Self {
         let hosts = world.hosts.iter().filter_map(|(name, host)| {
-            let budget = &world.spec.hosts.get(name)?.budget;
-            Some((name.clone(), HostRoom::new(Budget::of(budget, host.node()?))))
+            let budget = match world.spec.hosts.get(name) {
+                Some(declared) => Budget::of(&declared.budget, host.node()?),
+                None => Budget::default(),
+            };
+            Some((name.clone(), HostRoom::new(budget)))
         });
         Self { hosts: hosts.collect(), runners: BTreeMap::new() }
     }
@@ -123,8 +126,8 @@ pub(crate) struct HostRoom {
     kept: bool,
 }
 
-/// What a host may spend on runners.
-#[derive(Debug, Clone)]
+/// What a host may spend on runners; nothing where the spec does not have it any more.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Budget {
     /// How many there may be.
     pub(crate) runners: u32,

@@ -62,8 +62,13 @@ impl<'a> Declared<'a> {
         if complete && !architectures.is_empty() && !architectures.contains(&variant.arch) {
             return Some("its pool does not ask for this architecture any more");
         }
-        let declared = self.world.spec.hosts.contains_key(view.host);
-        if declared && !self.world.serves(view.host, pool) {
+        if !self.world.spec.hosts.contains_key(view.host) {
+            return Some("its host is not in the spec any more");
+        }
+        if self.world.in_maintenance(view.host) {
+            return Some("its host is in maintenance");
+        }
+        if !self.world.serves(view.host, pool) {
             return Some("its host does not take its pool any more");
         }
         let verified = pool.runner_token.is_none() || self.given.contains(variant);

@@ -264,6 +264,9 @@ impl<'a> Eligible<'a> {
         host: &'a Host,
         offer: &Offer<'_>,
     ) -> Result<&'a EngineId, JobHold> {
+        if world.in_maintenance(name) {
+            return Err(JobHold::Maintenance { host: name.clone() });
+        }
         let engine = match &host.state {
             Observed::Known { value, .. } => &value.engine,
             Observed::Unknown { error, .. } => {
@@ -284,11 +287,13 @@ impl<'a> Eligible<'a> {
     }
 }
 
-/// The hosts that are seen and serve the variant.
+/// The hosts that are seen, serve the variant and are not in maintenance.
 pub(super) fn hosts_of<'w>(world: &'w World, offer: &Offer<'_>) -> Vec<&'w HostName> {
     let serves = |(name, host): &(&HostName, &Host)| {
         let fits = |state: &HostState| can_run(&state.engine.node, &offer.variant);
-        world.serves(name, offer.pool) && host.state.known().is_some_and(fits)
+        world.serves(name, offer.pool)
+            && !world.in_maintenance(name)
+            && host.state.known().is_some_and(fits)
     };
     world.hosts.iter().filter(serves).map(|(name, _)| name).collect()
 }

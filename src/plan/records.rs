@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::draft::Draft;
+use super::placement::hosts_of;
 use super::{Action, Facts, JobHold, RecordReason, Rule};
 use crate::world::{
     LEFT_ALONE, Observed, Offer, Origin, Record, RecordSettings, Token, World, record_settings,
@@ -149,6 +152,20 @@ fn correction<'a>(record: &'a Record, offer: &Offer<'_>) -> Verdict<'a> {
     if differing.is_empty() { Verdict::Fine } else { Verdict::Correct(record, wanted, differing) }
 }
 
+/// For how long a host that cannot be read is waited for, because a container there may have a
+/// record's token: it may only be slow, and a record that is made needlessly has to be removed again.
+const AWAY_FOR: SignedDuration = SignedDuration::from_mins(1);
+
+/// Each host that cannot be read has been so for long.
+fn is_away_for_long(world: &World) -> bool {
+    let all_connected = world.spec.hosts.keys().all(|name| world.hosts.contains_key(name));
+    all_connected
+        && world.hosts.values().all(|host| match host.state {
+            Observed::Known { .. } => true,
+            Observed::Unknown { since, .. } => world.now.duration_since(since) >= AWAY_FOR,
+        })
+}
+
 fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<'a> {
     let unseen = |what: &str| Verdict::Blocked(JobHold::Unseen { what: what.into() });
     if offer.pool.runner_token.is_some() {
@@ -168,8 +185,11 @@ fn creation<'a>(world: &World, offer: &Offer<'_>, named: &[&Record]) -> Verdict<
         return another_autogit(world, awaited);
     }
     if named.iter().any(|record| place.is_of(&record.owner)) {
-        // A host that cannot be read may hold a container with the token.
-        if !world.all_hosts_known() {
+        // A host that cannot be read may hold a container with the token. It may also be away for
+        // good, and is not waited for where another host can serve.
+        if !world.all_hosts_known()
+            && (!is_away_for_long(world) || hosts_of(world, offer).is_empty())
+        {
             return unseen("the record's token may be on a host that cannot be read");
         }
         let unread = named.iter().find_map(|record| match &record.token {

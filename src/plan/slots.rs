@@ -85,8 +85,9 @@ impl<'a> Slots<'a> {
         let mut free =
             (next..u32::MAX).map(Slot).filter(|slot| self.is_free(world, host, variant, *slot));
         let lowest = free.next();
-        // Slots from `max` on keep no caches.
-        let mut kept = lowest.into_iter().chain(free).take_while(|slot| slot.0 < offer.pool.max);
+        // Slots beyond these keep no caches.
+        let mut kept =
+            lowest.into_iter().chain(free).take_while(|slot| slot.0 < offer.pool.slots());
         let slot = kept.find(|slot| !elsewhere(slot)).or(lowest).unwrap_or(Slot(u32::MAX));
         self.fill(variant, slot);
         slot
@@ -121,7 +122,7 @@ impl<'a> Slots<'a> {
         }
         let mut found: BTreeMap<&HostName, BTreeSet<Slot>> = BTreeMap::new();
         for (host, ids) in self.caches.iter().filter(|_| pool.cache == Cache::Keep) {
-            let slots = (0..pool.max.min(CACHED_MAX)).map(Slot).filter(|slot| {
+            let slots = (0..pool.slots().min(CACHED_MAX)).map(Slot).filter(|slot| {
                 world.system_id(host, variant, *slot).is_some_and(|id| ids.contains(&id))
             });
             let slots: BTreeSet<Slot> = slots.collect();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::facts as facts_output;
 use super::{
-    AsOf, JobIdOutput, ProxyOutput, RecordIdOutput, SlotOutput, SourceOutput, UnplacedOutput, View,
-    proxies, words,
+    AsOf, HostOutput, JobIdOutput, ProxyOutput, RecordIdOutput, SlotOutput, SourceOutput,
+    UnplacedOutput, View, proxies, words,
 };
 use crate::duration::signed;
 use crate::plan::{Action, Decision, HeldJob, HeldRunner, RunnerHold, UnmetWarm};
@@ -44,6 +44,9 @@ pub struct PlanOutput {
     /// Who uses the pools' records and is on no host; left out where there is nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplaced: Vec<UnplacedOutput>,
+    /// The hosts' budgets, what is used of them before this plan, and what one more runner costs.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, HostOutput>,
     /// What it is known from.
     pub sources: BTreeMap<String, SourceOutput>,
     /// What the spec should say in another way by now; left out where there is nothing.
@@ -215,6 +218,7 @@ impl AsOf<'_> {
             waiting: self.waiting_output(),
             unmet_warm: self.plan.unmet_warm.iter().map(|unmet| unmet_warm(unmet, age)).collect(),
             unplaced: self.unplaced(),
+            hosts: self.host_outputs(),
             sources: self.sources(),
             unknown: self.unknown_parts(),
             proxies: proxies(&self.world.spec),

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::gitlab::Commit;
 use crate::plan::{HostRoom, host_rooms};
-use crate::spec::{HostName, Pool, PoolName, Scope};
-use crate::world::{Observed, Phase, RunnerView};
+use crate::spec::{Cost, HostName, Pool, PoolName, Scope};
+use crate::world::{Observed, Phase, RunnerView, pools_on};
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -163,6 +163,14 @@ pub struct HostOutput {
     pub budget: Option<BudgetOutput>,
     /// What they use.
     pub used: BudgetOutput,
+    /// `maintenance`: nothing is started there; `leaving`: the spec does not have it any more, and
+    /// something of ours is left there; left out else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Cow<'static, str>>,
+    /// What one more runner of each pool that may run there would cost; left out where that is
+    /// nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub next: BTreeMap<String, NextOutput>,
     /// What they take of its disk; left out where its budget does not limit that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskOutput>,
@@ -183,6 +191,17 @@ pub struct DiskOutput {
     pub full: bool,
     /// Why something of it is not known; nothing follows from it then.
     pub unknown: Option<String>,
+}
+
+/// What one more runner of a pool would cost a host.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NextOutput {
+    /// Cpus of its job and the job's services.
+    pub cpus: f64,
+    /// Memory of its job and the job's services.
+    pub memory_bytes: u64,
+    /// How many more such runners the host has room for.
+    pub room_for: u32,
 }
 
 /// What runners may use or use of a host.
@@ -299,7 +318,17 @@ impl View {
                 cpus: budget.cpus.decimal(),
                 memory_bytes: budget.memory,
             });
-            HostOutput { budget, used: used.unwrap_or_default(), disk: self.disk(name) }
+            let declared = self.world.spec.hosts.contains_key(name);
+            let state = match (declared, self.world.in_maintenance(name)) {
+                (false, _) => Some("leaving".into()),
+                (true, true) => Some("maintenance".into()),
+                (true, false) => None,
+            };
+            let next = room.filter(|_| state.is_none());
+            let next = next.map(|room| self.next_on(name, room)).unwrap_or_default();
+            let budget = budget.filter(|_| declared);
+            let disk = self.disk(name);
+            HostOutput { budget, used: used.unwrap_or_default(), disk, state, next }
         };
         self.world.hosts.keys().map(|name| (name.to_string(), output(name))).collect()
     }
@@ -329,6 +358,20 @@ impl View {
             full: room.is_some_and(|room| room.is_full()),
             unknown,
         })
+    }
+
+    /// What one more runner of each pool would cost that host.
+    fn next_on(&self, name: &HostName, room: &HostRoom) -> BTreeMap<String, NextOutput> {
+        let world = &self.world;
+        let arch = world.hosts.get(name).and_then(|host| host.node()).map(|node| node.arch);
+        let pools = arch.into_iter().flat_map(|arch| pools_on(&world.spec, name, arch));
+        let next = pools.filter_map(|pool| {
+            let Cost { cpus, memory } = Cost::of(pool);
+            let room_for = room.how_many_more(pool);
+            let next = NextOutput { cpus: cpus.decimal(), memory_bytes: memory, room_for };
+            (Cost::of(pool) != Cost::default()).then(|| (pool.name.to_string(), next))
+        });
+        next.collect()
     }
 }
 

@@ -168,6 +168,7 @@ fn pool_words(hold: &JobHold) -> Option<String> {
         | JobHold::NoImage { .. }
         | JobHold::NoNetwork { .. }
         | JobHold::DiskFull { .. }
+        | JobHold::Maintenance { .. }
         | JobHold::ForeignRecord { .. }
         | JobHold::AnotherAutogit { .. }
         | JobHold::Paused { .. } => Some(words::plain_lines(&hold.to_string())),

@@ -87,6 +87,7 @@ kinds! {
     TokenRevoked "token-revoked",
     SpecEdited "spec-edited",
     SpecBroken "spec-broken",
+    HostMaintained "host-maintained",
 }
 
 impl Kind {

@@ -25,10 +25,12 @@ const BROKEN: &[&str] = &[
     "gitlab: {url: http://gitlab.sim, token: x}\npools: {linux: {tags: [docker], warm: 9, max: 2}}\n",
 ];
 
-/// In place of the host of the file, which takes only one yet.
+/// Those of the hosts that there are; one that the file does not have is as the first.
 pub(crate) fn with_hosts(mut spec: Spec, hosts: &[&str]) -> Arc<Spec> {
     if let Some(first) = spec.hosts.values().next().cloned() {
-        spec.hosts = names(hosts).map(|name| (name, first.clone())).collect();
+        let own = std::mem::take(&mut spec.hosts);
+        let host = |name: &HostName| own.get(name).unwrap_or(&first).clone();
+        spec.hosts = names(hosts).map(|name| (name.clone(), host(&name))).collect();
     }
     Arc::new(spec)
 }
@@ -50,11 +52,32 @@ impl Editor {
             assert!(!harness.write_spec(text), "{text}");
             harness.note("the file is broken");
         }
+        if harness.chaos().strikes(Kind::HostMaintained) {
+            self.maintain(harness);
+        }
         if harness.chaos().strikes(Kind::SpecEdited) {
             let what = self.edit();
             let text = text(&self.frame, &self.pools);
             assert!(harness.write_spec(&text), "{what}:\n{text}");
             harness.note(&format!("the file is edited: {what}"));
+        }
+    }
+
+    /// A host comes into maintenance, or out of it.
+    fn maintain(&mut self, harness: &Harness) {
+        let chaos = harness.chaos();
+        self.frame.maintenance = match self.frame.maintenance {
+            Some(_) => None,
+            None => chaos.pick(Kind::HostMaintained, &["alpha", "beta"]),
+        };
+        assert!(harness.write_spec(&text(&self.frame, &self.pools)));
+        harness.note(&format!("maintenance: {:?}", self.frame.maintenance));
+    }
+
+    /// From here on no host is in maintenance.
+    pub(crate) fn end_maintenance(&mut self, harness: &Harness) {
+        if self.frame.maintenance.take().is_some() {
+            assert!(harness.write_spec(&text(&self.frame, &self.pools)));
         }
     }
 

@@ -155,6 +155,7 @@ impl<'a> History<'a> {
     async fn mend(&mut self) {
         self.harness.chaos().set_active(false);
         self.hands.mend_all(&self.harness);
+        self.editor.end_maintenance(&self.harness);
         let stood: Vec<Process> = std::mem::take(&mut self.autogits);
         for autogit in stood {
             if autogit.has_crashed() || !self.autogits.is_empty() {

@@ -100,6 +100,7 @@ pub(crate) const PLANS: &[Promise<OfLook>] = promises![
     plans::no_more_starts_than_jobs: "runners are started for jobs that wait and for `warm`, and no more",
     plans::a_runner_that_makes_no_contact_goes: "a runner that GitLab never heard of in its time is asked to leave",
     plans::no_busy_runner_is_drained_without_cause: "a runner that has a job is asked to leave only if the spec does not ask for it any more",
+    plans::nothing_starts_in_maintenance: "no runner is planned onto a host that is in maintenance",
     records::no_record_turns_foreign: "a record that this instance made is never taken for another installation's",
     plans::no_living_runners_row_is_swept: "the row of a runner that lives is not deleted",
     plans::surplus_waits_out_its_cooldown: "an idle runner stays until its cooldown is over",

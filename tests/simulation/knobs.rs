@@ -41,6 +41,8 @@ pub(crate) struct Frame {
     pub(crate) budget: u64,
     /// How many cpus each host may spend; none: what it has, and no pool asks for any.
     pub(crate) cpus: Option<u64>,
+    /// The host that is in maintenance.
+    pub(crate) maintenance: Option<&'static str>,
     /// Lost jobs are queued again.
     pub(crate) retry: bool,
     /// The runners' image.
@@ -103,7 +105,8 @@ fn most(kind: Kind) -> u64 {
         | Kind::RunnerOdd
         | Kind::RunnerDeaf
         | Kind::QueueFlooded
-        | Kind::SpecBroken => 10,
+        | Kind::SpecBroken
+        | Kind::HostMaintained => 10,
         Kind::RunnerRemoved
         | Kind::PlaceMoved
         | Kind::RecordLent
@@ -222,7 +225,8 @@ fn token_lifetime(seed: u64) -> Option<SignedDuration> {
 fn frame(seed: u64) -> Frame {
     let mut rng = Rng::new(seed ^ 0xb0d6);
     let (budget, retry) = (2 + rng.below(5), rng.below(3) == 0);
-    Frame { budget, cpus: cpus(seed), retry, image: rng.pick(&IMAGES).unwrap() }
+    let (cpus, maintenance) = (cpus(seed), None);
+    Frame { budget, cpus, maintenance, retry, image: rng.pick(&IMAGES).unwrap() }
 }
 
 /// One file in four says what jobs may use, and what the hosts may spend.
@@ -299,8 +303,16 @@ pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
     let cpus = frame.cpus.map(|cpus| format!(", cpus: {cpus}")).unwrap_or_default();
     let mut text = format!(
         "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}\nstarts_per_minute: 4\n\
-         hosts: {{alpha: {{docker: unix:///run/alpha.sock, budget: {{runners: {budget}{cpus}}}}}}}\n",
+         hosts:\n",
     );
+    for host in BOTH {
+        let maintenance = frame.maintenance == Some(host);
+        let _ = writeln!(
+            text,
+            "  {host}: {{docker: unix:///run/{host}.sock, maintenance: {maintenance}, \
+             budget: {{runners: {budget}{cpus}}}}}",
+        );
+    }
     let _ = writeln!(text, "defaults: {{runner_image: \"{}\"}}\npools:", frame.image);
     for pool in pools {
         let tags = if pool.untagged {

@@ -88,6 +88,7 @@ const STARTING: &[Mutation] = &[
     planned("one runner more than max", 0, planning::max_plus_one),
     planned("the host's budget is overlooked", 7, planning::no_budget),
     planned("a runner costs what its pool asks for by now", 0, planning::cost_is_that_of_the_spec),
+    planned("maintenance is overlooked", 0, planning::no_maintenance),
     planned("the limit of starts is overlooked", 2, planning::no_start_rate),
     planned("warm is overlooked", 0, planning::no_warm),
     planned("no idle runner makes room for a job", 181, planning::no_room_is_made),

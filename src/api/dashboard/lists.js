@@ -288,7 +288,8 @@ function drawSources() {
   }, (element, { source, host, name }) => {
     const [head, error, budgets] = element.children;
     const known = source.state === "known";
-    say(head.children[1], known ? "known" : "unknown");
+    const word = known ? "known" : "unknown";
+    say(head.children[1], host?.state ? `${word} · ${host.state}` : word);
     head.children[1].classList.toggle("ill", !known);
     const at = source.at ?? source.since;
     fill(head.children[2], at, () => [ticking(at, known ? { after: " old" } : { before: "for " })]);

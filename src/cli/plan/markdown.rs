@@ -3,6 +3,7 @@
 use super::groups::{Group, groups};
 use super::text::{incomplete, sign, totals, what};
 use super::waiting;
+use crate::cli::text::hosts;
 use crate::view::{PlanOutput, SourceOutput, words};
 
 fn schedules_at(plan: &PlanOutput) -> String {
@@ -49,6 +50,11 @@ pub fn render_plan_markdown(plan: &PlanOutput) -> String {
         if more > 0 {
             lines.extend([String::new(), format!("and {}", words::count(more, "more group"))]);
         }
+    }
+    let budgets = hosts::lines(&plan.hosts);
+    if !budgets.is_empty() {
+        lines.extend([String::new(), "**Hosts:**".to_owned(), String::new()]);
+        lines.extend(budgets.iter().map(|line| format!("- {}", escaped(line))));
     }
     for proxy in &plan.proxies {
         lines.extend([String::new(), format!("> proxy: {}", escaped(&proxy.in_words()))]);

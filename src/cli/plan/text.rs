@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::groups::{Group, groups, slot_ranges};
 use super::waiting;
-use crate::cli::text::{Paint, RenderOptions, sources, unplaced};
+use crate::cli::text::{Paint, RenderOptions, hosts, sources, unplaced};
 use crate::view::{DecisionOutput, HeldOutput, PlanOutput, SourceOutput, UnmetWarmOutput, words};
 
 /// The plan as text: what would be done, what stays, what waits, and what is unknown.
@@ -33,6 +33,7 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
     lines.push(format!("waiting   {}", waiting::summary(plan)));
     lines.extend(waiting::lines(plan, options));
     lines.extend(headed("warm      ", unmet_warm_lines(plan)));
+    lines.extend(headed("hosts     ", hosts::lines(&plan.hosts)));
     lines.extend(headed("unplaced  ", unplaced::lines(&plan.unplaced)));
     let unknown = headed("unknown   ", plan.unknown.clone());
     lines.extend(unknown.iter().map(|line| options.paint.notable(line)));

@@ -34,17 +34,7 @@ pub(super) fn build(
             }
         }
     }
-    several(&hosts, &section, context);
     hosts
-}
-
-fn several(hosts: &BTreeMap<HostName, HostSpec>, section: &Path, context: &mut Context<'_>) {
-    let names = context.tree.at(section).map(|node| node.entries().len());
-    if names.is_some_and(|names| names > 1) && hosts.len() > 1 {
-        let finding = Finding::error(Code::NotSupportedYet, "several hosts are not supported yet")
-            .hint("keep one host");
-        context.add_at_key(section, finding);
-    }
 }
 
 fn host(raw: RawHost, path: &Path, context: &mut Context<'_>) -> HostSpec {
@@ -71,6 +61,7 @@ fn host(raw: RawHost, path: &Path, context: &mut Context<'_>) -> HostSpec {
         tls,
         socket: raw.socket.map(Into::into),
         budget: budget(raw.budget.unwrap_or_default(), &path.join("budget"), context),
+        maintenance: raw.maintenance.unwrap_or(false),
         pools: raw.pools.map_or(ServedPools::All, |words| {
             ServedPools::These(pools(&words, &path.join("pools"), context))
         }),

@@ -35,6 +35,9 @@ section! {
     nodes: Vec<String>, Field(OfTheFile, NotYet, Allowed("it changes which engines are used"));
     /// What runners may use of the host.
     budget: RawBudget => BudgetSpec, Field(OfTheFile, InPlace, Freely);
+    /// Nothing is started there, and the runners that are there exit after their jobs. Default:
+    /// false.
+    maintenance: bool => bool, Field(OfTheFile, InPlace, Freely);
     /// The pools that may run there. Default: all it can serve.
     pools: Vec<String> => ServedPools, Field(OfTheFile, InPlace, Freely);
 }

@@ -339,6 +339,7 @@ impl AsOf<'_> {
                 format!("when a container shows that record's token, or in {}", brief(*left))
             }
             Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
+            Some(JobHold::Maintenance { .. }) => "when the maintenance is over".to_owned(),
             Some(JobHold::ImagePull { .. } | JobHold::NoImage { .. }) => {
                 "when the image is there".to_owned()
             }

@@ -37,10 +37,10 @@ pub(super) fn cannot_be_seen(look: &Look, leftover: &Leftover) -> bool {
     match leftover {
         Leftover::JobContainer(host, _)
         | Leftover::JobVolume(host, _)
-        | Leftover::JobNetwork(host, _) => {
+        | Leftover::JobNetwork(host, _)
+        | Leftover::Network(host, _) => {
             look.hosts.get(host).is_some_and(|host| host.state.known().is_none())
         }
-        Leftover::Network(host, _) => look.hosts.contains_key(host) && !look.all_hosts_known(),
         Leftover::Manager(..) | Leftover::Record(_) => {
             look.records.known().is_none() || !look.all_hosts_known()
         }
@@ -120,7 +120,11 @@ pub(super) fn job_objects(
     let jobs = &state.jobs;
     let is_cache = |volume: &JobVolume| volume.kind == VolumeKind::Reusable;
     let caches = jobs.volumes.iter().any(|volume| is_cache(volume) && ours(&volume.system_id));
-    let kept = if caches { kept_slots(look, state) } else { BTreeSet::new() };
+    // No runner comes to a host that the spec does not have any more.
+    let kept = match caches && look.spec.hosts.contains_key(name) {
+        true => kept_slots(look, state),
+        false => BTreeSet::new(),
+    };
     let containers = jobs.containers.iter().map(|container| {
         (&container.system_id, Leftover::JobContainer(name.clone(), container.id.clone()))
     });
@@ -155,17 +159,14 @@ fn network_leftover(
     state: &HostState,
     found: &mut BTreeSet<Leftover>,
 ) {
-    if look.all_hosts_known() {
-        let empty = state.old_networks.iter().filter(|network| network.containers == 0);
-        found.extend(empty.map(|network| Leftover::Network(name.clone(), network.id.clone())));
-    }
+    let empty = state.old_networks.iter().filter(|network| network.containers == 0);
+    found.extend(empty.map(|network| Leftover::Network(name.clone(), network.id.clone())));
     let Some(network) = &state.network else { return };
     if network.ours
         && network.containers == 0
         && !look.needs_network(name)
         && state.runners.is_empty()
         && state.aside.is_empty()
-        && look.all_hosts_known()
     {
         found.insert(Leftover::Network(name.clone(), network.id.clone()));
     }

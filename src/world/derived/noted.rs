@@ -49,7 +49,9 @@ pub fn note_observed(look: &mut Look) {
         let seen_since = look.hosts.get(host).is_some_and(
             |host| matches!(&host.state, Observed::Known { at: seen, .. } if *seen > *at),
         );
-        !seen_since
+        // Nobody will ever tell of a host that is not looked at any more.
+        let declared = look.spec.hosts.contains_key(host);
+        !seen_since && (declared || look.hosts.contains_key(host))
     });
     note_unclaimed(look, &views, &mut updated);
     crate::world::rival::note_records(look, &mut updated);
@@ -178,7 +180,10 @@ fn note_work(views: &[RunnerView<'_>], look: &Look, memory: &mut Memory) {
         let there = state.runners.iter().any(|runner| runner.id == *id)
             || state.aside.iter().any(|aside| aside.id == *id);
         let unsaid = matches!(state.missing.get(&work.runner.system_id), Some(Absence::Unsaid(_)));
-        let gone = !there && !unsaid;
+        // On a machine that is another one than before, nothing is known of its runner.
+        let prefix = SystemId::prefix(&look.spec.instance, &state.engine.id.mark());
+        let of_engine = work.runner.system_id.as_str().starts_with(&prefix);
+        let gone = of_engine && !there && !unsaid;
         work.gone_since = work.gone_since.or(Some(now)).filter(|_| gone);
     }
 }

@@ -28,7 +28,7 @@ use remembered::remember;
 struct Case {
     spec: serde_yaml::Value,
     /// Hosts beside `local`, and what is special of one: `arm64, budget runners 2, no network, lost
-    /// 41s timed out`. The spec takes one host only, so far; the planner knows no such limit.
+    /// 41s timed out`.
     #[serde(default)]
     hosts: BTreeMap<String, String>,
     /// `linux/0 idle 5m, changed`

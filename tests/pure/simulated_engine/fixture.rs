@@ -363,7 +363,7 @@ pub(crate) fn token(world: &World) -> Token {
     record(world).token.clone()
 }
 
-/// As long as a file takes only one host, all others are as that one.
+/// All hosts are as the one of the file.
 fn parse(hosts: &[&str], pools: &str) -> Spec {
     let text = format!(
         "gitlab: {{url: {URL}, token: glpat-of-the-spec}}\n\

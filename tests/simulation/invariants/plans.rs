@@ -146,6 +146,17 @@ pub(super) fn a_start_takes_a_free_slot(look: &Look<'_>) -> Result<(), String> {
     Ok(())
 }
 
+pub(super) fn nothing_starts_in_maintenance(look: &Look<'_>) -> Result<(), String> {
+    let hosts = &look.view.world.spec.hosts;
+    for decision in &look.view.plan.decisions {
+        let Action::Start { host, runner, .. } = &decision.action else { continue };
+        if hosts.get(host).is_some_and(|host| host.maintenance) {
+            return Err(format!("{runner} is planned onto {host}"));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
     let world = &look.view.world;
     let mut starts: BTreeMap<&Variant, usize> = BTreeMap::new();
@@ -284,7 +295,8 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bo
                 architectures.is_empty() || architectures.contains(&variant.arch)
             });
             let mut records = world.records.known().into_iter().flatten();
-            !asked_for || !records.any(|record| record.id == view.runner.record)
+            let kept_away = world.in_maintenance(view.host);
+            !asked_for || kept_away || !records.any(|record| record.id == view.runner.record)
         }
         Rule::DrainOverMax => {
             let of_pool = |one: &&Runner| one.variant.pool == variant.pool;

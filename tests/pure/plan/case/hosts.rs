@@ -16,6 +16,7 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
         ["budget", "memory", gib] => host.budget.memory = Some(number::<u64>(gib) << 30),
         ["budget", "disk", gib] => host.budget.disk = Some(number::<u64>(gib) << 30),
         ["budget", "disk", "free", gib] => host.budget.disk_free = Some(number::<u64>(gib) << 30),
+        ["maintenance"] => host.maintenance = true,
         ["serves", pools @ ..] => {
             let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
             host.pools = ServedPools::These(pools.collect());
@@ -27,7 +28,7 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
 pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]) {
     let state = state_of(look, name);
     match words {
-        ["budget" | "serves" | "lost" | "never", ..] => {}
+        ["budget" | "serves" | "lost" | "never" | "maintenance", ..] => {}
         ["disk", "has", gib, "free"] => {
             let disk = known(look.disks.get_mut(name).unwrap());
             disk.free = Some(number::<u64>(gib) << 30);
