@@ -7,7 +7,6 @@ use crate::gitlab::http::{
     GitlabSettings, HttpGitlab, HttpRepository, HttpSetupGitlab, HttpTransport, HttpUserGitlab,
 };
 use crate::gitlab::setup::{SetupGitlab, Way};
-use crate::gitlab::user::UserGitlab;
 use crate::gitlab::{Repository, Transport};
 use crate::operate::{Adapters, Connected, GatewayAnswer, Process};
 use crate::source::{Access, Loaded};
@@ -19,7 +18,8 @@ pub const ADAPTERS: Adapters = Adapters {
     gitlab_inspection: |loaded, process| Ok(gitlab(loaded, process)?),
     setup_gitlab,
     repository,
-    user_gitlab,
+    user_gitlab: |way, process| Ok(user_gitlab(way, process)?),
+    scratch_gitlab: |way, process| Ok(user_gitlab(way, process)?),
     engine: |host, process| Ok(docker(host, process)?),
     engine_inspection: |host, process| Ok(docker(host, process)?),
     survey: |host, process| Ok(docker(host, process)?),
@@ -40,7 +40,7 @@ fn setup_gitlab(way: &Way, process: &Process) -> Connected<dyn SetupGitlab> {
     Ok(Arc::new(HttpSetupGitlab::new(way, transport, process.clock().clone())))
 }
 
-fn user_gitlab(way: &Way, process: &Process) -> Connected<dyn UserGitlab> {
+fn user_gitlab(way: &Way, process: &Process) -> Result<Arc<HttpUserGitlab>, String> {
     let transport = transport(&way.url, way.ca.as_deref())?;
     Ok(Arc::new(HttpUserGitlab::new(way, transport, process.clock().clone())))
 }

@@ -30,6 +30,7 @@ mod run;
 mod runners;
 mod sandbox;
 mod schema;
+mod selftest;
 mod shell;
 mod status;
 mod supervisor;
@@ -111,6 +112,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Check(arguments) => check::check(&arguments, shell, adapters).await,
         Command::Diff(arguments) => diff::diff(&arguments, shell, adapters).await,
         Command::Doctor(arguments) => doctor::doctor(arguments, shell, adapters).await,
+        Command::Selftest(arguments) => selftest::selftest(&arguments, shell, adapters).await,
         Command::Explain(arguments) => explain::explain(arguments, shell, adapters).await,
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,

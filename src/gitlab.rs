@@ -7,6 +7,7 @@
 pub mod http;
 pub mod inspection;
 mod repository;
+pub mod scratch;
 pub mod setup;
 pub mod user;
 

@@ -17,6 +17,7 @@ mod process;
 mod project;
 mod rotate;
 mod running;
+pub(crate) mod selftest;
 
 pub use adapters::{Adapters, Connected, GatewayAnswer};
 pub use process::Process;

@@ -16,6 +16,7 @@ mod projects;
 mod proxies;
 mod queue;
 mod runners;
+mod selftest;
 mod source;
 mod status;
 mod trend;
@@ -45,6 +46,7 @@ pub use projects::{PipelineOutput, ProjectJobOutput, ProjectOutput};
 pub use proxies::ProxyOutput;
 pub use queue::{QueueJobOutput, QueueOutput};
 pub use runners::{RunnerJobOutput, RunnerOutput};
+pub use selftest::{FollowedOutput, RunOutput, SelftestOutput, SpreadOutput, StageOutput};
 pub use source::SourceOutput;
 pub use status::{
     BudgetOutput, CommitOutput, DiskOutput, HostOutput, NextOutput, PoolOutput, SpecStatusOutput,

@@ -2,10 +2,12 @@
 
 mod asking;
 mod help;
+mod trial;
 mod user;
 
 pub(super) use asking::AskingArguments;
 pub(super) use help::{Completions, CompletionsCommand, Manual};
+pub(super) use trial::{Logs, Selftest};
 pub(super) use user::{About, ChangeArguments, JobLog, Jobs, Pipelines, Projects, Trigger};
 
 use std::path::{Path, PathBuf};
@@ -41,6 +43,8 @@ pub(super) enum Command {
     Diff(Diff),
     /// Check everything that AutoGit needs, and say what to do about what is wrong
     Doctor(Doctor),
+    /// Try every pool with a real job, follow each until nothing of it is left, and tell the times
+    Selftest(Selftest),
     /// Tell why a job waits, why a pool has its size, what a runner does and why it is still there
     Explain(Explain),
     /// Show the state of sources, pools and hosts
@@ -282,28 +286,6 @@ pub(super) struct Health {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Logs {
-    /// A runner's name, or as much of its beginning as tells it from the others; the
-    /// `autogit-runner-` of each may be left out
-    #[arg(value_name = "RUNNER")]
-    pub(super) runner: String,
-    #[command(flatten)]
-    pub(super) spec: SpecOption,
-    /// Follow it until the runner ends
-    #[arg(long, short)]
-    pub(super) follow: bool,
-    /// Of what was written so far, show the last so many lines only
-    #[arg(long, short = 'n', value_name = "NUMBER")]
-    pub(super) lines: Option<usize>,
-    /// How it is printed; `json` is what the runner wrote
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// Show all that a line holds, also what each of them repeats
-    #[arg(long, short)]
-    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ mod refusal;
 mod repository;
 mod runner_side;
 mod scope;
+mod scratch;
 mod setup;
 mod shared;
 mod skew;

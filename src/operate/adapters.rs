@@ -11,6 +11,7 @@ use super::process::Process;
 use crate::engine::own_log::OwnLog;
 use crate::engine::setup::Survey;
 use crate::engine::{self, Engine};
+use crate::gitlab::scratch::ScratchGitlab;
 use crate::gitlab::setup::{SetupGitlab, Way};
 use crate::gitlab::user::UserGitlab;
 use crate::gitlab::{self, Gitlab, Repository, Transport};
@@ -31,6 +32,8 @@ pub struct Adapters {
     pub repository: fn(&Access, &Process) -> Connected<dyn Repository>,
     /// GitLab with a person's token, for commands.
     pub user_gitlab: fn(&Way, &Process) -> Connected<dyn UserGitlab>,
+    /// The same, for who tries something there.
+    pub scratch_gitlab: fn(&Way, &Process) -> Connected<dyn ScratchGitlab>,
     /// The engine of a host.
     pub engine: fn(&HostSpec, &Process) -> Connected<dyn Engine>,
     /// The same engine, for who examines it.

@@ -14,7 +14,11 @@ use crate::source::{LoadError, load};
 
 /// Where GitLab is and with what token it is asked: as the spec says; where there is none,
 /// `GITLAB_URL` with `GITLAB_TOKEN`.
-async fn way(place: &SpecPlace, process: &Process, adapters: Adapters) -> Result<Way, Failure> {
+pub(super) async fn way(
+    place: &SpecPlace,
+    process: &Process,
+    adapters: Adapters,
+) -> Result<Way, Failure> {
     let origin = place.origin(process, adapters)?;
     let environment = process.environment(&place.env_files);
     match load(&origin, &environment, process.clock().now()).await {

@@ -154,6 +154,17 @@ pub struct PoolOutput {
     /// Whose jobs it takes: `instance`, or the path of a group or project.
     #[serde(default)]
     pub scope: String,
+    /// It may have runners at all.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// It takes jobs on protected refs only.
+    #[serde(default)]
+    pub protected: bool,
+}
+
+/// What an AutoGit that does not tell is taken to say.
+fn yes() -> bool {
+    true
 }
 
 /// A host as it stands.
@@ -284,6 +295,8 @@ impl AsOf<'_> {
                 position,
                 tags: pool.tags.clone(),
                 scope: scope_words(&pool.scope),
+                enabled: pool.enabled,
+                protected: pool.protected,
             }
         };
         let pools = self.world.spec.pools.iter().enumerate();

@@ -11,6 +11,7 @@ mod live;
 mod plan;
 mod rotate;
 mod sandbox;
+mod selftest;
 mod served;
 mod supervisor;
 mod tables;

@@ -10,6 +10,7 @@ mod records;
 mod refusals;
 mod registry;
 mod scopes;
+mod scratch;
 mod tls;
 mod unseen;
 mod user;

@@ -65,7 +65,7 @@ impl fmt::Debug for HttpUserGitlab {
 }
 
 #[derive(Deserialize)]
-struct ProjectRow {
+pub(super) struct ProjectRow {
     id: u64,
     path_with_namespace: String,
     web_url: String,

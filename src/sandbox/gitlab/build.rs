@@ -338,7 +338,8 @@ impl State {
         let path = path.to_owned();
         let (created_at, active_at) = (self.now, self.now);
         let pipeline_jobs = Vec::new();
-        let project = Project { id, path, settings, pipeline_jobs, created_at, active_at };
+        let made = false;
+        let project = Project { id, path, settings, pipeline_jobs, created_at, active_at, made };
         self.projects.insert(id, project);
         id
     }

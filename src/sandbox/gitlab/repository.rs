@@ -53,26 +53,7 @@ impl SimulatedGitlab {
         author: &str,
         files: &[(&str, Option<&str>)],
     ) -> String {
-        self.with(|state| {
-            let number = state.count("commit", 1);
-            let id = commit_id(state, number);
-            let at = state.now;
-            let repository = state.repositories.entry(project).or_default();
-            let parent = repository.branches.get(branch).cloned();
-            let tree = repository.branch(branch).map(|commit| commit.files.clone());
-            let mut tree = tree.unwrap_or_default();
-            for (path, text) in files {
-                match text {
-                    Some(text) => tree.insert((*path).to_owned(), (*text).to_owned()),
-                    None => tree.remove(*path),
-                };
-            }
-            let author = author.to_owned();
-            let commit = Commit { id: id.clone(), parent, author, at, files: tree };
-            repository.commits.insert(id.clone(), commit);
-            repository.branches.insert(branch.to_owned(), id.clone());
-            id
-        })
+        self.with(|state| state.push(project, branch, author, files))
     }
 
     /// Lets a branch name a commit that exists, as a push with force does.
@@ -96,6 +77,36 @@ impl SimulatedGitlab {
             let repository = state.repositories.entry(project).or_default();
             repository.tags.insert(tag.to_owned(), commit.to_owned());
         });
+    }
+}
+
+impl State {
+    /// A commit on top of a branch, as a push makes it; its hash.
+    pub(crate) fn push(
+        &mut self,
+        project: ProjectId,
+        branch: &str,
+        author: &str,
+        files: &[(&str, Option<&str>)],
+    ) -> String {
+        let number = self.count("commit", 1);
+        let id = commit_id(self, number);
+        let at = self.now;
+        let repository = self.repositories.entry(project).or_default();
+        let parent = repository.branches.get(branch).cloned();
+        let tree = repository.branch(branch).map(|commit| commit.files.clone());
+        let mut tree = tree.unwrap_or_default();
+        for (path, text) in files {
+            match text {
+                Some(text) => tree.insert((*path).to_owned(), (*text).to_owned()),
+                None => tree.remove(*path),
+            };
+        }
+        let author = author.to_owned();
+        let commit = Commit { id: id.clone(), parent, author, at, files: tree };
+        repository.commits.insert(id.clone(), commit);
+        repository.branches.insert(branch.to_owned(), id.clone());
+        id
     }
 }
 

@@ -8,6 +8,7 @@ mod records;
 mod registration;
 mod repository;
 mod rotation;
+mod scratch;
 mod users;
 
 use axum::Router;
@@ -40,13 +41,17 @@ const ROUTES: &[Route] = &[
     (GET, "/groups/{id}/members/all/{user}", places::group_member),
     (GET, "/groups/{id}/runners", records::of_group),
     (GET, "/projects", places::projects),
+    (POST, "/projects", scratch::create_project),
     (GET, "/projects/{id}", places::project),
+    (DELETE, "/projects/{id}", scratch::delete_project),
     (GET, "/projects/{id}/members/all/{user}", places::project_member),
     (GET, "/projects/{id}/protected_branches", places::protected_branches),
     (GET, "/projects/{id}/protected_branches/{name}", places::protected_branch),
     (GET, "/projects/{id}/protected_tags", places::protected_tags),
     (GET, "/projects/{id}/protected_tags/{name}", places::protected_tag),
     (GET, "/projects/{id}/repository/branches/{branch}", repository::branch),
+    (DELETE, "/projects/{id}/repository/branches/{branch}", scratch::delete_branch),
+    (POST, "/projects/{id}/repository/commits", scratch::commit),
     (GET, "/projects/{id}/repository/tags/{tag}", repository::tag),
     (GET, "/projects/{id}/repository/commits/{sha}", repository::commit),
     (GET, "/projects/{id}/repository/files/{path}/raw", repository::raw_file),
@@ -60,6 +65,7 @@ const ROUTES: &[Route] = &[
     (GET, "/projects/{id}/pipelines", pipelines::list),
     (POST, "/projects/{id}/pipeline", pipelines::create),
     (GET, "/projects/{id}/pipelines/{pipeline}", pipelines::one),
+    (DELETE, "/projects/{id}/pipelines/{pipeline}", scratch::delete_pipeline),
     (GET, "/projects/{id}/pipelines/{pipeline}/jobs", pipelines::jobs),
     (POST, "/projects/{id}/pipelines/{pipeline}/cancel", pipelines::cancel),
     (POST, "/projects/{id}/pipelines/{pipeline}/retry", pipelines::retry),

@@ -121,6 +121,8 @@ pub(crate) struct Project {
     pub(crate) pipeline_jobs: Vec<NewJob>,
     pub(crate) created_at: Timestamp,
     pub(crate) active_at: Timestamp,
+    /// A person made it by the API: its repository is empty until something is pushed.
+    pub(crate) made: bool,
 }
 
 /// Whose jobs a record takes.

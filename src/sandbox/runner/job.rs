@@ -28,6 +28,14 @@ pub(super) struct Job {
     variables: Vec<Variable>,
     #[serde(default)]
     pub(super) services: Vec<Value>,
+    #[serde(default)]
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    #[serde(default)]
+    script: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +82,17 @@ impl Job {
     pub(super) fn duration(&self) -> Duration {
         let millis = self.variable("SIMULATED_DURATION_MS").and_then(|value| value.parse().ok());
         millis.map_or(DURATION, Duration::from_millis)
+    }
+
+    /// What its script writes: each command, as gitlab-runner's shells show it (`shells/bash.go`), and
+    /// what an `echo` says.
+    pub(super) fn output(&self) -> Vec<String> {
+        let lines = self.steps.iter().flat_map(|step| &step.script);
+        let written = lines.flat_map(|line| {
+            let said = line.strip_prefix("echo ").map(|words| words.trim_matches('"').to_owned());
+            [Some(format!("$ {line}")), said].into_iter().flatten()
+        });
+        written.collect()
     }
 
     /// How its script ends: `SIMULATED_FAILS`.

@@ -93,6 +93,9 @@ impl Worker {
             self.clock.sleep(SHORTEST_STEP).await;
         }
         let build = self.run_container(&footprint.build, made)?;
+        for line in job.output() {
+            trace.line(&line);
+        }
         Ok(self.follow(job, &build, trace).await)
     }
 

@@ -16,8 +16,6 @@ use crate::view::{HeldCountOutput, PoolOutput};
 pub struct ExplainPoolOutput {
     /// The pool.
     pub pool: String,
-    /// It may have runners at all.
-    pub enabled: bool,
     /// The architectures in which it is asked for.
     pub architectures: Vec<Cow<'static, str>>,
     /// How long a runner of it may be idle.
@@ -66,7 +64,6 @@ impl AsOf<'_> {
         let whys = self.whys();
         Some(ExplainPoolOutput {
             pool: name.to_string(),
-            enabled: pool.enabled,
             architectures: architectures
                 .into_iter()
                 .map(|arch: Arch| arch.as_str().into())

@@ -30,6 +30,8 @@ impl Show<'_> {
         let path = &project.path;
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let group = self.state.group_at(above);
+        // One that a person made has none until something is pushed.
+        let empty = project.made && !self.state.repositories.contains_key(&project.id);
         let host = self.base.split_once("://").map_or("gitlab.test", |(_, host)| host);
         let host = host.split([':', '/']).next().unwrap_or(host);
         json!({
@@ -40,7 +42,7 @@ impl Show<'_> {
             "path": name,
             "path_with_namespace": path,
             "created_at": self.state.time(project.created_at),
-            "default_branch": project.settings.default_branch,
+            "default_branch": if empty { Value::Null } else { json!(project.settings.default_branch) },
             "tag_list": [],
             "topics": [],
             "ssh_url_to_repo": format!("git@{host}:{path}.git"),
@@ -56,7 +58,7 @@ impl Show<'_> {
                 "id": group.map_or(0, |group| group.id.0),
                 "name": last_part(above),
                 "path": last_part(above),
-                "kind": "group",
+                "kind": if group.is_some() { "group" } else { "user" },
                 "full_path": above,
                 "parent_id": null,
                 "avatar_url": null,
@@ -71,7 +73,7 @@ impl Show<'_> {
         let mut shown = self.project_simple(project);
         let more = json!({
             "_links": { "self": format!("{}/api/v4/projects/{}", self.base, project.id) },
-            "empty_repo": false,
+            "empty_repo": project.made && !self.state.repositories.contains_key(&project.id),
             "archived": settings.archived,
             "resolve_outdated_diff_discussions": false,
             "issues_enabled": true,

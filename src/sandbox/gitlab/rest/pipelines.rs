@@ -48,12 +48,26 @@ pub(super) fn jobs(call: &Call, state: &mut State) -> Outcome {
     present(call, state, Listing { items, counted: true }, |job| show.job(job))
 }
 
-/// A new pipeline with the jobs that the project is set up with; without any, one untagged job.
+/// The file that a pipeline is made of.
+const CI_FILE: &str = ".gitlab-ci.yml";
+
+/// A new pipeline with the jobs of its commit's file; without one, those that the project is set up
+/// with; without any, one untagged job.
 pub(super) fn create(call: &Call, state: &mut State) -> Outcome {
     let (project, user) = changeable(call, state)?;
     let ref_name = call.params.required("ref")?;
     let found = state.projects.get(&project).ok_or_else(|| Answer::not_found("Project"))?;
-    let mut jobs = found.pipeline_jobs.clone();
+    let repository = state.repositories.get(&project);
+    let commit = repository.and_then(|repository| repository.revision(&ref_name));
+    if found.made && commit.is_none() {
+        let fault = json!({ "message": { "base": ["Reference not found"] } });
+        return Err(Answer::json(400, fault));
+    }
+    let file = commit.and_then(|commit| commit.files.get(CI_FILE));
+    let mut jobs = match file.map(|text| of_file(project, text)) {
+        Some(jobs) => jobs?,
+        None => found.pipeline_jobs.clone(),
+    };
     let is_tag = found.settings.protected_tags.contains(&ref_name);
     if jobs.is_empty() {
         jobs.push(NewJob::new(project));
@@ -93,6 +107,28 @@ pub(super) fn retry(call: &Call, state: &mut State) -> Outcome {
     shown(call, state, id)
 }
 
+/// The jobs of a pipeline's file, as far as it is JSON, which is YAML (yaml.org/spec/1.2.2, 1.3): what
+/// has a `script` is a job (`doc/ci/yaml`). A script takes as long as it sleeps.
+fn of_file(project: ProjectId, text: &str) -> Result<Vec<NewJob>, Answer> {
+    let fault = |words: String| Answer::json(400, json!({ "message": { "base": [words] } }));
+    let file: Value = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
+    let words = |job: &Value, key: &str| -> Vec<String> {
+        let words = job.get(key).and_then(Value::as_array).into_iter().flatten();
+        words.filter_map(|word| Some(word.as_str()?.to_owned())).collect()
+    };
+    let jobs = file.as_object().into_iter().flatten();
+    let jobs = jobs.filter(|(_, job)| job.get("script").is_some()).map(|(name, job)| {
+        let script = words(job, "script");
+        let sleep = |line: &String| line.strip_prefix("sleep ")?.parse::<u64>().ok();
+        let sleeps = script.iter().filter_map(sleep);
+        let duration = std::time::Duration::from_secs(sleeps.sum());
+        let (name, tags) = (name.clone(), words(job, "tags"));
+        NewJob { name, tags, script, duration, ..NewJob::new(project) }
+    });
+    let jobs: Vec<NewJob> = jobs.collect();
+    if jobs.is_empty() { Err(fault("Config contains no jobs".to_owned())) } else { Ok(jobs) }
+}
+
 /// `variables`, an array of hashes with `key` and `value` (`doc/api/pipelines.md`).
 fn variables(call: &Call) -> Vec<(String, String)> {
     let given = call.params.value("variables").and_then(Value::as_array);
@@ -109,7 +145,7 @@ fn shown(call: &Call, state: &State, id: PipelineId) -> Outcome {
     Ok(Answer::created(Show::new(state, call.base(state)).pipeline_details(pipeline)))
 }
 
-fn find<'a>(call: &Call, state: &'a State) -> Result<&'a Pipeline, Answer> {
+pub(super) fn find<'a>(call: &Call, state: &'a State) -> Result<&'a Pipeline, Answer> {
     let caller = reader(call, state)?;
     let project = readable(call, state, caller)?;
     let found = state.pipelines.get(&PipelineId(call.id("pipeline")));
