@@ -13,6 +13,7 @@ mod dropped;
 mod facts;
 mod failed;
 mod free_disk;
+mod gpus;
 mod held_job;
 mod held_runner;
 mod hold;
@@ -38,6 +39,7 @@ mod warm;
 
 pub use decision::{Action, Decision, LostJob, RecordReason};
 pub use facts::Facts;
+pub use gpus::{GpuBusy, GpuHolder, NoGpu};
 pub use held_job::{HeldJob, JobHold, Lack, UnmetWarm};
 pub use held_runner::{HeldRunner, RunnerHold};
 pub use host_choice::{HostChoice, HostReason};

@@ -10,6 +10,7 @@ mod cost;
 mod defaults;
 mod diff;
 mod fault;
+mod gpu;
 mod hash;
 mod hidden;
 mod json;
@@ -36,10 +37,11 @@ mod values;
 mod variables;
 mod words;
 
-pub use choices::{Cache, JobNetwork, LostJobs, PullPolicy, QueueSource, Unmatched};
+pub use choices::{Cache, JobNetwork, LostJobs, PullPolicy, QueueSource, Unmatched, Vendor};
 pub use cost::{Cost, Cpus};
 pub use diff::{diff, diff_without_secrets};
 pub use fault::{Code, Fault, Faults, Severity};
+pub use gpu::{Gpu, GpuBudget, GpuIds, GpuSpec, KFD, is_device, render_node};
 pub use hash::Digest;
 pub(crate) use hidden::looks_secret;
 pub(crate) use names::word_type;
@@ -128,6 +130,8 @@ pub struct BudgetSpec {
     pub disk: Option<u64>,
     /// Bytes that have to stay free on its disk; `None`: none.
     pub disk_free: Option<u64>,
+    /// GPUs.
+    pub gpus: GpuBudget,
 }
 
 /// Whose jobs a pool takes.

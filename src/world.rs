@@ -8,6 +8,7 @@ mod costs;
 mod derived;
 mod desired;
 mod disk;
+mod gpus;
 mod host;
 mod image;
 mod leaving;
@@ -34,6 +35,7 @@ pub use derived::{
 };
 pub use desired::{record_settings, spec_hash};
 pub use disk::{ContainerUse, DiskRoom, DiskUse, VolumeUse};
+pub use gpus::{GpusOffered, GpusSeen};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
     JobObjects, NetworkState, Node, Runner, SetAside,

@@ -7,7 +7,7 @@ use super::{ApplyError, Effect};
 use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
-use crate::spec::{Cost, HostName, Pool, Proxy};
+use crate::spec::{Cost, Gpu, HostName, Pool, Proxy};
 use crate::world::{RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, World};
 
 /// The record and token that a new runner gets.
@@ -46,10 +46,20 @@ impl Start<'_> {
             arch: self.variant.arch,
             policy: pool.pull_policy,
         };
+        let Some(gpus) = self.gpus(world) else {
+            return Ok(Effect::Skipped("a GPU of it is not there any more"));
+        };
         engine.ensure_image(&image).await?;
-        let new = self.container(world, engine, pool).await?;
+        let new = self.container(world, engine, pool, &gpus).await?;
         let id = engine.create_runner(&new).await?;
         start_alone(engine, &new, id).await
+    }
+
+    /// The GPUs that it was decided to get.
+    fn gpus(&self, world: &World) -> Option<Vec<Gpu>> {
+        let offered = world.gpus_of(self.host);
+        let of_id = |id: &str| offered.seen.gpus.iter().find(|gpu| gpu.id == id).cloned();
+        self.cost.gpus.iter().map(of_id).collect()
     }
 
     async fn container(
@@ -57,13 +67,14 @@ impl Start<'_> {
         world: &World,
         engine: &dyn Engine,
         pool: &Pool,
+        gpus: &[Gpu],
     ) -> Result<NewRunner, ApplyError> {
         let spec = &world.spec;
         let socket = engine.socket().await?;
         let token = &self.record_token.token;
         let proxy = spec.proxy(pool, self.host).map(|(proxy, _)| proxy);
         let config = RunnerConfig::of(spec, pool, self.runner, token, &socket, proxy.as_ref());
-        let config = RunnerConfig { guarded: Some(self.variant.arch), ..config };
+        let config = RunnerConfig { guarded: Some(self.variant.arch), gpus, ..config };
         let config = runner_config::render(&config)?;
         // Nothing starts on a host that was never seen.
         let hash = world.spec_hash(self.host, pool);

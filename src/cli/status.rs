@@ -99,8 +99,12 @@ fn hosts(status: &StatusOutput) -> Vec<String> {
     // Few limit the disk, and few hosts are in a special state.
     let limited = status.hosts.values().any(|host| host.disk.is_some());
     let special = status.hosts.values().any(|host| host.state.is_some());
+    let has_gpus = |budget: BudgetOutput| budget.gpus > 0;
+    let gpus =
+        status.hosts.values().any(|host| has_gpus(host.used) || host.budget.is_some_and(has_gpus));
     let heading = ["host", "runners", "cpus", "memory"].into_iter();
-    let heading = heading.chain(limited.then_some("disk")).chain(special.then_some("state"));
+    let heading = heading.chain(gpus.then_some("gpus")).chain(limited.then_some("disk"));
+    let heading = heading.chain(special.then_some("state"));
     let mut table = Table::new(&heading.collect::<Vec<_>>());
     for (name, host) in &status.hosts {
         let HostOutput { budget, used, disk, state, next: _ } = host;
@@ -116,7 +120,8 @@ fn hosts(status: &StatusOutput) -> Vec<String> {
         ];
         let disk = limited.then(|| disk.as_ref().map_or("no limit".to_owned(), disk_words));
         let state = special.then(|| state.as_deref().unwrap_or_default().to_owned());
-        table.row(row.into_iter().chain(disk).chain(state));
+        let gpus = gpus.then(|| of(used.gpus.to_string(), |budget| budget.gpus.to_string()));
+        table.row(row.into_iter().chain(gpus).chain(disk).chain(state));
     }
     table.lines()
 }

@@ -11,6 +11,7 @@ mod disk;
 mod endpoint;
 mod events;
 mod failure;
+mod gpus;
 mod images;
 mod info;
 mod inspect;

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use super::EngineError;
 use crate::spec::Arch;
+use crate::world::GpusSeen;
 
 /// A Docker Engine that tells what it is.
 #[async_trait]
@@ -46,6 +47,8 @@ pub struct Inspected {
     /// Devices that it can hand to containers by the Container Device Interface, such as
     /// `nvidia.com/gpu=0`.
     pub devices: BTreeSet<String>,
+    /// The GPUs that it can hand to containers, as far as they can be seen.
+    pub gpus: GpusSeen,
     /// What it warns of itself.
     pub warnings: Vec<String>,
     /// How far its clock is ahead of ours.

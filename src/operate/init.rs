@@ -353,7 +353,7 @@ fn remarks(surveyed: Option<&Surveyed>) -> Vec<String> {
     if !surveyed.gpus.is_empty() {
         let vendors: Vec<&str> = surveyed.gpus.iter().map(String::as_str).collect();
         remarks.push(format!(
-            "It has GPUs ({}), which AutoGit does not hand to jobs yet.",
+            "It has GPUs ({}): a pool with `gpu: {{vendor: …}}` hands them to its jobs.",
             vendors.join(", ")
         ));
     }

@@ -347,7 +347,7 @@ impl<'a> Draft<'a> {
             return Err(Arc::clone(hold));
         }
         let offer = self.supply(id).offer().clone();
-        self.room.place(self.world, &offer).map_err(Arc::new)
+        self.room.place(self.world, &self.runners, &offer).map_err(Arc::new)
     }
 
     /// Appends the start of a runner of it there.

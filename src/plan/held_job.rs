@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{brief, disk_words};
+use super::gpus::{GpuBusy, NoGpu};
 use crate::spec::{Arch, Cpus, HostName, PoolName};
 use crate::world::{DiskRoom, JobId, OtherRunner, RecordId, Trouble, Variant};
 
@@ -201,7 +202,7 @@ pub enum JobHold {
 }
 
 /// What a host lacks for one more runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Lack {
     /// Runners: how many it may have.
     Runners(u32),
@@ -209,6 +210,10 @@ pub enum Lack {
     Cpus(Cpus),
     /// Memory: how many bytes are free.
     Memory(u64),
+    /// GPUs that others have.
+    Gpus(GpuBusy),
+    /// GPUs at all.
+    NoGpu(NoGpu),
     /// A host of that architecture.
     Architecture,
     /// Its next room is for a job that GitLab would drop.
@@ -276,6 +281,7 @@ impl JobHold {
             Self::Protected { .. } => "protected",
             Self::Scope { .. } | Self::ScopeUnresolved { .. } | Self::SwitchedOff { .. } => "scope",
             Self::PoolAtMax { .. } => "pool-at-max",
+            Self::HostBudget { lacks: Lack::Gpus(_), .. } => "gpu-busy",
             Self::HostBudget { .. } => "host-budget",
             Self::StartRate { .. } => "start-rate",
             Self::BackingOff { .. } => "backing-off",
@@ -458,6 +464,8 @@ impl fmt::Display for Lack {
             Self::Runners(most) => write!(f, "it may have {most} runners"),
             Self::Cpus(free) => write!(f, "{free} cpus are free"),
             Self::Memory(free) => write!(f, "{} MiB of memory are free", free / (1024 * 1024)),
+            Self::Gpus(busy) => busy.fmt(f),
+            Self::NoGpu(none) => none.fmt(f),
             Self::Kept => f.write_str("the next is for a job that GitLab would drop soon"),
             Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{HeldJob, HeldRunner, JobHold, RunnerHold};
+use super::{HeldJob, HeldRunner, JobHold, Lack, RunnerHold};
 
 impl RunnerHold {
     /// The same, `by` later.
@@ -68,6 +68,9 @@ impl JobHold {
                 record: *record,
                 left: less(*left, by),
             },
+            Self::HostBudget { host, lacks: Lack::Gpus(busy) } => {
+                Self::HostBudget { host: host.clone(), lacks: Lack::Gpus(busy.later(by)) }
+            }
             Self::NoPoolMatches { .. }
             | Self::OtherRunner { .. }
             | Self::Protected { .. }

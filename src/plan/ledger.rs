@@ -5,10 +5,12 @@
 //! (what there is), a line in `HostRoom::room_for`, and a [`Lack`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::gpus::{GpuBusy, NoGpu};
 use super::held_job::Lack;
-use crate::spec::{BudgetSpec, Cost, Cpus, HostName, Pool, PoolName};
-use crate::world::{Node, World};
+use crate::spec::{BudgetSpec, Cost, Cpus, Gpu, GpuIds, GpuSpec, HostName, Pool, PoolName, Vendor};
+use crate::world::{GpusOffered, Node, RunnerName, World};
 
 /// Runners per cpu where the budget does not say: a job waits for network and disk half its time.
 const RUNNERS_PER_CPU: u32 = 2;
@@ -22,7 +24,7 @@ pub(super) struct Ledger<'a> {
 }
 
 /// Why there is no room for one more runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum NoRoom {
     /// Nothing of the host is known.
     NeverSeen,
@@ -35,7 +37,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn of(world: &World) -> Self {
         let hosts = world.hosts.iter().filter_map(|(name, host)| {
             let budget = match world.spec.hosts.get(name) {
-                Some(declared) => Budget::of(&declared.budget, host.node()?),
+                Some(declared) => Budget::of(&declared.budget, host.node()?, &world.gpus_of(name)),
                 None => Budget::default(),
             };
             Some((name.clone(), HostRoom::new(budget)))
@@ -83,6 +85,27 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Somebody on the host has these GPUs, and nothing else of it.
+    pub(super) fn add_gpus(&mut self, host: &HostName, gpus: &GpuIds) {
+        if let Some(room) = self.hosts.get_mut(host).filter(|_| !gpus.is_empty()) {
+            room.used.cost.gpus = room.used.cost.gpus.plus(gpus);
+        }
+    }
+
+    /// Nobody has these GPUs of the host any more.
+    pub(super) fn remove_gpus(&mut self, host: &HostName, gpus: &GpuIds) {
+        if let Some(room) = self.hosts.get_mut(host).filter(|_| !gpus.is_empty()) {
+            room.used.cost.gpus = room.used.cost.gpus.less(gpus);
+        }
+    }
+
+    /// That container may have any GPU of the host.
+    pub(super) fn hide_gpus(&mut self, host: &HostName, by: &RunnerName) {
+        if let Some(room) = self.hosts.get_mut(host) {
+            room.gpus_hidden_by.get_or_insert_with(|| by.clone());
+        }
+    }
+
     /// A runner that was counted is gone from the host.
     pub(super) fn remove(&mut self, host: &HostName, pool: Option<&PoolName>, cost: &Cost) {
         if let Some(count) = pool.and_then(|pool| self.runners.get_mut(pool)) {
@@ -106,6 +129,16 @@ impl<'a> Ledger<'a> {
         self.add(host, Some(&pool.name), &Cost::of(pool));
         if let Some(room) = self.hosts.get_mut(host) {
             room.kept = true;
+            room.kept_gpus.extend(pool.gpu);
+        }
+    }
+
+    /// What was kept by [`Self::keep_next`] is there for whom it was kept.
+    pub(super) fn give_kept(&mut self, host: &HostName, pool: &Pool) {
+        self.remove(host, Some(&pool.name), &Cost::of(pool));
+        if let Some(room) = self.hosts.get_mut(host) {
+            let kept = room.kept_gpus.iter().position(|kept| Some(*kept) == pool.gpu);
+            kept.map(|index| room.kept_gpus.remove(index));
         }
     }
 
@@ -124,6 +157,10 @@ pub(crate) struct HostRoom {
     pub(crate) used: Used,
     /// Its next room is for a job that GitLab would drop.
     kept: bool,
+    /// GPUs of that room.
+    kept_gpus: Vec<GpuSpec>,
+    /// A container that may have any of its GPUs.
+    gpus_hidden_by: Option<RunnerName>,
 }
 
 /// What a host may spend on runners; nothing where the spec does not have it any more.
@@ -135,6 +172,14 @@ pub(crate) struct Budget {
     pub(crate) cpus: Cpus,
     /// Memory for all of them, in bytes.
     pub(crate) memory: u64,
+    /// GPUs, in the order in which they are given.
+    pub(crate) gpus: Vec<Gpu>,
+    /// How many of them at a time.
+    pub(crate) gpus_most: u32,
+    /// The limit on that, where the spec has one.
+    gpus_limit: Option<u32>,
+    /// Why there are none of a vendor's, or not all.
+    no_gpus: BTreeMap<Vendor, Arc<str>>,
 }
 
 /// What a host spends on runners.
@@ -147,25 +192,40 @@ pub(crate) struct Used {
 }
 
 impl Budget {
-    fn of(spec: &BudgetSpec, node: &Node) -> Self {
+    fn of(spec: &BudgetSpec, node: &Node, gpus: &GpusOffered<'_>) -> Self {
+        let count = u32::try_from(gpus.seen.gpus.len()).unwrap_or(u32::MAX);
         let by_cpu = node.cpus.times(RUNNERS_PER_CPU).thousandths().div_ceil(1000).max(1);
         Self {
             runners: spec.runners.unwrap_or(u32::try_from(by_cpu).unwrap_or(u32::MAX)),
             cpus: spec.cpus.map_or(node.cpus, Cpus::at_most),
             memory: spec.memory.unwrap_or(node.memory),
+            gpus: gpus.seen.gpus.clone(),
+            gpus_most: gpus.most.map_or(count, |most| most.min(count)),
+            gpus_limit: gpus.most,
+            no_gpus: gpus.seen.missing.clone(),
         }
     }
 }
 
 impl HostRoom {
     fn new(budget: Budget) -> Self {
-        Self { budget, used: Used::default(), kept: false }
+        Self {
+            budget,
+            used: Used::default(),
+            kept: false,
+            kept_gpus: Vec::new(),
+            gpus_hidden_by: None,
+        }
     }
 
     /// What one more runner of the pool gets, or what there is too little of. A pool that asks for
     /// nothing needs nothing of what is used up.
     pub(crate) fn room_for(&self, pool: &Pool) -> Result<Cost, Lack> {
         let Self { budget, used, .. } = self;
+        let gpus = pool.gpu.map(|gpu| self.free_gpus(gpu)).transpose();
+        if let Err(lack @ Lack::NoGpu(_)) = gpus {
+            return Err(lack);
+        }
         let cost = Cost::of(pool);
         let cpus = budget.cpus.less(used.cost.cpus);
         let memory = budget.memory.saturating_sub(used.cost.memory);
@@ -176,7 +236,10 @@ impl HostRoom {
         } else if cost.memory > memory {
             Lack::Memory(memory)
         } else {
-            return Ok(cost);
+            match gpus {
+                Ok(gpus) => return Ok(Cost { gpus: gpus.unwrap_or_default(), ..cost }),
+                Err(lack) => lack,
+            }
         };
         Err(if self.kept { Lack::Kept } else { lack })
     }
@@ -189,7 +252,54 @@ impl HostRoom {
         let cpus = budget.cpus.less(used.cost.cpus).thousandths();
         let memory = budget.memory.saturating_sub(used.cost.memory);
         let by_cost = fit(cpus, cost.cpus.thousandths()).min(fit(memory, cost.memory));
+        let by_gpus = pool.gpu.map_or(usize::MAX, |needs| {
+            let each = usize::try_from(needs.count).unwrap_or(usize::MAX);
+            self.unheld_gpus(needs).count().checked_div(each).unwrap_or(usize::MAX)
+        });
+        let by_cost = by_cost.min(u64::try_from(by_gpus).unwrap_or(u64::MAX));
         let by_count = budget.runners.saturating_sub(used.runners);
         by_count.min(u32::try_from(by_cost).unwrap_or(u32::MAX))
+    }
+
+    /// GPUs of that vendor that nobody has. An id that is none of the host's may be of any GPU whose
+    /// id is of another kind: what the host calls its GPUs was changed.
+    fn unheld_gpus(&self, needs: GpuSpec) -> impl Iterator<Item = &Gpu> {
+        let (all, held) = (&self.budget.gpus, &self.used.cost.gpus);
+        let is_known = |id: &str| all.iter().any(|gpu| gpu.id == id);
+        let strange: Vec<&str> = held.iter().filter(|id| !is_known(id)).collect();
+        all.iter().filter(move |gpu| {
+            let is_held = held.iter().any(|id| id == gpu.id);
+            gpu.vendor == needs.vendor && !is_held && !strange.iter().any(|id| gpu.may_be(id))
+        })
+    }
+
+    /// The first GPUs that nobody has.
+    fn free_gpus(&self, needs: GpuSpec) -> Result<GpuIds, Lack> {
+        let Self { budget, used, .. } = self;
+        let held = &used.cost.gpus;
+        let its: Vec<&Gpu> = budget.gpus.iter().filter(|gpu| gpu.vendor == needs.vendor).collect();
+        let has = u32::try_from(its.len()).unwrap_or(u32::MAX).min(budget.gpus_most);
+        if has < needs.count {
+            let why = budget.no_gpus.get(&needs.vendor).cloned();
+            return Err(Lack::NoGpu(NoGpu { needs, has, why }));
+        }
+        let mut free: Vec<String> = self.unheld_gpus(needs).map(|gpu| gpu.id.clone()).collect();
+        let kept = |of: &GpuSpec| of.count;
+        let kept_of_vendor = self.kept_gpus.iter().filter(|gpu| gpu.vendor == needs.vendor);
+        let kept_of_vendor: u32 = kept_of_vendor.map(kept).sum();
+        let kept_of_all: u32 = self.kept_gpus.iter().map(kept).sum();
+        let of_vendor = u32::try_from(free.len()).unwrap_or(u32::MAX);
+        let of_vendor = of_vendor.saturating_sub(kept_of_vendor);
+        // A GPU that is there no more counts where their number is limited, and nowhere else.
+        let spent = held.count().saturating_add(kept_of_all);
+        let of_all = budget.gpus_limit.map(|most| most.saturating_sub(spent));
+        let left = of_all.map_or(of_vendor, |of_all| of_vendor.min(of_all));
+        let hidden_by = self.gpus_hidden_by.clone();
+        if left < needs.count || hidden_by.is_some() {
+            let busy = GpuBusy { needs, free: left, hidden_by, holders: [].into() };
+            return Err(Lack::Gpus(busy));
+        }
+        free.truncate(usize::try_from(needs.count).unwrap_or(usize::MAX));
+        Ok(GpuIds::of(free))
     }
 }

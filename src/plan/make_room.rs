@@ -6,10 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::{CrowdedOut, Draft, RunnerIndex, SupplyId, Urgent};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, NoRoom};
 use super::placement::hosts_of;
 use super::{Facts, JobHold, Lack, Rule};
-use crate::spec::{Cost, HostName};
+use crate::spec::HostName;
 use crate::world::{Offer, Phase, RunnerView};
 
 pub(super) fn make_room(draft: &mut Draft<'_>) {
@@ -92,7 +92,7 @@ fn make_room_at_once<'a>(draft: &mut Draft<'a>, soon: &mut Soon<'a>, job: &Urgen
     asked.extend(busy);
     let Some(leaving) = then.leave(draft, &offer, host, &mut asked) else { return };
     soon.spares.retain(|runner| !leaving.contains(runner));
-    soon.ledger.add(host, Some(&offer.pool.name), &Cost::of(offer.pool));
+    soon.ledger.keep_next(host, offer.pool);
     for runner in leaving {
         if matches!(draft.runner(runner).phase, Phase::Busy { .. }) {
             draft.drain(runner, Rule::MakeRoom, facts(true));
@@ -150,7 +150,7 @@ impl<'a> Soon<'a> {
         let mut soon = Self { ledger: draft.room().ledger().clone(), spares: spares(draft) };
         for Urgent { by, host, .. } in urgent {
             let pool = draft.supply(*by).offer().pool;
-            soon.ledger.remove(host, Some(&pool.name), &Cost::of(pool));
+            soon.ledger.give_kept(host, pool);
         }
         let leaves = |view: &&RunnerView<'_>| match view.phase {
             Phase::Draining { busy, .. } => !busy,
@@ -161,6 +161,11 @@ impl<'a> Soon<'a> {
             }
         };
         draft.runners().iter().filter(leaves).for_each(|view| soon.without(draft, view));
+        // Who exited is removed without anybody's leaving.
+        for view in draft.runners().iter().filter(|view| !view.is_live()) {
+            let gpus = draft.world().cost_of(view.runner).gpus;
+            soon.ledger.remove_gpus(view.host, &gpus);
+        }
         soon
     }
 
@@ -195,8 +200,15 @@ impl<'a> Soon<'a> {
         let mut leaving = Vec::new();
         while self.ledger.take(host, offer.pool).is_none() {
             let full = self.ledger.is_full(offer.pool);
+            let lacks_gpus =
+                matches!(self.ledger.room_for(host, offer.pool), Err(NoRoom::Lacks(Lack::Gpus(_))));
             let helps = |view: &RunnerView<'_>| {
-                if full { view.runner.variant.pool == offer.pool.name } else { view.host == host }
+                if full {
+                    view.runner.variant.pool == offer.pool.name
+                } else {
+                    let has_gpus = || !draft.world().cost_of(view.runner).gpus.is_empty();
+                    view.host == host && (!lacks_gpus || has_gpus())
+                }
             };
             let next = others.iter().position(|&it| helps(draft.runner(it)))?;
             let runner = others.remove(next);

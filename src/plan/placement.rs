@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::gpus;
 use super::held_job::{JobHold, Lack};
 use super::host_choice::{HostChoice, HostReason};
 use super::images::without_image;
@@ -14,7 +15,7 @@ use super::wanted::Wanted;
 use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
     DiskRoom, EngineId, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
-    Slot, SystemId, Variant, World,
+    SetAside, Slot, SystemId, Variant, World,
 };
 
 /// Where a runner goes.
@@ -64,8 +65,15 @@ impl<'a> Room<'a> {
             let pool = pool.filter(|_| !wanted.is_ending(world, view.runner));
             room.ledger.add(view.host, pool, &world.cost_of(view.runner));
         }
-        for (host, pool, cost) in set_aside(world) {
+        for view in runners.iter().filter(|view| !view.is_live()) {
+            // Its jobs' containers may still be there: they go before it does.
+            room.ledger.add_gpus(view.host, &world.cost_of(view.runner).gpus);
+        }
+        for (host, aside, pool, cost) in set_aside(world) {
             room.ledger.add(host, pool, &cost);
+            if aside.cost.is_none() {
+                room.ledger.hide_gpus(host, &aside.name);
+            }
         }
         for (variant, &count) in world.unaccounted() {
             room.add_unseen(&variant.pool, count);
@@ -111,6 +119,7 @@ impl<'a> Room<'a> {
     pub(super) fn place(
         &mut self,
         world: &'a World,
+        runners: &[RunnerView<'_>],
         offer: &Offer<'a>,
     ) -> Result<Placement, JobHold> {
         let pool = offer.pool;
@@ -118,7 +127,7 @@ impl<'a> Room<'a> {
             let unseen = self.unseen.get(&pool.name).copied().unwrap_or(0);
             return Err(JobHold::PoolAtMax { pool: pool.name.clone(), max: pool.max, unseen });
         }
-        let roomy = self.with_room(world, offer)?;
+        let roomy = self.with_room(world, runners, offer)?;
         if self.starts_left == 0 {
             return Err(JobHold::StartRate { per_minute: world.spec.starts_per_minute });
         }
@@ -132,7 +141,12 @@ impl<'a> Room<'a> {
     }
 
     /// The hosts that can take one more runner of the variant now, with what it gets there.
-    fn with_room(&mut self, world: &'a World, offer: &Offer<'a>) -> Result<Roomy<'a>, JobHold> {
+    fn with_room(
+        &mut self,
+        world: &'a World,
+        runners: &[RunnerView<'_>],
+        offer: &Offer<'a>,
+    ) -> Result<Roomy<'a>, JobHold> {
         let Eligible { hosts, hold } = self
             .eligible
             .entry(offer.variant.clone())
@@ -149,7 +163,14 @@ impl<'a> Room<'a> {
                 Err(NoRoom::NeverSeen) => {}
                 // An image on its way makes room soonest; a host that cannot be read says least.
                 Err(_) if matches!(hold, Some(JobHold::ImagePull { .. })) => {}
-                Err(NoRoom::Lacks(lacks)) => {
+                // Another host has them.
+                Err(NoRoom::Lacks(lacks @ Lack::NoGpu(_))) => {
+                    hold.get_or_insert(JobHold::HostBudget { host: host.clone(), lacks });
+                }
+                Err(NoRoom::Lacks(mut lacks)) => {
+                    if let Lack::Gpus(busy) = &mut lacks {
+                        busy.holders = gpus::holders(world, runners, host);
+                    }
                     hold = Some(JobHold::HostBudget { host: host.clone(), lacks });
                 }
             }
@@ -309,13 +330,13 @@ pub(crate) fn host_rooms(
 
 /// Containers that cannot be read, each with its pool where anything tells, and what it costs: they
 /// may all live.
-fn set_aside(world: &World) -> Vec<(&HostName, Option<&PoolName>, Cost)> {
+fn set_aside(world: &World) -> Vec<(&HostName, &SetAside, Option<&PoolName>, Cost)> {
     let mut found = Vec::new();
     for (name, host) in &world.hosts {
         for aside in host.state.last().into_iter().flat_map(|state| &state.aside) {
             let told = aside.variant.as_ref().map(|variant| &variant.pool);
             let pool = told.or_else(|| pool_of(world, &aside.name));
-            found.push((name, pool, world.cost_of_aside(aside)));
+            found.push((name, aside, pool, world.cost_of_aside(aside)));
         }
     }
     found

@@ -5,7 +5,7 @@
 //! the [`Clock`], ids and delays come from the seed. Beside the port it has what only a hand on
 //! the machine can do: kill, rename, fill the disk ([`SimulatedEngine::kill_container`] and on).
 //!
-//! Deliberately absent: exec, Swarm, platforms of images, GPUs, and what hardening forbids.
+//! Deliberately absent: exec, Swarm, platforms of images, and what hardening forbids.
 
 mod container;
 mod faults;
@@ -33,7 +33,7 @@ use crate::engine::EngineError;
 use crate::gitlab::Transport;
 use crate::lock::locked;
 use crate::spec::Arch;
-use crate::world::EngineId;
+use crate::world::{EngineId, GpusSeen};
 
 use state::State;
 
@@ -73,6 +73,8 @@ pub struct SimulatedEngineSettings {
     pub cpus: f64,
     /// Its memory in bytes.
     pub memory: u64,
+    /// The GPUs that it can hand to containers.
+    pub gpus: GpusSeen,
     /// The clock of the whole simulation.
     pub clock: Clock,
     /// The way from its runners to GitLab.

@@ -2,6 +2,7 @@
 
 mod api;
 mod gitlab;
+mod gpus;
 mod pool;
 mod pools;
 mod runner_config;
@@ -20,6 +21,7 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
         pool_alone(pool, &path, &format!("pool `{}`", pool.name), context);
     }
     pools::check(spec, context);
+    gpus::check(spec, context);
     api::check(spec, context);
 }
 

@@ -2,6 +2,7 @@
 //! a fault, and the default stands in for it so that the rest is still checked.
 
 mod gitlab;
+mod gpus;
 mod hosts;
 mod job;
 mod pool;

@@ -102,6 +102,18 @@ choice! {
 }
 
 choice! {
+    /// A maker of GPUs.
+    Vendor {
+        /// NVIDIA.
+        Nvidia = "nvidia",
+        /// AMD.
+        Amd = "amd",
+        /// Intel.
+        Intel = "intel",
+    }
+}
+
+choice! {
     /// The network of job containers.
     JobNetwork {
         /// Per job, unless the clone host resolves only on the shared network.

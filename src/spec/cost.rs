@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Pool, Resources};
+use super::{GpuIds, Pool, Resources};
 
 /// Cpus in whole thousandths, so that sums are exact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,10 +87,12 @@ pub struct Cost {
     pub cpus: Cpus,
     /// Memory of its job and the job's services in bytes.
     pub memory: u64,
+    /// The GPUs of its job: nobody else has them.
+    pub gpus: GpuIds,
 }
 
 impl Cost {
-    /// What a new runner of the pool costs. A pool without `resources` costs a runner only.
+    /// What a new runner of the pool costs, but for the GPUs that it will get. A pool without `resources` costs a runner only.
     pub fn of(pool: &Pool) -> Self {
         pool.resources.as_ref().map(Self::of_resources).unwrap_or_default()
     }
@@ -108,25 +110,38 @@ impl Cost {
                 .memory
                 .unwrap_or(0)
                 .saturating_add(each_memory.saturating_mul(count.into())),
+            gpus: GpuIds::default(),
         }
     }
 
     /// Both.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
-        Self { cpus: self.cpus.plus(other.cpus), memory: self.memory.saturating_add(other.memory) }
+        Self {
+            cpus: self.cpus.plus(other.cpus),
+            memory: self.memory.saturating_add(other.memory),
+            gpus: self.gpus.plus(&other.gpus),
+        }
     }
 
     /// Without the other.
     #[must_use]
     pub fn less(&self, other: &Self) -> Self {
-        Self { cpus: self.cpus.less(other.cpus), memory: self.memory.saturating_sub(other.memory) }
+        Self {
+            cpus: self.cpus.less(other.cpus),
+            memory: self.memory.saturating_sub(other.memory),
+            gpus: self.gpus.less(&other.gpus),
+        }
     }
 
-    /// Of each kind as much as the larger of both.
+    /// Of each kind as much as the larger of both; of GPUs, which are not alike, what both have.
     #[must_use]
     pub fn larger(&self, other: &Self) -> Self {
-        Self { cpus: self.cpus.max(other.cpus), memory: self.memory.max(other.memory) }
+        Self {
+            cpus: self.cpus.max(other.cpus),
+            memory: self.memory.max(other.memory),
+            gpus: self.gpus.plus(&other.gpus.less(&self.gpus)),
+        }
     }
 }
 

@@ -20,12 +20,12 @@ pub use file::Spec;
 pub use gitlab::GitlabSpec;
 pub(super) use gitlab::RawGitlab;
 pub use host::HostSpec;
-pub(super) use host::{RawBudget, RawGpus, RawHost, RawTls};
+pub(super) use host::{RawBudget, RawGpus, RawHost, RawHostGpu, RawTls};
 pub(super) use job::RawJob;
 pub use job::{Capabilities, JobSpec};
 pub use pool::Pool;
 pub(super) use pool::{
-    RawArch, RawPool, RawResources, RawScheduled, RawScope, RawWarm, RawWarmMap,
+    RawArch, RawGpu, RawPool, RawResources, RawScheduled, RawScope, RawWarm, RawWarmMap,
 };
 pub use proxy::Proxy;
 pub(super) use proxy::RawProxy;

@@ -215,7 +215,7 @@ fn no_such_word(path: &Path, options: &Value, given: &Value, context: &Context<'
 const FORMS: &[(&str, &str)] = &[
     ("scope", "`instance`, `{group: path}` or `{project: path}`"),
     ("warm", "a whole number, or one by architecture as in `{amd64: 1}`"),
-    ("gpus", "`auto` or a whole number"),
+    ("gpus", "`auto`, a whole number, or a list as in `[{vendor: nvidia, id: \"0\"}]`"),
 ];
 
 fn forms(field: &str) -> Option<&'static str> {

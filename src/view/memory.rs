@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{JobIdOutput, RecordIdOutput, View};
-use crate::spec::{Arch, Cost, Cpus, HostName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, GpuIds, HostName, PoolName};
 use crate::world::{
     Backoff, Cause, Condition, Deed, FailedStart, InDoubt, JobId, Memory, OtherRunner,
     RunnerMemory, RunnerName, Unclaimed, Variant, WorkloadId,
@@ -129,6 +129,9 @@ pub struct DoubtOutput {
     /// Memory that it was made with.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// The GPUs of it.
+    #[serde(default)]
+    pub gpus: Vec<String>,
 }
 
 /// A runner image that is being pulled.
@@ -214,6 +217,7 @@ impl View {
             at: at.to_string(),
             cpu_thousandths: cost.cpus.thousandths(),
             memory_bytes: cost.memory,
+            gpus: cost.gpus.iter().map(str::to_owned).collect(),
         });
         in_doubt.collect()
     }
@@ -233,7 +237,7 @@ impl MemoryOutput {
         let in_doubt = self.in_doubt.iter().filter_map(|one| {
             let (host, at) = (HostName::new(&one.host).ok()?, one.at.parse().ok()?);
             let cpus = Cpus::of_thousandths(one.cpu_thousandths);
-            let cost = Cost { cpus, memory: one.memory_bytes };
+            let cost = Cost { cpus, memory: one.memory_bytes, gpus: GpuIds::of(one.gpus.clone()) };
             Some((RunnerName::from_observed(&one.runner), InDoubt { host, at, cost }))
         });
         let starts = self.starts.iter().filter_map(|at| at.parse().ok());

@@ -98,7 +98,7 @@ impl AsOf<'_> {
             system_id: runner.system_id.to_string(),
             container: runner.id.to_string(),
             up_to_date: declared && !is_changed(&self.world, view),
-            gpus: Vec::new(),
+            gpus: self.world.cost_of(runner).gpus.iter().map(str::to_owned).collect(),
             paused: runner.paused,
             seen: view.seen,
         }

@@ -211,6 +211,9 @@ pub struct NextOutput {
     pub cpus: f64,
     /// Memory of its job and the job's services.
     pub memory_bytes: u64,
+    /// GPUs of its job.
+    #[serde(default)]
+    pub gpus: u32,
     /// How many more such runners the host has room for.
     pub room_for: u32,
 }
@@ -224,6 +227,9 @@ pub struct BudgetOutput {
     pub cpus: f64,
     /// Memory of their jobs.
     pub memory_bytes: u64,
+    /// GPUs of their jobs.
+    #[serde(default)]
+    pub gpus: u32,
 }
 
 impl AsOf<'_> {
@@ -325,11 +331,13 @@ impl View {
                 runners: used.runners,
                 cpus: used.cost.cpus.decimal(),
                 memory_bytes: used.cost.memory,
+                gpus: used.cost.gpus.count(),
             });
             let budget = room.map(|HostRoom { budget, .. }| BudgetOutput {
                 runners: budget.runners,
                 cpus: budget.cpus.decimal(),
                 memory_bytes: budget.memory,
+                gpus: budget.gpus_most,
             });
             let declared = self.world.spec.hosts.contains_key(name);
             let state = match (declared, self.world.in_maintenance(name)) {
@@ -379,10 +387,12 @@ impl View {
         let arch = world.hosts.get(name).and_then(|host| host.node()).map(|node| node.arch);
         let pools = arch.into_iter().flat_map(|arch| pools_on(&world.spec, name, arch));
         let next = pools.filter_map(|pool| {
-            let Cost { cpus, memory } = Cost::of(pool);
+            let Cost { cpus, memory, gpus: _ } = Cost::of(pool);
+            let gpus = pool.gpu.map_or(0, |gpu| gpu.count);
             let room_for = room.how_many_more(pool);
-            let next = NextOutput { cpus: cpus.decimal(), memory_bytes: memory, room_for };
-            (Cost::of(pool) != Cost::default()).then(|| (pool.name.to_string(), next))
+            let next = NextOutput { cpus: cpus.decimal(), memory_bytes: memory, gpus, room_for };
+            let costs = gpus > 0 || Cost::of(pool) != Cost::default();
+            costs.then(|| (pool.name.to_string(), next))
         });
         next.collect()
     }

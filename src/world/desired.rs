@@ -54,7 +54,7 @@ pub fn spec_hash(spec: &Spec, pool: &Pool, host: &HostName, engine: &EngineId) -
     let config =
         config.map_or_else(|error| error.to_string(), |text| text.expose_secret().to_owned());
     let (jobs, socket) = (pool.jobs_per_runner.to_string(), socket.to_string_lossy());
-    let of_container = [labels(pool), environment(proxy.as_ref())];
+    let of_container = [labels(pool), environment(proxy.as_ref()), gpus(pool)];
     let mut parts = vec![
         CONTAINER_REVISION,
         &pool.runner_image,
@@ -75,6 +75,11 @@ fn environment(proxy: Option<&Proxy>) -> Option<String> {
     (!variables.is_empty()).then(|| format!("environment {variables:?}"))
 }
 
+/// Which GPUs a runner gets differs between two runners of one pool.
+fn gpus(pool: &Pool) -> Option<String> {
+    pool.gpu.map(|gpu| format!("gpus {gpu}"))
+}
+
 /// The labels of a runner's container that the operator gave.
 fn labels(pool: &Pool) -> Option<String> {
     (!pool.labels.is_empty()).then(|| format!("labels {:?}", pool.labels))
@@ -87,7 +92,7 @@ impl Look {
         match runner.spec.form() {
             HashForm::First => {
                 let (proxy, labels) = (self.spec.proxy(pool, host), labels(pool));
-                let plain = proxy.is_none() && labels.is_none();
+                let plain = proxy.is_none() && labels.is_none() && pool.gpu.is_none();
                 plain && first_form::hash(&self.spec, pool) == runner.spec
             }
             HashForm::Keyed => self.spec_hash(host, pool).is_none_or(|new| new == runner.spec),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, EngineId, ImageState, JobId, JobVolume, Observed, ProjectId, RecordId, RunnerLog,
-    RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
+    ContainerId, EngineId, GpusSeen, ImageState, JobId, JobVolume, Observed, ProjectId, RecordId,
+    RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 use crate::spec::{Arch, Cost, Cpus, Pool};
 
@@ -121,6 +121,8 @@ pub struct EngineInfo {
     pub node: Node,
     /// Its version, for the operator.
     pub version: String,
+    /// The GPUs that it can hand to containers.
+    pub gpus: GpusSeen,
     /// How far its clock is ahead of ours; observed times are corrected already.
     pub skew: SignedDuration,
 }

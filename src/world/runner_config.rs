@@ -13,13 +13,13 @@ mod tests;
 
 pub use network::{ResolvedNetwork, host_of, job_network};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
-use crate::spec::{Arch, Cache, Pool, Proxy, PullPolicy, Resources, Spec};
+use crate::spec::{Arch, Cache, Gpu, Pool, Proxy, PullPolicy, Resources, Spec};
 use crate::world::RunnerName;
 
 /// Where the authority of [`RunnerConfig::private_ca`] lies in the runner's container.
@@ -49,6 +49,8 @@ pub struct RunnerConfig<'a> {
     pub socket: &'a Path,
     /// The proxy of its jobs.
     pub proxy: Option<&'a Proxy>,
+    /// The GPUs of its jobs.
+    pub gpus: &'a [Gpu],
     /// GitLab's certificate is signed by an authority that is put at [`CA_PATH`].
     pub private_ca: bool,
     /// The architecture that its jobs must have; `None`: nobody sees to it.
@@ -56,7 +58,7 @@ pub struct RunnerConfig<'a> {
 }
 
 impl<'a> RunnerConfig<'a> {
-    /// What a runner of `pool` gets by `spec`, at whatever architecture.
+    /// What a runner of `pool` gets by `spec`, at whatever architecture and without GPUs.
     pub fn of(
         spec: &'a Spec,
         pool: &'a Pool,
@@ -78,6 +80,7 @@ impl<'a> RunnerConfig<'a> {
             job_network: job_network(pool, &clone_host),
             socket,
             proxy,
+            gpus: &[],
             private_ca: gitlab.ca.is_some(),
             guarded: None,
         }
@@ -201,6 +204,7 @@ fn docker(input: &RunnerConfig<'_>) -> Table {
     if let Some(resources) = &pool.resources {
         limits(&mut table, resources);
     }
+    gpus(&mut table, input.gpus);
     let mut labels = Table::new();
     for (name, text) in &pool.labels {
         // gitlab-runner expands variables in a label; `$$` is its `$`.
@@ -209,6 +213,21 @@ fn docker(input: &RunnerConfig<'_>) -> Table {
     put(&mut labels, RUNNER_LABEL, input.name.as_str());
     put(&mut table, "container_labels", labels);
     table
+}
+
+/// What the engine hands out by id, and what is device nodes. Services get none of either.
+fn gpus(table: &mut Table, gpus: &[Gpu]) {
+    let (by_id, by_devices): (Vec<&Gpu>, _) = gpus.iter().partition(|gpu| gpu.devices.is_empty());
+    if !by_id.is_empty() {
+        let ids: Vec<&str> = by_id.iter().map(|gpu| gpu.id.as_str()).collect();
+        // Docker's options are CSV: several ids are one field in quotes.
+        put(table, "gpus", format!("\"device={}\"", ids.join(",")));
+    }
+    let devices: BTreeSet<&str> =
+        by_devices.iter().flat_map(|gpu| &gpu.devices).map(String::as_str).collect();
+    if !devices.is_empty() {
+        put(table, "devices", devices.into_iter().map(Value::from).collect::<Vec<_>>());
+    }
 }
 
 /// What a job and its services may use. gitlab-runner takes both cpus and bytes as strings.

@@ -58,6 +58,7 @@ fn engine(gitlab: &SimulatedGitlab, clock: &Clock) -> SimulatedEngine {
         arch: Arch::Amd64,
         cpus: 4.0,
         memory: 16 << 30,
+        gpus: autogit::world::GpusSeen::default(),
         clock: clock.clone(),
         gitlab: Arc::new(gitlab.transport()),
         gitlab_url: GITLAB.to_owned(),

@@ -45,6 +45,7 @@ const VALUES: &[&str] = &[
     "[sample]",
     "{sample: sample}",
     "{cpus: 1}",
+    "{vendor: nvidia}",
     "{group: sample}",
     "{ca: a, cert: b, key: c}",
     "sample",
@@ -131,6 +132,8 @@ fn a_change_does_what_its_row_says() {
             (true, false) => "replaces runners",
             (false, true) => "updates the record",
             (false, false) => "counts at once",
+            // Its tags follow from it, too.
+            (true, true) if last == "gpu" => "replaces runners",
             (true, true) => "does both",
         };
         assert_eq!(key.change.as_deref(), Some(does), "`{}`:\n{text}", key.name());

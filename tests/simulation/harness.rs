@@ -99,6 +99,7 @@ fn engine(host: &HostName, seed: u64, clock: &Clock, gitlab: &Arc<RunnerSide>) -
         arch: Arch::Amd64,
         cpus: 8.0,
         memory: 16 << 30,
+        gpus: autogit::world::GpusSeen::default(),
         clock: clock.clone(),
         gitlab: Arc::clone(gitlab) as _,
         gitlab_url: URL.to_owned(),

@@ -77,6 +77,7 @@ impl Fixture {
             id: EngineId::from_observed(name),
             node: Node { arch, cpus: Cpus::of_count(8), memory: 16 << 30 },
             version: "28.0.0".to_owned(),
+            gpus: autogit::world::GpusSeen::default(),
             skew: SignedDuration::ZERO,
         };
         let network = NetworkState { id: "n1".to_owned(), ours: true, containers: 1 };

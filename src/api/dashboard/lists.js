@@ -307,6 +307,7 @@ function drawBudgets(place, { budget, used }, brief) {
     ["runners", used.runners, budget?.runners, (value) => String(value), ""],
     ["cpus", used.cpus, budget?.cpus, (value) => `${+value.toFixed(1)}`, ""],
     ["memory", used.memory_bytes, budget?.memory_bytes, gib, " GiB"],
+    ["gpus", used.gpus, budget?.gpus, (value) => String(value), ""],
   ].filter(([, , most]) => most);
   const share = ([, value, most]) => value / most;
   const rows = brief ? all.sort((one, other) => share(other) - share(one)).slice(0, 1) : all;

@@ -360,6 +360,7 @@ fn simulated_engine(
         arch: Arch::Amd64,
         cpus: 4.0,
         memory: 16 << 30,
+        gpus: crate::world::GpusSeen::default(),
         clock: shell.clock().clone(),
         gitlab: Arc::new(gitlab.transport()),
         gitlab_url: SIMULATED_ADDRESS.to_owned(),

@@ -30,6 +30,9 @@ fn words(host: &HostOutput) -> String {
         let memory = of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes));
         words += &format!(", {memory} of memory");
     }
+    if next.values().any(|next| next.gpus > 0) || used.gpus > 0 {
+        words += &format!(", {} GPUs", of(used.gpus.to_string(), |budget| budget.gpus.to_string()));
+    }
     let next = next.iter().map(|(pool, next)| format!("; {pool} takes {}", cost(next)));
     let state = state.iter().map(|state| format!("; {state}"));
     words + &next.chain(state).collect::<String>()
@@ -39,6 +42,8 @@ fn cost(next: &NextOutput) -> String {
     let parts = [
         (next.cpus > 0.0).then(|| format!("{} cpus", cpus(next.cpus))),
         (next.memory_bytes > 0).then(|| memory(next.memory_bytes)),
+        (next.gpus > 0)
+            .then(|| format!("{} GPU{}", next.gpus, if next.gpus == 1 { "" } else { "s" })),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!("{}: room for {}", parts.join(", "), next.room_for)

@@ -4,9 +4,10 @@ use bollard::models::SystemInfo;
 use jiff::{SignedDuration, Timestamp};
 
 use super::client::{Client, Facts, READ_LIMIT};
+use super::gpus::{self, Ways};
 use crate::engine::EngineError;
 use crate::spec::{Arch, Cpus};
-use crate::world::{EngineId, EngineInfo, Node};
+use crate::world::{EngineId, EngineInfo, GpusSeen, Node};
 
 const ATTEMPT: &str = "tell about itself";
 
@@ -28,7 +29,9 @@ pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
     };
     let last = known.unwrap_or_default().skew;
     let facts = Facts { podman, ..facts(&told, skew(&told, middle, last)) };
-    let info = engine_info(told, facts)?;
+    let ways = ways(&told);
+    let gpus = gpus::seen(client, told.name.as_deref(), &ways).await;
+    let info = EngineInfo { gpus, ..engine_info(told, facts)? };
     client.learn(facts);
     Ok(info)
 }
@@ -76,6 +79,14 @@ fn facts(told: &SystemInfo, skew: SignedDuration) -> Facts {
     }
 }
 
+fn ways(told: &SystemInfo) -> Ways {
+    let devices = told.discovered_devices.iter().flatten();
+    Ways {
+        runtimes: told.runtimes.iter().flatten().map(|(name, _)| name.clone()).collect(),
+        devices: devices.filter_map(|device| device.id.clone()).collect(),
+    }
+}
+
 fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError> {
     let lacks = |what: &str| EngineError::Refused {
         attempt: ATTEMPT.to_owned(),
@@ -95,6 +106,7 @@ fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError
             memory: memory.ok_or_else(|| lacks("its memory"))?,
         },
         version: told.server_version.unwrap_or_default(),
+        gpus: GpusSeen::default(),
         skew: facts.skew,
     })
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::client::{Client, READ_LIMIT};
+use super::gpus::{self, Ways};
 use crate::engine::EngineError;
 use crate::engine::inspection::{
     AddressPool, Cgroups, Disk, ImageSeen, Inspected, NetworkSeen, subnet,
@@ -50,6 +51,8 @@ pub(super) async fn inspect(
     for image in images {
         inspected.images.insert(image.clone(), image_seen(client, image).await);
     }
+    let ways = Ways { runtimes: inspected.runtimes.clone(), devices: inspected.devices.clone() };
+    inspected.gpus = gpus::seen(client, text(&told, "Name").as_deref(), &ways).await;
     if client.endpoint().unix_path().is_some() && is_here(&told).await {
         inspected.disk = inspected.root_dir.as_deref().and_then(disk);
         inspected.emulates = emulated().await;
@@ -127,9 +130,14 @@ async fn image_seen(client: &Client, image: &str) -> Result<Option<ImageSeen>, A
 /// The engine's machine is this one, whose files we see: a container that AutoGit runs in has
 /// another name than its host.
 pub(super) async fn is_here(told: &Value) -> bool {
+    is_this_machine(told.get("Name").and_then(Value::as_str)).await
+}
+
+/// The machine of that name is this one.
+pub(super) async fn is_this_machine(name: Option<&str>) -> bool {
     let ours = tokio::fs::read_to_string("/proc/sys/kernel/hostname").await.unwrap_or_default();
     let ours = ours.trim();
-    !ours.is_empty() && told.get("Name").and_then(Value::as_str) == Some(ours)
+    !ours.is_empty() && name == Some(ours)
 }
 
 pub(super) fn disk(path: &Path) -> Option<Disk> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::NewRunner;
-use crate::spec::{Arch, Cost, Cpus, InstanceName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, GpuIds, InstanceName, PoolName};
 use crate::world::{RecordId, Slot, SpecHash, SystemId, Variant};
 
 /// Whose a container or network is.
@@ -15,6 +15,7 @@ const SLOT: &str = "io.autogit.slot";
 const RECORD: &str = "io.autogit.record";
 const CPUS: &str = "io.autogit.cpus";
 const MEMORY: &str = "io.autogit.memory";
+const GPUS: &str = "io.autogit.gpus";
 const SPEC: &str = "io.autogit.spec";
 const SCHEMA: &str = "io.autogit.schema";
 
@@ -63,8 +64,10 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
         (SCHEMA, runner.spec.schema().to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value));
+    let gpus = &runner.cost.gpus;
+    let gpus = (!gpus.is_empty()).then(|| (GPUS.to_owned(), gpus.to_string()));
     // Ours last: nothing may make a runner look like another's.
-    runner.labels.clone().into_iter().chain(ours).collect()
+    runner.labels.clone().into_iter().chain(ours).chain(gpus).collect()
 }
 
 /// Reads a runner container's labels; the error is the label that cannot be read.
@@ -73,6 +76,7 @@ pub(super) fn read(labels: &Labels) -> Result<Marks, &'static str> {
     // A container with another number is not ours to read.
     let spec = SpecHash::labelled(label(SCHEMA)?, label(SPEC)?).ok_or(SCHEMA)?;
     let part = read_in_part(labels);
+    gpus(labels).ok_or(GPUS)?;
     let of_variant =
         if label(POOL).is_ok_and(|pool| PoolName::new(pool).is_ok()) { ARCH } else { POOL };
     Ok(Marks {
@@ -103,7 +107,13 @@ pub(super) fn read_in_part(labels: &Labels) -> MarksInPart {
 /// What the container was made with: all of it or nothing, for a part would count too little.
 fn cost(labels: &Labels) -> Option<Cost> {
     let number = |key: &'static str| labels.get(key)?.parse().ok();
-    Some(Cost { cpus: Cpus::of_thousandths(number(CPUS)?), memory: number(MEMORY)? })
+    let (cpus, memory) = (Cpus::of_thousandths(number(CPUS)?), number(MEMORY)?);
+    Some(Cost { cpus, memory, gpus: gpus(labels)? })
+}
+
+/// A container without the label has none.
+fn gpus(labels: &Labels) -> Option<GpuIds> {
+    labels.get(GPUS).map_or_else(|| Some(GpuIds::default()), |text| GpuIds::parse(text))
 }
 
 /// What gitlab-runner takes for a system id (18.6); any other it replaces.
@@ -132,7 +142,11 @@ mod tests {
             system_id: SystemId::from_observed("r_abcdefghijkl"),
             record: RecordId(17),
             spec: SpecHash::from_observed("x"),
-            cost: Cost { cpus: Cpus::of_thousandths(1500), memory: 1 << 32 },
+            cost: Cost {
+                cpus: Cpus::of_thousandths(1500),
+                memory: 1 << 32,
+                gpus: GpuIds::parse("0,/dev/dri/renderD128").unwrap(),
+            },
             image: "image".to_owned(),
             network: "network".to_owned(),
             jobs_max: 0,
@@ -158,7 +172,7 @@ mod tests {
         let labels = of_runner(&runner());
         assert_eq!(labels["com.example.team"], "a");
         let ours = labels.keys().filter(|key| key.starts_with("io.autogit."));
-        let older_versions_lack = [CPUS, MEMORY];
+        let older_versions_lack = [CPUS, MEMORY, GPUS];
         for key in
             ours.filter(|key| *key != INSTANCE && !older_versions_lack.contains(&key.as_str()))
         {

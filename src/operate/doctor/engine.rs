@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::{clock, images, networks};
 use crate::engine::inspection::{Disk, Inspected, Inspection};
 use crate::engine::{Engine, EngineError};
-use crate::spec::{Arch, HostName, Spec};
+use crate::spec::{Arch, Gpu, GpuBudget, HostName, Pool, Spec, Vendor};
 use crate::world::{NetworkState, pools_on};
 
 /// The oldest API that AutoGit speaks: Engine 20.10.
@@ -70,7 +70,7 @@ impl HostFacts {
             disk(seen),
         ];
         findings.extend(images::judge(host, spec, seen));
-        findings.push(gpus(seen));
+        findings.push(gpus(seen, host, spec));
         findings.push(networks::of_runners(host, spec, self.network.as_ref()));
         findings.push(networks::address_pools(host, spec, seen));
         findings.into_iter().map(|finding| about_host(finding, host)).collect()
@@ -244,16 +244,39 @@ fn gib(bytes: u64) -> String {
     format!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
-/// No pool can ask for one yet, so this is for information only.
-fn gpus(seen: &Inspected) -> Finding {
+/// What pools ask for that the host serves, and whether it has that.
+fn gpus(seen: &Inspected, host: &HostName, spec: &Spec) -> Finding {
     let check = Check::Gpus;
-    let runtimes = seen.runtimes.iter().filter(|name| ["nvidia", "amd"].contains(&name.as_str()));
-    let ways: Vec<String> = runtimes
-        .map(|name| format!("runtime `{name}`"))
-        .chain(seen.devices.iter().map(|device| format!("device `{device}`")))
-        .collect();
-    if ways.is_empty() {
-        return Finding::ok(check, "none that containers could get, and no pool asks for any");
+    let budget = spec.hosts.get(host);
+    let gpus: &[Gpu] = match budget.map(|host| &host.budget.gpus) {
+        Some(GpuBudget::These(gpus)) => gpus,
+        None | Some(GpuBudget::Auto | GpuBudget::AtMost(_)) => &seen.gpus.gpus,
+    };
+    let of = |vendor: Vendor| gpus.iter().filter(|gpu| gpu.vendor == vendor).count();
+    let vendors = [Vendor::Nvidia, Vendor::Amd, Vendor::Intel];
+    let there = vendors.into_iter().filter(|vendor| of(*vendor) > 0);
+    let there = there.map(|vendor| format!("{} {}", of(vendor), vendor.as_str()));
+    let there = there.collect::<Vec<_>>().join(", ");
+    let serves = |pool: &&Pool| budget.is_none_or(|host| host.pools.has(&pool.name));
+    let mut asking = spec.pools.iter().filter(|pool| pool.enabled).filter(serves);
+    let asks = asking.clone().any(|pool| pool.gpu.is_some());
+    let lacking = asking.find_map(|pool| {
+        let gpu =
+            pool.gpu.filter(|gpu| of(gpu.vendor) < usize::try_from(gpu.count).unwrap_or(0))?;
+        Some((pool, gpu))
+    });
+    if let Some((pool, gpu)) = lacking {
+        let why = seen.gpus.missing.get(&gpu.vendor);
+        let (why, hint) = why.and_then(|why| why.split_once("; hint: ")).unwrap_or((
+            "it is not seen to have them",
+            "declare them by `budget.gpus`, or let another host serve the pool",
+        ));
+        let text = format!("pool `{}` needs {gpu} for each job: {why}", pool.name);
+        return Finding::warning(check, text).remedy(hint);
     }
-    Finding::ok(check, format!("{}; no pool asks for any", ways.join(", ")))
+    match (there.is_empty(), asks) {
+        (true, _) => Finding::ok(check, "none that jobs could get, and no pool asks for any"),
+        (false, true) => Finding::ok(check, there),
+        (false, false) => Finding::ok(check, format!("{there}; no pool asks for any")),
+    }
 }

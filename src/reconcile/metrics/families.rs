@@ -51,6 +51,8 @@ pub(super) struct Families {
     pub(super) budget_disk: Family<Host, Gauge>,
     pub(super) used_disk: Family<Host, Gauge>,
     pub(super) free_disk: Family<Host, Gauge>,
+    pub(super) budget_gpus: Family<Host, Gauge>,
+    pub(super) used_gpus: Family<Host, Gauge>,
     pub(super) known: Family<Source, Gauge>,
     pub(super) age: Family<Source, Decimal>,
     pub(super) spec_valid: Gauge,
@@ -109,6 +111,8 @@ impl Families {
             ),
             free_disk: add
                 .one("host_free_disk_bytes", "What is free of a disk whose use is limited"),
+            budget_gpus: add.one("host_budget_gpus", "GPUs that jobs may get of a host"),
+            used_gpus: add.one("host_used_gpus", "GPUs that runners' jobs are given of a host"),
             known: add.one("source_known", "1 if a source could be read at the last look"),
             age: add.one("observation_age_seconds", "Time since a source could be read"),
             spec_valid: add.one("spec_valid", "1 if the spec's file as it is now passes"),

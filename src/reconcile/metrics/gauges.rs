@@ -156,6 +156,9 @@ impl Families {
         }
         let disks = [&self.budget_disk, &self.used_disk, &self.free_disk];
         disks.iter().for_each(|family| family.clear());
+        for family in [&self.budget_gpus, &self.used_gpus] {
+            family.clear();
+        }
         for (host, output) in view.host_outputs() {
             let label = Host { host };
             if let Some(disk) = output.disk {
@@ -169,7 +172,9 @@ impl Families {
             if let Some(budget) = output.budget {
                 let families = (&self.budget_runners, &self.budget_cpus, &self.budget_memory);
                 set(families, &label, budget);
+                self.budget_gpus.get_or_create(&label).set(budget.gpus.into());
             }
+            self.used_gpus.get_or_create(&label).set(output.used.gpus.into());
             set((&self.used_runners, &self.used_cpus, &self.used_memory), &label, output.used);
         }
     }

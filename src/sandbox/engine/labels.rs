@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::container::{Container, Odd};
 use crate::engine::NewRunner;
 use crate::sandbox::runner::{Labels, PREFIX};
-use crate::spec::{Arch, Cost, Cpus, InstanceName, PoolName};
+use crate::spec::{Arch, Cost, Cpus, GpuIds, InstanceName, PoolName};
 use crate::world::{
     ContainerId, JobContainer, JobId, ProjectId, RecordId, RunnerName, SetAside, Slot, SpecHash,
     SystemId, Variant, VolumeKind,
@@ -56,7 +56,7 @@ pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) 
         slot: label("slot").and_then(|slot| slot.parse().ok()).map(Slot),
         system_id: label("system-id").map(SystemId::from_observed),
         record: label("record").and_then(|record| record.parse().ok()).map(RecordId),
-        cost: cost(label),
+        cost: cost(label).filter(|_| odd != Some("gpus")),
         why,
     }
 }
@@ -64,7 +64,9 @@ pub(super) fn set_aside(id: &ContainerId, container: &Container, why: Arc<str>) 
 /// What a runner was made with, if its labels tell.
 fn cost<'a>(label: impl Fn(&'static str) -> Option<&'a str>) -> Option<Cost> {
     let number = |name| label(name)?.parse().ok();
-    Some(Cost { cpus: Cpus::of_thousandths(number("cpus")?), memory: number("memory")? })
+    let gpus = label("gpus").map_or_else(|| Some(GpuIds::default()), GpuIds::parse)?;
+    let cpus = Cpus::of_thousandths(number("cpus")?);
+    Some(Cost { cpus, memory: number("memory")?, gpus })
 }
 
 /// The labels of a runner to be made.
@@ -79,6 +81,9 @@ pub(super) fn of_runner(runner: &NewRunner) -> Labels {
     set("record", runner.record.to_string());
     set("cpus", runner.cost.cpus.thousandths().to_string());
     set("memory", runner.cost.memory.to_string());
+    if !runner.cost.gpus.is_empty() {
+        set("gpus", runner.cost.gpus.to_string());
+    }
     set("spec", runner.spec.to_string());
     set("schema", runner.spec.schema().to_owned());
     labels

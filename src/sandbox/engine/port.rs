@@ -41,6 +41,7 @@ impl Engine for SimulatedEngine {
                     memory: settings.memory,
                 },
                 version: VERSION.to_owned(),
+                gpus: settings.gpus.clone(),
                 skew: state.skew,
             })
         })

@@ -17,4 +17,22 @@ pub(super) fn check(pool: &Pool, path: &Path, subject: &str, context: &mut Conte
         let finding = Finding::error(Code::Conflict, message).hint(fault.hint);
         context.add_at_key(&at, finding.about(subject));
     }
+    if let Some(at) = devices_beside_gpus(pool) {
+        let finding = Finding::error(
+            Code::Conflict,
+            "`runner_config.docker.devices` is written by AutoGit where a pool has GPUs",
+        )
+        .hint("remove it: a pool without `gpu` may have it");
+        let path = at.iter().fold(path, |path, key| path.join(key));
+        context.add_at_key(&path, finding.about(subject));
+    }
+}
+
+/// They would replace the nodes of its GPUs, or add those of others'. gitlab-runner's keys are read in
+/// any letter case.
+fn devices_beside_gpus(pool: &Pool) -> Option<[String; 2]> {
+    pool.gpu?;
+    let docker = pool.runner_config.get("docker")?.as_object()?;
+    let key = docker.keys().find(|key| key.eq_ignore_ascii_case("devices"))?;
+    Some(["docker".to_owned(), key.clone()])
 }

@@ -7,7 +7,7 @@ use crate::spec::fault::Code;
 use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
-use crate::spec::section::{RawBudget, RawGpus, RawHost, RawTls};
+use crate::spec::section::{RawBudget, RawHost, RawTls};
 use crate::spec::values;
 use crate::spec::{BudgetSpec, HostName, HostSpec, PoolName, ServedPools, TlsSpec};
 
@@ -105,17 +105,13 @@ fn tls(raw: RawTls) -> TlsSpec {
 }
 
 fn budget(raw: RawBudget, path: &Path, context: &mut Context<'_>) -> BudgetSpec {
-    if let Some(RawGpus::Count(_)) = raw.gpus {
-        let finding =
-            Finding::error(Code::NotSupportedYet, "`gpus` is not supported yet").hint("remove it");
-        context.add_at_key(&path.join("gpus"), finding);
-    }
     BudgetSpec {
         runners: raw.runners,
         cpus: raw.cpus,
         memory: context.read(&path.join("memory"), raw.memory, values::size),
         disk: context.read(&path.join("disk"), raw.disk, values::size),
         disk_free: context.read(&path.join("disk_free"), raw.disk_free, values::size),
+        gpus: super::gpus::build(raw.gpus, &path.join("gpus"), context),
     }
 }
 

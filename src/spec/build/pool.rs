@@ -9,10 +9,11 @@ use crate::spec::hidden::named;
 use crate::spec::path::Path;
 use crate::spec::report::Finding;
 use crate::spec::runner_config::reserved_label;
-use crate::spec::section::{RawArch, RawPool, RawResources, RawScope};
+use crate::spec::section::{RawArch, RawGpu, RawPool, RawResources, RawScope};
 use crate::spec::values;
 use crate::spec::{
-    Arch, Cache, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources, Warm,
+    Arch, Cache, GpuSpec, LostJobs, Pool, PoolName, PullPolicy, Resources, Scope, ServiceResources,
+    Warm,
 };
 
 /// The runner's image unless the file names one. Pinned, so that an upgrade is a decision.
@@ -22,7 +23,11 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
     not_supported_yet(&raw, path, context);
     let mut duration =
         |key: &str, word, default| context.duration(&path.join(key), word).unwrap_or(default);
-    let cooldown = duration("cooldown", raw.cooldown, Duration::from_mins(5));
+    // No idle runner keeps a GPU from the others, and none has it with a job that needs it not.
+    let gpu = raw.gpu.as_ref().and_then(gpu);
+    let (cooldown, jobs) =
+        if gpu.is_some() { (Duration::ZERO, 1) } else { (Duration::from_mins(5), 0) };
+    let cooldown = duration("cooldown", raw.cooldown, cooldown);
     let startup_timeout = duration("startup_timeout", raw.startup_timeout, Duration::from_mins(2));
     Pool {
         name,
@@ -37,7 +42,7 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
             .warm
             .map_or(Warm::Count(0), |raw| super::warm::build(raw, &path.join("warm"), context)),
         cooldown,
-        jobs_per_runner: raw.jobs_per_runner.unwrap_or(0),
+        jobs_per_runner: raw.jobs_per_runner.unwrap_or(jobs),
         startup_timeout,
         maximum_timeout: context.duration(&path.join("maximum_timeout"), raw.maximum_timeout),
         priority: raw.priority.unwrap_or(0),
@@ -46,6 +51,7 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
             .unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
         pull_policy: raw.pull_policy.unwrap_or(PullPolicy::IfNotPresent),
         resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
+        gpu,
         cache: raw.cache.unwrap_or(Cache::Keep),
         runner_token: context.credential(
             path,
@@ -88,12 +94,17 @@ fn labels(
 
 /// What the file may say and this version cannot do: refused, for nothing is silently ignored.
 fn not_supported_yet(raw: &RawPool, path: &Path, context: &mut Context<'_>) {
-    let asked = [("gpu", raw.gpu.is_some()), ("emulate", raw.emulate == Some(true))];
-    for (key, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+    if raw.emulate == Some(true) {
+        let key = "emulate";
         let message = format!("`{key}` is not supported yet");
         let finding = Finding::error(Code::NotSupportedYet, message).hint("remove it");
         context.add_at_key(&path.join(key), finding);
     }
+}
+
+/// Without a vendor it is a fault already.
+fn gpu(raw: &RawGpu) -> Option<GpuSpec> {
+    Some(GpuSpec { vendor: raw.vendor?, count: raw.count.unwrap_or(1) })
 }
 
 fn arch(raw: RawArch) -> Arch {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::spec::{
-    Arch, BudgetSpec, InstanceName, PoolName, Resources, Schedule, Scope, ServedPools, TlsSpec,
-    Warm,
+    Arch, BudgetSpec, Gpu, GpuBudget, GpuSpec, InstanceName, PoolName, Resources, Schedule, Scope,
+    ServedPools, TlsSpec, Warm,
 };
 
 /// A value in the file's own words.
@@ -115,7 +115,37 @@ impl Shown for BudgetSpec {
             ("memory", self.memory.map(bytes)),
             ("disk", self.disk.map(bytes)),
             ("disk_free", self.disk_free.map(bytes)),
+            ("gpus", (self.gpus != GpuBudget::Auto).then(|| self.gpus.shown())),
         ])
+    }
+}
+
+impl Shown for GpuBudget {
+    fn shown(&self) -> String {
+        match self {
+            Self::Auto => "auto".to_owned(),
+            Self::AtMost(most) => most.to_string(),
+            Self::These(gpus) => gpus.shown(),
+        }
+    }
+}
+
+impl Shown for Gpu {
+    fn shown(&self) -> String {
+        let Self { vendor, id, devices } = self;
+        let by_devices = !devices.is_empty();
+        mapping([
+            ("vendor", Some(vendor.shown())),
+            ("id", (!by_devices).then(|| id.clone())),
+            ("devices", by_devices.then(|| devices.shown())),
+        ])
+    }
+}
+
+impl Shown for GpuSpec {
+    fn shown(&self) -> String {
+        let Self { vendor, count } = self;
+        mapping([("vendor", Some(vendor.shown())), ("count", Some(count.to_string()))])
     }
 }
 

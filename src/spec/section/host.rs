@@ -10,7 +10,7 @@ use super::Kind::Field;
 use super::Pushed::{Allowed, Freely};
 use super::Secrecy::OfTheFile;
 use super::section;
-use crate::spec::{BudgetSpec, ServedPools, TlsSpec};
+use crate::spec::{BudgetSpec, ServedPools, TlsSpec, Vendor};
 
 section! {
     /// A Docker host.
@@ -81,24 +81,34 @@ pub(in crate::spec) struct RawBudget {
     pub(in crate::spec) disk_free: Option<String>,
     /// GPUs. Default: auto.
     #[schemars(extend("x-change" = NotYet.as_str()))]
+    /// GPUs for pools that ask for some: `auto`, at most how many, or which. Default: auto, what the
+    /// host has, where AutoGit runs on it.
     pub(in crate::spec) gpus: Option<RawGpus>,
 }
 
-/// GPUs of a host: `auto`, or how many.
+/// GPUs of a host: `auto`, how many, or which.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::spec) enum RawGpus {
     /// What the host has.
     Auto(RawAuto),
     /// So many.
-    Count(
-        #[schemars(range(min = 0, max = 1_000))]
-        #[expect(
-            dead_code,
-            reason = "for the schema: the number is refused until GPUs are placed"
-        )]
-        u32,
-    ),
+    Count(#[schemars(range(min = 0, max = 1_000))] u32),
+    /// These.
+    These(#[schemars(length(max = 1_000))] Vec<RawHostGpu>),
+}
+
+/// One GPU of a host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::spec) struct RawHostGpu {
+    /// Whose it is.
+    #[schemars(required)]
+    pub(in crate::spec) vendor: Option<Vendor>,
+    /// What NVIDIA's tools call it: its number, or its UUID.
+    pub(in crate::spec) id: Option<String>,
+    /// The device nodes that make it up.
+    pub(in crate::spec) devices: Option<Vec<String>>,
 }
 
 /// What the host has.

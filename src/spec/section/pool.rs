@@ -14,7 +14,8 @@ use super::Secrecy::{OfTheFile, Open, Secret};
 use super::{JobSpec, Proxy, RawJob, RawProxy, section};
 use crate::spec::diff;
 use crate::spec::{
-    Arch, Cache, Credential, LostJobs, PoolName, PullPolicy, Resources, Scope, Warm,
+    Arch, Cache, Credential, GpuSpec, LostJobs, PoolName, PullPolicy, Resources, Scope, Vendor,
+    Warm,
 };
 
 section! {
@@ -47,10 +48,10 @@ section! {
     /// Idle runners kept beyond the demand: a number (of the first architecture), or by
     /// architecture, or by schedule. They give way to a job that lacks their room. Default: 0.
     warm: RawWarm => Warm, Field(Open, InPlace, Freely);
-    /// How long a runner may be idle beyond the demand; 0s drains at once. Default: 5m.
+    /// How long a runner may be idle beyond the demand; 0s drains at once. Default: 5m, with GPUs 0s.
     #[schemars(extend("format" = "time-span"))]
     cooldown: String => Duration, Field(Open, InPlace, Freely);
-    /// Jobs after which a runner ends; 1 is ephemeral, 0 is no limit. Default: 0.
+    /// Jobs after which a runner ends; 1 is ephemeral, 0 is no limit. Default: 0, with GPUs 1.
     #[schemars(range(min = 0, max = 1_000_000))]
     jobs_per_runner: u32 => u32, Field(Open, Runners, Freely);
     /// How long a runner may take to make contact with GitLab. Default: 2m.
@@ -70,8 +71,8 @@ section! {
     pull_policy: PullPolicy => PullPolicy, Field(Open, InPlace, Freely);
     /// What a job and each of its services may use. Default: no limits.
     resources: RawResources => Option<Resources>, Field(Open, Runners, Freely);
-    /// GPUs for each job.
-    gpu: RawGpu, Field(Open, NotYet, Freely);
+    /// GPUs for each job. Its runners have the tags `gpu` and that of the vendor.
+    gpu: RawGpu => Option<GpuSpec>, Field(Open, Runners, Freely);
     /// May run on a host of another architecture through QEMU. Default: false.
     emulate: bool, Field(Open, NotYet, Freely);
     /// Whether clone and cache survive a job. Default: keep.
@@ -112,11 +113,18 @@ impl Pool {
         diff::is_same(self, &other)
     }
 
-    /// The variants' tags: the pool's and the architecture.
+    /// What a pool with GPUs adds to its tags.
+    pub(crate) fn gpu_tags(&self) -> impl Iterator<Item = &'static str> {
+        self.gpu.into_iter().flat_map(|gpu| ["gpu", gpu.vendor.as_str()])
+    }
+
+    /// The variants' tags: the pool's, the architecture and those of its GPUs.
     pub fn tags_for(&self, arch: Arch) -> Vec<String> {
         let mut tags = self.tags.clone();
-        if !tags.iter().any(|tag| tag == arch.as_str()) {
-            tags.push(arch.as_str().to_owned());
+        for tag in std::iter::once(arch.as_str()).chain(self.gpu_tags()) {
+            if !tags.iter().any(|it| it == tag) {
+                tags.push(tag.to_owned());
+            }
         }
         tags
     }
@@ -260,21 +268,11 @@ pub(in crate::spec) struct RawServiceResources {
 /// GPUs for each job.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "part of the published schema; GPUs are not supported yet")]
 pub(in crate::spec) struct RawGpu {
     /// Whose GPUs.
     #[schemars(required)]
-    vendor: Option<RawVendor>,
+    pub(in crate::spec) vendor: Option<Vendor>,
     /// How many. Default: 1.
     #[schemars(range(min = 1, max = 64))]
-    count: Option<u32>,
-}
-
-/// A maker of GPUs.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::spec) enum RawVendor {
-    Nvidia,
-    Amd,
-    Intel,
+    pub(in crate::spec) count: Option<u32>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AsOf;
 use crate::gitlab::JobDetail;
-use crate::plan::{DROPPED_UNMATCHED, JobHold, brief};
+use crate::plan::{DROPPED_UNMATCHED, JobHold, Lack, brief};
 use crate::spec::Scope;
 use crate::view::JobIdOutput;
 use crate::view::queue::{Waiting, best_offer};
@@ -317,6 +317,11 @@ impl AsOf<'_> {
             }
             Some(JobHold::PoolAtMax { pool, .. }) => {
                 ends(self.busy_words(runners, |view| view.runner.variant.pool == *pool))
+            }
+            Some(JobHold::HostBudget { host, lacks: Lack::Gpus(_) }) => {
+                let has_gpus =
+                    |view: &RunnerView<'_>| !self.world.cost_of(view.runner).gpus.is_empty();
+                ends(self.busy_words(runners, |view| view.host == host && has_gpus(view)))
             }
             Some(JobHold::HostBudget { host, .. }) => {
                 ends(self.busy_words(runners, |view| view.host == host))

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::*;
-use crate::spec::{Cache, JobNetwork, Missing, ServiceResources};
+use crate::spec::{Cache, JobNetwork, Missing, ServiceResources, Vendor};
 
 fn pool() -> Pool {
     let text = "gitlab: {url: 'http://git:3000', token: x}\npools: {linux: {tags: [docker]}}";
@@ -28,6 +28,7 @@ fn rendered(pool: &Pool, job_network: ResolvedNetwork) -> Result<String, RunnerC
         job_network,
         socket: Path::new("/var/run/docker.sock"),
         proxy: None,
+        gpus: &[],
         private_ca: false,
         guarded: None,
     })?;
@@ -101,6 +102,7 @@ fn a_pool_that_sets_everything_is_written_in_full() {
         job_network: ResolvedNetwork::Shared,
         socket: Path::new("/run/user/1000/docker.sock"),
         proxy: None,
+        gpus: &[],
         private_ca: true,
         guarded: None,
     })
@@ -182,6 +184,7 @@ fn jobs_get_their_proxy_and_a_variable_of_the_pool_wins_in_any_spelling() {
         job_network: ResolvedNetwork::PerJob,
         socket: Path::new("/var/run/docker.sock"),
         proxy: Some(&proxy),
+        gpus: &[],
         private_ca: false,
         guarded: None,
     });
@@ -288,6 +291,7 @@ fn a_token_that_would_be_expanded_is_refused() {
         job_network: ResolvedNetwork::PerJob,
         socket: Path::new("/var/run/docker.sock"),
         proxy: None,
+        gpus: &[],
         private_ca: false,
         guarded: None,
     })
@@ -317,4 +321,35 @@ proptest! {
         prop_assert_eq!(runner["docker"]["volumes"][1].as_str(), Some(&*word));
         prop_assert_eq!(runner["token"].as_str(), Some("glrt-secret"));
     }
+}
+
+#[test]
+fn gpus_are_told_to_gitlab_runner_by_id_or_by_device() {
+    let pool = pool();
+    let name = name();
+    let gpu = |vendor, id: &str| Gpu { vendor, id: id.to_owned(), devices: Vec::new() };
+    let nodes = |nodes: &[&str]| {
+        Gpu::of_devices(Vendor::Amd, nodes.iter().map(ToString::to_string).collect()).unwrap()
+    };
+    let gpus = [
+        gpu(Vendor::Nvidia, "0"),
+        gpu(Vendor::Nvidia, "1"),
+        nodes(&["/dev/kfd", "/dev/dri/renderD128"]),
+        nodes(&["/dev/kfd", "/dev/dri/renderD129"]),
+    ];
+    let spec = Spec::parse(
+        "a.yaml",
+        "gitlab: {url: 'http://git:3000', token: x}\npools: {linux: {tags: [docker]}}",
+        &|_| None,
+        Missing::Fault,
+    );
+    let (spec, token) = (spec.unwrap().spec, SecretString::from("glrt-secret"));
+    let config = RunnerConfig::of(&spec, &pool, &name, &token, Path::new("/s"), None);
+    let text = render(&RunnerConfig { gpus: &gpus, ..config }).unwrap();
+    let file: Table = text.expose_secret().parse().unwrap();
+    let docker = &file["runners"][0]["docker"];
+    assert_eq!(docker["gpus"].as_str(), Some("\"device=0,1\""));
+    let devices = ["/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/kfd"].map(Value::from);
+    assert_eq!(docker["devices"], Value::Array(devices.to_vec()));
+    assert!(docker.get("service_gpus").is_none() && docker.get("services_devices").is_none());
 }

@@ -91,6 +91,7 @@ pub(super) fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::rec
         arch: Arch::Amd64,
         cpus: 8.0,
         memory: 16 << 30,
+        gpus: autogit::world::GpusSeen::default(),
         clock: clock.clone(),
         gitlab: Arc::new(gitlab.transport()),
         gitlab_url: URL.to_owned(),

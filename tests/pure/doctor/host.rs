@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use autogit::engine::EngineError;
 use autogit::engine::inspection::{AddressPool, Cgroups, Disk, ImageSeen, Inspected, NetworkSeen};
 use autogit::operate::doctor::{Check, Finding, Fix, HostFacts, Verdict, judgement};
-use autogit::spec::{Arch, HostName};
+use autogit::spec::{Arch, Gpu, HostName, Vendor};
 use jiff::SignedDuration;
 
 use super::{Case, check, spec};
@@ -94,9 +94,26 @@ fn engines() -> Vec<Case> {
             => EngineUser Ok ["as root"];
         "rootless": seen(|seen| seen.rootless = true)
             => EngineUser Ok ["without root"];
-        "gpu": seen(|seen| seen.runtimes = ["nvidia".to_owned()].into())
-            => Gpus Ok ["runtime `nvidia`"];
+        "gpu": seen(|seen| seen.gpus.gpus.push(nvidia()))
+            => Gpus Ok ["1 nvidia; no pool asks for any"];
+        "gpus asked for": seen_with(|seen| seen.gpus.gpus.push(nvidia()), GPUS)
+            => Gpus Ok ["1 nvidia"];
+        "no runtime": seen_with(no_runtime, GPUS)
+            => Gpus Warning ["pool `linux` needs 1 nvidia GPU", "no runtime", "install it"];
+        "no gpus": seen_with(|_| {}, GPUS)
+            => Gpus Warning ["not seen to have them", "budget.gpus"];
     }
+}
+
+const GPUS: &str = ", gpu: {vendor: nvidia}";
+
+fn nvidia() -> Gpu {
+    Gpu { vendor: Vendor::Nvidia, id: "0".to_owned(), devices: Vec::new() }
+}
+
+fn no_runtime(seen: &mut Inspected) {
+    let why = "its engine has no runtime for them; hint: install it";
+    seen.gpus.missing.insert(Vendor::Nvidia, why.into());
 }
 
 fn limits() -> Vec<Case> {

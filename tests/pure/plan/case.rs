@@ -6,7 +6,7 @@ mod remembered;
 
 use std::collections::BTreeMap;
 
-use autogit::spec::{Cost, Cpus, HostName, PoolName};
+use autogit::spec::{Cost, Cpus, GpuIds, HostName, PoolName};
 use autogit::world::{
     Caller, ContainerState, DiskUse, GroupId, HostState, JobId, JobNetworkObject, JobVolume, Look,
     Manager, Observed, Origin, Owner, ProjectId, RecordId, Runner, RunnerLog, SetAside, SpecHash,
@@ -138,11 +138,7 @@ fn add_runner_words(look: &mut Look, text: &str) {
                 let runner = state.runners.iter_mut().find(|runner| runner.id == id).unwrap();
                 match words {
                     ["paused"] => runner.paused = true,
-                    ["made", "with", cpus, "cpus"] => {
-                        let (cpus, memory) = (Cpus::at_least(number(cpus)), 0);
-                        runner.cost = Some(Cost { cpus, memory });
-                    }
-                    ["untold", "cost"] => runner.cost = None,
+                    ["made" | "with" | "untold", ..] => runner.cost = cost_of(&line, words),
                     ["changed"] => runner.spec = SpecHash::from_observed("older"),
                     ["of", "record", id] => runner.record = RecordId(number(id)),
                     ["jobs", ended] => {
@@ -177,6 +173,21 @@ fn add_runner_words(look: &mut Look, text: &str) {
     }
 }
 
+/// What a runner's container says that it was made with.
+fn cost_of(line: &Line<'_>, words: &[&str]) -> Option<Cost> {
+    match words {
+        ["made", "with", cpus, "cpus"] => {
+            Some(Cost { cpus: Cpus::at_least(number(cpus)), ..Cost::default() })
+        }
+        ["with", "gpus", ids @ ..] => {
+            let gpus = GpuIds::of(ids.iter().map(ToString::to_string).collect());
+            Some(Cost { gpus, ..Cost::default() })
+        }
+        ["untold", "cost"] => None,
+        other => line.unknown(other),
+    }
+}
+
 fn log_of(runner: &mut Runner) -> &mut RunnerLog {
     runner.log.get_or_insert_default()
 }
@@ -196,7 +207,7 @@ fn set_aside(state: &mut HostState, id: &WorkloadId, what: &str) {
         slot: Some(runner.slot).filter(|_| what != "slot"),
         system_id: Some(runner.system_id).filter(|_| what != "system-id"),
         record: Some(runner.record).filter(|_| what != "record"),
-        cost: runner.cost,
+        cost: runner.cost.filter(|_| what != "gpus"),
         why: why.into(),
     });
 }

@@ -383,6 +383,7 @@ fn engine(host: &HostName, clock: &Clock, gitlab: &SimulatedGitlab) -> Simulated
         arch: Arch::Amd64,
         cpus: 8.0,
         memory: 16 << 30,
+        gpus: autogit::world::GpusSeen::default(),
         clock: clock.clone(),
         gitlab: Arc::new(gitlab.transport()),
         gitlab_url: URL.to_owned(),

@@ -50,6 +50,7 @@ impl Harness {
             arch: Arch::Amd64,
             cpus: 8.0,
             memory: 16 << 30,
+            gpus: autogit::world::GpusSeen::default(),
             clock: clock.clone(),
             gitlab: Arc::new(gitlab.clone()),
             gitlab_url: URL.to_owned(),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use autogit::spec::{Cpus, HostName, HostSpec, PoolName, ServedPools};
-use autogit::world::{HostState, ImageState, Look, Observed};
+use autogit::spec::{Cpus, Gpu, GpuBudget, HostName, HostSpec, PoolName, ServedPools, Vendor};
+use autogit::world::{GpusSeen, HostState, ImageState, Look, Observed};
 
 use crate::plan::harness::{ago, known, lose, state_of};
 use crate::plan::words::{Line, arch_of, number, seconds};
@@ -17,6 +17,10 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
         ["budget", "disk", gib] => host.budget.disk = Some(number::<u64>(gib) << 30),
         ["budget", "disk", "free", gib] => host.budget.disk_free = Some(number::<u64>(gib) << 30),
         ["maintenance"] => host.maintenance = true,
+        ["budget", "gpus", most] => host.budget.gpus = GpuBudget::AtMost(number(most)),
+        ["declares", ids @ ..] => {
+            host.budget.gpus = GpuBudget::These(ids.iter().map(|id| gpu(id)).collect());
+        }
         ["serves", pools @ ..] => {
             let pools = pools.iter().map(|pool| PoolName::new(pool).unwrap());
             host.pools = ServedPools::These(pools.collect());
@@ -28,13 +32,17 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
 pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, words: &[&str]) {
     let state = state_of(look, name);
     match words {
-        ["budget" | "serves" | "lost" | "never" | "maintenance", ..] => {}
+        ["budget" | "serves" | "lost" | "never" | "maintenance" | "declares", ..] => {}
         ["disk", "has", gib, "free"] => {
             let disk = known(look.disks.get_mut(name).unwrap());
             disk.free = Some(number::<u64>(gib) << 30);
         }
         ["disk", "unknown", error @ ..] => {
             lose(look.disks.get_mut(name).unwrap(), 60, &error.join(" "));
+        }
+        ["gpus", ids @ ..] => state.engine.gpus.gpus = ids.iter().map(|id| gpu(id)).collect(),
+        ["no", "gpus:", why @ ..] => {
+            state.engine.gpus = GpusSeen::unseen(&why.join(" ").replace(" hint", "; hint"));
         }
         ["undeclared"] => drop(Arc::make_mut(&mut look.spec).hosts.remove(name)),
         ["cpus", cpus] => state.engine.node.cpus = Cpus::at_least(number(cpus)),
@@ -55,6 +63,15 @@ pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, wor
         ["foreign", "network"] => known_network(state).ours = false,
         other => line.unknown(other),
     }
+}
+
+/// A path is that of AMD's, all else is NVIDIA's.
+fn gpu(id: &str) -> Gpu {
+    let (id, vendor) = (id.to_owned(), Vendor::Nvidia);
+    if id.starts_with('/') {
+        return Gpu::of_devices(Vendor::Amd, vec![id]).unwrap();
+    }
+    Gpu { vendor, id, devices: Vec::new() }
 }
 
 pub(super) fn lose_host(look: &mut Look, name: &HostName, words: &[&str]) {

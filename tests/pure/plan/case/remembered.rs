@@ -1,6 +1,6 @@
 //! The words of a case file about what this process remembers.
 
-use autogit::spec::Cost;
+use autogit::spec::{Cost, GpuIds};
 use autogit::world::{
     AtWork, Backoff, Cause, Deed, ImageState, InDoubt, JobId, Look, Made, OtherRunner, RecordId,
     RunnerName, Unclaimed, Variant, WorkloadId,
@@ -63,9 +63,9 @@ pub(super) fn remember(look: &mut Look, text: &str) {
             let unclaimed = Unclaimed { times: number(times), until: later(left) };
             look.memory.unclaimed.insert(JobId(number(job)), unclaimed);
         }
-        ["in", "doubt", place, since] => {
+        ["in", "doubt", place, since, gpus @ ..] => {
             let Spot { host, variant, .. } = spot(place);
-            let (at, cost) = (ago(seconds(since)), cost(look, &variant));
+            let (at, cost) = (ago(seconds(since)), with_gpus(cost(look, &variant), gpus));
             look.memory.in_doubt.insert(name(place), InDoubt { host, at, cost });
         }
         ["used", place, since] => {
@@ -102,10 +102,10 @@ fn remember_deeds(look: &mut Look, words: &[&str]) {
                 look.memory.note_effort(pull.clone(), None, ago(seconds(since)));
             }
         }
-        ["starting", place, since] => {
+        ["starting", place, since, gpus @ ..] => {
             let Spot { host, variant, slot } = spot(place);
             let runner = RunnerName::new(&look.spec.instance, &variant, slot);
-            let cost = cost(look, &variant);
+            let cost = with_gpus(cost(look, &variant), gpus);
             let start = Deed::Start { host, variant, slot, runner, cost };
             look.memory.under_way.insert(start, ago(seconds(since)));
         }
@@ -124,6 +124,13 @@ fn remember_deeds(look: &mut Look, words: &[&str]) {
         ["asked", "for", "record", of, since] => own.asked(&variant(of), ago(seconds(since))),
         other => panic!("`{}` is not understood", other.join(" ")),
     }
+}
+
+/// `with gpus 0 1`
+fn with_gpus(mut cost: Cost, words: &[&str]) -> Cost {
+    let ids = words.iter().skip(2).map(ToString::to_string).collect();
+    cost.gpus = GpuIds::of(ids);
+    cost
 }
 
 /// What a new runner of the variant is made with.
