@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use autogit::gitlab::{Transport, TransportError};
+use autogit::sandbox::gitlab::RecordView;
 use autogit::world::RecordId;
 use bytes::Bytes;
 use http::header::{DATE, LINK};
@@ -144,7 +145,8 @@ fn is_no_api(answer: &Response<Bytes>) -> bool {
 impl GitlabSide {
     fn is_ours(&self, id: RecordId) -> bool {
         let records = self.harness.gitlab().records();
-        let mut ours = records.iter().filter(|record| record.description.starts_with("autogit/"));
+        let named_ours = |record: &&RecordView| record.description.starts_with("autogit/autogit/");
+        let mut ours = records.iter().filter(named_ours);
         ours.any(|record| record.id == id)
     }
 

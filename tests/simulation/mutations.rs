@@ -87,7 +87,7 @@ const STARTING: &[Mutation] = &[
     on_engine("the token is put into a label", 0, EngineBug::TokenInLabel),
     planned("one runner more than max", 0, planning::max_plus_one),
     planned("the host's budget is overlooked", 7, planning::no_budget),
-    planned("a runner costs what its pool asks for by now", 0, planning::cost_is_that_of_the_spec),
+    planned("a runner that is there costs no cpus", 0, planning::runners_cost_nothing),
     planned("maintenance is overlooked", 0, planning::no_maintenance),
     planned("the limit of starts is overlooked", 2, planning::no_start_rate),
     planned("warm is overlooked", 0, planning::no_warm),

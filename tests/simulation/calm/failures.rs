@@ -165,7 +165,7 @@ async fn a_right_that_is_lost_costs_no_record_no_runner_and_no_job() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_somebody_took_costs_its_slot_for_ten_minutes() {
-    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 10s}\n");
+    let calm = Calm::of("\n  linux: {tags: [docker], max: 3, cooldown: 10s, cache: discard}\n");
     let name = "autogit-runner-linux-amd64-0";
     let slots = || calm.runners().iter().map(|runner| runner.slot).collect::<BTreeSet<_>>();
     let taken = calm.engine().add_foreign_container(name, [].into()).unwrap();

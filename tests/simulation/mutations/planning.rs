@@ -212,12 +212,10 @@ pub(super) fn no_budget(world: &World) -> Plan {
     })
 }
 
-pub(super) fn cost_is_that_of_the_spec(world: &World) -> Plan {
+pub(super) fn runners_cost_nothing(world: &World) -> Plan {
     seeing(world, |look| {
-        let spec = Arc::clone(&look.spec);
-        for runner in states(look).flat_map(|state| &mut state.runners) {
-            runner.cost = spec.pool(&runner.variant.pool).map(Cost::of);
-        }
+        let runners = states(look).flat_map(|state| &mut state.runners);
+        runners.for_each(|runner| runner.cost = Some(Cost::default()));
     })
 }
 
