@@ -29,8 +29,8 @@ pub(crate) mod words;
 pub use as_of::AsOf;
 pub use events::{EventOutput, FailureOutput, PhaseOutput, SourceChangeOutput, SpecChangeOutput};
 pub use explain::{
-    ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput,
-    PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
+    ExplainJobOutput, ExplainOutput, ExplainPoolOutput, ExplainRunnerOutput, FitOutput, LifeOutput,
+    NumberOutput, PlaceOutput, PoolRunnerOutput, Subject, UnknownSubject,
 };
 pub use held::{HeldCountOutput, HeldGroupOutput};
 pub use ids::{JobIdOutput, RecordIdOutput, SlotOutput};

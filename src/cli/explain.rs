@@ -14,8 +14,12 @@ use crate::error_policy::ErrorKind;
 use crate::gitlab::Gitlab;
 use crate::observe::Ports;
 use crate::operate::{About, Adapters, ChosenView, Failure, RunningView, WhoseView, escaped};
+use crate::source::Loaded;
 use crate::view::{AsOf, ExplainOutput, SourceOutput, Subject, View};
 use crate::world::JobId;
+
+/// Records about which GitLab is asked.
+const RECORDS_MAX: usize = 5;
 
 pub(super) async fn explain(
     arguments: Explain,
@@ -25,6 +29,10 @@ pub(super) async fn explain(
     let (subject, spec) = arguments.parts();
     let question = arguments.asking.question(spec.place(shell), About::FileOrForce)?;
     let mut chosen = ChosenView::choose(&question, shell, adapters).await?;
+    let loaded = match &chosen.whose {
+        WhoseView::Running(there) => there.loaded.clone(),
+        WhoseView::Own(_) => question.place.load(shell, adapters).await.ok(),
+    };
     let (output, sources, notices) = match &mut chosen.whose {
         WhoseView::Running(there) => {
             let output = explained_there(there, &subject, shell, adapters).await?;
@@ -37,6 +45,7 @@ pub(super) async fn explain(
             (output, told.sources(), told.notices())
         }
     };
+    let output = judged(output, loaded.as_ref(), shell, adapters).await;
     say_head(&chosen, arguments.show.format == Format::Text)?;
     let options = shell.render_options(arguments.show.verbose);
     say(&match arguments.show.format {
@@ -46,6 +55,26 @@ pub(super) async fn explain(
         Format::Json => json(&output),
     })?;
     Ok(completeness(sources.values()))
+}
+
+/// With GitLab's own word on whether its runners may take a job that is pending, where it tells: only
+/// who asks for one job asks GitLab for it.
+async fn judged(
+    output: ExplainOutput,
+    loaded: Option<&Loaded>,
+    shell: &Shell,
+    adapters: Adapters,
+) -> ExplainOutput {
+    let (ExplainOutput::Job(job), Some(loaded)) = (&output, loaded) else { return output };
+    let Ok(gitlab) = (adapters.gitlab_inspection)(loaded, shell) else { return output };
+    let mut answers = Vec::new();
+    for record in job.fitting_records().into_iter().take(RECORDS_MAX) {
+        // What GitLab does not tell is no answer; the rest of the explanation stands.
+        if let Ok(Some(takes)) = gitlab.takes(record.into(), job.id.into()).await {
+            answers.push((record, takes));
+        }
+    }
+    ExplainOutput::Job(job.clone().judged_by_gitlab(&answers))
 }
 
 async fn explained_here(

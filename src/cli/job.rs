@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::arguments::About;
+use super::prompt::Terminal;
 use super::shell::Shell;
 use crate::gitlab::user::{Project, UserGitlab};
+use crate::operate::init::Ask;
 use crate::operate::{Adapters, Failure, Named, project, user_gitlab};
 use crate::world::{JobId, ProjectId};
 
@@ -22,7 +24,9 @@ pub(super) async fn project_of(
     adapters: Adapters,
 ) -> Result<(Arc<dyn UserGitlab>, Project), Failure> {
     let gitlab = user_gitlab(&about.spec.place(shell), shell, adapters).await?;
-    let project = project(about.project.as_deref(), gitlab.as_ref()).await?;
+    let terminal = Terminal::open();
+    let ask = terminal.as_ref().map(|terminal| terminal as &dyn Ask);
+    let project = project(about.project.as_deref(), gitlab.as_ref(), ask).await?;
     Ok((gitlab, project))
 }
 
@@ -49,6 +53,8 @@ pub(super) async fn page(
     let named = Named::read(word, kind, gitlab.url());
     let named = named.map_err(|problem| Failure::Usage(format!("error: {problem}")))?;
     let of = about.project.as_deref().or(named.project.as_deref());
-    let project = project(of, gitlab.as_ref()).await?;
+    let terminal = Terminal::open();
+    let ask = terminal.as_ref().map(|terminal| terminal as &dyn Ask);
+    let project = project(of, gitlab.as_ref(), ask).await?;
     Ok((gitlab, project, named.id))
 }

@@ -36,7 +36,7 @@ impl Terminal {
         let closed = || {
             Failure::Failed(
                 "the answer cannot be read: stdin is closed\n\
-                 hint: nothing was written; `autogit init --unattended` asks nothing"
+                 hint: nothing was written; `--help` lists the options that say it without a question"
                     .to_owned(),
             )
         };

@@ -28,6 +28,7 @@ mod scratch;
 mod setup;
 mod shared;
 mod skew;
+mod takes;
 mod tls;
 mod transport;
 mod user;

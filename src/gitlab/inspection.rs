@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::GitlabError;
 use crate::spec::Scope;
+use crate::world::{JobId, RecordId};
 
 /// A GitLab that tells what it and the token are.
 #[async_trait]
@@ -17,6 +18,10 @@ pub trait Inspection: Debug + Send + Sync {
 
     /// The role of the token's user there, as a number of GitLab's (50 is Owner); `None`: it has none.
     async fn role(&self, scope: &Scope, user: u64) -> Result<Option<u8>, GitlabError>;
+
+    /// Whether GitLab would hand a pending job to the runners of a record; `None`: it does not tell,
+    /// as before 18.1.
+    async fn takes(&self, record: RecordId, job: JobId) -> Result<Option<bool>, GitlabError>;
 
     /// The webhooks of a project.
     async fn hooks(&self, project: &str) -> Result<Vec<HookSeen>, GitlabError>;

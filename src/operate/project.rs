@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::adapters::Adapters;
 use super::chosen_view::SpecPlace;
 use super::failure::Failure;
+use super::init::{Ask, Question};
 use super::process::Process;
 use crate::gitlab::GitlabError;
 use crate::gitlab::setup::Way;
 use crate::gitlab::user::{Project, UserGitlab};
 use crate::source::{LoadError, load};
+use crate::view::words;
 
 /// Where GitLab is and with what token it is asked: as the spec says; where there is none,
 /// `GITLAB_URL` with `GITLAB_TOKEN`.
@@ -55,6 +57,9 @@ pub(crate) async fn user_gitlab(
     (adapters.user_gitlab)(&way, process).map_err(Failure::Failed)
 }
 
+/// Projects to choose from.
+const LISTED_MAX: usize = 15;
+
 /// A job, a pipeline or a project as a person names it: also by its page's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
@@ -81,10 +86,12 @@ impl Named {
     }
 }
 
-/// The project that is meant: the one that was named, else that of the repository in this folder.
+/// The project that is meant: the one that was named, else that of the repository in this folder, else
+/// the one that somebody chooses.
 pub(crate) async fn project(
     named: Option<&str>,
     gitlab: &dyn UserGitlab,
+    ask: Option<&dyn Ask>,
 ) -> Result<Project, Failure> {
     let failed = |error: GitlabError| Failure::Failed(error.to_string());
     if let Some(name) = named {
@@ -103,10 +110,39 @@ pub(crate) async fn project(
     } else {
         "no remote of this folder's repository is a project of that GitLab"
     };
+    if let Some(ask) = ask {
+        ask.tell(&format!("no project is named, and {here}"));
+        return chosen(gitlab, ask).await;
+    }
     Err(Failure::Usage(format!(
         "error: no project is named, and {here}\n\
          hint: name one by `--project GROUP/NAME`; `autogit projects` lists them"
     )))
+}
+
+/// The project that somebody chooses, of those in which something happened lately or by its path.
+async fn chosen(gitlab: &dyn UserGitlab, ask: &dyn Ask) -> Result<Project, Failure> {
+    let failed = |error: GitlabError| Failure::Failed(error.to_string());
+    let mut listed = gitlab.projects(None, false, LISTED_MAX).await.map_err(failed)?;
+    for (index, project) in listed.iter().enumerate() {
+        ask.tell(&format!("{:>3}  {}", index + 1, words::plain(&project.path)));
+    }
+    let text = "which project: its number here, or GROUP/NAME";
+    loop {
+        let question = Question { text, default: None, flag: "--project" };
+        let answer = ask.line(question).await?;
+        match answer.parse::<usize>() {
+            Ok(number) if (1..=listed.len()).contains(&number) => {
+                return Ok(listed.swap_remove(number - 1));
+            }
+            Ok(_) => ask.tell(&format!("{answer} is not in the list")),
+            Err(_) => match gitlab.project(answer.trim_matches('/')).await {
+                Ok(project) => return Ok(project),
+                Err(error @ GitlabError::NotFound { .. }) => ask.tell(&error.to_string()),
+                Err(error) => return Err(failed(error)),
+            },
+        }
+    }
 }
 
 /// The addresses of a repository's remotes, `origin` first. None where git has none, or is not here.

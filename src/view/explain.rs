@@ -1,6 +1,8 @@
 //! Why a job waits, why a pool has its size, what a runner does and why it is still there.
 
+mod earliest;
 mod job;
+mod life;
 mod nearest;
 mod pool;
 mod runner;
@@ -9,8 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use job::{ExplainJobOutput, FitOutput, PlaceOutput};
+pub use life::LifeOutput;
 pub(crate) use nearest::nearest;
-pub use pool::{ExplainPoolOutput, PoolRunnerOutput};
+pub use pool::{ExplainPoolOutput, NumberOutput, PoolRunnerOutput};
 pub use runner::ExplainRunnerOutput;
 
 use super::{AsOf, View};

@@ -46,6 +46,7 @@ function factsOf(job) {
     ["Tags", job.tags?.length && [foreign(job.tags.join(", "))]],
     ["Place in line", place && [foreign(place)]],
     ["Earliest start", job.earliest_start && prose(job.earliest_start)],
+    ["At the latest", job.starts_by && [clock(job.starts_by)]],
     ["GitLab drops it", job.dropped && prose(job.dropped)],
     ["Page", job.url && [link(job.url, "at GitLab")]],
   ];

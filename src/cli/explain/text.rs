@@ -54,9 +54,12 @@ fn job_lines(job: &ExplainJobOutput, options: &RenderOptions) -> Vec<String> {
         let (position, of, pool) = (ordinal(place.position), place.of, &place.pool);
         format!("{position} of {of} for {pool} (oldest first, priority {})", place.priority)
     });
+    let by = job.starts_by.as_ref().map(|at| options.time(words::parsed(at)));
     let rows = [
         ("place in line", place.as_ref()),
         ("earliest start", job.earliest_start.as_ref()),
+        ("at the latest", by.as_ref()),
+        ("GitLab says", job.gitlab_says.as_ref()),
         ("GitLab drops it", job.dropped.as_ref()),
         ("page", job.url.as_ref()),
     ];
@@ -139,6 +142,10 @@ fn pool_lines(pool: &ExplainPoolOutput, options: &RenderOptions) -> Vec<String> 
         }
         lines.extend(table.lines());
     }
+    if options.verbose && !pool.numbers.is_empty() {
+        lines.push(String::new());
+        lines.extend(numbers(pool));
+    }
     if !pool.runners.is_empty() {
         lines.push(String::new());
         let mut table = Table::new(&["runner", "phase", "why"]);
@@ -189,7 +196,29 @@ fn runner_lines(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec
             table.row([word.to_owned(), value]);
         }
     }
-    [vec![options.paint.strong(&first), phase, String::new()], table.lines()].concat()
+    let life = life(explained, options);
+    [vec![options.paint.strong(&first), phase, String::new()], table.lines(), life].concat()
+}
+
+/// Each number with where it is from.
+fn numbers(pool: &ExplainPoolOutput) -> Vec<String> {
+    let mut table = Table::new(&["number", "", "from"]).right(&[1]);
+    for number in &pool.numbers {
+        let from = words::plain(&number.source).into_owned();
+        table.row([number.name.to_string(), number.value.to_string(), from]);
+    }
+    table.lines()
+}
+
+/// `03:04:05  2m ago  its process began (engine)`
+fn life(explained: &ExplainRunnerOutput, options: &RenderOptions) -> Vec<String> {
+    let mut table = Table::bare();
+    for event in &explained.life {
+        let (time, ago) = (options.time(words::parsed(&event.at)), format!("{} ago", event.ago));
+        table.row([time, ago, format!("{} ({})", words::plain(&event.words), event.source)]);
+    }
+    let lines = table.lines();
+    if lines.is_empty() { lines } else { [vec![String::new()], lines].concat() }
 }
 
 /// Docker's own short form of a container's id.

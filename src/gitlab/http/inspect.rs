@@ -18,6 +18,7 @@ use crate::gitlab::inspection::{
 };
 use crate::gitlab::{GitlabError, TransportError};
 use crate::spec::Scope;
+use crate::world::{JobId, RecordId};
 
 #[derive(Deserialize)]
 struct TokenRow {
@@ -74,6 +75,10 @@ impl Inspection for HttpGitlab {
             all_runners,
             clock_ahead: self.wire.clock_ahead(),
         }
+    }
+
+    async fn takes(&self, record: RecordId, job: JobId) -> Result<Option<bool>, GitlabError> {
+        HttpGitlab::takes(self, record, job).await
     }
 
     async fn role(&self, scope: &Scope, user: u64) -> Result<Option<u8>, GitlabError> {

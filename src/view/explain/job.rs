@@ -1,6 +1,7 @@
 //! Why a job waits.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -8,17 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::AsOf;
 use crate::gitlab::JobDetail;
-use crate::plan::{DROPPED_UNMATCHED, JobHold, Lack, brief};
+use crate::plan::{DROPPED_UNMATCHED, JobHold};
 use crate::spec::Scope;
-use crate::view::JobIdOutput;
 use crate::view::queue::{Waiting, best_offer};
+use crate::view::{JobIdOutput, RecordIdOutput, words};
 use crate::world::{Job, JobId, Misfit, Offer, Phase, RunnerView};
 
 /// GitLab drops any pending job after this long (`Ci::StuckBuilds::DropPendingService`; GitLab 18.6),
 /// and sooner one that no matching runner is online for.
 const DROPPED: SignedDuration = SignedDuration::from_hours(24);
-/// Busy runners named in a reason at most.
-const NAMED_MAX: usize = 3;
 
 /// How a job stands that the queue has.
 const PENDING: &str = "pending";
@@ -57,6 +56,13 @@ pub struct ExplainJobOutput {
     pub place: Option<PlaceOutput>,
     /// When it may start.
     pub earliest_start: Option<String>,
+    /// By then what it waits for is over at the latest, in UTC; none where that is not known.
+    #[serde(default)]
+    pub starts_by: Option<String>,
+    /// What GitLab itself says of who may take it; none where it was not asked (only the command asks,
+    /// and only GitLab 18.1 and newer tells).
+    #[serde(default)]
+    pub gitlab_says: Option<String>,
     /// When GitLab drops it.
     pub dropped: Option<String>,
     /// Its page.
@@ -74,6 +80,9 @@ pub struct FitOutput {
     pub fits: bool,
     /// Why not, or how it stands.
     pub why: String,
+    /// The record whose runners would take it, where it fits and there is one.
+    #[serde(default)]
+    pub record: Option<RecordIdOutput>,
 }
 
 /// A place in line.
@@ -93,6 +102,28 @@ impl ExplainJobOutput {
     /// It is in no queue, so GitLab itself knows better how it stands.
     pub fn is_pending(&self) -> bool {
         self.status == PENDING
+    }
+
+    /// The records whose runners may take it, as AutoGit sees it.
+    pub fn fitting_records(&self) -> BTreeSet<RecordIdOutput> {
+        self.pools.iter().filter_map(|fit| fit.record).collect()
+    }
+
+    /// The same, with GitLab's own word on each record.
+    #[must_use]
+    pub fn judged_by_gitlab(mut self, answers: &[(RecordIdOutput, bool)]) -> Self {
+        let named = |wanted: bool| {
+            let records = answers.iter().filter(|(_, takes)| *takes == wanted);
+            let records: Vec<String> = records.map(|(record, _)| record.to_string()).collect();
+            (!records.is_empty()).then(|| records.join(", "))
+        };
+        let yes = named(true).map(|records| format!("yes, record {records} may take it"));
+        let no = named(false).map(|records| {
+            format!("no, record {records} may not take it: GitLab's own matching says otherwise")
+        });
+        let words: Vec<String> = yes.into_iter().chain(no).collect();
+        self.gitlab_says = (!words.is_empty()).then(|| words.join("; "));
+        self
     }
 
     /// The same, with what GitLab tells about a job that is not pending here.
@@ -146,6 +177,7 @@ impl AsOf<'_> {
             }
             None => "this plan starts a runner for it".to_owned(),
         };
+        let earliest = self.earliest(found, &runners);
         ExplainJobOutput {
             id: job.id.into(),
             name: Some(job.name.to_string()),
@@ -159,7 +191,9 @@ impl AsOf<'_> {
             why,
             pools: self.fits(found, offers, &runners),
             place: place(found, waiting),
-            earliest_start: Some(self.earliest_start(found, &runners)),
+            starts_by: earliest.by.map(words::instant),
+            earliest_start: Some(earliest.words),
+            gitlab_says: None,
             dropped: Some(self.dropped(job, offers, &runners)),
             url: Some(self.job_url(job.project_path.as_str(), job.id)),
         }
@@ -201,6 +235,8 @@ impl AsOf<'_> {
             pools: Vec::new(),
             place: None,
             earliest_start: None,
+            starts_by: None,
+            gitlab_says: None,
             dropped: None,
             url,
         };
@@ -233,7 +269,13 @@ impl AsOf<'_> {
             if of_pool.peek().is_none() {
                 let why = if pool.enabled { "no host of it is known" } else { "is disabled" };
                 let pool = pool.name.to_string();
-                rows.push(FitOutput { pool, arch: None, fits: false, why: why.to_owned() });
+                rows.push(FitOutput {
+                    pool,
+                    arch: None,
+                    fits: false,
+                    why: why.to_owned(),
+                    record: None,
+                });
             }
             rows.extend(of_pool.map(|offer| {
                 let fit = offer.fits(found.job);
@@ -241,6 +283,7 @@ impl AsOf<'_> {
                     pool: pool.name.to_string(),
                     arch: Some(offer.variant.arch.as_str().into()),
                     fits: fit.is_ok(),
+                    record: self.record_of(offer).filter(|_| fit.is_ok()),
                     why: match fit {
                         Ok(()) => self.standing(offer, found, runners),
                         Err(misfit) => misfit_words(offer, &misfit, found.job),
@@ -250,6 +293,10 @@ impl AsOf<'_> {
         }
         rows.sort_by_key(|row| !row.fits);
         rows
+    }
+
+    fn record_of(&self, offer: &Offer<'_>) -> Option<RecordIdOutput> {
+        Some(self.world.current_record(&offer.variant, offer.pool)?.id.into())
     }
 
     /// How a fitting variant stands.
@@ -265,101 +312,14 @@ impl AsOf<'_> {
         let best = found.offer.is_some_and(|best| best.variant == offer.variant);
         match found.hold {
             Some(JobHold::PoolAtMax { pool: name, max, .. }) if *name == pool.name => {
-                let busy = self.busy_words(runners, |view| view.runner.variant.pool == pool.name);
+                let of_pool = |view: &&RunnerView<'_>| view.runner.variant.pool == pool.name;
+                let of_pool: Vec<&RunnerView<'_>> = runners.iter().filter(of_pool).collect();
+                let busy = self.busy_words(&of_pool);
                 let who = if busy.is_empty() { String::new() } else { format!(": {busy}") };
                 format!("at max {max}{who}")
             }
             Some(hold) if best => hold.later(self.view_age()).to_string(),
             _ => format!("{live} of at most {} runners", pool.max),
-        }
-    }
-
-    /// Who is busy, with what and for how long.
-    fn busy_words(
-        &self,
-        runners: &[RunnerView<'_>],
-        concerns: impl Fn(&RunnerView<'_>) -> bool,
-    ) -> String {
-        let busy = runners.iter().filter(|view| concerns(view));
-        let busy = busy.filter(|view| matches!(view.phase, Phase::Busy { .. }));
-        let words: Vec<String> = busy
-            .map(|view| {
-                let job = if let Phase::Busy { job: Some(job) } = view.phase {
-                    format!("job {job}")
-                } else {
-                    "a job".to_owned()
-                };
-                let since = self.since(view);
-                let long = since.map(|at| format!(" for {}", self.lasting(at)));
-                format!("{} runs {job}{}", view.runner.name, long.unwrap_or_default())
-            })
-            .collect();
-        let more = words.len().saturating_sub(NAMED_MAX);
-        let named = words.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
-        if more > 0 { format!("{named}, and {more} more") } else { named }
-    }
-
-    fn earliest_start(&self, found: Waiting<'_>, runners: &[RunnerView<'_>]) -> String {
-        let ends = |busy: String| {
-            if busy.is_empty() {
-                "when a runner is gone".to_owned()
-            } else {
-                format!("when a job ends: {busy}")
-            }
-        };
-        match found.hold.map(|hold| hold.later(self.view_age())).as_deref() {
-            None => "within seconds of a runner asking GitLab for a job".to_owned(),
-            Some(JobHold::Starting { variant, .. }) => {
-                let pool = self.world.spec.pool(&variant.pool);
-                let limit = pool.and_then(|pool| pool.startup_timeout.try_into().ok());
-                let limit = limit.map(|limit: SignedDuration| format!(", within {}", brief(limit)));
-                format!("when that runner is in contact{}", limit.unwrap_or_default())
-            }
-            Some(JobHold::PoolAtMax { pool, .. }) => {
-                ends(self.busy_words(runners, |view| view.runner.variant.pool == *pool))
-            }
-            Some(JobHold::HostBudget { host, lacks: Lack::Gpus(_) }) => {
-                let has_gpus =
-                    |view: &RunnerView<'_>| !self.world.cost_of(view.runner).gpus.is_empty();
-                ends(self.busy_words(runners, |view| view.host == host && has_gpus(view)))
-            }
-            Some(JobHold::HostBudget { host, .. }) => {
-                ends(self.busy_words(runners, |view| view.host == host))
-            }
-            Some(JobHold::StartRate { .. }) => {
-                let minute = SignedDuration::from_mins(1);
-                let oldest = self.world.memory.starts_of_the_minute().min();
-                let free = oldest.and_then(|at| at.checked_add(minute).ok());
-                format!("a runner may be started in {}", self.left(free.unwrap_or(self.world.now)))
-            }
-            Some(
-                JobHold::BackingOff { left, .. }
-                | JobHold::NoNetwork { left, .. }
-                | JobHold::Unclaimed { left, .. },
-            ) => {
-                format!("checked again in {}", brief(*left))
-            }
-            Some(JobHold::OtherRunner { .. }) => "when a runner of others takes it".to_owned(),
-            Some(JobHold::AnotherAutogit { left, .. }) => {
-                format!("when a container shows that record's token, or in {}", brief(*left))
-            }
-            Some(JobHold::Paused { .. }) => "when a person resumes it".to_owned(),
-            Some(JobHold::Maintenance { .. }) => "when the maintenance is over".to_owned(),
-            Some(JobHold::ImagePull { .. } | JobHold::NoImage { .. }) => {
-                "when the image is there".to_owned()
-            }
-            Some(JobHold::DiskFull { .. }) => "when that disk has room again".to_owned(),
-            Some(JobHold::Unseen { .. } | JobHold::ScopeUnresolved { .. }) => {
-                "when that can be read again".to_owned()
-            }
-            Some(
-                JobHold::NoPoolMatches { .. }
-                | JobHold::Protected { .. }
-                | JobHold::Scope { .. }
-                | JobHold::SwitchedOff { .. }
-                | JobHold::Disabled { .. }
-                | JobHold::ForeignRecord { .. },
-            ) => "never, unless the spec or the job changes".to_owned(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::AsOf;
+use super::{AsOf, LifeOutput};
 use crate::view::{RecordIdOutput, RunnerOutput};
 use crate::world::RunnerName;
 
@@ -24,6 +24,9 @@ pub struct ExplainRunnerOutput {
     pub jobs_ended: Option<u32>,
     /// What is done about it now: an action's word; none where it stays.
     pub action: Option<Cow<'static, str>>,
+    /// Its life so far, oldest first.
+    #[serde(default)]
+    pub life: Vec<LifeOutput>,
 }
 
 impl AsOf<'_> {
@@ -38,6 +41,7 @@ impl AsOf<'_> {
             age: self.lasting(view.runner.created_at),
             jobs_ended: view.runner.log.as_ref().map(|log| log.jobs_ended),
             action: about.next().map(|decision| decision.action.as_str().into()),
+            life: self.life(view),
         })
     }
 

@@ -22,10 +22,13 @@ struct Typed {
 impl Typed {
     /// `None`: there is no `script` here.
     fn start(folder: &Folder, url: &str) -> Option<Self> {
+        Self::command(folder, &format!("init --url {url} --wait 0s"), "")
+    }
+
+    fn command(folder: &Folder, words: &str, variables: &str) -> Option<Self> {
         let binary = env!("CARGO_BIN_EXE_autogit");
         let script = format!(
-            "trap : INT; {binary} init --url {url} --wait 0s; echo \"ended $?\"; stty -a | grep -o -- '-*echo ' | \
-             head -1"
+            "trap : INT; {variables} {binary} {words}; echo \"ended $?\"; stty -a | grep -o -- '-*echo ' | head -1"
         );
         let mut command = Command::new("script");
         command.args(["--quiet", "--command", &script, "/dev/null"]).current_dir(folder.path());
@@ -108,4 +111,19 @@ fn ctrl_c_at_each_question_leaves_nothing_behind_and_the_terminal_as_it_was() {
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 0, "{shown}");
     }
+}
+
+#[test]
+fn a_command_that_finds_no_project_asks_for_one() {
+    let served = Served::new();
+    let token = served.token(&["api"]);
+    served.gitlab.add_project("team/app");
+    let folder = Folder::new("terminal-project");
+    let variables = format!("GITLAB_URL={} GITLAB_TOKEN={token}", served.url);
+    let Some(mut typed) = Typed::command(&folder, "pipelines", &variables) else { return };
+    typed.at("or GROUP/NAME: ", "7\n");
+    typed.at("7 is not in the list", "team/none\n");
+    typed.at("GitLab knows no project `team/none`", "team/app\n");
+    let shown = typed.end();
+    assert!(shown.contains("ended 0"), "{shown}");
 }
