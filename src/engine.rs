@@ -36,8 +36,10 @@ pub struct NewRunner {
     pub name: RunnerName,
     /// The instance that owns it.
     pub instance: InstanceName,
-    /// Its variant.
+    /// Its variant: the architecture of its jobs.
     pub variant: Variant,
+    /// Its own architecture, which is its host's.
+    pub arch: Arch,
     /// Its slot.
     pub slot: Slot,
     /// Its manager's name at GitLab.

@@ -161,6 +161,13 @@ impl Look {
         image::serves(&self.spec, host, pool)
     }
 
+    /// Whether the host runs jobs of that architecture through QEMU: it says so, or the operator does.
+    pub fn emulates(&self, name: &HostName, arch: Arch) -> bool {
+        let declared = self.spec.hosts.get(name).is_some_and(|host| host.emulates.contains(&arch));
+        let engine = self.hosts.get(name).and_then(Host::engine);
+        declared || engine.is_some_and(|engine| engine.emulates.contains(&arch))
+    }
+
     /// The operator keeps runners away from the host for a while.
     pub fn in_maintenance(&self, host: &HostName) -> bool {
         self.spec.hosts.get(host).is_some_and(|host| host.maintenance)

@@ -7,8 +7,8 @@ use super::{ApplyError, Effect};
 use crate::engine::runner_config::{self, RunnerConfig};
 use crate::engine::{Engine, EngineError, ImageRequest, NewRunner};
 use crate::observe::Ports;
-use crate::spec::{Cost, Gpu, HostName, Pool, Proxy};
-use crate::world::{RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, World};
+use crate::spec::{Arch, Cost, Gpu, HostName, Pool, Proxy};
+use crate::world::{Host, RecordId, RunnerName, Slot, SystemId, Variant, WorkloadId, World};
 
 /// The record and token that a new runner gets.
 #[derive(Debug)]
@@ -41,16 +41,16 @@ impl Start<'_> {
                 return Ok(Effect::Skipped("its host has no network for it"));
             }
         }
-        let image = ImageRequest {
-            image: pool.runner_image.clone(),
-            arch: self.variant.arch,
-            policy: pool.pull_policy,
-        };
+        // Nothing starts on a host that was never seen.
+        let node = world.hosts.get(self.host).and_then(Host::node);
+        let arch = node.ok_or_else(|| ApplyError::NoHost(self.host.clone()))?.arch;
+        let image =
+            ImageRequest { image: pool.runner_image.clone(), arch, policy: pool.pull_policy };
         let Some(gpus) = self.gpus(world) else {
             return Ok(Effect::Skipped("a GPU of it is not there any more"));
         };
         engine.ensure_image(&image).await?;
-        let new = self.container(world, engine, pool, &gpus).await?;
+        let new = self.container(world, engine, pool, arch, &gpus).await?;
         let id = engine.create_runner(&new).await?;
         start_alone(engine, &new, id).await
     }
@@ -67,6 +67,7 @@ impl Start<'_> {
         world: &World,
         engine: &dyn Engine,
         pool: &Pool,
+        arch: Arch,
         gpus: &[Gpu],
     ) -> Result<NewRunner, ApplyError> {
         let spec = &world.spec;
@@ -83,6 +84,7 @@ impl Start<'_> {
             name: self.runner.clone(),
             instance: spec.instance.clone(),
             variant: self.variant.clone(),
+            arch,
             slot: self.slot,
             system_id: self.system_id.clone(),
             record: self.record_token.record,

@@ -19,6 +19,7 @@ mod jobs;
 mod labels;
 mod lifecycle;
 mod listed;
+mod local;
 mod log_line;
 mod logs;
 mod networks;

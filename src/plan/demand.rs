@@ -57,7 +57,9 @@ fn keep_next_room(draft: &mut Draft<'_>, class: &Class, job: &Job) {
 /// Another runner's exit could help.
 fn lacks_room(hold: &JobHold) -> bool {
     match hold {
-        JobHold::HostBudget { lacks, .. } => !matches!(lacks, Lack::Architecture | Lack::NoGpu(_)),
+        JobHold::HostBudget { lacks, .. } => {
+            !matches!(lacks, Lack::Architecture | Lack::Qemu | Lack::NoGpu(_))
+        }
         JobHold::PoolAtMax { unseen, .. } => *unseen == 0,
         JobHold::NoPoolMatches { .. }
         | JobHold::OtherRunner { .. }

@@ -216,6 +216,8 @@ pub enum Lack {
     NoGpu(NoGpu),
     /// A host of that architecture.
     Architecture,
+    /// A host of that architecture, or one that runs it through QEMU.
+    Qemu,
     /// Its next room is for a job that GitLab would drop.
     Kept,
 }
@@ -331,7 +333,9 @@ impl fmt::Display for JobHold {
                 f,
                 "pool `{pool}` is at its max of {max}, {unseen} of them on no host that is seen"
             ),
-            Self::HostBudget { lacks: Lack::Architecture, .. } => Lack::Architecture.fmt(f),
+            Self::HostBudget { lacks: lacks @ (Lack::Architecture | Lack::Qemu), .. } => {
+                lacks.fmt(f)
+            }
             Self::HostBudget { host, lacks } => write!(f, "host `{host}` has no room: {lacks}"),
             Self::StartRate { per_minute } => {
                 write!(f, "{per_minute} runners were started within a minute")
@@ -467,6 +471,9 @@ impl fmt::Display for Lack {
             Self::Gpus(busy) => busy.fmt(f),
             Self::NoGpu(none) => none.fmt(f),
             Self::Kept => f.write_str("the next is for a job that GitLab would drop soon"),
+            Self::Qemu => f.write_str(
+                "no host that takes the pool has its architecture or runs it through QEMU; hint: register that there, as with `docker run --privileged --rm tonistiigi/binfmt --install all`, and declare it by `emulates` of a host on which AutoGit does not run",
+            ),
             Self::Architecture => f.write_str("no host that takes the pool has its architecture"),
         }
     }

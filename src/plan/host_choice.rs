@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::spec::HostName;
+use crate::spec::{Arch, HostName};
 
 /// Why a runner goes to its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct HostChoice {
     pub host: HostName,
     /// Why this one.
     pub reason: HostReason,
+    /// Jobs are emulated there: its own architecture.
+    pub emulated_on: Option<Arch>,
 }
 
 /// Why a host was taken.
@@ -48,12 +50,16 @@ impl fmt::Display for HostChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         match self.reason {
-            HostReason::OnlyHost => Ok(()),
-            HostReason::OnlyRoom => write!(f, "; {host}: the only one with room"),
-            HostReason::Caches => write!(f, "; {host}: its caches are there"),
+            HostReason::OnlyHost => {}
+            HostReason::OnlyRoom => write!(f, "; {host}: the only one with room")?,
+            HostReason::Caches => write!(f, "; {host}: its caches are there")?,
             HostReason::MostRoom { runners, most } => {
-                write!(f, "; {host}: most room, {runners} of {most} runners")
+                write!(f, "; {host}: most room, {runners} of {most} runners")?;
             }
+        }
+        match self.emulated_on {
+            None => Ok(()),
+            Some(arch) => write!(f, "; {host} is {arch}: jobs will be emulated"),
         }
     }
 }

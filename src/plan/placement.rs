@@ -14,7 +14,7 @@ use super::slots::Slots;
 use super::wanted::Wanted;
 use crate::spec::{Cost, HostName, PoolName};
 use crate::world::{
-    DiskRoom, EngineId, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
+    DiskRoom, EngineInfo, Host, HostState, InDoubt, Node, Observed, Offer, RunnerName, RunnerView,
     SetAside, Slot, SystemId, Variant, World,
 };
 
@@ -31,9 +31,10 @@ pub(super) struct Placement {
     pub(super) choice: HostChoice,
 }
 
-/// A runner of the variant can run there.
-fn can_run(node: &Node, variant: &Variant) -> bool {
-    node.arch == variant.arch
+/// A runner of the variant can run there, its jobs emulated or not.
+fn can_run(world: &World, host: &HostName, node: &Node, offer: &Offer<'_>) -> bool {
+    let arch = offer.variant.arch;
+    node.arch == arch || offer.pool.emulate && world.emulates(host, arch)
 }
 
 /// The room that is left, less what was taken from it.
@@ -135,8 +136,11 @@ impl<'a> Room<'a> {
         self.starts_left -= 1;
         let (host, cost) = (chosen.host, chosen.cost.clone());
         self.ledger.add(host, Some(&pool.name), &cost);
-        let system_id = SystemId::new(&world.spec.instance, chosen.engine, &offer.variant, slot);
-        let choice = HostChoice { host: host.clone(), reason };
+        let system_id =
+            SystemId::new(&world.spec.instance, &chosen.engine.id, &offer.variant, slot);
+        let node = chosen.engine.node.arch;
+        let emulated_on = (node != offer.variant.arch).then_some(node);
+        let choice = HostChoice { host: host.clone(), reason, emulated_on };
         Ok(Placement { slot, system_id, cost, choice })
     }
 
@@ -175,10 +179,16 @@ impl<'a> Room<'a> {
                 }
             }
         }
+        // Many times slower, and so only where no other host has room.
+        let is_native = |one: &Candidate<'_>| one.engine.node.arch == offer.variant.arch;
+        if found.iter().any(is_native) {
+            found.retain(is_native);
+        }
         let Some(first) = found.first().cloned() else {
             let any_host = world.hosts.keys().next();
+            let lacks = if offer.pool.emulate { Lack::Qemu } else { Lack::Architecture };
             return Err(hold.unwrap_or_else(|| match any_host {
-                Some(host) => JobHold::HostBudget { host: host.clone(), lacks: Lack::Architecture },
+                Some(host) => JobHold::HostBudget { host: host.clone(), lacks },
                 None => JobHold::Unseen { what: "no host is declared".into() },
             }));
         };
@@ -189,7 +199,7 @@ impl<'a> Room<'a> {
     /// No second host takes the variant, seen or not.
     fn others_may_not(&self, world: &World, offer: &Offer<'_>) -> bool {
         let may = |(name, host): &(&HostName, &Host)| {
-            let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
+            let fits = host.node().is_none_or(|node| can_run(world, name, node, offer));
             world.serves(name, offer.pool) && fits
         };
         world.hosts.iter().filter(may).count() <= 1
@@ -236,7 +246,7 @@ impl<'a> Room<'a> {
 #[derive(Debug, Clone)]
 struct Candidate<'a> {
     host: &'a HostName,
-    engine: &'a EngineId,
+    engine: &'a EngineInfo,
     /// What the runner gets there.
     cost: Cost,
     /// How many of these runners it has room for.
@@ -256,7 +266,7 @@ struct Roomy<'a> {
 /// changes while a plan is made.
 #[derive(Debug)]
 struct Eligible<'a> {
-    hosts: Vec<(&'a HostName, &'a EngineId)>,
+    hosts: Vec<(&'a HostName, &'a EngineInfo)>,
     /// Why another one that serves the variant is not among them.
     hold: Option<JobHold>,
 }
@@ -265,7 +275,7 @@ impl<'a> Eligible<'a> {
     fn of(world: &'a World, offer: &Offer<'_>) -> Self {
         let (mut hosts, mut hold) = (Vec::new(), None);
         for (name, host) in &world.hosts {
-            let fits = host.node().is_none_or(|node| can_run(node, &offer.variant));
+            let fits = host.node().is_none_or(|node| can_run(world, name, node, offer));
             if !world.serves(name, offer.pool) || !fits {
                 continue;
             }
@@ -284,7 +294,7 @@ impl<'a> Eligible<'a> {
         name: &HostName,
         host: &'a Host,
         offer: &Offer<'_>,
-    ) -> Result<&'a EngineId, JobHold> {
+    ) -> Result<&'a EngineInfo, JobHold> {
         if world.in_maintenance(name) {
             return Err(JobHold::Maintenance { host: name.clone() });
         }
@@ -304,14 +314,14 @@ impl<'a> Eligible<'a> {
         if let Some(disk) = world.disk_room(name).filter(DiskRoom::is_full) {
             return Err(JobHold::DiskFull { host: name.clone(), disk });
         }
-        Ok(&engine.id)
+        Ok(engine)
     }
 }
 
 /// The hosts that are seen, serve the variant and are not in maintenance.
 pub(super) fn hosts_of<'w>(world: &'w World, offer: &Offer<'_>) -> Vec<&'w HostName> {
     let serves = |(name, host): &(&HostName, &Host)| {
-        let fits = |state: &HostState| can_run(&state.engine.node, &offer.variant);
+        let fits = |state: &HostState| can_run(world, name, &state.engine.node, offer);
         world.serves(name, offer.pool)
             && !world.in_maintenance(name)
             && host.state.known().is_some_and(fits)

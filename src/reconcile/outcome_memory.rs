@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::error_policy::Pause;
 use crate::plan::{Action, Plan, Rule};
-use crate::spec::{Cost, HostName, Spec};
+use crate::spec::{Cost, HostName, Pool, Spec};
 use crate::world::{Backoff, Cause, FailedStart, InDoubt, Memory, Variant, early_end, pools_on};
 
 /// How long a slot is left alone whose name someone else's container has.
@@ -123,7 +123,19 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
         // All that need it, by the spec of now.
         Action::PullImage { host, image, arch } => {
             let pools = pools_on(spec, host, *arch).filter(|pool| pool.runner_image == *image);
-            for variant in pools.map(|pool| Variant::new(&pool.name, *arch)) {
+            // Of what is emulated there, too.
+            let archs = |pool: &Pool| {
+                let others =
+                    pool.architectures.iter().filter(|other| pool.emulate && *other != arch);
+                others.copied().chain([*arch]).collect::<Vec<_>>()
+            };
+            let of = |pool: &Pool| {
+                archs(pool)
+                    .into_iter()
+                    .map(|arch| Variant::new(&pool.name, arch))
+                    .collect::<Vec<_>>()
+            };
+            for variant in pools.flat_map(of) {
                 if pause == Pause::BackOff {
                     let before = backoffs.get(&variant);
                     let failure = Failure { cause: Cause::Start, error: words(), before };

@@ -24,6 +24,7 @@ pub use faults::{Fault, Operation};
 pub use tamper::JobLeftovers;
 pub use view::{ContainerView, Counts, EngineView, ObjectView, RunningJob};
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub struct SimulatedEngineSettings {
     pub memory: u64,
     /// The GPUs that it can hand to containers.
     pub gpus: GpusSeen,
+    /// Other architectures that it runs through QEMU.
+    pub emulates: BTreeSet<Arch>,
     /// The clock of the whole simulation.
     pub clock: Clock,
     /// The way from its runners to GitLab.

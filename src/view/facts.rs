@@ -115,6 +115,9 @@ struct PlacedOutput<'a> {
     runners: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u32>,
+    /// The host's own architecture, where that emulates jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emulated_on: Option<&'static str>,
 }
 
 impl<'a> PlacedOutput<'a> {
@@ -123,7 +126,8 @@ impl<'a> PlacedOutput<'a> {
             HostReason::MostRoom { runners, most } => (Some(runners), Some(most)),
             HostReason::OnlyHost | HostReason::OnlyRoom | HostReason::Caches => (None, None),
         };
-        Self { host: choice.host.as_str(), why: choice.reason.as_str(), runners, most }
+        let emulated_on = choice.emulated_on.map(Arch::as_str);
+        Self { host: choice.host.as_str(), why: choice.reason.as_str(), runners, most, emulated_on }
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
 {"kind":"no-contact","running":3600,"startup_timeout":60}
 {"kind":"unfit","unfit":"its gitlab-runner is 15.11.0, which is too old; hint: set `runner_image` to an official gitlab-runner, 18.4 or newer"}
 {"kind":"demand","pending":5,"idle":1,"starting":2,"start":3,"max":4,"placed":{"host":"rack","why":"most-room","runners":3,"most":8}}
-{"kind":"warm","warm":2,"spare":1,"placed":{"host":"rack","why":"caches"}}
+{"kind":"warm","warm":2,"spare":1,"placed":{"host":"rack","why":"caches","emulated_on":"amd64"}}
 {"kind":"idle","idle":60,"cooldown":60,"warm":1}
 {"kind":"room","idle":60,"variant":"linux/arm64"}
 {"kind":"urgent","variant":"linux/arm64","dropped_in":3600,"busy":true}
@@ -231,8 +235,12 @@ mod tests {
         let (busy, idle) = (true, mins);
         let host = || HostName::new("rack").unwrap();
         let most = HostReason::MostRoom { runners: 3, most: 8 };
-        let most = Some(HostChoice { host: host(), reason: most });
-        let caches = Some(HostChoice { host: host(), reason: HostReason::Caches });
+        let most = Some(HostChoice { host: host(), reason: most, emulated_on: None });
+        let caches = Some(HostChoice {
+            host: host(),
+            reason: HostReason::Caches,
+            emulated_on: Some(Arch::Amd64),
+        });
         let all = [
             Facts::Record { reason: RecordReason::Missing },
             Facts::Unverified,

@@ -1,6 +1,6 @@
 //! What an engine holds: our runners, and what their jobs made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -119,6 +119,8 @@ pub struct EngineInfo {
     pub id: EngineId,
     /// The machine that it runs on: an engine has one.
     pub node: Node,
+    /// Other architectures that its kernel runs through QEMU, as far as AutoGit sees that.
+    pub emulates: BTreeSet<Arch>,
     /// Its version, for the operator.
     pub version: String,
     /// The GPUs that it can hand to containers.

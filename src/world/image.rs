@@ -16,15 +16,16 @@ pub enum ImageState {
     OtherArch(Arch),
 }
 
-/// The enabled pools whose runners may run on a host of that architecture; what their images are is
-/// looked for there.
+/// The enabled pools whose runners may run on a host of that architecture, emulated ones included:
+/// their runners are native, too. What their images are is looked for there.
 pub fn pools_on<'s>(
     spec: &'s Spec,
     host: &'s HostName,
     arch: Arch,
 ) -> impl Iterator<Item = &'s Pool> {
-    let of_arch =
-        move |pool: &&Pool| pool.architectures.is_empty() || pool.architectures.contains(&arch);
+    let of_arch = move |pool: &&Pool| {
+        pool.architectures.is_empty() || pool.architectures.contains(&arch) || pool.emulate
+    };
     let pools = spec.pools.iter().filter(|pool| pool.enabled).filter(of_arch);
     pools.filter(move |pool| serves(spec, host, pool))
 }

@@ -54,6 +54,7 @@ impl Drop for SpecFile {
 
 fn engine(gitlab: &SimulatedGitlab, clock: &Clock) -> SimulatedEngine {
     SimulatedEngine::new(SimulatedEngineSettings {
+        emulates: std::collections::BTreeSet::new(),
         id: EngineId::from_observed("local"),
         arch: Arch::Amd64,
         cpus: 4.0,

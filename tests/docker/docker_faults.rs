@@ -117,6 +117,7 @@ fn runner() -> NewRunner {
     let instance = InstanceName::standard();
     let variant = Variant::new(&PoolName::new("linux").unwrap(), Arch::Amd64);
     NewRunner {
+        arch: Arch::Amd64,
         name: RunnerName::new(&instance, &variant, Slot(0)),
         instance,
         variant,

@@ -88,13 +88,13 @@ pub(crate) struct Setup {
 
 /// Reads a spec; `Err` says why it is not valid.
 pub(crate) fn parse(text: &str) -> Result<Spec, String> {
-    let none = |_: &str| None;
-    let parsed = Spec::parse("autogit.yaml", text, &none, Missing::Fault);
+    let parsed = Spec::parse("autogit.yaml", text, &|_| None, Missing::Fault);
     parsed.map(|parsed| parsed.spec).map_err(|faults| format!("{faults:?}\n{text}"))
 }
 
 fn engine(host: &HostName, seed: u64, clock: &Clock, gitlab: &Arc<RunnerSide>) -> SimulatedEngine {
     let engine = SimulatedEngine::new(SimulatedEngineSettings {
+        emulates: std::collections::BTreeSet::new(),
         id: EngineId::from_observed(host.as_str()),
         arch: Arch::Amd64,
         cpus: 8.0,

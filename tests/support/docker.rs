@@ -139,6 +139,7 @@ impl Bench {
     pub(crate) fn runner(&self, slot: u32) -> NewRunner {
         let variant = Variant::new(&PoolName::new("linux").unwrap(), self.arch);
         NewRunner {
+            arch: Arch::Amd64,
             name: RunnerName::new(&self.instance, &variant, Slot(slot)),
             instance: self.instance.clone(),
             variant,

@@ -356,6 +356,7 @@ fn simulated_engine(
     seed: u64,
 ) -> SimulatedEngine {
     SimulatedEngine::new(SimulatedEngineSettings {
+        emulates: std::collections::BTreeSet::new(),
         id: EngineId::from_observed(name.as_str()),
         arch: Arch::Amd64,
         cpus: 4.0,

@@ -41,7 +41,7 @@ pub(super) async fn create(
     let facts = client.facts().await?;
     let options = CreateContainerOptions {
         name: Some(runner.name.to_string()),
-        platform: runner.variant.arch.platform().to_owned(),
+        platform: runner.arch.platform().to_owned(),
     };
     let body = body(runner, socket, facts);
     let attempt = format!("create {}", runner.name);

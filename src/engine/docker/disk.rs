@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::client::{Client, READ_LIMIT};
 use super::jobs::SYSTEM_ID as OF_A_JOB;
-use super::{inspect, labels, listed};
+use super::{inspect, labels, listed, local};
 use crate::engine::EngineError;
 use crate::spec::InstanceName;
 use crate::world::{ContainerUse, DiskUse, SystemId, VolumeUse};
@@ -80,7 +80,7 @@ fn container(item: &Value, instance: &InstanceName) -> Option<(String, Container
 async fn free(client: &Client) -> Option<u64> {
     client.endpoint().unix_path()?;
     let told = client.get("tell about itself", READ_LIMIT, "/info").await.ok()?;
-    if !inspect::is_here(&told).await {
+    if !local::is_here(told.get("Name").and_then(Value::as_str).unwrap_or_default()).await {
         return None;
     }
     let folder = told.get("DockerRootDir").and_then(Value::as_str)?;

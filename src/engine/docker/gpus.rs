@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::client::Client;
-use super::inspect::is_this_machine;
+use super::local;
 use crate::spec::{Gpu, KFD, Vendor, render_node};
 use crate::world::GpusSeen;
 
@@ -26,7 +26,7 @@ pub(super) struct Ways {
 
 /// The GPUs that the engine can hand to containers. `name` is what it calls its machine.
 pub(super) async fn seen(client: &Client, name: Option<&str>, ways: &Ways) -> GpusSeen {
-    if client.endpoint().unix_path().is_none() || !is_this_machine(name).await {
+    if client.endpoint().unix_path().is_none() || !local::is_here(name.unwrap_or_default()).await {
         return GpusSeen::unseen(
             "AutoGit sees the GPUs of its own machine only; hint: declare them, as in \
              `budget: {gpus: [{vendor: nvidia, id: \"0\"}]}`",

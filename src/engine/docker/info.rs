@@ -1,10 +1,13 @@
 //! What the engine says of itself.
 
+use std::collections::BTreeSet;
+
 use bollard::models::SystemInfo;
 use jiff::{SignedDuration, Timestamp};
 
 use super::client::{Client, Facts, READ_LIMIT};
 use super::gpus::{self, Ways};
+use super::local;
 use crate::engine::EngineError;
 use crate::spec::{Arch, Cpus};
 use crate::world::{EngineId, EngineInfo, GpusSeen, Node};
@@ -31,7 +34,10 @@ pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
     let facts = Facts { podman, ..facts(&told, skew(&told, middle, last)) };
     let ways = ways(&told);
     let gpus = gpus::seen(client, told.name.as_deref(), &ways).await;
-    let info = EngineInfo { gpus, ..engine_info(told, facts)? };
+    let here = client.endpoint().unix_path().is_some()
+        && local::is_here(told.name.as_deref().unwrap_or_default()).await;
+    let emulates = if here { local::emulated().await.unwrap_or_default() } else { BTreeSet::new() };
+    let info = EngineInfo { gpus, emulates, ..engine_info(told, facts)? };
     client.learn(facts);
     Ok(info)
 }
@@ -105,6 +111,7 @@ fn engine_info(told: SystemInfo, facts: Facts) -> Result<EngineInfo, EngineError
             cpus: cpus.map(Cpus::of_count).ok_or_else(|| lacks("its cpus"))?,
             memory: memory.ok_or_else(|| lacks("its memory"))?,
         },
+        emulates: BTreeSet::new(),
         version: told.server_version.unwrap_or_default(),
         gpus: GpusSeen::default(),
         skew: facts.skew,

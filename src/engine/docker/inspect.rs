@@ -1,6 +1,6 @@
 //! What the engine and its machine are, for who examines a set-up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::client::{Client, READ_LIMIT};
 use super::gpus::{self, Ways};
+use super::local;
 use crate::engine::EngineError;
 use crate::engine::inspection::{
     AddressPool, Cgroups, Disk, ImageSeen, Inspected, NetworkSeen, subnet,
@@ -16,20 +17,6 @@ use crate::engine::inspection::{
 use crate::spec::Arch;
 
 const ATTEMPT: &str = "tell about itself";
-
-/// What the kernel calls the QEMU of an architecture, as qemu-user-static and `tonistiigi/binfmt`
-/// register it.
-const QEMUS: [(&str, Arch); 6] = [
-    ("qemu-x86_64", Arch::Amd64),
-    ("qemu-aarch64", Arch::Arm64),
-    ("qemu-arm", Arch::Armv7),
-    ("qemu-riscv64", Arch::Riscv64),
-    ("qemu-s390x", Arch::S390x),
-    ("qemu-ppc64le", Arch::Ppc64le),
-];
-
-/// Where the kernel lists them.
-const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// What the engine and its machine are.
 pub(super) async fn inspect(
@@ -53,9 +40,11 @@ pub(super) async fn inspect(
     }
     let ways = Ways { runtimes: inspected.runtimes.clone(), devices: inspected.devices.clone() };
     inspected.gpus = gpus::seen(client, text(&told, "Name").as_deref(), &ways).await;
-    if client.endpoint().unix_path().is_some() && is_here(&told).await {
+    if client.endpoint().unix_path().is_some()
+        && local::is_here(text(&told, "Name").as_deref().unwrap_or_default()).await
+    {
         inspected.disk = inspected.root_dir.as_deref().and_then(disk);
-        inspected.emulates = emulated().await;
+        inspected.emulates = local::emulated().await;
     }
     Ok(inspected)
 }
@@ -127,43 +116,10 @@ async fn image_seen(client: &Client, image: &str) -> Result<Option<ImageSeen>, A
     }
 }
 
-/// The engine's machine is this one, whose files we see: a container that AutoGit runs in has
-/// another name than its host.
-pub(super) async fn is_here(told: &Value) -> bool {
-    is_this_machine(told.get("Name").and_then(Value::as_str)).await
-}
-
-/// The machine of that name is this one.
-pub(super) async fn is_this_machine(name: Option<&str>) -> bool {
-    let ours = tokio::fs::read_to_string("/proc/sys/kernel/hostname").await.unwrap_or_default();
-    let ours = ours.trim();
-    !ours.is_empty() && name == Some(ours)
-}
-
 pub(super) fn disk(path: &Path) -> Option<Disk> {
     let told = rustix::fs::statvfs(path).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
     Some(Disk { free: bytes(told.f_bavail), size: bytes(told.f_blocks) })
-}
-
-/// What this kernel runs through QEMU; `None`: it does not show.
-async fn emulated() -> Option<BTreeSet<Arch>> {
-    let folder = Path::new(BINFMT);
-    tokio::fs::metadata(folder.join("status")).await.ok()?;
-    let mut found = BTreeMap::new();
-    for (name, arch) in QEMUS {
-        let told = tokio::fs::read_to_string(folder.join(name)).await.unwrap_or_default();
-        found.insert(arch, told);
-    }
-    let works = found.into_iter().filter(|(_, told)| serves_containers(told));
-    Some(works.map(|(arch, _)| arch).collect())
-}
-
-/// It is switched on, and its interpreter is kept open (`F`): else containers, which do not have
-/// it, cannot start it.
-fn serves_containers(told: &str) -> bool {
-    let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
-    told.starts_with("enabled") && flags.is_some_and(|flags| flags.contains('F'))
 }
 
 #[cfg(test)]
@@ -201,15 +157,5 @@ mod tests {
         let seen = of_itself(&json!({"Warnings": null}), Timestamp::UNIX_EPOCH);
         assert_eq!(seen.cgroups, Cgroups::default());
         assert!(seen.disk.is_none() && seen.emulates.is_none() && seen.clock_ahead.is_none());
-    }
-
-    #[test]
-    fn a_qemu_counts_only_where_containers_can_start_it() {
-        let told =
-            |state: &str, flags: &str| format!("{state}\ninterpreter /usr/bin/q\nflags: {flags}\n");
-        assert!(serves_containers(&told("enabled", "PF")));
-        assert!(!serves_containers(&told("enabled", "P")));
-        assert!(!serves_containers(&told("disabled", "PF")));
-        assert!(!serves_containers(""));
     }
 }

@@ -138,6 +138,7 @@ mod tests {
             name: RunnerName::new(&instance, &variant, Slot(3)),
             instance,
             variant,
+            arch: Arch::Armv7,
             slot: Slot(3),
             system_id: SystemId::from_observed("r_abcdefghijkl"),
             record: RecordId(17),

@@ -112,7 +112,8 @@ pub fn architectures(spec: &Spec, hosts: &BTreeMap<HostName, HostFacts>) -> Vec<
     let mut findings = Vec::new();
     for pool in enabled {
         for arch in &pool.architectures {
-            if !has_host(pool, *arch, spec, hosts) {
+            let emulated = || pool.emulate && emulates(pool, *arch, spec, hosts);
+            if !has_host(pool, *arch, spec, hosts) && !emulated() {
                 let finding = if unseen.is_empty() {
                     without_host(*arch, hosts)
                 } else {
@@ -146,6 +147,16 @@ fn has_host(pool: &Pool, arch: Arch, spec: &Spec, hosts: &BTreeMap<HostName, Hos
     serving.any(|served| served.name == pool.name)
 }
 
+/// A host that serves the pool runs that architecture through QEMU.
+fn emulates(pool: &Pool, arch: Arch, spec: &Spec, hosts: &BTreeMap<HostName, HostFacts>) -> bool {
+    hosts.iter().any(|(name, facts)| {
+        let Some(declared) = spec.hosts.get(name) else { return false };
+        let seen = facts.inspected.as_ref().ok().and_then(|seen| seen.emulates.as_ref());
+        let does = declared.emulates.contains(&arch) || seen.is_some_and(|all| all.contains(&arch));
+        does && declared.pools.has(&pool.name)
+    })
+}
+
 fn without_host(arch: Arch, hosts: &BTreeMap<HostName, HostFacts>) -> Finding {
     let may = |facts: &HostFacts| {
         let seen = facts.inspected.as_ref().ok()?;
@@ -160,7 +171,7 @@ fn without_host(arch: Arch, hosts: &BTreeMap<HostName, HostFacts>) -> Finding {
         String::new()
     } else {
         format!(
-            " ({} would run it through QEMU, which AutoGit does not use yet)",
+            " ({} runs it through QEMU, which takes `emulate: true` of the pool)",
             by_qemu.join(", ")
         )
     };

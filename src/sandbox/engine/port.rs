@@ -40,6 +40,7 @@ impl Engine for SimulatedEngine {
                     cpus: Cpus::at_most(settings.cpus),
                     memory: settings.memory,
                 },
+                emulates: settings.emulates.clone(),
                 version: VERSION.to_owned(),
                 gpus: settings.gpus.clone(),
                 skew: state.skew,

@@ -24,6 +24,7 @@ pub(super) fn check(pool: &Pool, path: &Path, subject: &str, context: &mut Conte
     size(pool, path, context, &mut findings);
     runner(pool, path, context, &mut findings);
     openings(pool, path, &mut findings);
+    emulation(pool, path, &mut findings);
     // Before the first is taken: it makes its value faulty, and would hide the others of it.
     findings.retain(|(needs, _)| needs.iter().all(|path| context.sound(path)));
     for (needs, finding) in findings {
@@ -35,6 +36,16 @@ pub(super) fn check(pool: &Pool, path: &Path, subject: &str, context: &mut Conte
 
 /// The paths that a finding follows from, the one it is shown at first.
 pub(super) type Findings = Vec<(Vec<Path>, Finding)>;
+
+/// Without `architectures` a pool has those of its hosts, which run them natively.
+fn emulation(pool: &Pool, path: &Path, findings: &mut Findings) {
+    if pool.emulate && pool.architectures.is_empty() {
+        let message = "`emulate` does nothing without `architectures`";
+        let finding = Finding::warning(Code::Doubtful, message)
+            .hint("name the architectures of its jobs, as in `architectures: [amd64, arm64]`");
+        findings.push((vec![path.join("emulate"), path.join("architectures")], finding));
+    }
+}
 
 fn tags(pool: &Pool, path: &Path, findings: &mut Findings) {
     let tags = path.join("tags");

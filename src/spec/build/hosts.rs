@@ -62,6 +62,7 @@ fn host(raw: RawHost, path: &Path, context: &mut Context<'_>) -> HostSpec {
         socket: raw.socket.map(Into::into),
         budget: budget(raw.budget.unwrap_or_default(), &path.join("budget"), context),
         maintenance: raw.maintenance.unwrap_or(false),
+        emulates: raw.emulates.unwrap_or_default().into_iter().map(super::pool::arch).collect(),
         pools: raw.pools.map_or(ServedPools::All, |words| {
             ServedPools::These(pools(&words, &path.join("pools"), context))
         }),

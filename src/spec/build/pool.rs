@@ -20,7 +20,6 @@ use crate::spec::{
 pub(super) const RUNNER_IMAGE: &str = "gitlab/gitlab-runner:alpine-v19.3.0";
 
 pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Context<'_>) -> Pool {
-    not_supported_yet(&raw, path, context);
     let mut duration =
         |key: &str, word, default| context.duration(&path.join(key), word).unwrap_or(default);
     // No idle runner keeps a GPU from the others, and none has it with a job that needs it not.
@@ -52,6 +51,7 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         pull_policy: raw.pull_policy.unwrap_or(PullPolicy::IfNotPresent),
         resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
         gpu,
+        emulate: raw.emulate.unwrap_or(false),
         cache: raw.cache.unwrap_or(Cache::Keep),
         runner_token: context.credential(
             path,
@@ -92,22 +92,12 @@ fn labels(
     labels
 }
 
-/// What the file may say and this version cannot do: refused, for nothing is silently ignored.
-fn not_supported_yet(raw: &RawPool, path: &Path, context: &mut Context<'_>) {
-    if raw.emulate == Some(true) {
-        let key = "emulate";
-        let message = format!("`{key}` is not supported yet");
-        let finding = Finding::error(Code::NotSupportedYet, message).hint("remove it");
-        context.add_at_key(&path.join(key), finding);
-    }
-}
-
 /// Without a vendor it is a fault already.
 fn gpu(raw: &RawGpu) -> Option<GpuSpec> {
     Some(GpuSpec { vendor: raw.vendor?, count: raw.count.unwrap_or(1) })
 }
 
-fn arch(raw: RawArch) -> Arch {
+pub(super) fn arch(raw: RawArch) -> Arch {
     match raw {
         RawArch::Amd64 => Arch::Amd64,
         RawArch::Arm64 => Arch::Arm64,

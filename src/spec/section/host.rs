@@ -9,8 +9,8 @@ use super::Change::{InPlace, NotYet, Runners};
 use super::Kind::Field;
 use super::Pushed::{Allowed, Freely};
 use super::Secrecy::OfTheFile;
-use super::section;
-use crate::spec::{BudgetSpec, ServedPools, TlsSpec, Vendor};
+use super::{RawArch, section};
+use crate::spec::{Arch, BudgetSpec, ServedPools, TlsSpec, Vendor};
 
 section! {
     /// A Docker host.
@@ -38,6 +38,10 @@ section! {
     /// Nothing is started there, and the runners that are there exit after their jobs. Default:
     /// false.
     maintenance: bool => bool, Field(OfTheFile, InPlace, Freely);
+    /// Architectures that its kernel runs through QEMU, for pools with `emulate`. Where AutoGit runs
+    /// on that host, it sees them by itself. Default: none.
+    #[schemars(extend("uniqueItems" = true))]
+    emulates: Vec<RawArch> => Vec<Arch>, Field(OfTheFile, InPlace, Freely);
     /// The pools that may run there. Default: all it can serve.
     pools: Vec<String> => ServedPools, Field(OfTheFile, InPlace, Freely);
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Change::{InPlace, NotYet, Record, Runners};
+use super::Change::{InPlace, Record, Runners};
 use super::Kind::{Field, Section};
 use super::Pushed::{Allowed, ByVariable, Freely, InFolder};
 use super::Secrecy::{OfTheFile, Open, Secret};
@@ -73,8 +73,10 @@ section! {
     resources: RawResources => Option<Resources>, Field(Open, Runners, Freely);
     /// GPUs for each job. Its runners have the tags `gpu` and that of the vendor.
     gpu: RawGpu => Option<GpuSpec>, Field(Open, Runners, Freely);
-    /// May run on a host of another architecture through QEMU. Default: false.
-    emulate: bool, Field(Open, NotYet, Freely);
+    /// Where no host of one of its `architectures` has room, its runners may go to a host that runs
+    /// that one through QEMU; jobs name their platform, as in `image: {docker: {platform:
+    /// linux/arm64}}`. Default: false.
+    emulate: bool => bool, Field(Open, InPlace, Freely);
     /// Whether clone and cache survive a job. Default: keep.
     cache: Cache => Cache, Field(Open, Runners, Freely);
     /// A runner token of your own (glrt-…) instead of a record by AutoGit.

@@ -87,6 +87,7 @@ impl Live {
 
 pub(super) fn connect(gitlab: SimulatedGitlab, clock: Clock) -> Box<autogit::reconcile::Connect> {
     let engine = SimulatedEngine::new(SimulatedEngineSettings {
+        emulates: std::collections::BTreeSet::new(),
         id: EngineId::from_observed("ENGINE"),
         arch: Arch::Amd64,
         cpus: 8.0,

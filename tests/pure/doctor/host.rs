@@ -213,7 +213,7 @@ fn architectures() -> Vec<Case> {
             Verdict::Failed,
             &["pool linux: it asks for arm64", "declare a host of arm64"],
         ),
-        case("emulated", emulating, Verdict::Failed, &["rack would run it through QEMU"]),
+        case("emulated", emulating, Verdict::Failed, &["rack runs it through QEMU"]),
         case(
             "silent",
             |facts| *facts = HostFacts::silent(refused("no")),

@@ -134,6 +134,7 @@ fn host(spec: &Spec, name: &HostName, arch: Arch) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed(&format!("engine-of-{name}")),
         node: Node { arch, cpus: Cpus::of_count(8), memory: 16 << 30 },
+        emulates: BTreeSet::new(),
         version: "28.0.0".to_owned(),
         gpus: autogit::world::GpusSeen::default(),
         skew: SignedDuration::ZERO,

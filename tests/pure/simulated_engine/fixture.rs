@@ -293,6 +293,7 @@ impl Fixture {
 
     fn new_runner(&self, system_id: &SystemId, record: RecordId) -> NewRunner {
         NewRunner {
+            arch: Arch::Amd64,
             name: name(),
             instance: self.spec.instance.clone(),
             variant: linux(),
@@ -379,6 +380,7 @@ fn parse(hosts: &[&str], pools: &str) -> Spec {
 
 fn engine(host: &HostName, clock: &Clock, gitlab: &SimulatedGitlab) -> SimulatedEngine {
     let engine = SimulatedEngine::new(SimulatedEngineSettings {
+        emulates: BTreeSet::new(),
         id: EngineId::from_observed(host.as_str()),
         arch: Arch::Amd64,
         cpus: 8.0,

@@ -46,6 +46,7 @@ impl Harness {
         let clock = Clock::simulated(Timestamp::UNIX_EPOCH, 1.0);
         let gitlab = Gitlab { clock: clock.clone(), told: Arc::default() };
         let engine = SimulatedEngine::new(SimulatedEngineSettings {
+            emulates: std::collections::BTreeSet::new(),
             id: EngineId::from_observed("ENGINE"),
             arch: Arch::Amd64,
             cpus: 8.0,
@@ -83,6 +84,7 @@ impl Harness {
         let name = RunnerName::new(&instance, &variant, Slot(slot));
         let system_id = SystemId::new(&instance, &engine, &variant, Slot(slot));
         NewRunner {
+            arch: Arch::Amd64,
             config: config(&name, URL, !self.cache).into(),
             environment: BTreeMap::new(),
             labels: BTreeMap::new(),

@@ -18,6 +18,7 @@ pub(super) fn declare(host: &mut HostSpec, words: &[&str]) {
         ["budget", "disk", "free", gib] => host.budget.disk_free = Some(number::<u64>(gib) << 30),
         ["maintenance"] => host.maintenance = true,
         ["budget", "gpus", most] => host.budget.gpus = GpuBudget::AtMost(number(most)),
+        ["declares", "qemu", "for", arch] => host.emulates = vec![arch_of(arch)],
         ["declares", ids @ ..] => {
             host.budget.gpus = GpuBudget::These(ids.iter().map(|id| gpu(id)).collect());
         }
@@ -33,6 +34,7 @@ pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, wor
     let state = state_of(look, name);
     match words {
         ["budget" | "serves" | "lost" | "never" | "maintenance" | "declares", ..] => {}
+        ["emulates", arch] => drop(state.engine.emulates.insert(arch_of(arch))),
         ["disk", "has", gib, "free"] => {
             let disk = known(look.disks.get_mut(name).unwrap());
             disk.free = Some(number::<u64>(gib) << 30);
