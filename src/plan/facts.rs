@@ -189,18 +189,12 @@ impl fmt::Display for Facts {
             Self::Vanished { ago } => {
                 write!(f, "its container was removed {} ago, with its job", brief(*ago))
             }
-            Self::Asked { busy } => {
-                write!(f, "an operator asked for it{}", its_job_first(*busy))
-            }
+            Self::Asked { busy } => write!(f, "an operator asked for it{}", its_job_first(*busy)),
             Self::Orphan { reason, busy } => write!(f, "{reason}{}", its_job_first(*busy)),
             Self::Unfit { unfit } => unfit.fmt(f),
             Self::NoContact { running, startup_timeout, trouble } => {
-                let limit = brief_std(*startup_timeout);
-                write!(
-                    f,
-                    "runs {} without contact to GitLab; startup_timeout {limit}",
-                    brief(*running)
-                )?;
+                let (running, limit) = (brief(*running), brief_std(*startup_timeout));
+                write!(f, "runs {running} without contact to GitLab; startup_timeout {limit}")?;
                 trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
             }
             Self::Demand { pending, idle, starting, start, max, choice } => {
@@ -230,21 +224,31 @@ impl fmt::Display for Facts {
                 write!(f, "{live} live, max {max}{}", its_job_first(*busy))
             }
             Self::Changed { busy } => write!(f, "made from an older spec{}", its_job_first(*busy)),
-            Self::ImageMissing { image, found: None } => write!(f, "`{image}` is missing"),
-            Self::ImageMissing { image, found: Some(arch) } => {
-                write!(f, "`{image}` is there for {arch} only")
-            }
+            Self::ImageMissing { image, found } => match found {
+                None => write!(f, "`{image}` is missing"),
+                Some(arch) => write!(f, "`{image}` is there for {arch} only"),
+            },
             Self::NetworkMissing { network } => write!(f, "`{network}` does not exist"),
             Self::Leftover { what } => f.write_str(what),
             Self::DiskRoom { volume, bytes, unused, disk } => {
-                write!(f, "cache {volume} takes {}", size(*bytes))?;
-                if let Some(unused) = unused {
-                    write!(f, ", not used for {}", brief(*unused))?;
-                }
-                write!(f, "; {}", disk_words(disk))
+                disk_room(f, volume, *bytes, *unused, disk)
             }
         }
     }
+}
+
+fn disk_room(
+    f: &mut fmt::Formatter<'_>,
+    volume: &str,
+    bytes: u64,
+    unused: Option<SignedDuration>,
+    disk: &DiskRoom,
+) -> fmt::Result {
+    write!(f, "cache {volume} takes {}", size(bytes))?;
+    if let Some(unused) = unused {
+        write!(f, ", not used for {}", brief(unused))?;
+    }
+    write!(f, "; {}", disk_words(disk))
 }
 
 /// `93.0GiB of 100.0GiB are used`, `9.0GiB are free, and 10.0GiB have to stay so`

@@ -310,12 +310,10 @@ impl fmt::Display for JobHold {
                 no_pool_hint(f, missing, meant.as_deref())
             }
             Self::OtherRunner { misfit, runner } => other_runner(f, misfit, runner.as_ref()),
-            Self::Protected { pool } => {
-                write!(
-                    f,
-                    "pool `{pool}` takes jobs on protected refs only, and this ref is not protected"
-                )
-            }
+            Self::Protected { pool } => write!(
+                f,
+                "pool `{pool}` takes jobs on protected refs only, and this ref is not protected"
+            ),
             Self::Scope { pool } => {
                 write!(f, "the scope of pool `{pool}` does not hold the job's project")
             }
@@ -343,11 +341,7 @@ impl fmt::Display for JobHold {
             Self::BackingOff { variant, left, error, .. } => {
                 write!(f, "`{variant}` failed and is tried again in {}: {error}", brief(*left))
             }
-            Self::Unclaimed { times, left } => write!(
-                f,
-                "fitting runners were idle and GitLab did not give it to them ({times}×); checked again in {}",
-                brief(*left)
-            ),
+            Self::Unclaimed { times, left } => unclaimed(f, *times, *left),
             Self::Starting { variant, trouble } => {
                 write!(f, "a runner of `{variant}` is starting")?;
                 trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
@@ -357,10 +351,7 @@ impl fmt::Display for JobHold {
             Self::NoImage { host, image, found } => no_image(f, host, image, *found),
             Self::NoNetwork { host, left, error } => no_network(f, host, *left, error),
             Self::DiskFull { host, disk } => disk_full(f, host, disk),
-            Self::Maintenance { host } => write!(
-                f,
-                "host `{host}` is in maintenance; hint: set its `maintenance` to false when that is over"
-            ),
+            Self::Maintenance { host } => in_maintenance(f, host),
             Self::Paused { variant, record } => write!(
                 f,
                 "record {record} of `{variant}` is paused at GitLab by a person; hint: resume it there"
@@ -372,6 +363,19 @@ impl fmt::Display for JobHold {
             ),
         }
     }
+}
+
+fn in_maintenance(f: &mut fmt::Formatter<'_>, host: &HostName) -> fmt::Result {
+    let hint = "hint: set its `maintenance` to false when that is over";
+    write!(f, "host `{host}` is in maintenance; {hint}")
+}
+
+fn unclaimed(f: &mut fmt::Formatter<'_>, times: u32, left: SignedDuration) -> fmt::Result {
+    write!(
+        f,
+        "fitting runners were idle and GitLab did not give it to them ({times}×); checked again in {}",
+        brief(left)
+    )
 }
 
 fn beside(

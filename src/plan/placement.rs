@@ -192,12 +192,12 @@ impl<'a> Room<'a> {
                 None => JobHold::Unseen { what: "no host is declared".into() },
             }));
         };
-        let alone = hosts.len() == 1 && self.others_may_not(world, offer);
+        let alone = hosts.len() == 1 && Self::others_may_not(world, offer);
         Ok(Roomy { first, found, alone })
     }
 
     /// No second host takes the variant, seen or not.
-    fn others_may_not(&self, world: &World, offer: &Offer<'_>) -> bool {
+    fn others_may_not(world: &World, offer: &Offer<'_>) -> bool {
         let may = |(name, host): &(&HostName, &Host)| {
             let fits = host.node().is_none_or(|node| can_run(world, name, node, offer));
             world.serves(name, offer.pool) && fits

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::apply::{ApplyError, Effect, Outcome};
 use crate::error_policy::Pause;
 use crate::plan::{Action, Plan, Rule};
-use crate::spec::{Cost, HostName, Pool, Spec};
+use crate::spec::{Arch, Cost, HostName, Spec};
 use crate::world::{Backoff, Cause, FailedStart, InDoubt, Memory, Variant, early_end, pools_on};
 
 /// How long a slot is left alone whose name someone else's container has.
@@ -122,20 +122,7 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
         }
         // All that need it, by the spec of now.
         Action::PullImage { host, image, arch } => {
-            let pools = pools_on(spec, host, *arch).filter(|pool| pool.runner_image == *image);
-            // Of what is emulated there, too.
-            let archs = |pool: &Pool| {
-                let others =
-                    pool.architectures.iter().filter(|other| pool.emulate && *other != arch);
-                others.copied().chain([*arch]).collect::<Vec<_>>()
-            };
-            let of = |pool: &Pool| {
-                archs(pool)
-                    .into_iter()
-                    .map(|arch| Variant::new(&pool.name, arch))
-                    .collect::<Vec<_>>()
-            };
-            for variant in pools.flat_map(of) {
+            for variant in need_image(spec, host, image, *arch) {
                 if pause == Pause::BackOff {
                     let before = backoffs.get(&variant);
                     let failure = Failure { cause: Cause::Start, error: words(), before };
@@ -167,6 +154,17 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
         | Action::Reap { .. }
         | Action::Sweep { .. } => {}
     }
+}
+
+/// The variants whose runners have that image on the host, those that are emulated there, too.
+fn need_image(spec: &Spec, host: &HostName, image: &str, arch: Arch) -> Vec<Variant> {
+    let pools = pools_on(spec, host, arch).filter(|pool| pool.runner_image == image);
+    let variants = pools.flat_map(|pool| {
+        let emulated = pool.architectures.iter().copied();
+        let emulated = emulated.filter(move |other| pool.emulate && *other != arch);
+        emulated.chain([arch]).map(|arch| Variant::new(&pool.name, arch))
+    });
+    variants.collect()
 }
 
 /// A failure of a variant.

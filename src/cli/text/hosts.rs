@@ -22,20 +22,21 @@ fn words(host: &HostOutput) -> String {
         None => used,
     };
     let runners = of(used.runners.to_string(), |budget| budget.runners.to_string());
-    let mut words = format!("{runners} runners");
+    let mut words = vec![format!("{runners} runners")];
     if !next.is_empty() || used.cpus > 0.0 {
-        words += &format!(", {} cpus", of(cpus(used.cpus), |budget| cpus(budget.cpus)));
+        words.push(format!("{} cpus", of(cpus(used.cpus), |budget| cpus(budget.cpus))));
     }
     if next.values().any(|next| next.memory_bytes > 0) || used.memory_bytes > 0 {
         let memory = of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes));
-        words += &format!(", {memory} of memory");
+        words.push(format!("{memory} of memory"));
     }
     if next.values().any(|next| next.gpus > 0) || used.gpus > 0 {
-        words += &format!(", {} GPUs", of(used.gpus.to_string(), |budget| budget.gpus.to_string()));
+        let gpus = of(used.gpus.to_string(), |budget| budget.gpus.to_string());
+        words.push(format!("{gpus} GPUs"));
     }
     let next = next.iter().map(|(pool, next)| format!("; {pool} takes {}", cost(next)));
     let state = state.iter().map(|state| format!("; {state}"));
-    words + &next.chain(state).collect::<String>()
+    words.join(", ") + &next.chain(state).collect::<String>()
 }
 
 fn cost(next: &NextOutput) -> String {

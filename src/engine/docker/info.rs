@@ -37,7 +37,7 @@ pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
     let here = client.endpoint().unix_path().is_some()
         && local::is_here(told.name.as_deref().unwrap_or_default()).await;
     let emulates = if here { local::emulated().await.unwrap_or_default() } else { BTreeSet::new() };
-    let info = EngineInfo { gpus, emulates, ..engine_info(told, facts)? };
+    let info = EngineInfo { emulates, gpus, ..engine_info(told, facts)? };
     client.learn(facts);
     Ok(info)
 }

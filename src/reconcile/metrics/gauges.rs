@@ -155,7 +155,9 @@ impl Families {
             family.clear();
         }
         let disks = [&self.budget_disk, &self.used_disk, &self.free_disk];
-        disks.iter().for_each(|family| family.clear());
+        for family in disks {
+            family.clear();
+        }
         for family in [&self.budget_gpus, &self.used_gpus] {
             family.clear();
         }

@@ -121,9 +121,10 @@ pub(super) fn job_objects(
     let is_cache = |volume: &JobVolume| volume.kind == VolumeKind::Reusable;
     let caches = jobs.volumes.iter().any(|volume| is_cache(volume) && ours(&volume.system_id));
     // No runner comes to a host that the spec does not have any more.
-    let kept = match caches && look.spec.hosts.contains_key(name) {
-        true => kept_slots(look, state),
-        false => BTreeSet::new(),
+    let kept = if caches && look.spec.hosts.contains_key(name) {
+        kept_slots(look, state)
+    } else {
+        BTreeSet::new()
     };
     let containers = jobs.containers.iter().map(|container| {
         (&container.system_id, Leftover::JobContainer(name.clone(), container.id.clone()))
