@@ -184,7 +184,7 @@ fn host(spec: &Spec, runners: Vec<Runner>) -> Host {
     let engine = EngineInfo {
         id: EngineId::from_observed("ENGINE"),
         node: Node { arch: Arch::Amd64, cpus: Cpus::of_count(64), memory: 1 << 38 },
-        emulates: std::collections::BTreeSet::new(),
+        emulates: BTreeSet::new(),
         version: "28.0.0".into(),
         gpus: autogit::world::GpusSeen::default(),
         skew: SignedDuration::ZERO,

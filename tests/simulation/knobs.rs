@@ -301,10 +301,9 @@ pub(crate) fn drawn(rng: &mut Rng, name: &'static str, tags: Vec<&'static str>) 
 pub(crate) fn text(frame: &Frame, pools: &[PoolKnobs]) -> String {
     let (budget, lost) = (frame.budget, if frame.retry { "retry" } else { "report" });
     let cpus = frame.cpus.map(|cpus| format!(", cpus: {cpus}")).unwrap_or_default();
-    let mut text = format!(
-        "gitlab: {{url: http://gitlab.sim, token: glpat-of-the-spec}}\nstarts_per_minute: 4\n\
-         hosts:\n",
-    );
+    let mut text = "gitlab: {url: http://gitlab.sim, token: glpat-of-the-spec}\n\
+                    starts_per_minute: 4\nhosts:\n"
+        .to_owned();
     for host in BOTH {
         let maintenance = frame.maintenance == Some(host);
         let _ = writeln!(

@@ -141,7 +141,7 @@ pools: {{linux: {{tags: [docker], {pool}}}}}
         found.into_iter().filter_map(|container| container.id).collect()
     }
 
-    /// Waits until there is nothing on the engine at all, and no runner at GitLab.
+    /// Waits until there is nothing on the engine but the runners' network, and no runner at GitLab.
     pub(crate) async fn until_nothing_is_left(&self) {
         until("everything is removed", async || {
             let managed = self.gitlab.records().iter().any(|record| !record.managers.is_empty());
@@ -150,7 +150,7 @@ pools: {{linux: {{tags: [docker], {pool}}}}}
         .await;
     }
 
-    /// All that is on the engine, but the networks that each engine has.
+    /// All that is on the engine, but the networks that each engine has and the runners' own.
     async fn left(&self) -> Vec<String> {
         let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
         let containers = self.docker.list_containers(Some(all)).await.unwrap();
@@ -159,7 +159,8 @@ pools: {{linux: {{tags: [docker], {pool}}}}}
         left.extend(volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name));
         let networks = self.docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
         left.extend(networks.into_iter().filter_map(|network| network.name));
-        left.retain(|name| !["bridge", "host", "none"].contains(&name.as_str()));
+        let own = format!("{}-network", self.instance);
+        left.retain(|name| !["bridge", "host", "none", &own].contains(&name.as_str()));
         left
     }
 }

@@ -26,24 +26,7 @@ pub(super) fn remember(look: &mut Look, text: &str) {
             let id = WorkloadId::from_observed(&format!("{}-{}", spot(place).host, name(place)));
             look.memory.runner_mut(&id).made = Some(ago(seconds(since)));
         }
-        ["gone", "with", job, place, since] => {
-            // As it was last seen.
-            let spot = spot(place);
-            let id = add_runner(look, &spot, Doing::Busy(number(job), 300));
-            let state = state_of(look, &spot.host);
-            let index = state.runners.iter().position(|runner| runner.id == id).unwrap();
-            let runner = state.runners.remove(index);
-            state.jobs.containers.retain(|container| container.system_id != runner.system_id);
-            let work = AtWork {
-                host: spot.host,
-                runner,
-                job: JobId(number(job)),
-                url: None,
-                project: None,
-                gone_since: Some(ago(seconds(since))),
-            };
-            look.memory.runner_mut(&id).at_work = Some(work);
-        }
+        ["gone", "with", job, place, since] => remember_gone(look, job, place, since),
         ["backoff", of, left, error @ ..] => {
             let (of, until, error) = (variant(of), later(left), error.join(" ").into());
             let backoff = Backoff { cause: Cause::Start, failures: 2, until, error };
@@ -136,4 +119,24 @@ fn with_gpus(mut cost: Cost, words: &[&str]) -> Cost {
 /// What a new runner of the variant is made with.
 fn cost(look: &Look, variant: &Variant) -> Cost {
     look.spec.pool(&variant.pool).map(Cost::of).unwrap_or_default()
+}
+
+/// A runner that went with its job.
+fn remember_gone(look: &mut Look, job: &str, place: &str, since: &str) {
+    // As it was last seen.
+    let spot = spot(place);
+    let id = add_runner(look, &spot, Doing::Busy(number(job), 300));
+    let state = state_of(look, &spot.host);
+    let index = state.runners.iter().position(|runner| runner.id == id).unwrap();
+    let runner = state.runners.remove(index);
+    state.jobs.containers.retain(|container| container.system_id != runner.system_id);
+    let work = AtWork {
+        host: spot.host,
+        runner,
+        job: JobId(number(job)),
+        url: None,
+        project: None,
+        gone_since: Some(ago(seconds(since))),
+    };
+    look.memory.runner_mut(&id).at_work = Some(work);
 }
