@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ports;
-use super::read::{PATIENCE_ONCE, Read};
+use super::read::{PATIENCE_ONCE, Read, one_over};
 use crate::clock::Clock;
 use crate::engine::EngineError;
 use crate::spec::{HostName, Spec};
@@ -95,11 +94,7 @@ impl Disks {
 
     /// Goes on with what is being asked until one answer came; for ever where nothing is.
     pub(super) async fn one_over(&mut self) {
-        let reads: Vec<_> = self.reads.values_mut().filter_map(Read::going_on).collect();
-        if reads.is_empty() {
-            std::future::pending::<()>().await;
-        }
-        select_all(reads).await;
+        one_over(self.reads.values_mut()).await;
     }
 
     /// Who looks waits for each answer: there is no next look.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done, select_all};
 use jiff::Timestamp;
 
 use crate::clock::Clock;
@@ -61,4 +61,13 @@ impl<T> Read<T> {
         let secs = now.duration_since(self.began).as_secs();
         format!("it is asked since {secs}s and did not answer yet")
     }
+}
+
+/// Goes on with the reads until one is over; for ever where none goes on.
+pub(super) async fn one_over<'r, T: 'r>(reads: impl Iterator<Item = &'r mut Read<T>>) {
+    let reads: Vec<_> = reads.filter_map(Read::going_on).collect();
+    if reads.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    select_all(reads).await;
 }

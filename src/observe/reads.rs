@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join_all, select_all};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::read::{PATIENCE_ONCE, Read};
+use super::read::{PATIENCE_ONCE, Read, one_over};
 use super::{Ports, host};
 use crate::clock::Clock;
 use crate::engine::EngineError;
@@ -73,11 +73,7 @@ impl Reads {
     /// Goes on with the reads until one is over, which the next look takes; for ever where none goes
     /// on. An answer that nobody takes in is given up by its engine's adapter.
     pub(super) async fn one_over(&mut self) {
-        let reads: Vec<_> = self.by_host.values_mut().filter_map(Read::going_on).collect();
-        if reads.is_empty() {
-            std::future::pending::<()>().await;
-        }
-        select_all(reads).await;
+        one_over(self.by_host.values_mut()).await;
     }
 
     /// Who looks waits for each answer: there is no next look.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::sandbox::gitlab::UserId;
 use crate::sandbox::gitlab::access::{AccessLevel, WRITE};
 use crate::sandbox::gitlab::answer::{Answer, Outcome};
 use crate::sandbox::gitlab::build::NewJob;
@@ -153,16 +154,24 @@ pub(super) fn find<'a>(call: &Call, state: &'a State) -> Result<&'a Pipeline, An
     found.ok_or_else(|| Answer::not_found(""))
 }
 
-fn changeable(
+fn changeable(call: &Call, state: &State) -> Result<(ProjectId, UserId), Answer> {
+    developed(call, state, || {
+        let fault =
+            json!({ "message": { "base": ["Insufficient permissions to create a new pipeline"] } });
+        Answer::json(400, fault)
+    })
+}
+
+/// The project, if the caller is at least a Developer there.
+pub(super) fn developed(
     call: &Call,
     state: &State,
-) -> Result<(ProjectId, crate::sandbox::gitlab::UserId), Answer> {
+    refusal: impl FnOnce() -> Answer,
+) -> Result<(ProjectId, UserId), Answer> {
     let caller = call.caller(state, WRITE)?;
     let project = find_project(call, state, caller)?;
     if state.level(caller, &project.path) < AccessLevel::Developer {
-        let fault =
-            json!({ "message": { "base": ["Insufficient permissions to create a new pipeline"] } });
-        return Err(Answer::json(400, fault));
+        return Err(refusal());
     }
     Ok((project.id, caller.user))
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::users::reader;
 use super::{pipelines, project as find_project};
+use crate::sandbox::gitlab::UserId;
 use crate::sandbox::gitlab::access::{AccessLevel, WRITE};
 use crate::sandbox::gitlab::answer::{Answer, Outcome};
 use crate::sandbox::gitlab::build::ProjectSettings;
@@ -170,16 +171,8 @@ pub(super) fn delete_pipeline(call: &Call, state: &mut State) -> Outcome {
 }
 
 /// The project, if the caller may push to it.
-fn pusher(
-    call: &Call,
-    state: &State,
-) -> Result<(ProjectId, crate::sandbox::gitlab::UserId), Answer> {
-    let caller = call.caller(state, WRITE)?;
-    let project = find_project(call, state, caller)?;
-    if state.level(caller, &project.path) < AccessLevel::Developer {
-        return Err(Answer::forbidden());
-    }
-    Ok((project.id, caller.user))
+fn pusher(call: &Call, state: &State) -> Result<(ProjectId, UserId), Answer> {
+    pipelines::developed(call, state, Answer::forbidden)
 }
 
 impl State {
