@@ -7,6 +7,7 @@ mod crash;
 mod doctor;
 mod engine;
 mod gate;
+mod gpus;
 pub(crate) mod harness;
 mod leftovers;
 mod limits;

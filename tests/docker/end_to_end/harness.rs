@@ -143,6 +143,15 @@ impl Harness {
 
     /// As [`Harness::save`], with other keys in the section `gitlab`.
     pub(crate) fn save_with(&self, gitlab: &str, pools: &str) {
+        self.write_spec("runners: 50", gitlab, pools);
+    }
+
+    /// As [`Harness::save`], with these keys in the host's `budget`.
+    pub(crate) fn save_with_budget(&self, budget: &str, pools: &str) {
+        self.write_spec(budget, "poll_interval: 1s", pools);
+    }
+
+    fn write_spec(&self, budget: &str, gitlab: &str, pools: &str) {
         let Self { instance, url, images, .. } = self;
         let Images { runner, job, .. } = images;
         let (gitlab, pools) = (indented(gitlab), indented(pools));
@@ -157,7 +166,7 @@ hosts:
   local:
     docker: ${{DOCKER:-unix:///var/run/docker.sock}}
     socket: /var/run/docker.sock
-    budget: {{runners: 50}}
+    budget: {{{budget}}}
 defaults:
   cooldown: 1s
   cache: discard
@@ -188,8 +197,13 @@ pools:
 
     /// Queues a job that says `begin`, waits at the gate, and says `end`.
     pub(crate) fn queue_gated(&self, tags: &[&str], gate: &str) -> JobId {
+        self.queue_gated_after("true", tags, gate)
+    }
+
+    /// As [`Harness::queue_gated`], after a line of its own.
+    pub(crate) fn queue_gated_after(&self, first: &str, tags: &[&str], gate: &str) -> JobId {
         let wait = format!("wget -q -O /dev/null {}/gate/{gate}", self.url);
-        self.queue(tags, &["echo begin", &wait, "echo end"])
+        self.queue(tags, &[first, "echo begin", &wait, "echo end"])
     }
 
     pub(crate) fn job(&self, id: JobId) -> JobView {

@@ -66,12 +66,22 @@ impl Harness {
 
     /// Starts AutoGit with one pool, of these keys besides its tags.
     pub(crate) fn operator(&self, settings: &DockerSettings, pool: &str) -> Operator {
+        self.operator_with("runners: 9", settings, pool)
+    }
+
+    /// As [`Harness::operator`], with these keys in the host's `budget`.
+    pub(crate) fn operator_with(
+        &self,
+        budget: &str,
+        settings: &DockerSettings,
+        pool: &str,
+    ) -> Operator {
         let Self { instance, url, images: Images { runner, job, .. }, .. } = self;
         let docker = settings.endpoint.as_deref().unwrap();
         let spec = format!(
             "instance: {instance}
 gitlab: {{url: '{url}', token: '${{GITLAB_TOKEN}}', poll_interval: 1s}}
-hosts: {{local: {{docker: '{docker}', budget: {{runners: 9}}}}}}
+hosts: {{local: {{docker: '{docker}', budget: {{{budget}}}}}}}
 defaults:
   cooldown: 1s
   cache: discard
@@ -90,10 +100,15 @@ pools: {{linux: {{tags: [docker], {pool}}}}}
 
     /// Queues a job that says `begin`, waits until the gate is open, and says `end`.
     pub(crate) fn queue(&self) -> JobId {
-        let mut job = NewJob::new(self.project).tagged(&["docker"]);
+        self.queue_after("true", &["docker"])
+    }
+
+    /// As [`Harness::queue`], after a line of its own.
+    pub(crate) fn queue_after(&self, first: &str, tags: &[&str]) -> JobId {
+        let mut job = NewJob::new(self.project).tagged(tags);
         job.image = None;
         let wait = format!("wget -q -O /dev/null {}/gate", self.url);
-        job.script = vec!["echo begin".to_owned(), wait, "echo end".to_owned()];
+        job.script = [first, "echo begin", &wait, "echo end"].map(str::to_owned).to_vec();
         self.gitlab.add_job(job)
     }
 

@@ -6,6 +6,8 @@
 # of it, also by the death of who gives them, is the end of the engine.
 folder=$1 pool=$2 name=$(basename "$1")
 shift 2
+# What a test puts there the engine finds as if it were installed.
+PATH=$folder/bin:$PATH
 exec 2>>"$folder/log"
 
 # What every engine would share with the machine's own: the file of its id, its shims' sockets.

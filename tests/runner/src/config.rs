@@ -62,6 +62,9 @@ pub struct Docker {
     pub cgroup_parent: String,
     pub network_mode: String,
     pub extra_hosts: Vec<String>,
+    /// `/dev/node`, `/dev/node:/in/container` or with permissions behind that.
+    pub devices: Vec<String>,
+    pub gpus: String,
     pub ulimit: BTreeMap<String, String>,
     /// `/path` is a volume of the runner's own, `/from:/to` a bind.
     pub volumes: Vec<String>,
@@ -86,6 +89,8 @@ impl Default for Docker {
             cgroup_parent: String::new(),
             network_mode: String::new(),
             extra_hosts: Vec::new(),
+            devices: Vec::new(),
+            gpus: String::new(),
             ulimit: BTreeMap::new(),
             volumes: Vec::new(),
             disable_cache: false,

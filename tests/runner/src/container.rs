@@ -49,6 +49,8 @@ fn host(docker: &Docker, build: &Build<'_>) -> Value {
         "CgroupParent": docker.cgroup_parent,
         "NetworkMode": build.network.unwrap_or(&docker.network_mode),
         "ExtraHosts": docker.extra_hosts,
+        "Devices": docker.devices.iter().map(|device| mapped(device)).collect::<Vec<_>>(),
+        "DeviceRequests": requested(&docker.gpus),
         "Ulimits": docker.ulimit.iter().map(|(name, limit)| ulimit(name, limit)).collect::<Vec<_>>(),
         "Binds": docker.binds(),
         "Mounts": mounts,
@@ -60,4 +62,29 @@ fn ulimit(name: &str, limit: &str) -> Value {
     let (soft, hard) = limit.split_once(':').unwrap_or((limit, limit));
     let number = |text: &str| text.parse::<i64>().unwrap_or(-1);
     json!({"Name": name, "Soft": number(soft), "Hard": number(hard)})
+}
+
+/// A device of the machine in the container: `parseDeviceString` of gitlab-runner's
+/// executors/docker/docker.go (19.4).
+fn mapped(device: &str) -> Value {
+    let mut parts = device.split(':');
+    let on_host = parts.next().unwrap_or_default();
+    let inside = parts.next().unwrap_or(on_host);
+    let may = parts.next().unwrap_or("rwm");
+    json!({"PathOnHost": on_host, "PathInContainer": inside, "CgroupPermissions": may})
+}
+
+/// What `gpus` asks the engine for: `bindContainerDeviceRequests` of the same file, which leaves the
+/// text to `GpuOpts` of docker/cli (opts/gpus.go). That reads one line of CSV, of which only the
+/// field `device` is AutoGit's.
+fn requested(gpus: &str) -> Vec<Value> {
+    let field = gpus.trim().trim_matches('"');
+    let ids = field.strip_prefix("device=").map(|ids| ids.split(',').collect::<Vec<_>>());
+    ids.map(|ids| {
+        json!({
+            "Driver": "", "Count": 0, "DeviceIDs": ids, "Capabilities": [["gpu"]], "Options": {}
+        })
+    })
+    .into_iter()
+    .collect()
 }
