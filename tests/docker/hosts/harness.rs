@@ -13,6 +13,7 @@ use autogit::observe::Ports;
 use autogit::reconcile::{Daemon, Ending};
 use autogit::sandbox::gitlab::{JobView, NewJob, SimulatedGitlab, Status};
 use autogit::source::{Environment, Loaded, Origin, Pace, SpecSource, Watch};
+use autogit::spec::HostSpec;
 use autogit::view::View;
 use autogit::world::{JobId, ProjectId};
 use axum::extract::State;
@@ -29,10 +30,13 @@ use crate::hosts::require::{Folder, until};
 use crate::support::image::Images;
 use crate::support::now::outcome_of;
 
+const SPEC: &str = "autogit.yaml";
+
 /// One test's instance: its GitLab, its AutoGit, its part of the engine.
 pub(crate) struct Harness {
     pub(crate) gitlab: SimulatedGitlab,
-    docker: Docker,
+    /// The engines, the first of which has the address of GitLab.
+    dockers: Vec<Docker>,
     instance: String,
     token: SecretString,
     project: ProjectId,
@@ -60,8 +64,14 @@ impl Harness {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let instance = format!("hosts-{seed}");
         let folder = Folder::new();
-        let docker = engine.docker();
-        Self { gitlab, docker, instance, token, project, gate, url, images, folder }
+        let dockers = vec![engine.docker()];
+        Self { gitlab, dockers, instance, token, project, gate, url, images, folder }
+    }
+
+    /// On `engine`, too.
+    pub(crate) fn join(&mut self, engine: &OwnEngine) {
+        engine.load(&[&self.images.runner, &self.images.job]);
+        self.dockers.push(engine.docker());
     }
 
     /// Starts AutoGit with one pool, of these keys besides its tags.
@@ -76,12 +86,35 @@ impl Harness {
         settings: &DockerSettings,
         pool: &str,
     ) -> Operator {
-        let Self { instance, url, images: Images { runner, job, .. }, .. } = self;
         let docker = settings.endpoint.as_deref().unwrap();
+        self.save(&format!("local: {{docker: '{docker}', budget: {{{budget}}}}}"), pool);
+        let settings = settings.clone();
+        self.start(move |_| settings.clone())
+    }
+
+    /// Starts AutoGit with one pool, of these keys besides its tags, on these hosts.
+    pub(crate) fn operator_of(&self, hosts: &str, pool: &str) -> Operator {
+        self.save(hosts, pool);
+        self.start(|host| DockerSettings::of(host, |_| None, Clock::system()))
+    }
+
+    fn start(
+        &self,
+        settings: impl Fn(&HostSpec) -> DockerSettings + Send + Sync + 'static,
+    ) -> Operator {
+        let token = self.token.expose_secret().to_owned();
+        let variables = [("GITLAB_TOKEN".to_owned(), token)].into();
+        let environment = Environment::new(variables, Vec::new());
+        Operator::start(self.folder.file(SPEC).as_ref(), environment, settings)
+    }
+
+    /// Saves the spec, whole, as editors do.
+    pub(crate) fn save(&self, hosts: &str, pool: &str) {
+        let Self { instance, url, images: Images { runner, job, .. }, .. } = self;
         let spec = format!(
             "instance: {instance}
 gitlab: {{url: '{url}', token: '${{GITLAB_TOKEN}}', poll_interval: 1s}}
-hosts: {{local: {{docker: '{docker}', budget: {{{budget}}}}}}}
+hosts: {{{hosts}}}
 defaults:
   cooldown: 1s
   cache: discard
@@ -91,11 +124,8 @@ defaults:
 pools: {{linux: {{tags: [docker], {pool}}}}}
 "
         );
-        let path = self.folder.write("autogit.yaml", &spec);
-        let token = self.token.expose_secret().to_owned();
-        let variables = [("GITLAB_TOKEN".to_owned(), token)].into();
-        let environment = Environment::new(variables, Vec::new());
-        Operator::start(path.as_ref(), environment, settings.clone())
+        let beside = self.folder.write("saving", &spec);
+        std::fs::rename(beside, self.folder.file(SPEC)).unwrap();
     }
 
     /// Queues a job that says `begin`, waits until the gate is open, and says `end`.
@@ -144,39 +174,56 @@ pools: {{linux: {{tags: [docker], {pool}}}}}
         job
     }
 
-    /// The ids of the instance's runners on the engine.
+    /// The ids of the instance's runners on the first engine.
     pub(crate) async fn runners(&self) -> Vec<String> {
+        self.runners_on(&self.dockers[0]).await
+    }
+
+    /// The ids of the instance's runners on that engine.
+    pub(crate) async fn runners_on(&self, docker: &Docker) -> Vec<String> {
         let label = format!("io.autogit.instance={}", self.instance);
         let options = ListContainersOptions {
             all: true,
             filters: Some([("label".to_owned(), vec![label])].into()),
             ..ListContainersOptions::default()
         };
-        let found = self.docker.list_containers(Some(options)).await.unwrap();
+        let found = docker.list_containers(Some(options)).await.unwrap();
         found.into_iter().filter_map(|container| container.id).collect()
     }
 
-    /// Waits until there is nothing on the engine but the runners' network, and no runner at GitLab.
+    /// Waits until there is nothing on the engines but the runners' network, and no runner at GitLab.
     pub(crate) async fn until_nothing_is_left(&self) {
         until("everything is removed", async || {
-            let managed = self.gitlab.records().iter().any(|record| !record.managers.is_empty());
-            (!managed && self.left().await.is_empty()).then_some(())
+            if self.gitlab.records().iter().any(|record| !record.managers.is_empty()) {
+                return None;
+            }
+            for docker in &self.dockers {
+                if self.found(docker).await.iter().any(|name| *name != self.network()) {
+                    return None;
+                }
+            }
+            Some(())
         })
         .await;
     }
 
-    /// All that is on the engine, but the networks that each engine has and the runners' own.
-    async fn left(&self) -> Vec<String> {
+    /// The network that its runners join.
+    pub(crate) fn network(&self) -> String {
+        format!("{}-network", self.instance)
+    }
+
+    /// All that is on the engine, but the networks that each engine has.
+    pub(crate) async fn found(&self, docker: &Docker) -> Vec<String> {
         let all = ListContainersOptions { all: true, ..ListContainersOptions::default() };
-        let containers = self.docker.list_containers(Some(all)).await.unwrap();
-        let mut left: Vec<_> = containers.into_iter().filter_map(|one| one.id).collect();
-        let volumes = self.docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
-        left.extend(volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name));
-        let networks = self.docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
-        left.extend(networks.into_iter().filter_map(|network| network.name));
-        let own = format!("{}-network", self.instance);
-        left.retain(|name| !["bridge", "host", "none", &own].contains(&name.as_str()));
-        left
+        let containers = docker.list_containers(Some(all)).await.unwrap();
+        let mut found: Vec<_> = containers.into_iter().filter_map(|one| one.id).collect();
+        let volumes = docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        found.extend(volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.name));
+        let networks = docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
+        found.extend(networks.into_iter().filter_map(|network| network.name));
+        found.retain(|name| !["bridge", "host", "none"].contains(&name.as_str()));
+        found.sort();
+        found
     }
 }
 
@@ -195,7 +242,11 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    fn start(path: &Path, environment: Environment, settings: DockerSettings) -> Self {
+    fn start(
+        path: &Path,
+        environment: Environment,
+        settings: impl Fn(&HostSpec) -> DockerSettings + Send + Sync + 'static,
+    ) -> Self {
         let clock = Clock::system();
         let origin = Origin::File(path.to_owned());
         let watch = Watch::start(&origin, clock.clone(), Pace::default());
@@ -223,8 +274,27 @@ impl Operator {
 
     /// Waits until the engine, and nothing else, is unknown to it.
     pub(crate) async fn until_host_is_unknown(&self) {
-        self.until("the host is unknown", |view| {
-            (view.unknown_sources() == ["local"]).then_some(())
+        self.until_unknown("local").await;
+    }
+
+    /// Waits until that host, and nothing else, is unknown to it.
+    pub(crate) async fn until_unknown(&self, host: &str) {
+        self.until(&format!("host {host} is unknown"), |view| {
+            (view.unknown_sources() == [host]).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for looks that begin after this call, so that they see what is there now.
+    pub(crate) async fn until_looked_again(&self) {
+        let now = Clock::system().now();
+        self.until("AutoGit looks again", |view| (view.world.now > now).then_some(())).await;
+    }
+
+    /// Waits until one of its notices has these words.
+    pub(crate) async fn until_noticed(&self, words: &str) {
+        self.until(&format!("AutoGit says `{words}`"), |view| {
+            view.notices.iter().any(|notice| notice.contains(words)).then_some(())
         })
         .await;
     }
@@ -236,14 +306,18 @@ impl Drop for Operator {
     }
 }
 
-fn connect(loaded: &Loaded, settings: &DockerSettings) -> Result<Ports, String> {
+fn connect(
+    loaded: &Loaded,
+    settings: &impl Fn(&HostSpec) -> DockerSettings,
+) -> Result<Ports, String> {
     let (spec, clock) = (&loaded.spec, Clock::system());
     let transport =
         HttpTransport::new(&spec.gitlab.url, None).map_err(|error| error.to_string())?;
     let gitlab = HttpGitlab::new(GitlabSettings::of(spec), Arc::new(transport), clock);
-    let engine = DockerEngine::connect(settings.clone()).map_err(|error| error.to_string())?;
-    let engine: Arc<dyn Engine> = Arc::new(engine);
-    let engines: BTreeMap<_, _> =
-        spec.hosts.keys().map(|name| (name.clone(), Arc::clone(&engine))).collect();
+    let mut engines: BTreeMap<_, Arc<dyn Engine>> = BTreeMap::new();
+    for (name, host) in &spec.hosts {
+        let engine = DockerEngine::connect(settings(host)).map_err(|error| error.to_string())?;
+        engines.insert(name.clone(), Arc::new(engine));
+    }
     Ok(Ports { gitlab: Arc::new(gitlab), engines })
 }

@@ -13,15 +13,15 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docker/hosts/ow
 /// What the script and its engine need.
 const PROGRAMS: [&str; 7] = ["dockerd", "bash", "unshare", "nsenter", "mount", "ip", "find"];
 
-/// The network of this process's engine; another's has other addresses.
-fn pool() -> String {
+/// The network of this process's first or second engine; another's has other addresses.
+fn pool(number: u32) -> String {
     let process = std::process::id();
-    format!("10.{}.{}", 192 + process / 256 % 64, process % 256)
+    format!("10.{}.{}", 192 - 64 * number + process / 256 % 64, process % 256)
 }
 
-/// An address of the engine: its first or its second.
+/// An address of the first engine: its first or its second.
 pub(crate) fn address(second: bool) -> String {
-    format!("{}.{}", pool(), if second { 3 } else { 2 })
+    format!("{}.{}", pool(0), if second { 3 } else { 2 })
 }
 
 /// An engine; it and all it made are gone when this is dropped.
@@ -37,13 +37,21 @@ pub(crate) struct OwnEngine {
 impl OwnEngine {
     /// A running engine with these flags; nothing where the machine cannot run one.
     pub(crate) async fn start(folder: Folder, flags: &[&str]) -> Option<Self> {
+        Self::start_in(&pool(0), folder, flags).await
+    }
+
+    /// One beside it.
+    pub(crate) async fn start_second(folder: Folder, flags: &[&str]) -> Option<Self> {
+        Self::start_in(&pool(1), folder, flags).await
+    }
+
+    async fn start_in(pool: &str, folder: Folder, flags: &[&str]) -> Option<Self> {
         if !require::has("DOCKERD", &PROGRAMS) {
             return None;
         }
-        let pool = pool();
         let mut holder = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", SCRIPT])
-            .args([folder.path().to_str().unwrap(), pool.as_str()])
+            .args([folder.path().to_str().unwrap(), pool])
             .args(flags)
             .stdin(Stdio::piped())
             .spawn()

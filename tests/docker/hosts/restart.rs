@@ -2,10 +2,9 @@
 
 use autogit::engine::docker::DockerSettings;
 use autogit::sandbox::gitlab::Status;
-use tokio::io::copy_bidirectional;
-use tokio::net::{UnixListener, UnixStream};
 
 use crate::hosts::harness::Harness;
+use crate::hosts::line::Line;
 use crate::hosts::own_engine::OwnEngine;
 use crate::hosts::require::{Folder, until};
 use crate::support::docker::settings;
@@ -16,19 +15,9 @@ use crate::support::image;
 async fn with_harness(flags: &[&str]) -> Option<(OwnEngine, Harness, DockerSettings)> {
     let images = image::ensure()?;
     let engine = OwnEngine::start(Folder::new(), flags).await?;
-    let (path, target) = (engine.folder.path().join("held.sock"), engine.socket());
-    let listener = UnixListener::bind(&path).unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let target = target.clone();
-            tokio::spawn(async move {
-                let mut engine = UnixStream::connect(target).await?;
-                copy_bidirectional(&mut client, &mut engine).await
-            });
-        }
-    });
+    let line = Line::to(&engine);
     let harness = Harness::new(&engine, images).await;
-    let settings = settings(Some(&format!("unix://{}", path.display())));
+    let settings = settings(Some(&line.endpoint()));
     Some((engine, harness, settings))
 }
 
