@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::answer::Answer;
 use super::arguments::Look;
 use super::shell::Shell;
-use super::text::{RenderOptions, Table};
+use super::text::{RenderOptions, rows};
 use crate::operate::{Adapters, Failure};
 use crate::view::{QueueOutput, words};
 
@@ -36,21 +36,7 @@ pub fn render_queue(queue: &QueueOutput, options: &RenderOptions) -> String {
         return "no pending jobs\n".to_owned();
     }
     let shown = if options.verbose { jobs.len() } else { JOBS_MAX };
-    let heading = ["job", "project", "name", "tags", "waiting", "pool", "state"];
-    let mut table = Table::new(&heading);
-    for job in jobs.iter().take(shown) {
-        let tags = job.tags.join(",");
-        table.row([
-            format!("#{}", job.id),
-            words::plain(&job.project).into_owned(),
-            words::plain(&job.name).into_owned(),
-            if tags.is_empty() { "-".to_owned() } else { words::plain(&tags).into_owned() },
-            job.waiting.clone(),
-            job.pool.clone().unwrap_or_else(|| "-".to_owned()),
-            job.reason.clone().unwrap_or("served".into()).into_owned(),
-        ]);
-    }
-    let mut lines = table.headed(options);
+    let mut lines = rows::jobs(jobs.iter().take(shown)).table().headed(options);
     let more = jobs.len().saturating_sub(shown);
     if more > 0 {
         let jobs = words::count(more, "more job");

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use super::answer::Answer;
 use super::arguments::Look;
 use super::shell::Shell;
-use super::text::{RenderOptions, Table};
+use super::text::{RenderOptions, rows};
 use crate::operate::{Adapters, Failure};
-use crate::view::{RunnerOutput, words};
+use crate::view::RunnerOutput;
 
 pub(super) async fn runners(
     arguments: Look,
@@ -28,21 +28,5 @@ pub fn render_runners(runners: &[RunnerOutput], options: &RenderOptions) -> Stri
     if runners.is_empty() {
         return "no runners\n".to_owned();
     }
-    let mut table = Table::new(&["runner", "host", "phase", "for", "job", "why"]);
-    for runner in runners {
-        let job = runner.job.as_ref().map(|job| {
-            let id = job.id.map_or_else(|| "?".to_owned(), |id| format!("#{id}"));
-            let words = [job.name.as_ref(), job.project.as_ref()].into_iter().flatten();
-            words.fold(id, |said, word| format!("{said} {}", words::plain(word)))
-        });
-        table.row([
-            runner.name.clone(),
-            runner.host.clone(),
-            if runner.seen { runner.phase.to_string() } else { "unseen".to_owned() },
-            runner.lasting.clone().unwrap_or_else(|| "-".to_owned()),
-            job.unwrap_or_else(|| "-".to_owned()),
-            words::plain(&runner.why).into_owned(),
-        ]);
-    }
-    table.text(options)
+    rows::runners(runners).table().text(options)
 }

@@ -5,11 +5,9 @@ use std::process::ExitCode;
 use super::answer::Answer;
 use super::arguments::Look;
 use super::shell::Shell;
-use super::text::hosts::{cpus, memory};
-use super::text::{RenderOptions, Table, sources, unplaced};
+use super::text::{RenderOptions, Table, rows, sources, unplaced};
 use crate::operate::{Adapters, Failure};
-use crate::plan::size;
-use crate::view::{BudgetOutput, DiskOutput, HostOutput, StatusOutput, words};
+use crate::view::{StatusOutput, words};
 
 pub(super) async fn status(
     arguments: Look,
@@ -42,36 +40,20 @@ pub fn render_status(status: &StatusOutput, options: &RenderOptions) -> String {
         lines.push(words::plain_lines(fault));
     }
     lines.push(String::new());
-    lines.extend(pools(status));
+    lines.extend(rows::pools(status).table().lines());
     lines.extend(unplaced(status));
     lines.push(String::new());
     if !status.held.is_empty() {
         lines.extend(held(status));
         lines.push(String::new());
     }
-    lines.extend(hosts(status));
+    lines.extend(rows::hosts(status).table().lines());
     lines.extend(status.unread.iter().map(|line| options.paint.notable(&words::plain_lines(line))));
     let still = status.standstills.iter();
     lines.extend(still.map(|line| options.paint.notable(&words::plain_lines(line))));
     lines.push(String::new());
     lines.push(summary(status));
     lines.join("\n") + "\n"
-}
-
-fn pools(status: &StatusOutput) -> Vec<String> {
-    let heading = ["pool", "pending", "starting", "idle", "busy", "draining", "max", "warm", "why"];
-    let mut table = Table::new(&heading).right(&[1, 2, 3, 4, 5, 6, 7]);
-    for (name, pool) in &status.pools {
-        // Of an unknown queue nobody knows how many jobs are pending.
-        let pending = status.queue_pending.map_or("?".to_owned(), |_| pool.pending.to_string());
-        let counts = [pool.starting, pool.idle, pool.busy, pool.draining];
-        let limits = [pool.max, pool.warm];
-        let numbers = [pending].into_iter().chain(counts.iter().map(ToString::to_string));
-        let numbers = numbers.chain(limits.iter().map(ToString::to_string));
-        let why = words::plain(&pool.why).into_owned();
-        table.row(std::iter::once(name.clone()).chain(numbers).chain([why]));
-    }
-    table.lines()
 }
 
 /// Who uses records and is on no host.
@@ -95,53 +77,8 @@ fn held(status: &StatusOutput) -> Vec<String> {
     table.lines()
 }
 
-fn hosts(status: &StatusOutput) -> Vec<String> {
-    // Few limit the disk, and few hosts are in a special state.
-    let limited = status.hosts.values().any(|host| host.disk.is_some());
-    let special = status.hosts.values().any(|host| host.state.is_some());
-    let has_gpus = |budget: BudgetOutput| budget.gpus > 0;
-    let gpus =
-        status.hosts.values().any(|host| has_gpus(host.used) || host.budget.is_some_and(has_gpus));
-    let heading = ["host", "runners", "cpus", "memory"].into_iter();
-    let heading = heading.chain(gpus.then_some("gpus")).chain(limited.then_some("disk"));
-    let heading = heading.chain(special.then_some("state"));
-    let mut table = Table::new(&heading.collect::<Vec<_>>());
-    for (name, host) in &status.hosts {
-        let HostOutput { budget, used, disk, state, next: _ } = host;
-        let of = |used: String, most: fn(BudgetOutput) -> String| match budget {
-            Some(budget) => format!("{used} of {}", most(*budget)),
-            None => used,
-        };
-        let row = [
-            name.clone(),
-            of(used.runners.to_string(), |budget| budget.runners.to_string()),
-            of(cpus(used.cpus), |budget| cpus(budget.cpus)),
-            of(memory(used.memory_bytes), |budget| memory(budget.memory_bytes)),
-        ];
-        let disk = limited.then(|| disk.as_ref().map_or("no limit".to_owned(), disk_words));
-        let state = special.then(|| state.as_deref().unwrap_or_default().to_owned());
-        let gpus = gpus.then(|| of(used.gpus.to_string(), |budget| budget.gpus.to_string()));
-        table.row(row.into_iter().chain(gpus).chain(disk).chain(state));
-    }
-    table.lines()
-}
-
-/// `93.0GiB of 100.0GiB; 12.0GiB free, 10.0GiB are kept so`
-fn disk_words(disk: &DiskOutput) -> String {
-    let used = disk.used_bytes.map(|used| match disk.budget_bytes {
-        Some(budget) => format!("{} of {}", size(used), size(budget)),
-        None => size(used),
-    });
-    let free = disk.free_bytes.map(|free| match disk.keep_free_bytes {
-        Some(least) => format!("{} free, {} are kept so", size(free), size(least)),
-        None => format!("{} free", size(free)),
-    });
-    let full = disk.full.then(|| "full: nothing is started there".to_owned());
-    let unknown = disk.unknown.as_ref().map(|why| format!("unknown: {}", words::plain(why)));
-    [used, free, full, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-fn summary(status: &StatusOutput) -> String {
+/// How many jobs wait, and what the runners do.
+pub(super) fn summary(status: &StatusOutput) -> String {
     let pending = match status.queue_pending {
         Some(pending) => format!("{} pending", words::count(pending, "job")),
         None => "the queue is unknown".to_owned(),

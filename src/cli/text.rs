@@ -1,11 +1,13 @@
 //! What the texts of all commands are made of.
 
 pub(super) mod hosts;
+pub(super) mod rows;
 pub(super) mod sources;
 mod style;
 mod table;
 pub(super) mod unplaced;
 
+pub(super) use style::cut;
 pub use style::{Paint, RenderOptions};
 pub(super) use table::Table;
 

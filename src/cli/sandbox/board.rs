@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::plan::decision_line;
-use crate::cli::text::{Paint, RenderOptions, Table};
+use crate::cli::text::{Paint, RenderOptions, Table, cut};
 use crate::plan::{Decision, JobHold};
 use crate::view::{View, decision_output, words};
 use crate::world::{Offer, Phase, RunnerView, Variant};
@@ -186,21 +186,6 @@ fn letter(phase: &Phase) -> char {
         Phase::Draining { .. } => 'd',
         Phase::Exited { .. } | Phase::Failed { .. } => 'x',
     }
-}
-
-/// At most `width` columns of a terminal.
-pub(crate) fn cut(line: &str, width: usize) -> String {
-    if line.width() <= width {
-        return line.to_owned();
-    }
-    let mut kept = String::new();
-    for letter in line.chars() {
-        if kept.width() + letter.width().unwrap_or(0) >= width {
-            break;
-        }
-        kept.push(letter);
-    }
-    kept + "…"
 }
 
 /// What changed between two looks, one line each: what was decided, which runner went into another

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::view::{View, words};
 
@@ -30,13 +31,14 @@ impl RenderOptions {
         instance: &str,
         at: Timestamp,
     ) -> String {
-        self.paint.strong(&self.plain(source, hash, instance, at))
+        self.paint.strong(&self.plain_heading_of(source, hash, instance, at))
     }
 
     /// The same of a view, without colour.
     pub(crate) fn plain_heading(&self, view: &View) -> String {
         let spec = &view.spec;
-        self.plain(&spec.source, &spec.hash, view.world.spec.instance.as_str(), view.world.now)
+        let instance = view.world.spec.instance.as_str();
+        self.plain_heading_of(&spec.source, &spec.hash, instance, view.world.now)
     }
 
     /// A time of today: `14:03:22`.
@@ -55,7 +57,14 @@ impl RenderOptions {
         )
     }
 
-    fn plain(&self, source: &str, hash: &str, instance: &str, at: Timestamp) -> String {
+    /// The same, without colour.
+    pub(crate) fn plain_heading_of(
+        &self,
+        source: &str,
+        hash: &str,
+        instance: &str,
+        at: Timestamp,
+    ) -> String {
         let now = at.to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S %Z").to_string();
         format!("{source}@{hash} · instance {instance} · {now}")
     }
@@ -110,4 +119,19 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// At most `width` columns of a terminal.
+pub(crate) fn cut(line: &str, width: usize) -> String {
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in line.chars() {
+        if kept.width() + letter.width().unwrap_or(0) >= width {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept + "…"
 }
