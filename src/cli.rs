@@ -37,6 +37,7 @@ mod supervisor;
 mod sweep;
 mod text;
 mod token;
+mod top;
 mod trigger;
 
 use std::ffi::OsString;
@@ -61,6 +62,7 @@ pub use shell::Shell;
 pub use status::render_status;
 pub use supervisor::Supervisor;
 pub use text::{Paint, RenderOptions};
+pub use top::{News, Seen, TopState, Wish, draw_top};
 
 /// The whole command line, for what describes it.
 pub fn command_line() -> clap::Command {
@@ -117,6 +119,7 @@ async fn command(command: Command, shell: &Shell, adapters: Adapters) -> Result<
         Command::Status(arguments) => status::status(arguments, shell, adapters).await,
         Command::Runners(arguments) => runners::runners(arguments, shell, adapters).await,
         Command::Queue(arguments) => queue::queue(arguments, shell, adapters).await,
+        Command::Top(arguments) => top::top(arguments, shell, adapters).await,
         Command::Health(arguments) => health::health(arguments, shell, adapters).await,
         Command::Token(arguments) => token::token(arguments, shell, adapters).await,
         Command::Logs(arguments) => logs::logs(&arguments, shell, adapters).await,

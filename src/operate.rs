@@ -28,7 +28,7 @@ pub(crate) use chosen_view::{
     plan_page,
 };
 pub(crate) use down::{Records, down, down_former, remains};
-pub(crate) use drain::drain;
+pub(crate) use drain::{drain, drain_there};
 pub(crate) use failure::Failure;
 pub(crate) use logs::runner_log;
 pub(crate) use own_look::OwnLook;

@@ -5,7 +5,7 @@ mod help;
 mod trial;
 mod user;
 
-pub(super) use asking::AskingArguments;
+pub(super) use asking::{AskingArguments, ServerArguments};
 pub(super) use help::{Completions, CompletionsCommand, Manual};
 pub(super) use trial::{Logs, Selftest};
 pub(super) use user::{About, ChangeArguments, JobLog, Jobs, Pipelines, Projects, Trigger};
@@ -53,6 +53,8 @@ pub(super) enum Command {
     Runners(Look),
     /// List the pending jobs and what each waits for
     Queue(Look),
+    /// Show live in the terminal what the AutoGit that runs sees, explain it, and drain runners
+    Top(Top),
     /// Ask the AutoGit that runs here whether its loop goes on; for health checks of containers
     Health(Health),
     /// Replace GitLab's token by a new one
@@ -270,6 +272,14 @@ pub(super) struct Look {
     pub(super) asking: AskingArguments,
     #[command(flatten)]
     pub(super) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Top {
+    #[command(flatten)]
+    pub(super) spec: SpecArguments,
+    #[command(flatten)]
+    pub(super) server: ServerArguments,
 }
 
 #[derive(Debug, Args)]

@@ -165,6 +165,22 @@ impl ChosenView {
         Self::beside(running, file, (origin, place.is_named, *about), process, adapters).await
     }
 
+    /// The AutoGit that runs; a look of this process will not do.
+    pub(crate) async fn running(
+        question: &Question,
+        process: &Process,
+        adapters: Adapters,
+    ) -> Result<RunningView, Failure> {
+        match Self::choose(question, process, adapters).await?.whose {
+            WhoseView::Running(there) => Ok(*there),
+            WhoseView::Own(_) => Err(Failure::Failed(
+                "no AutoGit that has looked answers here\n\
+                 hint: `autogit status` looks by itself; `--server URL` names one elsewhere"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// No AutoGit answers.
     async fn alone(
         loaded: &Loaded,

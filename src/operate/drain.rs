@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::adapters::Adapters;
 use super::alone::{Alone, plan_drains};
-use super::chosen_view::{ChosenView, Question, WhoseView};
+use super::chosen_view::{ChosenView, Question, RunningView, WhoseView};
 use super::failure::Failure;
 use super::process::Process;
 use super::running::{Reply, Running, escaped};
@@ -28,16 +28,7 @@ pub(crate) async fn drain(
     let chosen = ChosenView::choose(question, process, adapters).await?;
     match chosen.whose {
         WhoseView::Running(there) => {
-            let runners = meant(there.running.get("/runners").await?, word)?;
-            let spec = there.loaded.as_ref().map(|loaded| &loaded.spec);
-            let running = match spec {
-                Some(spec) => there.running.acting_for(spec),
-                None => there.running,
-            };
-            for runner in &runners {
-                ask(&running, runner).await?;
-            }
-            Ok(Asked { runners, goes_on: true })
+            Ok(Asked { runners: drain_there(&there, word).await?, goes_on: true })
         }
         WhoseView::Own(_) => {
             let loaded = question.place.load(process, adapters).await?;
@@ -53,6 +44,23 @@ pub(crate) async fn drain(
             Ok(Asked { runners, goes_on: false })
         }
     }
+}
+
+/// Asks the AutoGit that runs for it; the runners that drain now.
+pub(crate) async fn drain_there(
+    there: &RunningView,
+    word: &str,
+) -> Result<Vec<RunnerOutput>, Failure> {
+    let runners = meant(there.running.get("/runners").await?, word)?;
+    let running = there.running.clone();
+    let running = match &there.loaded {
+        Some(loaded) => running.acting_for(&loaded.spec),
+        None => running,
+    };
+    for runner in &runners {
+        ask(&running, runner).await?;
+    }
+    Ok(runners)
 }
 
 /// The runners that `word` names and that do not exit already.

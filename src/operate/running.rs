@@ -31,7 +31,7 @@ pub(crate) enum Whose<'a> {
 }
 
 /// A running AutoGit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Running {
     transport: Arc<dyn Transport>,
     base: String,
@@ -42,7 +42,7 @@ pub(crate) struct Running {
 }
 
 /// What it says of itself; another version may say less.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Health {
     instance: String,
     version: String,

@@ -16,3 +16,4 @@ mod served;
 mod supervisor;
 mod tables;
 mod terminal;
+mod top;

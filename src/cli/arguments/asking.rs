@@ -12,6 +12,13 @@ pub(in crate::cli) struct AskingArguments {
     /// Look at GitLab and Docker directly, even if a running AutoGit could answer
     #[arg(long, conflicts_with = "server")]
     direct: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// Which AutoGit is asked, where it is not the one that runs here.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ServerArguments {
     /// Ask the AutoGit at this address instead of the one that runs here
     #[arg(long, value_name = "URL", value_parser = server)]
     server: Option<String>,
@@ -32,11 +39,18 @@ impl AskingArguments {
 
     /// Who is asked, with the token that the command line names.
     pub(in crate::cli) fn asking(&self) -> Result<Asking, Failure> {
+        Ok(Asking { direct: self.direct, ..self.server.asking()? })
+    }
+}
+
+impl ServerArguments {
+    /// Who is asked, with the token that the command line names.
+    pub(in crate::cli) fn asking(&self) -> Result<Asking, Failure> {
         let token = self.token_file.as_ref().map(|path| crate::source::read(path)).transpose();
         let token = token
             .map_err(|error| Failure::Usage(format!("error: the token cannot be read: {error}")))?
             .map(|text| text.trim().to_owned().into());
-        Ok(Asking { direct: self.direct, server: self.server.clone(), token })
+        Ok(Asking { direct: false, server: self.server.clone(), token })
     }
 }
 

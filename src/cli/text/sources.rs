@@ -32,6 +32,12 @@ pub(crate) fn lines(
     heads.zip(lines).map(|(head, line)| format!("{head}{line}")).collect()
 }
 
+/// What is unknown, one line each: `rack UNKNOWN 41s: connect timed out`
+pub(crate) fn unknown(sources: &BTreeMap<String, SourceOutput>) -> Vec<String> {
+    let unknown = sources.iter().filter(|(_, source)| !source.is_known());
+    unknown.map(|(name, source)| one(name, source)).collect()
+}
+
 /// `note     the token's scopes are …`, and what to do about it below.
 pub(crate) fn notes(notices: &[String], options: &RenderOptions) -> Vec<String> {
     let indent = format!("\n{INDENT}");

@@ -1,4 +1,5 @@
-//! `autogit init` at a terminal: what it asks, what it never shows, and Ctrl-C at each question.
+//! What is asked and drawn at a terminal: what `autogit init` never shows, Ctrl-C at each question, and
+//! that the terminal is as it was after `autogit top`.
 //!
 //! The terminal is that of `script` (util-linux): it hands on what is written and read.
 
@@ -6,6 +7,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use crate::cli::binary::Folder;
+use crate::cli::daemon::{Daemon, TOKEN};
 use crate::cli::served::Served;
 use crate::support::skipped::note_skipped;
 
@@ -126,4 +128,28 @@ fn a_command_that_finds_no_project_asks_for_one() {
     typed.at("GitLab knows no project `team/none`", "team/app\n");
     let shown = typed.end();
     assert!(shown.contains("ended 0"), "{shown}");
+}
+
+#[test]
+fn a_live_view_leaves_the_terminal_as_it_was() {
+    let daemon = Daemon::start("live");
+    let size = "stty rows 24 cols 100";
+    let (temporary, (name, value)) = (daemon.folder.path().display(), TOKEN);
+    for leave in ["q", INTERRUPT] {
+        let variables = format!("{size}; TERM=xterm TMPDIR={temporary} {name}={value}");
+        let Some(mut typed) = Typed::command(&daemon.folder, "top", &variables) else { return };
+        typed.at("STATE", leave);
+        let shown = typed.end();
+        let (drawn, after) = shown.rsplit_once("\u{1b}[?1049l").unwrap();
+        assert!(drawn.contains("POOL") && drawn.contains("RUNNER"), "{shown}");
+        assert!(after.contains("ended 0") && !after.contains("-echo"), "{shown}");
+    }
+}
+
+#[test]
+fn a_live_view_without_a_terminal_says_what_to_use_instead() {
+    let told = Folder::new("no-terminal").autogit(&["top"], &[]);
+    let words = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(2), "{words}");
+    assert!(words.contains("here is none") && words.contains("hint: `autogit status`"), "{words}");
 }
