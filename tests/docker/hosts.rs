@@ -5,6 +5,7 @@
 
 mod certificates;
 mod discovery;
+mod disk;
 mod harness;
 mod life;
 mod line;
