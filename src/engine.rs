@@ -19,13 +19,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::spec::{Arch, Cost, InstanceName, PullPolicy};
 use crate::world::{
     DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash, SystemId,
-    Variant, WorkloadId,
+    KeptImage, NetworkState, RecordId, Runner, RunnerLog, RunnerName, SetAside, Slot, SpecHash,
+    SystemId, Variant, WorkloadId,
 };
 
 /// A runner container to be made: all that differs between two runners. How it is hardened is the
@@ -177,6 +178,35 @@ pub trait Engine: Debug + Send + Sync {
     /// Sees to it that the image is there, by pulling it as its policy says.
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError>;
 
+    /// The marks of the images that were pulled for `instance` to be kept ready.
+    async fn kept_images(&self, instance: &InstanceName) -> Result<Vec<KeptImage>, EngineError>;
+
+    /// Pulls the image and puts a mark on it that tells when this was decided, `at` by our clock; its
+    /// older marks stay.
+    async fn keep_image(
+        &self,
+        instance: &InstanceName,
+        image: &str,
+        arch: Arch,
+        at: Timestamp,
+    ) -> Result<(), EngineError>;
+
+    /// Takes the reference that the mark is of from its image, which stays under the mark: whether
+    /// there was one to take. One that another instance keeps ready stays.
+    async fn forget_reference(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError>;
+
+    /// Takes the mark from its image, and with the last name the image itself: whether that could be
+    /// done. It stays while a container has the image and no other name tells of it.
+    async fn remove_mark(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError>;
+
     /// Creates the runner's container and puts its files in; does not start it.
     ///
     /// Guarantees: a container whose files could not be put in is removed again.
@@ -266,10 +296,10 @@ pub enum EngineError {
     },
     /// The image is not on the host and cannot be pulled.
     #[error(
-        "image `{image}` is not available: {problem}\nhint: correct `runner_image`, or pull it on the host"
+        "image `{image}` is not available: {problem}\nhint: correct its name in the file, or pull it on the host"
     )]
     NoImage {
-        /// Its reference, as `runner_image` names it.
+        /// Its reference, as the file names it.
         image: String,
         /// What the engine or its registry says.
         problem: String,

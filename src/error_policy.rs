@@ -184,7 +184,8 @@ impl ApplyError {
             | Action::VerifyToken { .. }
             | Action::CreateRecord { .. }
             | Action::CreateNetwork { .. }
-            | Action::PullImage { .. } => Pause::BackOff,
+            | Action::PullImage { .. }
+            | Action::KeepImage { .. } => Pause::BackOff,
             Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
             | Action::Drain { .. }

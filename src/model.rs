@@ -144,8 +144,17 @@ impl Model {
         self.tell_contacts();
         // A pull that the process was about when the model began is over, and all else came to nothing.
         for deed in std::mem::take(&mut self.memory.under_way).into_keys() {
-            if let Deed::PullImage { host, image } = deed {
-                self.pull(&host, &image);
+            match deed {
+                Deed::PullImage { host, image } => self.pull(&host, &image),
+                Deed::KeepImage { host, image } => self.keep_image(&host, &image),
+                Deed::VerifyToken(_)
+                | Deed::MakeRecord(_)
+                | Deed::ChangeRecord(_)
+                | Deed::Remove(_)
+                | Deed::MakeNetwork(_)
+                | Deed::Start { .. }
+                | Deed::Drain(_)
+                | Deed::Reap(_) => {}
             }
         }
         self.memory.asked.clear();

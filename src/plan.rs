@@ -19,6 +19,7 @@ mod held_runner;
 mod hold;
 mod host_choice;
 mod images;
+mod kept_images;
 mod later;
 mod ledger;
 mod make_room;
@@ -43,6 +44,7 @@ pub use gpus::{GpuBusy, GpuHolder, NoGpu};
 pub use held_job::{HeldJob, JobHold, Lack, UnmetWarm};
 pub use held_runner::{HeldRunner, RunnerHold};
 pub use host_choice::{HostChoice, HostReason};
+pub use kept_images::KeptImageReason;
 pub use rule::Rule;
 pub use wanted::is_changed;
 
@@ -106,6 +108,7 @@ const PASSES: &[Pass] = &[
     network::create_networks,
     sweep::sweep_leftovers,
     free_disk::free_disk,
+    kept_images::keep_images,
     marks::mark_records,
     hold::hold_runners,
 ];

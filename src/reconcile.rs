@@ -243,6 +243,7 @@ impl Controller {
             // What failed under the old spec may work under the new one.
             self.memory.backoffs.clear();
             self.memory.networks.clear();
+            self.memory.unkept.clear();
         }
         self.in_force.send_modify(|in_force| in_force.spec = Arc::clone(&info.spec));
         self.info = info;

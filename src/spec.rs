@@ -57,7 +57,7 @@ pub use secret::{secret_in_file, weak_secret_in_file};
 pub(crate) use section::is_open;
 pub use section::{ApiSpec, Capabilities, GitlabSpec, HostSpec, JobSpec, Pool, Proxy, Spec};
 pub use shown::{shown, shown_changes};
-pub(crate) use values::{RUNNER_VERSION_MIN, runner_version};
+pub(crate) use values::{RUNNER_VERSION_MIN, runner_release, runner_version};
 pub use variables::Missing;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ mod disk;
 mod gpus;
 mod host;
 mod image;
+mod kept_image;
 mod leaving;
 mod matching;
 mod memory;
@@ -41,6 +42,8 @@ pub use host::{
     JobObjects, NetworkState, Node, Runner, SetAside,
 };
 pub use image::{ImageState, pools_on};
+pub use kept_image::{ImageKey, KeptImage};
+pub(crate) use kept_image::{MARKS, images_kept, names, refreshed_at};
 pub use leaving::OursThere;
 pub use matching::{Misfit, Offer};
 pub use memory::{AtWork, FailedStart, InDoubt, Leftover, Memory, Unclaimed};

@@ -42,6 +42,11 @@ impl Means<'_> {
                 let pulled = engine(ports, host)?.ensure_image(&request).await;
                 pulled.map(|()| Effect::Done).map_err(ApplyError::from)
             }
+            Action::KeepImage { host, image, arch } => {
+                let (instance, arch) = (&world.spec.instance, *arch);
+                let kept = engine(ports, host)?.keep_image(instance, image, arch, world.now).await;
+                kept.map(|()| Effect::Done).map_err(ApplyError::from)
+            }
             Action::UpdateRecord { record, settings, .. } => {
                 let updated = ports.gitlab.update_record(*record, settings).await;
                 updated.map(|()| Effect::Done).map_err(ApplyError::from)

@@ -7,8 +7,8 @@ use crate::engine::{Engine, RunnerList, Sighting};
 use crate::observe::Ports;
 use crate::spec::HostName;
 use crate::world::{
-    Absence, ContainerState, Leftover, RecordId, Runner, RunnerName, SetAside, SystemId, World,
-    may_stop,
+    Absence, ContainerState, KeptImage, Leftover, RecordId, Runner, RunnerName, SetAside, SystemId,
+    World, may_stop,
 };
 
 const IN_USE: Effect = Effect::Skipped("it is in use after all");
@@ -26,6 +26,7 @@ pub(super) async fn sweep(
         | Leftover::JobVolume(host, _)
         | Leftover::JobNetwork(host, _) => sweep_job_object(ports, world, host, leftover).await,
         Leftover::Network(host, id) => remove_network(ports, world, host, id).await,
+        Leftover::KeptImage(host, mark) => remove_kept_image(ports, world, host, mark).await,
         Leftover::Manager(record, system_id) => {
             delete_manager(ports, world, record_token, *record, system_id).await
         }
@@ -135,6 +136,28 @@ async fn remove_network(
         Some(_) => Ok(IN_USE),
         None => Ok(GONE),
     }
+}
+
+/// First the reference goes, so that no job begins with the image, and at a later look, when no job
+/// has it from before, the image itself.
+async fn remove_kept_image(
+    ports: &Ports,
+    world: &World,
+    host: &HostName,
+    mark: &KeptImage,
+) -> Result<Effect, ApplyError> {
+    let engine = engine(ports, host)?;
+    let instance = &world.spec.instance;
+    let state = world.hosts.get(host).and_then(|host| host.state.known());
+    let named = state.is_none_or(|state| {
+        let arch = state.engine.node.arch;
+        world.is_named(host, arch, &mark.image)
+    });
+    if !named && !mark.found && engine.forget_reference(instance, mark).await? {
+        return Ok(Effect::Done);
+    }
+    let removed = engine.remove_mark(instance, mark).await?;
+    Ok(if removed { Effect::Done } else { Effect::Skipped("a container has it") })
 }
 
 /// Deletes the row of a runner that no host has.

@@ -56,7 +56,7 @@ impl Pace {
     fn of(action: &Action) -> Self {
         match action {
             Action::Start { .. } => Self::Start,
-            Action::PullImage { .. } => Self::Pull,
+            Action::PullImage { .. } | Action::KeepImage { .. } => Self::Pull,
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
             | Action::CreateRecord { .. }
@@ -138,6 +138,7 @@ impl Work {
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
             | Action::PullImage { .. }
+            | Action::KeepImage { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -359,6 +360,7 @@ fn record_token(
         | Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::PullImage { .. }
+        | Action::KeepImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }

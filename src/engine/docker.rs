@@ -16,6 +16,7 @@ mod images;
 mod info;
 mod inspect;
 mod jobs;
+mod kept_images;
 mod labels;
 mod lifecycle;
 mod listed;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::mpsc::Sender;
 
@@ -45,10 +47,10 @@ use super::inspection::{Inspected, Inspection};
 use super::own_log::{LogLine, LogPart, OwnLog};
 use super::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Sighting, Wakes};
 use crate::clock::Clock;
-use crate::spec::{Arch, HostSpec, InstanceName, TlsSpec};
+use crate::spec::{Arch, HostSpec, InstanceName, PullPolicy, TlsSpec};
 use crate::world::{
     DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects, JobVolume,
-    NetworkState, RunnerLog, SystemId, WorkloadId,
+    KeptImage, NetworkState, RunnerLog, SystemId, WorkloadId,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -226,6 +228,38 @@ impl Engine for DockerEngine {
 
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
         self.pulls.ensure(&self.client, request).await
+    }
+
+    async fn kept_images(&self, instance: &InstanceName) -> Result<Vec<KeptImage>, EngineError> {
+        kept_images::list(&self.client, instance).await
+    }
+
+    async fn keep_image(
+        &self,
+        instance: &InstanceName,
+        image: &str,
+        arch: Arch,
+        at: Timestamp,
+    ) -> Result<(), EngineError> {
+        let (image, policy) = (image.to_owned(), PullPolicy::Always);
+        let request = ImageRequest { image, arch, policy };
+        kept_images::keep(&self.client, &self.pulls, instance, &request, at).await
+    }
+
+    async fn forget_reference(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        kept_images::forget_reference(&self.client, instance, mark).await
+    }
+
+    async fn remove_mark(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        kept_images::remove_mark(&self.client, instance, mark).await
     }
 
     async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {

@@ -5,8 +5,9 @@ use super::{Model, later};
 use crate::plan::Action;
 use crate::spec::{Cost, HostName};
 use crate::world::{
-    ContainerState, HostState, ImageState, Leftover, Look, NetworkState, Observed, Origin, Record,
-    RecordId, Runner, RunnerName, Slot, SystemId, Token, Variant, WorkloadId, record_settings,
+    ContainerState, HostState, ImageKey, ImageState, KeptImage, Leftover, Look, NetworkState,
+    Observed, Origin, Record, RecordId, Runner, RunnerName, Slot, SystemId, Token, Variant,
+    WorkloadId, record_settings,
 };
 
 impl Model {
@@ -19,6 +20,7 @@ impl Model {
                 self.on_host(host, |state| state.network = Some(network));
             }
             Action::PullImage { host, image, .. } => self.pull(host, image),
+            Action::KeepImage { host, image, .. } => self.keep_image(host, image),
             Action::UpdateRecord { record, settings, .. } => {
                 let mut records = records(&mut self.look).into_iter().flatten();
                 if let Some(record) = records.find(|one| one.id == *record) {
@@ -42,6 +44,16 @@ impl Model {
     pub(super) fn pull(&mut self, host: &HostName, image: &str) {
         self.on_host(host, |state| {
             drop(state.images.insert(image.to_owned(), Ok(ImageState::Here)));
+        });
+    }
+
+    pub(super) fn keep_image(&mut self, host: &HostName, image: &str) {
+        self.pull(host, image);
+        let (image, pulled_at) = (ImageKey::of(image), self.look.now);
+        self.on_host(host, |state| {
+            let found = state.newest_mark(&image).is_some_and(|mark| mark.found);
+            let marks = state.kept_images.get_or_insert_default();
+            marks.push(KeptImage { image, pulled_at, found });
         });
     }
 
@@ -154,6 +166,11 @@ impl Model {
             Leftover::Network(host, id) => self.on_host(host, |state| {
                 state.network.take_if(|network| network.id == *id);
                 state.old_networks.retain(|network| network.id != *id);
+            }),
+            Leftover::KeptImage(host, mark) => self.on_host(host, |state| {
+                if let Some(marks) = &mut state.kept_images {
+                    marks.retain(|one| one != mark);
+                }
             }),
             Leftover::Manager(_, system_id) => self.drop_row(system_id),
             Leftover::Record(id) => self.delete_record(*id),

@@ -7,9 +7,10 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use crate::engine::{Engine, EngineError, RunnerList};
-use crate::spec::{Arch, HostName, Pool, Spec};
+use crate::spec::{Arch, HostName, Spec};
 use crate::world::{
-    ContainerState, EngineInfo, HostState, ImageState, Runner, RunnerLog, WorkloadId, pools_on,
+    ContainerState, EngineInfo, HostState, ImageState, Runner, RunnerLog, WorkloadId, images_kept,
+    pools_on,
 };
 
 /// Logs that are read at the same time: enough to hide the latency of ssh, few for an engine.
@@ -25,9 +26,11 @@ pub(super) async fn look(
     let info = engine.info().await?;
     let arch = info.node.arch;
     let held = hold(engine, spec, info, last);
-    let images = images(engine, pools_on(spec, name, arch), arch, last);
-    let (held, images) = tokio::join!(held, images);
-    Ok(HostState { images, ..held? })
+    let images = images(engine, images_of(spec, name, arch), arch, last);
+    let kept_images = engine.kept_images(&spec.instance);
+    let (held, images, kept_images) = tokio::join!(held, images, kept_images);
+    // What is not told is neither missing nor old.
+    Ok(HostState { images, kept_images: kept_images.ok(), ..held? })
 }
 
 /// All but the images.
@@ -52,26 +55,29 @@ async fn hold(
         network,
         old_networks,
         images: BTreeMap::new(),
+        kept_images: None,
     })
 }
 
-/// Whether the images that these pools need are there. Each is asked for at each look, for anybody
+/// The images that runners need there, and those that are kept ready for jobs.
+fn images_of(spec: &Spec, host: &HostName, arch: Arch) -> BTreeSet<String> {
+    let of_runners = pools_on(spec, host, arch).map(|pool| pool.runner_image.clone());
+    of_runners.chain(images_kept(spec, host, arch).into_keys()).collect()
+}
+
+/// Whether these images are there. Each is asked for at each look, for anybody
 /// may remove one; of one that the engine does not tell of counts what it told last.
 async fn images(
     engine: &dyn Engine,
-    pools: impl Iterator<Item = &Pool>,
+    images: BTreeSet<String>,
     arch: Arch,
     last: Option<&HostState>,
 ) -> BTreeMap<String, Result<ImageState, Arc<str>>> {
-    let images: BTreeSet<&String> = pools.map(|pool| &pool.runner_image).collect();
-    let ask = |image: &String| {
-        let image = image.clone();
-        async move {
-            let told = engine.image(&image, arch).await.map_err(|error| error.to_string().into());
-            let before = || last?.images.get(&image)?.as_ref().ok().copied();
-            let told = told.or_else(|error| before().ok_or(error));
-            (image, told)
-        }
+    let ask = |image: String| async move {
+        let told = engine.image(&image, arch).await.map_err(|error| error.to_string().into());
+        let before = || last?.images.get(&image)?.as_ref().ok().copied();
+        let told = told.or_else(|error| before().ok_or(error));
+        (image, told)
     };
     join_all(images.into_iter().map(ask)).await.into_iter().collect()
 }

@@ -42,6 +42,15 @@ pub enum Action {
         /// For which architecture.
         arch: Arch,
     },
+    /// Pull an image of jobs onto a host, so that it is there before one needs it.
+    KeepImage {
+        /// The host.
+        host: HostName,
+        /// The image.
+        image: String,
+        /// For which architecture.
+        arch: Arch,
+    },
     /// Make a record for a variant.
     CreateRecord {
         /// The variant.
@@ -142,6 +151,7 @@ impl Action {
             Self::VerifyToken { .. } => "verify-token",
             Self::CreateNetwork { .. } => "create-network",
             Self::PullImage { .. } => "pull-image",
+            Self::KeepImage { .. } => "keep-image",
             Self::CreateRecord { .. } => "create-record",
             Self::UpdateRecord { .. } => "update-record",
             Self::DeleteRecord { .. } => "delete-record",
@@ -159,6 +169,9 @@ impl Action {
             Self::CreateNetwork { host } => Deed::MakeNetwork(host.clone()),
             Self::PullImage { host, image, .. } => {
                 Deed::PullImage { host: host.clone(), image: image.clone() }
+            }
+            Self::KeepImage { host, image, .. } => {
+                Deed::KeepImage { host: host.clone(), image: image.clone() }
             }
             Self::CreateRecord { variant } => Deed::MakeRecord(variant.clone()),
             Self::UpdateRecord { record, .. } => Deed::ChangeRecord(*record),
@@ -183,6 +196,7 @@ impl Action {
             Self::VerifyToken { .. }
             | Self::CreateNetwork { .. }
             | Self::PullImage { .. }
+            | Self::KeepImage { .. }
             | Self::CreateRecord { .. }
             | Self::Start { .. }
             | Self::Drain { .. }
@@ -198,6 +212,7 @@ impl Action {
             Self::VerifyToken { .. }
             | Self::CreateNetwork { .. }
             | Self::PullImage { .. }
+            | Self::KeepImage { .. }
             | Self::CreateRecord { .. }
             | Self::DeleteRecord { .. }
             | Self::Start { .. }
@@ -212,6 +227,7 @@ impl Action {
         match self {
             Self::CreateNetwork { host }
             | Self::PullImage { host, .. }
+            | Self::KeepImage { host, .. }
             | Self::Start { host, .. }
             | Self::Drain { host, .. }
             | Self::Reap { host, .. } => Some(host),
@@ -233,7 +249,10 @@ impl Action {
             | Self::Start { variant, .. }
             | Self::Drain { variant, .. } => Some(variant),
             Self::Reap { runner, .. } => Some(&runner.variant),
-            Self::CreateNetwork { .. } | Self::PullImage { .. } | Self::Sweep { .. } => None,
+            Self::CreateNetwork { .. }
+            | Self::PullImage { .. }
+            | Self::KeepImage { .. }
+            | Self::Sweep { .. } => None,
         }
     }
 
@@ -245,6 +264,7 @@ impl Action {
             Self::VerifyToken { .. }
             | Self::CreateNetwork { .. }
             | Self::PullImage { .. }
+            | Self::KeepImage { .. }
             | Self::CreateRecord { .. }
             | Self::UpdateRecord { .. }
             | Self::DeleteRecord { .. }

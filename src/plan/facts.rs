@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{HostChoice, RecordReason};
+use super::{HostChoice, KeptImageReason, RecordReason};
 use crate::duration::signed;
 use crate::spec::Arch;
 use crate::world::{Cause, DiskRoom, Trouble, Unfit, Variant};
@@ -31,6 +31,13 @@ pub enum Facts {
         image: String,
         /// The architecture of what is there under its name.
         found: Option<Arch>,
+    },
+    /// An image of jobs that is not ready on a host.
+    ImageKept {
+        /// The image.
+        image: String,
+        /// Why it is pulled.
+        why: KeptImageReason,
     },
     /// A runner that ended.
     Exited {
@@ -228,6 +235,7 @@ impl fmt::Display for Facts {
                 None => write!(f, "`{image}` is missing"),
                 Some(arch) => write!(f, "`{image}` is there for {arch} only"),
             },
+            Self::ImageKept { image, why } => write!(f, "`{image}` {why}"),
             Self::NetworkMissing { network } => write!(f, "`{network}` does not exist"),
             Self::Leftover { what } => f.write_str(what),
             Self::DiskRoom { volume, bytes, unused, disk } => {

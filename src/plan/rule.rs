@@ -13,6 +13,8 @@ pub enum Rule {
     CorrectRecord,
     /// A host has the runners' images.
     PullImage,
+    /// A host has the images of its pools' jobs.
+    KeepImage,
     /// A runner that ended is cleaned up after.
     ReapExited,
     /// A container that was never started is removed.
@@ -45,11 +47,12 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, for metrics and docs.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::VerifyToken,
         Self::KeepRecord,
         Self::CorrectRecord,
         Self::PullImage,
+        Self::KeepImage,
         Self::ReapExited,
         Self::RemoveUnstarted,
         Self::DrainAsked,
@@ -73,6 +76,7 @@ impl Rule {
             Self::KeepRecord => "keep-record",
             Self::CorrectRecord => "correct-record",
             Self::PullImage => "pull-image",
+            Self::KeepImage => "keep-image",
             Self::ReapExited => "reap-exited",
             Self::RemoveUnstarted => "remove-unstarted",
             Self::DrainAsked => "drain-asked",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
+use super::facts::brief;
 use super::{Action, Facts, Rule};
 use crate::spec::HostName;
 use crate::world::{Leftover, Record, RecordId, SystemId, World};
@@ -24,6 +25,7 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
             Leftover::JobContainer(..) | Leftover::JobVolume(..) | Leftover::JobNetwork(..) => {
                 false
             }
+            Leftover::KeptImage(host, _) => started.contains(host),
             // The start may have been begun with its token.
             Leftover::Record(id) => records.get(id).is_some_and(|record| {
                 world.starts_under_way().any(|start| *start.variant == record.variant)
@@ -33,14 +35,15 @@ pub(super) fn sweep_leftovers(draft: &mut Draft<'_>) {
         if in_use || waits || !world.memory.leftovers.contains(leftover) {
             continue;
         }
-        let facts = Facts::Leftover { what: words(leftover) };
+        let facts = Facts::Leftover { what: words(world, leftover) };
         let record = match leftover {
             Leftover::Record(id) => records.get(id),
             Leftover::JobContainer(..)
             | Leftover::JobVolume(..)
             | Leftover::JobNetwork(..)
             | Leftover::Manager(..)
-            | Leftover::Network(..) => None,
+            | Leftover::Network(..)
+            | Leftover::KeptImage(..) => None,
         };
         let action = match record {
             Some(record) => {
@@ -68,7 +71,7 @@ fn started_rows(draft: &Draft<'_>) -> BTreeSet<SystemId> {
     starts.chain(under_way).collect()
 }
 
-fn words(leftover: &Leftover) -> String {
+fn words(world: &World, leftover: &Leftover) -> String {
     match leftover {
         Leftover::JobContainer(_, id) => {
             let short = id.as_str().get(..12).unwrap_or(id.as_str());
@@ -85,5 +88,13 @@ fn words(leftover: &Leftover) -> String {
             format!("record {record} is not asked for, and no runner can be using it")
         }
         Leftover::Network(..) => "the runners' network is empty".to_owned(),
+        Leftover::KeptImage(host, mark) => {
+            let state = world.hosts.get(host).and_then(|host| host.state.known());
+            let newest = state.and_then(|state| state.newest_mark(&mark.image));
+            let ago = brief(world.now.duration_since(mark.pulled_at));
+            let why =
+                if newest == Some(mark) { "no pool names it" } else { "a newer one is there" };
+            format!("an image was pulled {ago} ago to be kept ready, and {why}")
+        }
     }
 }

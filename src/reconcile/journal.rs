@@ -190,6 +190,7 @@ fn say_done(decision: &Decision, subject: &str) {
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::PullImage { .. }
+        | Action::KeepImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
@@ -218,7 +219,9 @@ fn subject(decision: &Decision) -> String {
     let word = decision.action.as_str();
     match &decision.action {
         Action::CreateNetwork { host } => format!("{word} on {host}"),
-        Action::PullImage { host, image, .. } => format!("{word} {image} on {host}"),
+        Action::PullImage { host, image, .. } | Action::KeepImage { host, image, .. } => {
+            format!("{word} {image} on {host}")
+        }
         Action::VerifyToken { variant } | Action::CreateRecord { variant } => {
             format!("{word} for {variant}")
         }

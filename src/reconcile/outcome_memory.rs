@@ -71,6 +71,9 @@ fn done(memory: &mut Memory, outcome: &Outcome, effect: &Effect, now: Timestamp)
             memory.over.extend(lost_job.as_ref().map(|job| job.id));
         }
         (Action::CreateNetwork { host }, Effect::Done) => drop(memory.networks.remove(host)),
+        (Action::KeepImage { host, image, .. }, Effect::Done) => {
+            drop(memory.unkept.remove(&(host.clone(), image.clone())));
+        }
         (Action::VerifyToken { variant }, Effect::Verified { .. }) => has_record(memory, variant),
         (Action::CreateRecord { variant }, Effect::Recorded(id)) => {
             memory.own_records.answered(variant, Some(*id), now);
@@ -128,6 +131,14 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
                     let failure = Failure { cause: Cause::Start, error: words(), before };
                     back_off(memory, &variant, failure, now);
                 }
+            }
+        }
+        Action::KeepImage { host, image, .. } => {
+            if pause == Pause::BackOff {
+                let of = (host.clone(), image.clone());
+                let backoff =
+                    Backoff::after(memory.unkept.get(&of), image, Cause::Image, words(), now);
+                memory.unkept.insert(of, backoff);
             }
         }
         action @ (Action::VerifyToken { variant } | Action::CreateRecord { variant }) => {

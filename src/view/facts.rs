@@ -22,6 +22,10 @@ enum FactsOutput<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         found: Option<&'static str>,
     },
+    ImageKept {
+        image: &'a str,
+        why: String,
+    },
     Exited {
         code: i64,
         ago: i64,
@@ -144,6 +148,7 @@ impl<'a> From<&'a Facts> for FactsOutput<'a> {
             Facts::ImageMissing { ref image, found } => {
                 Self::ImageMissing { image, found: found.map(Arch::as_str) }
             }
+            Facts::ImageKept { ref image, why } => Self::ImageKept { image, why: why.to_string() },
             Facts::Exited { code, ago, oom_killed } => {
                 Self::Exited { code, ago: ago.as_secs(), oom_killed }
             }
@@ -198,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::duration::signed;
-    use crate::plan::RecordReason;
+    use crate::plan::{KeptImageReason, RecordReason};
     use crate::spec::{Arch, HostName, PoolName};
     use crate::world::{DiskRoom, Unfit, Variant};
 
@@ -208,6 +213,7 @@ mod tests {
 {"kind":"unverified"}
 {"kind":"drift","settings":["tags","protected"]}
 {"kind":"image-missing","image":"runner:1","found":"arm64"}
+{"kind":"image-kept","image":"alpine:3","why":"was pulled 1h00m ago"}
 {"kind":"exited","code":137,"ago":60,"oom_killed":true}
 {"kind":"unstarted"}
 {"kind":"vanished","ago":60}
@@ -246,6 +252,7 @@ mod tests {
             Facts::Unverified,
             Facts::Drift { settings: vec!["tags", "protected"] },
             Facts::ImageMissing { image: "runner:1".to_owned(), found: Some(Arch::Arm64) },
+            Facts::ImageKept { image: "alpine:3".to_owned(), why: KeptImageReason::Old(hours) },
             Facts::Exited { code: 137, ago: mins, oom_killed: true },
             Facts::Unstarted,
             Facts::Vanished { ago: mins },

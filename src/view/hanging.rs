@@ -28,7 +28,7 @@ impl View {
         let under_way = self.world.memory.under_way.iter();
         let long = under_way.filter_map(|(deed, since)| {
             let lasts = now.duration_since(*since);
-            let pulls = matches!(deed, Deed::PullImage { .. });
+            let pulls = matches!(deed, Deed::PullImage { .. } | Deed::KeepImage { .. });
             let hangs_after = if pulls { PULL_HANGS_AFTER } else { HANGS_AFTER };
             (lasts >= hangs_after).then(|| format!("{}, for {}", self.words_of(deed), brief(lasts)))
         });
@@ -41,7 +41,9 @@ impl View {
             Deed::MakeRecord(variant) => format!("making a record for `{variant}`"),
             Deed::ChangeRecord(record) => format!("changing record {record}"),
             Deed::MakeNetwork(host) => format!("making the runners' network on {host}"),
-            Deed::PullImage { host, image } => format!("pulling `{image}` on {host}"),
+            Deed::PullImage { host, image } | Deed::KeepImage { host, image } => {
+                format!("pulling `{image}` on {host}")
+            }
             Deed::Start { host, runner, .. } => format!("starting `{runner}` on {host}"),
             Deed::Drain(id) => format!("asking {} to exit", self.name_of(id)),
             Deed::Reap(id) => format!("cleaning up after {}", self.name_of(id)),
@@ -50,6 +52,9 @@ impl View {
                 Leftover::JobVolume(host, name) => format!("removing volume `{name}` on {host}"),
                 Leftover::JobNetwork(host, _) => format!("removing a job's network on {host}"),
                 Leftover::Network(host, _) => format!("removing the runners' network on {host}"),
+                Leftover::KeptImage(host, _) => {
+                    format!("removing an image that was kept ready on {host}")
+                }
                 Leftover::Manager(record, system_id) => {
                     format!("removing manager {system_id} of record {record}")
                 }

@@ -54,8 +54,11 @@ pub struct MemoryOutput {
     pub overlooked: BTreeSet<JobIdOutput>,
     /// Slots whose engine call got no answer.
     pub in_doubt: Vec<DoubtOutput>,
-    /// Runner images that it is pulling.
+    /// Images that it is pulling.
     pub pulls: Vec<PullOutput>,
+    /// Images of jobs that could not be pulled to be kept ready.
+    #[serde(default)]
+    pub unkept: Vec<UnkeptOutput>,
     /// Runners of others that may take a job which no pool may take.
     pub other_runners: Vec<OtherRunnerOutput>,
     /// What it knows of the records under its mark.
@@ -84,6 +87,21 @@ pub struct BackoffOutput {
 pub struct NetworkOutput {
     /// The host.
     pub host: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Until when it is not tried again.
+    pub until: String,
+    /// What the last failure said.
+    pub error: String,
+}
+
+/// An image of jobs that could not be pulled to be kept ready.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UnkeptOutput {
+    /// The host.
+    pub host: String,
+    /// The image.
+    pub image: String,
     /// How often in a row.
     pub failures: u32,
     /// Until when it is not tried again.
@@ -143,6 +161,9 @@ pub struct PullOutput {
     pub host: String,
     /// Since when.
     pub since: String,
+    /// It is kept ready for jobs; else runners need it.
+    #[serde(default)]
+    pub for_jobs: bool,
 }
 
 const CAUSES: [(Cause, &str); 3] =
@@ -172,6 +193,13 @@ impl View {
             until: backoff.until.to_string(),
             error: backoff.error.to_string(),
         });
+        let unkept = memory.unkept.iter().map(|((host, image), backoff)| UnkeptOutput {
+            host: host.to_string(),
+            image: image.clone(),
+            failures: backoff.failures,
+            until: backoff.until.to_string(),
+            error: backoff.error.to_string(),
+        });
         let unclaimed = memory.unclaimed.iter().map(|(job, unclaimed)| UnclaimedOutput {
             job: (*job).into(),
             times: unclaimed.times,
@@ -195,6 +223,7 @@ impl View {
             starts: memory.starts.iter().map(|start| start.at.to_string()).collect(),
             backoffs: backoffs.collect(),
             networks: networks.collect(),
+            unkept: unkept.collect(),
             unclaimed: unclaimed.collect(),
             overlooked: memory.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: self.doubts(),
@@ -248,6 +277,7 @@ impl MemoryOutput {
             starts: starts.collect(),
             backoffs: self.backoffs.iter().filter_map(BackoffOutput::backoff).collect(),
             networks: self.networks.iter().filter_map(NetworkOutput::backoff).collect(),
+            unkept: self.unkept.iter().filter_map(UnkeptOutput::backoff).collect(),
             unclaimed: unclaimed.collect(),
             overlooked: self.overlooked.iter().copied().map(Into::into).collect(),
             in_doubt: in_doubt.collect(),
@@ -293,13 +323,30 @@ impl OtherRunnerOutput {
 
 impl PullOutput {
     fn of((deed, since): (&Deed, &Timestamp)) -> Option<Self> {
-        let Deed::PullImage { host, image } = deed else { return None };
-        Some(Self { image: image.clone(), host: host.to_string(), since: since.to_string() })
+        let (host, image, for_jobs) = match deed {
+            Deed::PullImage { host, image } => (host, image, false),
+            Deed::KeepImage { host, image } => (host, image, true),
+            Deed::VerifyToken(_)
+            | Deed::MakeRecord(_)
+            | Deed::ChangeRecord(_)
+            | Deed::Remove(_)
+            | Deed::MakeNetwork(_)
+            | Deed::Start { .. }
+            | Deed::Drain(_)
+            | Deed::Reap(_) => return None,
+        };
+        let (image, host) = (image.clone(), host.to_string());
+        Some(Self { image, host, since: since.to_string(), for_jobs })
     }
 
     fn under_way(&self) -> Option<(Deed, Timestamp)> {
         let (host, image) = (HostName::new(&self.host).ok()?, self.image.clone());
-        Some((Deed::PullImage { host, image }, self.since.parse().ok()?))
+        let deed = if self.for_jobs {
+            Deed::KeepImage { host, image }
+        } else {
+            Deed::PullImage { host, image }
+        };
+        Some((deed, self.since.parse().ok()?))
     }
 }
 
@@ -308,6 +355,15 @@ impl NetworkOutput {
         let (failures, until) = (self.failures, self.until.parse().ok()?);
         let (cause, error) = (Cause::Network, self.error.as_str().into());
         Some((HostName::new(&self.host).ok()?, Backoff { cause, failures, until, error }))
+    }
+}
+
+impl UnkeptOutput {
+    fn backoff(&self) -> Option<((HostName, String), Backoff)> {
+        let (failures, until) = (self.failures, self.until.parse().ok()?);
+        let (cause, error) = (Cause::Image, self.error.as_str().into());
+        let of = (HostName::new(&self.host).ok()?, self.image.clone());
+        Some((of, Backoff { cause, failures, until, error }))
     }
 }
 

@@ -111,7 +111,7 @@ pub struct SpecOutput {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionOutput {
     /// What: `verify-token`, `create-record`, `update-record`, `delete-record`, `pull-image`,
-    /// `create-network`, `start`, `drain`, `reap` or `sweep`.
+    /// `keep-image`, `create-network`, `start`, `drain`, `reap` or `sweep`.
     pub action: Cow<'static, str>,
     /// The runner it is about.
     pub runner: Option<String>,
@@ -353,6 +353,7 @@ fn slot(action: &Action, slots: &BTreeMap<&WorkloadId, Slot>) -> Option<Slot> {
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::PullImage { .. }
+        | Action::KeepImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }

@@ -45,6 +45,15 @@ impl AsOf<'_> {
                 reasons.push(missing);
             }
         }
+        for ((host, image), backoff) in &self.world.memory.unkept {
+            let its = pool.images.as_ref().is_some_and(|images| images.contains(image));
+            if its && backoff.until > self.world.now {
+                let left = self.left(backoff.until);
+                let error = words::plain(&backoff.error);
+                let what = format!("image `{image}` is not kept ready on {host}");
+                reasons.push(format!("{what}; tried again in {left}: {error}"));
+            }
+        }
         reasons.extend(self.troubles(name));
         reasons.extend(self.kept(name));
         reasons.extend(self.unread(pool));

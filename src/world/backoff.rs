@@ -29,6 +29,8 @@ pub enum Cause {
     Runner,
     /// The runners' network could not be made on a host.
     Network,
+    /// An image could not be pulled to be kept ready.
+    Image,
     /// Runners run and are of no use: another image is wanted, and waiting mends nothing.
     Unfit,
 }
@@ -40,7 +42,7 @@ impl fmt::Display for Cause {
             Self::Start => "starting its runner",
             Self::Runner => "its runner",
             Self::Network => "its network",
-            Self::Unfit => "its image",
+            Self::Image | Self::Unfit => "its image",
         })
     }
 }

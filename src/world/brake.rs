@@ -34,6 +34,13 @@ pub enum Deed {
         /// The image.
         image: String,
     },
+    /// A host has an image of jobs, as new as its registry has it.
+    KeepImage {
+        /// The host.
+        host: HostName,
+        /// The image.
+        image: String,
+    },
     /// A slot gets a runner.
     Start {
         /// The host on which it is done.
@@ -79,6 +86,10 @@ const CORRECTING: Brake = Brake { at_once: 1, ..MAKING };
 /// Pulls of one image. After failures the pause of the variants that need it is longer than this: it
 /// is for images that are not there although they were pulled.
 const PULLING: Brake = Brake { at_once: 6, ..MAKING };
+
+/// Pulls of one image that is kept ready. Others on the host may remove it, or have it for another
+/// architecture, again and again.
+const KEEPING: Brake = Brake { at_once: 2, ..MAKING };
 
 /// Removals of one object. A second attempt often helps where the first one timed out.
 const REMOVING: Brake = Brake {
@@ -174,6 +185,17 @@ impl Look {
     pub fn pulling_waits_until(&self, host: &HostName, image: &str) -> Option<Timestamp> {
         let pull = Deed::PullImage { host: host.clone(), image: image.to_owned() };
         self.waits_until(PULLING, self.memory.efforts.get(&pull)?)
+    }
+
+    /// Until when the image is not pulled onto that host to be kept ready: it failed, or is not there
+    /// although it was pulled.
+    pub fn keeping_waits_until(&self, host: &HostName, image: &str) -> Option<Timestamp> {
+        let (host, image) = (host.clone(), image.to_owned());
+        let failed = self.memory.unkept.get(&(host.clone(), image.clone()));
+        let failed = failed.map(|backoff| backoff.until).filter(|until| *until > self.now);
+        let efforts = self.memory.efforts.get(&Deed::KeepImage { host, image });
+        let braked = efforts.and_then(|efforts| self.waits_until(KEEPING, efforts));
+        failed.max(braked)
     }
 
     /// Until when the container is not removed, and how often that was begun.

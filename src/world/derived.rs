@@ -9,6 +9,7 @@ mod noted;
 mod phase;
 mod questions;
 mod runner_job;
+mod spent_images;
 mod standstill;
 mod unclaimed;
 mod unfit;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ContainerId, EngineId, GpusSeen, ImageState, JobId, JobVolume, Observed, ProjectId, RecordId,
-    RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
+    ContainerId, EngineId, GpusSeen, ImageState, JobId, JobVolume, KeptImage, Observed, ProjectId,
+    RecordId, RunnerLog, RunnerName, Slot, SpecHash, SystemId, Variant, WorkloadId,
 };
 use crate::spec::{Arch, Cost, Cpus, Pool};
 
@@ -47,8 +47,11 @@ pub struct HostState {
     pub network: Option<NetworkState>,
     /// Networks that we made under another name.
     pub old_networks: Vec<NetworkState>,
-    /// The images that runners need there, each with the engine's words if it did not tell.
+    /// The images that runners need there and those that are kept ready for jobs, each with the
+    /// engine's words if it did not tell.
     pub images: BTreeMap<String, Result<ImageState, Arc<str>>>,
+    /// What AutoGit pulled to keep it ready, if the engine told.
+    pub kept_images: Option<Vec<KeptImage>>,
 }
 
 impl HostState {

@@ -19,6 +19,8 @@ pub struct Memory {
     pub backoffs: BTreeMap<Variant, Backoff>,
     /// Hosts on which the runners' network could not be made.
     pub networks: BTreeMap<HostName, Backoff>,
+    /// Images that could not be pulled to be kept ready.
+    pub unkept: BTreeMap<(HostName, String), Backoff>,
     /// Starts that failed within the last minute and are not among those that were made.
     pub starts: Vec<FailedStart>,
     /// Starts that are under way and whose container is among those that were made.
@@ -90,6 +92,7 @@ impl Memory {
         let times = times
             .chain(self.backoffs.values_mut().map(|backoff| &mut backoff.until))
             .chain(self.networks.values_mut().map(|backoff| &mut backoff.until))
+            .chain(self.unkept.values_mut().map(|backoff| &mut backoff.until))
             .chain(self.starts.iter_mut().map(|start| &mut start.at))
             .chain(self.unclaimed.values_mut().map(|unclaimed| &mut unclaimed.until))
             .chain(self.in_doubt.values_mut().map(|doubt| &mut doubt.at))
@@ -165,6 +168,8 @@ pub enum Leftover {
     Record(RecordId),
     /// Our network, without a pool that needs it.
     Network(HostName, String),
+    /// An image that was pulled to be kept ready.
+    KeptImage(HostName, super::KeptImage),
 }
 
 impl Leftover {
@@ -174,7 +179,8 @@ impl Leftover {
             Self::JobContainer(host, _)
             | Self::JobVolume(host, _)
             | Self::JobNetwork(host, _)
-            | Self::Network(host, _) => Some(host),
+            | Self::Network(host, _)
+            | Self::KeptImage(host, _) => Some(host),
             Self::Manager(..) | Self::Record(_) => None,
         }
     }

@@ -11,7 +11,7 @@ use autogit::sandbox::engine::{ContainerView, Operation, SimulatedEngine};
 use autogit::spec::{Arch, HostName, InstanceName};
 use autogit::world::{
     ContainerState, DiskUse, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume,
-    NetworkState, Runner, RunnerLog, SystemId, WorkloadId,
+    KeptImage, NetworkState, Runner, RunnerLog, SystemId, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -283,6 +283,39 @@ impl Engine for EngineSide {
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
         let ensure = self.engine.ensure_image(request);
         self.call(Operation::EnsureImage, &request.image, ensure).await
+    }
+
+    async fn kept_images(&self, instance: &InstanceName) -> Result<Vec<KeptImage>, EngineError> {
+        self.call(Operation::KeptImages, "", self.engine.kept_images(instance)).await
+    }
+
+    async fn keep_image(
+        &self,
+        instance: &InstanceName,
+        image: &str,
+        arch: Arch,
+        at: Timestamp,
+    ) -> Result<(), EngineError> {
+        let keep = self.engine.keep_image(instance, image, arch, at);
+        self.call(Operation::KeepImage, image, keep).await
+    }
+
+    async fn forget_reference(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        let forget = self.engine.forget_reference(instance, mark);
+        self.call(Operation::RemoveImage, "", forget).await
+    }
+
+    async fn remove_mark(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        let remove = self.engine.remove_mark(instance, mark);
+        self.call(Operation::RemoveImage, "", remove).await
     }
 
     async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {

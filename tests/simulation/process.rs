@@ -314,7 +314,8 @@ fn left_unseen(world: &World, left: &BTreeSet<Leftover>) -> BTreeSet<Leftover> {
     let unseen = |leftover: &&Leftover| match leftover {
         Leftover::JobContainer(host, _)
         | Leftover::JobVolume(host, _)
-        | Leftover::JobNetwork(host, _) => {
+        | Leftover::JobNetwork(host, _)
+        | Leftover::KeptImage(host, _) => {
             world.hosts.get(host).is_some_and(|host| host.state.known().is_none())
         }
         Leftover::Network(..) => !world.all_hosts_known(),

@@ -91,6 +91,7 @@ impl Fixture {
             network: Some(network),
             old_networks: Vec::new(),
             images: BTreeMap::new(),
+            kept_images: Some(Vec::new()),
         };
         let state = Observed::Known { at: NOW - SignedDuration::from_millis(100), value: state };
         self.hosts.insert(host_name(name), Host { state });

@@ -45,7 +45,8 @@ pub fn render_plan(plan: &PlanOutput, options: &RenderOptions) -> String {
 /// The sign before an action: adds, changes or takes away.
 pub(crate) fn sign(action: &str) -> char {
     match action {
-        "verify-token" | "create-network" | "create-record" | "pull-image" | "start" => '+',
+        "verify-token" | "create-network" | "create-record" | "pull-image" | "keep-image"
+        | "start" => '+',
         "update-record" | "drain" => '~',
         _ => '-',
     }
@@ -99,6 +100,7 @@ pub(crate) fn what(group: &Group<'_>) -> String {
         "verify-token" => format!("`runner_token` of {variant}"),
         "create-network" => format!("the runners' network{on}"),
         "pull-image" => format!("{}{on}", words::count(count, "runner image")),
+        "keep-image" => format!("{}{on}", words::count(count, "image")),
         "sweep" => format!("{}{on}", words::count(count, "leftover")),
         "delete-record" if count > 1 => {
             format!("{} of {variant}", words::count(count, "record"))
@@ -188,12 +190,13 @@ pub(crate) fn incomplete(plan: &PlanOutput) -> String {
 
 /// `2 to start`, `1 to drain`
 pub(crate) fn totals(plan: &PlanOutput) -> Vec<String> {
-    const WORDS: [(&str, &str, &str); 10] = [
+    const WORDS: [(&str, &str, &str); 11] = [
         ("verify-token", "token to verify", "tokens to verify"),
         ("create-record", "record to make", "records to make"),
         ("update-record", "record to correct", "records to correct"),
         ("delete-record", "record to delete", "records to delete"),
         ("pull-image", "image to pull", "images to pull"),
+        ("keep-image", "image to keep ready", "images to keep ready"),
         ("create-network", "network to make", "networks to make"),
         ("start", "to start", "to start"),
         ("drain", "to drain", "to drain"),

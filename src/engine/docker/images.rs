@@ -63,7 +63,8 @@ impl Pulls {
         }
     }
 
-    async fn pull_once(
+    /// Pulls, whatever is there.
+    pub(super) async fn pull_once(
         &self,
         client: &Arc<Client>,
         request: &ImageRequest,

@@ -51,7 +51,8 @@ pub fn leftovers(view: Result<&View, Check>) -> Finding {
         | Action::DeleteRecord { .. }
         | Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
-        | Action::PullImage { .. } => false,
+        | Action::PullImage { .. }
+        | Action::KeepImage { .. } => false,
     });
     let silent = view.world.hosts.iter().filter(|(_, host)| host.state.known().is_none());
     let silent: Vec<&str> = silent.map(|(name, _)| name.as_str()).collect();

@@ -50,11 +50,17 @@ pub enum Operation {
     ReadConfig,
     /// `socket`
     Socket,
+    /// `kept_images`
+    KeptImages,
+    /// `keep_image`
+    KeepImage,
+    /// `forget_reference` and `remove_mark`
+    RemoveImage,
 }
 
 impl Operation {
     /// All of them, for drawing one.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Info,
         Self::Jobs,
         Self::Runners,
@@ -76,6 +82,9 @@ impl Operation {
         Self::RemoveNetwork,
         Self::ReadConfig,
         Self::Socket,
+        Self::KeptImages,
+        Self::KeepImage,
+        Self::RemoveImage,
     ];
 
     /// The call in words, as in an error.
@@ -102,6 +111,9 @@ impl Operation {
             Self::RemoveNetwork => "remove network",
             Self::ReadConfig => "read the config",
             Self::Socket => "tell its socket",
+            Self::KeptImages => "list images",
+            Self::KeepImage => "keep an image",
+            Self::RemoveImage => "remove an image",
         }
     }
 
@@ -119,7 +131,8 @@ impl Operation {
             | Self::Disk
             | Self::WithSystemId
             | Self::ReadConfig
-            | Self::Socket => true,
+            | Self::Socket
+            | Self::KeptImages => true,
             Self::CreateNetwork
             | Self::EnsureImage
             | Self::CreateRunner
@@ -128,7 +141,9 @@ impl Operation {
             | Self::RemoveContainer
             | Self::RemoveJobContainer
             | Self::RemoveJobVolume
-            | Self::RemoveNetwork => false,
+            | Self::RemoveNetwork
+            | Self::KeepImage
+            | Self::RemoveImage => false,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -19,8 +20,8 @@ use crate::engine::{Engine, EngineError, ImageRequest, NewRunner, RunnerList, Si
 use crate::sandbox::runner::Labels;
 use crate::spec::{Arch, Cpus, InstanceName, PullPolicy};
 use crate::world::{
-    DiskUse, EngineInfo, ImageState, JobContainer, JobObjects, JobVolume, NetworkState, Node,
-    RunnerLog, SystemId, WorkloadId,
+    DiskUse, EngineInfo, ImageKey, ImageState, JobContainer, JobObjects, JobVolume, KeptImage,
+    NetworkState, Node, RunnerLog, SystemId, WorkloadId,
 };
 
 /// Of calls that answer at once.
@@ -138,6 +139,66 @@ impl Engine for SimulatedEngine {
         let latency = if pulls { self.inner.settings.latencies.pull } else { NO_TIME };
         self.call(Operation::EnsureImage, image, latency, |state| {
             if pulls { pull(state, image) } else { expect_image(state, image) }
+        })
+        .await
+    }
+
+    async fn kept_images(&self, instance: &InstanceName) -> Result<Vec<KeptImage>, EngineError> {
+        self.call(Operation::KeptImages, instance.as_str(), NO_TIME, |state| {
+            let its = state.marks.iter().filter(|(of, _)| of == instance);
+            Ok(its.map(|(_, mark)| mark.clone()).collect())
+        })
+        .await
+    }
+
+    async fn keep_image(
+        &self,
+        instance: &InstanceName,
+        image: &str,
+        _: Arch,
+        at: Timestamp,
+    ) -> Result<(), EngineError> {
+        let latency = self.inner.settings.latencies.pull;
+        self.call(Operation::KeepImage, image, latency, |state| {
+            let key = ImageKey::of(image);
+            let its = state.marks.iter().filter(|(of, mark)| of == instance && mark.image == key);
+            let marked = its.map(|(_, mark)| mark.found).next_back();
+            let found = state.images.contains(image) && marked.unwrap_or(true);
+            pull(state, image)?;
+            let mark = KeptImage { image: key, pulled_at: in_seconds(at), found };
+            state.marks.insert((instance.clone(), mark));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget_reference(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        self.call(Operation::RemoveImage, instance.as_str(), NO_TIME, |state| {
+            let anothers = |(of, other): &(InstanceName, KeptImage)| {
+                of != instance && other.image == mark.image
+            };
+            if state.marks.iter().any(anothers) {
+                return Ok(false);
+            }
+            let before = state.images.len();
+            state.images.retain(|image| ImageKey::of(image) != mark.image);
+            Ok(state.images.len() < before)
+        })
+        .await
+    }
+
+    async fn remove_mark(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        self.call(Operation::RemoveImage, instance.as_str(), NO_TIME, |state| {
+            state.marks.remove(&(instance.clone(), mark.clone()));
+            Ok(true)
         })
         .await
     }
@@ -299,6 +360,11 @@ impl Inspection for SimulatedEngine {
         })
         .await
     }
+}
+
+/// As a tag tells it.
+fn in_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn expect_image(state: &State, image: &str) -> Result<(), EngineError> {

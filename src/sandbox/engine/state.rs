@@ -13,7 +13,8 @@ use super::view::EngineView;
 use crate::clock::Clock;
 use crate::engine::EngineError;
 use crate::sandbox::runner::{Labels, Version};
-use crate::world::{ContainerId, ContainerState, EngineId};
+use crate::spec::InstanceName;
+use crate::world::{ContainerId, ContainerState, EngineId, KeptImage};
 
 /// Lines of history kept; far more than a simulated history of an hour writes, and bounded for a
 /// sandbox that runs for days.
@@ -43,6 +44,8 @@ pub(super) struct State {
     pub(super) networks: BTreeMap<String, Network>,
     /// On the host.
     pub(super) images: BTreeSet<String>,
+    /// Marks of images that are kept ready, with whose they are.
+    pub(super) marks: BTreeSet<(InstanceName, KeptImage)>,
     /// To be had by pulling.
     pub(super) published: BTreeSet<String>,
     /// The gitlab-runner in images whose names do not tell it.
@@ -70,6 +73,7 @@ impl State {
             volumes: BTreeMap::new(),
             networks: BTreeMap::new(),
             images: BTreeSet::new(),
+            marks: BTreeSet::new(),
             published: BTreeSet::new(),
             versions: BTreeMap::new(),
             skew: SignedDuration::ZERO,

@@ -28,6 +28,8 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         if gpu.is_some() { (Duration::ZERO, 1) } else { (Duration::from_mins(5), 0) };
     let cooldown = duration("cooldown", raw.cooldown, cooldown);
     let startup_timeout = duration("startup_timeout", raw.startup_timeout, Duration::from_mins(2));
+    let image_refresh = duration("image_refresh", raw.image_refresh, Duration::from_hours(24));
+    let images = raw.images.map(|raw| images(raw, &path.join("images"), context));
     Pool {
         name,
         enabled: raw.enabled.unwrap_or(true),
@@ -49,6 +51,8 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
             .read(&path.join("runner_image"), raw.runner_image, values::image)
             .unwrap_or_else(|| RUNNER_IMAGE.to_owned()),
         pull_policy: raw.pull_policy.unwrap_or(PullPolicy::IfNotPresent),
+        images,
+        image_refresh,
         resources: raw.resources.map(|raw| resources(raw, &path.join("resources"), context)),
         gpu,
         emulate: raw.emulate.unwrap_or(false),
@@ -65,6 +69,13 @@ pub(super) fn build(name: PoolName, raw: RawPool, path: &Path, context: &mut Con
         job: super::job::build(raw.job.unwrap_or_default(), &path.join("job"), context),
         runner_config: raw.runner_config.unwrap_or_default(),
     }
+}
+
+fn images(images: Vec<String>, path: &Path, context: &mut Context<'_>) -> Vec<String> {
+    let read = |(index, image): (usize, String)| {
+        context.read(&path.join(&index.to_string()), Some(image), values::image)
+    };
+    images.into_iter().enumerate().filter_map(read).collect()
 }
 
 /// The operator's own labels. A reserved one would make a container somebody else's.

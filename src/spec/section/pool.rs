@@ -69,6 +69,15 @@ section! {
         Field(OfTheFile, Runners, Allowed("what is in that image has the engine, and so the host"));
     /// When the runner's image is pulled. Default: if-not-present.
     pull_policy: PullPolicy => PullPolicy, Field(Open, InPlace, Freely);
+    /// Images of jobs that each of its hosts has before a job needs them, and with them the helper
+    /// image of its gitlab-runner: `[]` is that one alone. Pulled with AutoGit's own credentials; what
+    /// it pulled goes once no pool names it and no job runs there. Default: none.
+    #[schemars(extend("uniqueItems" = true))]
+    images: Vec<String> => Option<Vec<String>>, Field(OfTheFile, InPlace, Freely);
+    /// How often its `images` are pulled again, while the host has room for one more runner; 0s: only
+    /// where they are missing. Default: 24h.
+    #[schemars(extend("format" = "time-span"))]
+    image_refresh: String => Duration, Field(Open, InPlace, Freely);
     /// What a job and each of its services may use. Default: no limits.
     resources: RawResources => Option<Resources>, Field(Open, Runners, Freely);
     /// GPUs for each job. Its runners have the tags `gpu` and that of the vendor.

@@ -78,17 +78,27 @@ pub(crate) const RUNNER_VERSION_MIN: (u32, u32) = (18, 4);
 /// The version of gitlab-runner that an official image's tag names, as in `alpine-v18.6.0`.
 /// `None` for other images and tags that tell nothing.
 pub(crate) fn runner_version(image: &str) -> Option<(u32, u32)> {
+    let mut numbers = version_in(image)?.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
+        _ => None,
+    }
+}
+
+/// The release of gitlab-runner that it names, as in `18.6.0`.
+pub(crate) fn runner_release(image: &str) -> Option<&str> {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let version = version_in(image)?;
+    (version.split('.').count() == 3 && version.split('.').all(is_number)).then_some(version)
+}
+
+fn version_in(image: &str) -> Option<&str> {
     let without_digest = image.split('@').next()?;
     let (repository, tag) = without_digest.rsplit_once(':')?;
     if tag.contains('/') || repository.rsplit('/').next() != Some("gitlab-runner") {
         return None;
     }
-    let version = tag.rsplit('-').find_map(|part| part.strip_prefix('v'))?;
-    let mut numbers = version.split('.').map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
-        _ => None,
-    }
+    tag.rsplit('-').find_map(|part| part.strip_prefix('v'))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::accounts::Accounts;
+use super::spent_images::spent_images;
 use crate::spec::{Cache, HostName};
 use crate::world::{
     Absence, HostState, JobContainer, JobVolume, Leftover, Look, Manager, Origin, Record, RecordId,
@@ -29,6 +30,7 @@ pub fn leftovers(look: &Look) -> BTreeSet<Leftover> {
         }
     }
     record_leftovers(look, &mut found);
+    found.extend(spent_images(look));
     found
 }
 
@@ -38,7 +40,8 @@ pub(super) fn cannot_be_seen(look: &Look, leftover: &Leftover) -> bool {
         Leftover::JobContainer(host, _)
         | Leftover::JobVolume(host, _)
         | Leftover::JobNetwork(host, _)
-        | Leftover::Network(host, _) => {
+        | Leftover::Network(host, _)
+        | Leftover::KeptImage(host, _) => {
             look.hosts.get(host).is_some_and(|host| host.state.known().is_none())
         }
         Leftover::Manager(..) | Leftover::Record(_) => {

@@ -12,7 +12,7 @@ use crate::world::costs::note_costs;
 use crate::world::{
     Absence, AtWork, Cause, Condition, ContainerState, HostState, InDoubt, JobId, Look, Memory,
     Observed, Phase, RecordId, Runner, RunnerJob, RunnerMemory, RunnerView, SpecHash, SystemId,
-    WorkloadId, job_of,
+    WorkloadId, images_kept, job_of,
 };
 
 /// Starts that are older do not count against `starts_per_minute`.
@@ -44,6 +44,10 @@ pub fn note_observed(look: &mut Look) {
     updated.starts.retain(|start| look.now.duration_since(start.at).abs() < MINUTE);
     updated.efforts = crate::world::brake::recent(&updated.efforts, look.now);
     updated.networks.retain(|host, _| look.lacks_network(host));
+    updated.unkept.retain(|(host, image), _| {
+        let node = look.hosts.get(host).and_then(|host| host.node());
+        node.is_some_and(|node| images_kept(&look.spec, host, node.arch).contains_key(image))
+    });
     updated.taken.retain(|_, until| *until > look.now);
     updated.in_doubt.retain(|_, InDoubt { host, at, .. }| {
         let seen_since = look.hosts.get(host).is_some_and(

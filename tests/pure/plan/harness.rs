@@ -139,7 +139,9 @@ fn host(spec: &Spec, name: &HostName, arch: Arch) -> Host {
         gpus: autogit::world::GpusSeen::default(),
         skew: SignedDuration::ZERO,
     };
-    let images = spec.pools.iter().map(|pool| pool.runner_image.clone());
+    let of_runners = spec.pools.iter().map(|pool| pool.runner_image.clone());
+    let of_jobs = spec.pools.iter().flat_map(|pool| pool.images.clone().unwrap_or_default());
+    let images = of_runners.chain(of_jobs);
     let network = Some(NetworkState { id: format!("net-{name}"), ours: true, containers: 1 });
     let value = HostState {
         engine,
@@ -150,6 +152,7 @@ fn host(spec: &Spec, name: &HostName, arch: Arch) -> Host {
         network,
         old_networks: Vec::new(),
         images: images.map(|image| (image, Ok(ImageState::Here))).collect(),
+        kept_images: Some(Vec::new()),
     };
     Host { state: Observed::Known { at: ago(0), value } }
 }

@@ -92,6 +92,7 @@ fn pools() -> impl Strategy<Value = Pool> {
             (pool.jobs_per_runner, pool.priority) = (jobs_per_runner, priority);
             let resources = Resources { cpus: Some(1.5), memory: Some(3 << 30), services: None };
             pool.resources = costly.then_some(resources);
+            pool.images = costly.then(|| vec!["alpine:3".to_owned()]);
             let token = || Credential::Value(SecretString::from("glrt-own"));
             pool.runner_token = own_token.then(token);
             pool

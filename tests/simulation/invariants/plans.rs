@@ -97,6 +97,7 @@ fn touches_unread_record(look: &Look<'_>, action: &Action) -> bool {
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::PullImage { .. }
+        | Action::KeepImage { .. }
         | Action::Start { .. }
         | Action::Drain { .. }
         | Action::Reap { .. }
@@ -119,6 +120,7 @@ pub(super) fn sweeps_need_two_looks(look: &Look<'_>) -> Result<(), String> {
         Action::VerifyToken { .. }
         | Action::CreateNetwork { .. }
         | Action::PullImage { .. }
+        | Action::KeepImage { .. }
         | Action::CreateRecord { .. }
         | Action::UpdateRecord { .. }
         | Action::Start { .. }
@@ -170,6 +172,7 @@ pub(super) fn no_more_starts_than_jobs(look: &Look<'_>) -> Result<(), String> {
             Action::VerifyToken { .. }
             | Action::CreateNetwork { .. }
             | Action::PullImage { .. }
+            | Action::KeepImage { .. }
             | Action::CreateRecord { .. }
             | Action::UpdateRecord { .. }
             | Action::DeleteRecord { .. }
@@ -314,6 +317,7 @@ fn is_not_asked_for(look: &Look<'_>, decision: &Decision, id: &WorkloadId) -> bo
         | Rule::KeepRecord
         | Rule::CorrectRecord
         | Rule::PullImage
+        | Rule::KeepImage
         | Rule::ReapExited
         | Rule::RemoveUnstarted
         | Rule::DrainFailed

@@ -10,7 +10,7 @@ use autogit::sandbox::engine::SimulatedEngine;
 use autogit::spec::{Arch, InstanceName};
 use autogit::world::{
     ContainerState, DiskUse, EngineInfo, ImageState, JobContainer, JobNetworkObject, JobObjects,
-    JobVolume, NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
+    JobVolume, KeptImage, NetworkState, RunnerLog, SpecHash, SystemId, VolumeKind, WorkloadId,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -173,6 +173,36 @@ impl Engine for MutantEngine {
 
     async fn ensure_image(&self, request: &ImageRequest) -> Result<(), EngineError> {
         self.side.ensure_image(request).await
+    }
+
+    async fn kept_images(&self, instance: &InstanceName) -> Result<Vec<KeptImage>, EngineError> {
+        self.side.kept_images(instance).await
+    }
+
+    async fn keep_image(
+        &self,
+        instance: &InstanceName,
+        image: &str,
+        arch: Arch,
+        at: Timestamp,
+    ) -> Result<(), EngineError> {
+        self.side.keep_image(instance, image, arch, at).await
+    }
+
+    async fn forget_reference(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        self.side.forget_reference(instance, mark).await
+    }
+
+    async fn remove_mark(
+        &self,
+        instance: &InstanceName,
+        mark: &KeptImage,
+    ) -> Result<bool, EngineError> {
+        self.side.remove_mark(instance, mark).await
     }
 
     async fn create_runner(&self, runner: &NewRunner) -> Result<WorkloadId, EngineError> {

@@ -116,6 +116,7 @@ pub(super) fn unknown_host_is_empty(world: &World) -> Plan {
                     network: None,
                     old_networks: Vec::new(),
                     images: last.images.clone(),
+                    kept_images: last.kept_images.clone(),
                 };
                 host.state = Observed::Known { at: look.now, value };
             }

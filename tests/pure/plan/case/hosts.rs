@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autogit::spec::{Cpus, Gpu, GpuBudget, HostName, HostSpec, PoolName, ServedPools, Vendor};
-use autogit::world::{GpusSeen, HostState, ImageState, Look, Observed};
+use autogit::world::{GpusSeen, HostState, ImageKey, ImageState, KeptImage, Look, Observed};
 
 use crate::plan::harness::{ago, known, lose, state_of};
 use crate::plan::words::{Line, arch_of, number, seconds};
@@ -53,6 +53,14 @@ pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, wor
         ["no", "image"] => {
             state.images.values_mut().for_each(|image| *image = Ok(ImageState::Absent));
         }
+        ["lacks", image] => put_image(state, image, ImageState::Absent),
+        ["keeps", image, since, found @ ..] => {
+            put_image(state, image, ImageState::Here);
+            let (image, pulled_at) = (ImageKey::of(image), ago(seconds(since)));
+            let mark = KeptImage { image, pulled_at, found: found == ["found"] };
+            state.kept_images.get_or_insert_default().push(mark);
+        }
+        ["kept", "images", "untold"] => state.kept_images = None,
         ["image", "for", arch] => {
             let other = ImageState::OtherArch(arch_of(arch));
             state.images.values_mut().for_each(|image| *image = Ok(other));
@@ -65,6 +73,10 @@ pub(super) fn change_host(look: &mut Look, name: &HostName, line: &Line<'_>, wor
         ["foreign", "network"] => known_network(state).ours = false,
         other => line.unknown(other),
     }
+}
+
+fn put_image(state: &mut HostState, image: &str, found: ImageState) {
+    state.images.insert(image.to_owned(), Ok(found));
 }
 
 /// A path is that of AMD's, all else is NVIDIA's.
