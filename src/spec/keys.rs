@@ -16,7 +16,10 @@ pub(super) const OWN: &str = "x-";
 
 /// Keys that other tools, or other places, have for what a pool says in its own words.
 const OTHER_WORDS: &[(&str, &str)] = &[
-    ("image", "the jobs' image is `job.image`, the runner's is `runner_image`"),
+    (
+        "image",
+        "the jobs' image is `job.image`, the runner's is `runner_image`, those kept ready are `images`",
+    ),
     ("concurrent", "runners take one job each: their number is `max`"),
     ("concurrency", "runners take one job each: their number is `max`"),
     ("limit", "runners take one job each: their number is `max`"),
@@ -137,10 +140,11 @@ fn finding(path: &Path, known: &[&str]) -> Finding {
     };
     let steps: Vec<&str> = above.steps().collect();
     let of_a_pool = matches!(steps.as_slice(), ["pools", _] | ["defaults"]);
-    let hint = of_a_pool.then(|| elsewhere(key)).flatten().or_else(|| {
+    let said_elsewhere = || elsewhere(&key.to_ascii_lowercase());
+    let hint = of_a_pool.then(said_elsewhere).flatten().or_else(|| {
         let near = nearest(key, known.iter().copied());
         let near = near.map(|near| format!("did you mean `{near}`?"));
-        // `Image` and `priviledged` are as near to what is said elsewhere.
+        // `priviledged` is as near to what is said elsewhere.
         let words = OTHER_WORDS.iter().map(|(word, _)| word).chain(OF_A_JOB).copied();
         near.or_else(|| elsewhere(nearest(key, words.filter(|_| of_a_pool))?))
     });

@@ -14,6 +14,7 @@ mod docker_faults;
 mod end_to_end;
 mod hosts;
 mod images;
+mod kept_images;
 mod own_log;
 mod wait;
 

@@ -8,7 +8,7 @@ use crate::tidy::tree::sources;
 
 /// What a method of bollard's client asks (bollard 0.21); `*` is a word, `**` any words. One that asks
 /// nothing has no path.
-const METHODS: [(&str, &str); 22] = [
+const METHODS: [(&str, &str); 25] = [
     ("create_container", "POST /containers/create"),
     ("create_image", "POST /images/create"),
     ("create_network", "POST /networks/create"),
@@ -20,13 +20,16 @@ const METHODS: [(&str, &str); 22] = [
     ("inspect_network", "GET /networks/*"),
     ("inspect_volume", "GET /volumes/*"),
     ("kill_container", "POST /containers/*/kill"),
+    ("list_images", "GET /images/json"),
     ("list_networks", "GET /networks"),
     ("logs", "GET /containers/*/logs"),
     ("negotiate_version", "GET /version"),
     ("remove_container", "DELETE /containers/*"),
+    ("remove_image", "DELETE /images/**"),
     ("remove_network", "DELETE /networks/*"),
     ("remove_volume", "DELETE /volumes/*"),
     ("start_container", "POST /containers/*/start"),
+    ("tag_image", "POST /images/**/tag"),
     ("upload_to_container", "PUT /containers/*/archive"),
     ("version", "GET /version"),
     ("wait_container", "POST /containers/*/wait"),
