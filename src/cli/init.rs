@@ -10,7 +10,7 @@ use super::arguments::Init;
 use super::prompt::Terminal;
 use super::shell::{Shell, say, talk};
 use crate::operate::init::{
-    Ask, Became, Done, Hooked, Nobody, Place, Setting, Wishes, init as set_up,
+    Ask, Became, Done, Hooked, Nobody, Place, Rights, Setting, Wishes, init as set_up,
 };
 use crate::operate::{Adapters, Failure};
 
@@ -139,6 +139,14 @@ fn in_words(done: &Done, arguments: &Init) -> String {
             Became::Kept => format!("as it was {path}"),
             Became::Replaced { old } => format!("replaced  {path}, as it was in {}", old.display()),
         });
+        lines.extend(file.rights.map(|rights| match rights {
+            Rights::Closed(mode) => {
+                format!("          others could read it (mode {mode:04o}), and cannot any more")
+            }
+            Rights::Open(mode) => format!(
+                "          others may read it (mode {mode:04o}); `autogit doctor --fix` closes it"
+            ),
+        }));
     }
     lines.extend(hooked(&done.hooked));
     lines.push(String::new());

@@ -14,7 +14,7 @@ mod token;
 mod way;
 
 pub(crate) use ask::{Ask, Nobody, Question};
-pub(crate) use files::{Became, Written};
+pub(crate) use files::{Became, Rights, Written};
 pub(crate) use hook::Hooked;
 
 use std::path::PathBuf;
@@ -209,9 +209,9 @@ impl Setting<'_> {
         if proved.is_new {
             files.push(self.put_token(loaded, &proved.token)?);
         } else {
-            files.extend(folder.close()?);
+            files.extend(folder.credentials()?);
         }
-        files.push(Written { path: folder.spec.clone(), became: Became::Kept });
+        files.push(Written::kept(&folder.spec));
         let place = match loaded.spec.pools.first().map(|pool| &pool.scope) {
             Some(crate::spec::Scope::Group(path)) => Place::Group(path.clone()),
             Some(crate::spec::Scope::Project(path)) => Place::Project(path.clone()),

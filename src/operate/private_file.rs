@@ -2,12 +2,14 @@
 //! and Ctrl-C leave the old file or the new one.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Failure;
 
 /// Readable and writable by its owner alone.
 pub(crate) const PRIVATE: u32 = 0o600;
@@ -34,17 +36,21 @@ pub(crate) struct NotReplaced {
 
 impl Beside {
     /// Begins to replace the file at `path`, or to make it, with `mode` where it is new. A symlink
-    /// stays, and leads to the new file; owner and rights of the old one are the new one's, but what
-    /// is [`PRIVATE`] becomes so.
+    /// stays, and leads to the new file; owner and rights of the old one are the new one's, but of a
+    /// [`PRIVATE`] one those of [`closed`]. Where secrets are, what was left beside it may be the only
+    /// place of one: then it fails, and else it is removed.
     pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         let target = real(path)?;
         let beside = named_beside(&target)?;
+        if mode == PRIVATE {
+            return Self::make(target, beside, mode, closed_of);
+        }
         // One that a crash left. A link is removed itself, and never followed.
         match std::fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        Self::make(target, beside, mode, mode != PRIVATE)
+        Self::make(target, beside, mode, rights_of)
     }
 
     /// As [`Self::open`], with all rights of the old one: AutoGit may be another user, who reads it by
@@ -52,10 +58,16 @@ impl Beside {
     pub(crate) fn open_alone(path: &Path) -> io::Result<Self> {
         let target = real(path)?;
         let beside = named_beside(&target)?;
-        Self::make(target, beside, PRIVATE, true)
+        Self::make(target, beside, PRIVATE, rights_of)
     }
 
-    fn make(target: PathBuf, beside: PathBuf, mode: u32, keep_rights: bool) -> io::Result<Self> {
+    /// `rights`: of the new file, by the old one.
+    fn make(
+        target: PathBuf,
+        beside: PathBuf,
+        mode: u32,
+        rights: fn(&Metadata) -> u32,
+    ) -> io::Result<Self> {
         let old = match std::fs::metadata(&target) {
             Ok(old) => Some(old),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -68,9 +80,7 @@ impl Beside {
             if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
                 fchown(&opened.file, Some(old.uid()), Some(old.gid()))?;
             }
-            if keep_rights {
-                opened.file.set_permissions(old.permissions())?;
-            }
+            opened.file.set_permissions(Permissions::from_mode(rights(&old)))?;
         }
         Ok(opened)
     }
@@ -132,6 +142,32 @@ impl Drop for Beside {
     }
 }
 
+fn rights_of(file: &Metadata) -> u32 {
+    file.mode() & 0o7777
+}
+
+/// The rights of a file without those of others.
+pub(crate) fn closed_of(file: &Metadata) -> u32 {
+    closed(rights_of(file), file.uid() != file.gid())
+}
+
+/// The mode without the rights of others. A group that is not the owner's own was chosen by somebody:
+/// AutoGit may read the file by it, and would be locked out.
+pub(crate) fn closed(mode: u32, group_was_chosen: bool) -> u32 {
+    mode & if group_was_chosen { 0o660 } else { 0o600 }
+}
+
+/// Why a file cannot be replaced: `left` is beside it.
+pub(crate) fn taken(left: &Path, file: &Path) -> Failure {
+    Failure::Failed(format!(
+        "`{}` belongs to a command that writes it now, or was left by one that could not end, and may \
+         hold the token that is valid\n\
+         hint: if none runs, put it in the place of `{}`, or remove it",
+        left.display(),
+        file.display()
+    ))
+}
+
 /// What is beside that file: by a process that is about to put it into its place, or that could not.
 pub(crate) fn left_beside(path: &Path) -> Option<PathBuf> {
     let beside = named_beside(&real(path).ok()?).ok()?;
@@ -161,4 +197,22 @@ fn named_beside(target: &Path) -> io::Result<PathBuf> {
     beside.push(name);
     beside.push(".autogit-new");
     Ok(target.with_file_name(beside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closed;
+
+    #[test]
+    fn a_group_that_was_chosen_keeps_its_rights() {
+        for (mode, chosen, to) in [
+            (0o644, false, 0o600),
+            (0o640, false, 0o600),
+            (0o644, true, 0o640),
+            (0o640, true, 0o640),
+            (0o444, false, 0o400),
+        ] {
+            assert_eq!(closed(mode, chosen), to, "{mode:o}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::adapters::Adapters;
 use super::env_lines::with_variable;
-use super::private_file::{Beside, left_beside};
+use super::private_file::{Beside, left_beside, taken};
 use super::process::Process;
 use super::{Failure, SpecPlace};
 use crate::gitlab::GitlabError;
@@ -57,6 +57,9 @@ pub(crate) async fn rotate(
     let asked = end(now, lifetime)?;
     let kept = loaded.token_place(&environment);
     let file = writable(&kept)?.to_owned();
+    if let Some(copy) = loaded.token_copy(&environment, &kept) {
+        return Err(two_copies(&kept, &copy));
+    }
     let token = token_of(&loaded);
     let url = loaded.spec.gitlab.url.clone();
     let with = |token: SecretString| {
@@ -146,6 +149,20 @@ fn writable(kept: &TokenPlace) -> Result<&Path, Failure> {
     }
 }
 
+/// GitLab would revoke the copy that stays.
+fn two_copies(kept: &TokenPlace, copy: &TokenPlace) -> Failure {
+    let next = match copy {
+        TokenPlace::Process { variable } => format!("unset `{variable}` here"),
+        TokenPlace::File(_) | TokenPlace::Line { .. } | TokenPlace::Spec => {
+            "let both name one file; a link to the other will do".to_owned()
+        }
+    };
+    Failure::Failed(format!(
+        "the token is in {kept} and in {copy}, AutoGit reads both, and one alone would get the new \
+         one\nhint: {next}; nothing was changed"
+    ))
+}
+
 /// Sees that the token is one that may replace itself; its id where the server needs that.
 fn may_rotate(identity: &Identity, url: &str, file: &Path) -> Result<Option<u64>, Failure> {
     let by_hand =
@@ -174,16 +191,6 @@ fn prove(file: &Path) -> io::Result<(Beside, String)> {
     let mut beside = Beside::open_alone(file)?;
     beside.reserve(text.len() + ROOM)?;
     Ok((beside, text))
-}
-
-fn taken(left: &Path, file: &Path) -> Failure {
-    Failure::Failed(format!(
-        "`{}` belongs to a rotation that runs now, or was left by one that could not end, and may \
-         hold the token that is valid\n\
-         hint: if none runs, put it in the place of `{}`, or remove it",
-        left.display(),
-        file.display()
-    ))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Failure {

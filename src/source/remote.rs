@@ -20,7 +20,7 @@ use crate::lock::locked;
 use crate::spec::{ALLOWED_KEYS, ALLOWED_VARIABLES, CREDENTIALS, Limits};
 
 /// A token, or a bundle of certificates.
-const BYTES_MAX: u64 = 1 << 20;
+pub(super) const BYTES_MAX: u64 = 1 << 20;
 
 /// The operator's variables that say which GitLab has the spec.
 const URL: &str = "GITLAB_URL";

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::finding::{Finding, Fix};
+use crate::operate::private_file::closed_of;
 use crate::source::{InstanceLock, LockError, Origin, Warning};
 use crate::spec::{Missing, Spec};
 use crate::tokens::is_cache_file;
@@ -54,16 +55,10 @@ fn exposed(path: &Path, what: &str, metadata: &Metadata) -> Finding {
         Finding::warning(Check::FileModes, format!("others may read it: {what} (mode {mode:04o})"))
             .about(&format!("`{shown}`"))
             .remedy(format!("chmod 600 {shown}"));
-    match closed(mode, metadata.uid() != metadata.gid()) {
+    match closed_of(metadata) {
         closed if closed == mode => finding,
         mode => finding.fix(Fix::CloseToOthers { path: path.to_owned(), mode }),
     }
-}
-
-/// The mode without the rights of others. A group that is not the owner's own was chosen by somebody:
-/// AutoGit may read the file by it, and would be locked out.
-fn closed(mode: u32, group_was_chosen: bool) -> u32 {
-    mode & if group_was_chosen { 0o660 } else { 0o600 }
 }
 
 /// A credential stands in the text itself, and not as a variable or a file's name.
@@ -218,20 +213,7 @@ pub fn api(listen: SocketAddr, standard: bool, runs: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{closed, has_literal_secret};
-
-    #[test]
-    fn a_group_that_was_chosen_keeps_its_rights() {
-        for (mode, chosen, to) in [
-            (0o644, false, 0o600),
-            (0o640, false, 0o600),
-            (0o644, true, 0o640),
-            (0o640, true, 0o640),
-            (0o444, false, 0o400),
-        ] {
-            assert_eq!(closed(mode, chosen), to, "{mode:o}");
-        }
-    }
+    use super::has_literal_secret;
 
     #[test]
     fn a_secret_counts_as_written_only_where_it_stands_itself() {

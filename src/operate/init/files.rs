@@ -2,6 +2,7 @@
 //! owner alone, the spec last.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::text::{self, Answers, CA_FILE, ENV_FILE, SCHEMA_FILE};
 use crate::operate::Failure;
-use crate::operate::private_file::{Beside, PRIVATE, SHARED, write};
+use crate::operate::private_file::{Beside, PRIVATE, SHARED, closed_of, left_beside, taken, write};
 use crate::source::parse_env_file;
 use crate::spec::{Missing, Spec, schema_json};
 
@@ -37,6 +38,28 @@ pub(crate) struct Written {
     pub(crate) path: PathBuf,
     /// What became of it.
     pub(crate) became: Became,
+    /// What is to be known of its rights.
+    pub(crate) rights: Option<Rights>,
+}
+
+/// Others may read a secret's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// It had these, and lost those of others when it was written.
+    Closed(u32),
+    /// It has these, as somebody gave them: nothing was written.
+    Open(u32),
+}
+
+impl Written {
+    fn new(path: &Path, became: Became) -> Self {
+        Self { path: path.to_owned(), became, rights: None }
+    }
+
+    /// The spec stays.
+    pub(super) fn kept(path: &Path) -> Self {
+        Self::new(path, Became::Kept)
+    }
 }
 
 /// The folder of a spec.
@@ -115,7 +138,7 @@ impl Folder {
         let mut written = Vec::new();
         written.extend(self.ignore()?);
         written.push(put(&path, PRIVATE, env.expose_secret())?);
-        written.push(Written { path: self.spec.clone(), became: Became::Kept });
+        written.push(Written::kept(&self.spec));
         Ok(written)
     }
 
@@ -131,8 +154,8 @@ impl Folder {
         put(&path, SHARED, &after).map(Some)
     }
 
-    /// The credentials of a file that stays are for their owner alone, too.
-    pub(super) fn close(&self) -> Result<Option<Written>, Failure> {
+    /// The credentials of a file that stays, as somebody left them.
+    pub(super) fn credentials(&self) -> Result<Option<Written>, Failure> {
         let path = self.file(ENV_FILE);
         let text = read(&path)?;
         if text.is_empty() { Ok(None) } else { put(&path, PRIVATE, &text).map(Some) }
@@ -149,7 +172,7 @@ impl Folder {
         let old = PathBuf::from(old);
         put(&old, SHARED, &before)?;
         put(&path, SHARED, text)?;
-        Ok(Written { path, became: Became::Replaced { old } })
+        Ok(Written::new(&path, Became::Replaced { old }))
     }
 }
 
@@ -166,20 +189,26 @@ fn accepted(spec: &str, env: &SecretString) -> Result<(), Failure> {
     }
 }
 
-fn put(path: &Path, mode: u32, text: &str) -> Result<Written, Failure> {
+/// Puts `text` into a file, unless that has it already.
+pub(super) fn put(path: &Path, mode: u32, text: &str) -> Result<Written, Failure> {
     let before = read(path)?;
-    let there = path.metadata();
-    let closed = mode != PRIVATE
-        || there.as_ref().is_ok_and(|file| file.permissions().mode() & 0o7777 == PRIVATE);
-    let became = match there {
-        Ok(_) if before == text && closed => Became::Kept,
-        Ok(_) => Became::Changed,
-        Err(_) => Became::Made,
-    };
-    if became != Became::Kept {
-        write(path, mode, text).map_err(|error| unwritable(path, &error))?;
+    let there = path.metadata().ok();
+    let is_open = |there: &&Metadata| bits(there) & OTHERS & !closed_of(there) != 0;
+    let open = there.as_ref().filter(|there| mode == PRIVATE && is_open(there));
+    let open = open.map(bits);
+    if there.is_some() && before == text {
+        return Ok(Written { rights: open.map(Rights::Open), ..Written::kept(path) });
     }
-    Ok(Written { path: path.to_owned(), became })
+    write(path, mode, text).map_err(|error| unwritable(path, &error))?;
+    let became = if there.is_some() { Became::Changed } else { Became::Made };
+    Ok(Written { rights: open.map(Rights::Closed), ..Written::new(path, became) })
+}
+
+/// Rights of all but the owner.
+const OTHERS: u32 = 0o077;
+
+fn bits(file: &Metadata) -> u32 {
+    file.permissions().mode() & 0o7777
 }
 
 /// A file's text; empty where there is none.
@@ -192,6 +221,9 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    if let Some(left) = left_beside(path).filter(|_| error.kind() == io::ErrorKind::AlreadyExists) {
+        return taken(&left, path);
+    }
     let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&error.kind());
     let next = if full {
         "make room on that disk"

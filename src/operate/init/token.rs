@@ -6,7 +6,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::ask::Question;
-use super::files::{Became, Written};
+use super::files::{self, Written};
 use super::reach::Reached;
 use super::rights::{Rights, rights};
 use super::{Place, Setting};
@@ -14,7 +14,7 @@ use crate::gitlab::GitlabError;
 use crate::gitlab::setup::{Identity, Places, SCOPES, token_page};
 use crate::operate::Failure;
 use crate::operate::env_lines::with_variable;
-use crate::operate::private_file::{PRIVATE, write};
+use crate::operate::private_file::PRIVATE;
 use crate::source::TokenPlace;
 
 /// How often a token is asked for before something else is wrong.
@@ -257,6 +257,5 @@ pub(super) fn put(
         }
         TokenPlace::File(_) | TokenPlace::Process { .. } | TokenPlace::Spec => format!("{token}\n"),
     };
-    write(file, PRIVATE, &text).map_err(failed)?;
-    Ok(Written { path: file.to_owned(), became: Became::Changed })
+    files::put(file, PRIVATE, &text)
 }

@@ -106,8 +106,47 @@ fn what_a_second_run_finds_wrong_it_puts_right_and_no_more() {
     assert_eq!(code(&second), 0, "{}", talk(&second));
     assert!(text(&folder, ".env.gitlab").contains(&new));
     assert_eq!(env.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(out(&second).contains("others could read it (mode 0644)"), "{}", out(&second));
     assert_eq!(text(&folder, "autogit.yaml"), own);
     assert_eq!(code(&folder.autogit(&["check"], &variables)), 0);
+}
+
+#[test]
+fn a_file_with_secrets_that_stays_keeps_its_rights_and_they_are_told() {
+    let served = Served::new();
+    let token = served.token(LEAST);
+    let folder = Folder::new("init-rights");
+    assert_eq!(code(&init(&folder, &served, &token, &[])), 0);
+    let env = folder.path().join(".env.gitlab");
+    std::fs::set_permissions(&env, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let second = folder.autogit(&["init", "--unattended"], &[]);
+    let said = out(&second);
+    assert!(
+        said.contains("as it was .env.gitlab\n          others may read it (mode 0640)"),
+        "{said}"
+    );
+    assert_eq!(env.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn what_a_rotation_left_beside_a_token_stays_there() {
+    let served = Served::new();
+    let old = served.token(LEAST);
+    let folder = Folder::new("init-left");
+    assert_eq!(code(&init(&folder, &served, &old, &[])), 0);
+    let left = "GITLAB_TOKEN=the-only-valid-one\n";
+    let folder = folder.write("..env.gitlab.autogit-new", left);
+    served.gitlab.revoke_token(&old.into());
+    let folder = folder.write("new", &served.token(LEAST));
+    let words = ["init", "--unattended", "--token-file", "new", "--wait", "0s"];
+    let words = [&words[..], &["--runner-url", "http://gitlab.lan"]].concat();
+    for words in [&words[..], &[&words[..], &["--force"]].concat()] {
+        let variables = [("GITLAB_URL", served.url.as_str()), ("DOCKER_HOST", NOWHERE)];
+        let refused = folder.autogit(words, &variables);
+        assert_eq!(code(&refused), 1, "{refused:?}");
+        assert!(talk(&refused).contains("may hold the token that is valid"), "{}", talk(&refused));
+        assert_eq!(text(&folder, "..env.gitlab.autogit-new"), left);
+    }
 }
 
 #[test]

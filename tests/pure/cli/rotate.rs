@@ -115,6 +115,32 @@ fn what_cannot_be_put_back_is_not_asked_for() {
 }
 
 #[test]
+fn of_two_copies_of_the_token_none_is_left_behind() {
+    let served = Served::new();
+    let token = served.token(&["api"]);
+    let env = format!("GITLAB_URL={}\nGITLAB_TOKEN_FILE=copy\n", served.url);
+    let folder = Folder::new("rotate-copies").write("autogit.yaml", &spec("token_file: token"));
+    let folder = folder.write("token", &token).write("copy", &token).write("my.env", &env);
+    let refused = rotate(&folder);
+    let said = talk(&refused);
+    assert!(
+        said.contains("is in `token` and in `copy`") && said.contains("hint: let both"),
+        "{said}"
+    );
+    let words = ["token", "rotate", "--env-file", "my.env"];
+    let refused = folder.autogit(&words, &[("GITLAB_TOKEN", &token)]);
+    assert!(talk(&refused).contains("hint: unset `GITLAB_TOKEN` here"), "{}", talk(&refused));
+    assert_eq!((code(&refused), served.asked(ROTATE)), (1, 0));
+    // One file by two names is rotated, and so is a token beside somebody else's.
+    std::fs::remove_file(folder.path().join("copy")).unwrap();
+    symlink("token", folder.path().join("copy")).unwrap();
+    assert_eq!(code(&rotate(&folder)), 0);
+    std::fs::remove_file(folder.path().join("copy")).unwrap();
+    let folder = folder.write("copy", &served.token(&["api"]));
+    assert_eq!((code(&rotate(&folder)), served.asked(ROTATE)), (0, 2));
+}
+
+#[test]
 fn an_older_gitlab_is_asked_by_id_and_gives_what_it_gives() {
     let served = Served::new();
     let token = served.token(&["api"]);
