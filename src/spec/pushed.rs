@@ -12,7 +12,7 @@ use super::node::{Kind as NodeKind, Node};
 use super::path::Path;
 use super::report::{Finding, Report};
 use super::section::{Kind, Pushed, RawSpec, Row};
-use super::variables::names_of;
+use super::variables::{self, names_of};
 
 /// The operator's variable that opens keys.
 pub const ALLOWED_KEYS: &str = "AUTOGIT_SPEC_ALLOW";
@@ -132,8 +132,11 @@ pub(super) fn check_as_written(tree: &mut Node, limits: &Limits, report: &mut Re
     each_field(tree, RawSpec::ROWS, (&Path::default(), ""), &mut |node, field| {
         check_variables(node, field, limits, report);
         let is_secret = matches!(field.pushed, Pushed::ByVariable);
-        if is_secret && !is_empty(node) && !has_variable(node) {
-            let finding = field.refused("a secret in a repository is read by all who may see it");
+        if is_secret && !is_empty(node) && !is_one_variable(node) {
+            let finding = field.refused(
+                "a secret is one variable, without other text or a default: what stands in a \
+                 repository is read by all who may see it",
+            );
             let hint = format!("use `{}_file`, a file in the operator's folder", field.key);
             add(report, node, &field.path, finding.hint(hint));
             node.kind = NodeKind::Unknown;
@@ -150,7 +153,10 @@ pub(super) fn check_values(tree: &mut Node, limits: &Limits, report: &mut Report
         let text = node.scalar().map_or("", |scalar| scalar.text.as_str());
         let finding = match field.pushed {
             Pushed::Freely | Pushed::ByVariable => None,
-            Pushed::Allowed(why) => (!is_harmless(node)).then(|| field.closed(why)),
+            Pushed::Allowed(why) => (!is_empty(node)).then(|| field.closed(why)),
+            Pushed::FalseOnly(why) => {
+                (!is_empty(node) && text != "false").then(|| field.closed(why))
+            }
             Pushed::AllBut(word, why) => (text == word).then(|| field.closed(why)),
             Pushed::OwnGitlab => (!is_same_address(text, &limits.url)).then(|| {
                 field.closed("it is another address than that of the GitLab it is read from")
@@ -213,11 +219,6 @@ fn closed(rows: &[Row]) -> Option<Pushed> {
     rows.first().filter(|_| all).and_then(pushed)
 }
 
-/// It says as much as nothing: false, or no text or item.
-fn is_harmless(node: &Node) -> bool {
-    is_empty(node) || node.scalar().is_some_and(|scalar| scalar.text == "false")
-}
-
 /// No text or item.
 fn is_empty(node: &Node) -> bool {
     match &node.kind {
@@ -229,8 +230,8 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-fn has_variable(node: &Node) -> bool {
-    node.scalar().is_some_and(|scalar| !names_of(&scalar.text).is_empty())
+fn is_one_variable(node: &Node) -> bool {
+    node.scalar().is_some_and(|scalar| variables::is_one_variable(&scalar.text))
 }
 
 /// The texts of a scalar or of a list's items; of what has keys, one that is no value.

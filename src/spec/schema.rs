@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 
 use super::section::RawSpec;
 
+/// What a key's row says beside its form: what a change of it does, and whether a spec that is pushed
+/// to GitLab may set it.
+const OWN: [&str; 2] = ["x-change", "x-pushed"];
+
 /// The schema to publish, as JSON text.
 pub fn schema_json() -> String {
     let settings = SchemaSettings::draft2020_12().with_transform(VariablesToo);
@@ -43,13 +47,15 @@ impl Transform for VariablesToo {
             }
             _ => {}
         }
-        if schema.get("x-change").is_some_and(Value::is_null) {
-            schema.remove("x-change");
+        for own in OWN {
+            if schema.get(own).is_some_and(Value::is_null) {
+                schema.remove(own);
+            }
         }
         if takes_variables_already(schema) {
             return;
         }
-        let annotations = ["title", "description", "default", "x-change"];
+        let annotations = ["title", "description", "default"].into_iter().chain(OWN);
         let mut strict = std::mem::take(schema.ensure_object());
         let mut outer = serde_json::Map::new();
         for annotation in annotations {

@@ -78,13 +78,15 @@ pub(super) enum Pushed {
     Freely,
     /// An address of the GitLab that the spec is read from: tokens are sent there.
     OwnGitlab,
-    /// A secret, by a variable that the operator gave to that place; as text it would be read by all
-    /// who may read the project.
+    /// A secret: a variable that the operator gave to that place, and nothing beside it. As text it
+    /// would be read by all who may read the project.
     ByVariable,
     /// A file in the operator's folder of credentials.
     InFolder,
     /// Only if the operator says so, for that reason.
     Allowed(&'static str),
+    /// A boolean: true only if the operator says so, for that reason.
+    FalseOnly(&'static str),
     /// Any value but that one, which the operator has to allow for that reason.
     AllBut(&'static str, &'static str),
 }
@@ -124,6 +126,20 @@ impl Change {
     }
 }
 
+impl Pushed {
+    fn in_words(self) -> String {
+        match self {
+            Self::Freely => "yes".to_owned(),
+            Self::OwnGitlab => "that GitLab alone".to_owned(),
+            Self::ByVariable => "one variable".to_owned(),
+            Self::InFolder => "in the operator's folder".to_owned(),
+            Self::Allowed(_) => "if opened".to_owned(),
+            Self::FalseOnly(_) => "`false`, else if opened".to_owned(),
+            Self::AllBut(word, _) => format!("all but `{word}`, else if opened"),
+        }
+    }
+}
+
 impl Kind {
     const fn is_open(self) -> bool {
         matches!(self, Self::Field(Secrecy::Open, ..))
@@ -133,6 +149,14 @@ impl Kind {
     const fn change(self) -> Option<&'static str> {
         match self {
             Self::Field(_, change, _) => Some(change.as_str()),
+            Self::Section(_) | Self::Named(_) => None,
+        }
+    }
+
+    /// For the schema.
+    fn pushed(self) -> Option<String> {
+        match self {
+            Self::Field(_, _, pushed) => Some(pushed.in_words()),
             Self::Section(_) | Self::Named(_) => None,
         }
     }
@@ -198,7 +222,7 @@ macro_rules! section {
                 $(#[doc = $doc])*
                 $(#[schemars $limits])?
                 $(#[expect $reason])?
-                #[schemars(extend("x-change" = $kind.change()))]
+                #[schemars(extend("x-change" = $kind.change(), "x-pushed" = $kind.pushed()))]
                 pub(in crate::spec) $key: Option<$text>,
             )*
         }

@@ -33,6 +33,11 @@ pub(super) fn names_of(text: &str) -> Vec<String> {
     Template::parse(text).map(|template| template.names()).unwrap_or_default()
 }
 
+/// Whether all of a text is the value of one variable: nobody who writes the text knows any of it.
+pub(super) fn is_one_variable(text: &str) -> bool {
+    Template::parse(text).is_ok_and(|template| template.is_one_variable())
+}
+
 /// Replaces the variables of a tree, and keeps which stood where.
 pub(super) struct Variables<'r, 'a> {
     /// The value of a variable, by the JSON pointer of where it stands and its name.

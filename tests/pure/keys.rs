@@ -14,6 +14,8 @@ pub(crate) struct Key {
     pub(crate) default: Option<String>,
     /// What a change of it does; `None`: it has keys of its own that say so.
     pub(crate) change: Option<String>,
+    /// Whether a spec that is pushed to GitLab may set it; `None`: its keys say so.
+    pub(crate) pushed: Option<String>,
     /// That is said above, for all below.
     pub(crate) is_part: bool,
     /// The forms that a value may have, without those that stand for a variable and for nothing.
@@ -57,17 +59,22 @@ impl Key {
 pub(crate) fn keys() -> Vec<Key> {
     let schema: Value = serde_json::from_str(&autogit::spec::schema_json()).unwrap();
     let mut keys = Vec::new();
-    below(&schema, &schema, &[], None, &mut keys);
+    below(&schema, &schema, &[], (None, None), &mut keys);
     keys
 }
 
-fn below(root: &Value, form: &Value, above: &[String], change: Option<&str>, keys: &mut Vec<Key>) {
+/// What was said above, for all below: what a change does, and whether a pushed spec may set it.
+type Said<'s> = (Option<&'s str>, Option<&'s str>);
+
+fn below(root: &Value, form: &Value, above: &[String], said: Said<'_>, keys: &mut Vec<Key>) {
     let Some(properties) = form["properties"].as_object() else { return };
     for (name, schema) in properties {
         let path = [above, std::slice::from_ref(name)].concat();
         let forms = forms(root, schema);
         let (meaning, default) = meaning(schema["description"].as_str().unwrap_or_default());
+        let (change, pushed) = said;
         let its = schema["x-change"].as_str().or(change);
+        let may = schema["x-pushed"].as_str().or(pushed);
         let required = form["required"].as_array().into_iter().flatten();
         keys.push(Key {
             path: path.clone(),
@@ -75,6 +82,7 @@ fn below(root: &Value, form: &Value, above: &[String], change: Option<&str>, key
             meaning,
             default,
             change: its.map(str::to_owned),
+            pushed: may.map(str::to_owned),
             is_part: change.is_some(),
             value: in_words(root, &forms),
             forms: forms.clone(),
@@ -83,10 +91,10 @@ fn below(root: &Value, form: &Value, above: &[String], change: Option<&str>, key
             continue;
         }
         for form in &forms {
-            below(root, form, &path, its, keys);
+            below(root, form, &path, (its, may), keys);
             let named = [&path[..], &["NAME".to_owned()]].concat();
             for form in self::forms(root, &form["additionalProperties"]) {
-                below(root, &form, &named, its, keys);
+                below(root, &form, &named, (its, may), keys);
             }
         }
     }

@@ -79,8 +79,10 @@ fn checks() -> String {
 fn reference() -> String {
     let mut page = "# The keys of `autogit.yaml`\n\n\
         Made from the [schema](autogit.schema.json). `NAME` is a name of yours; a key of a pool may \
-        stand in `defaults`, too. The last column says what a change does to what runs: runners are \
-        replaced one after the other, each after its job.\n"
+        stand in `defaults`, too. `a change` says what a change does to what runs: runners are \
+        replaced one after the other, each after its job. `from GitLab` says whether a spec that is \
+        [pushed to GitLab](../examples/gitops/README.md#what-a-pusher-gains) may set the key: whoever \
+        runs AutoGit opens some of them.\n"
         .to_owned();
     let mut sections: Vec<(String, String)> = Vec::new();
     for key in keys() {
@@ -97,8 +99,8 @@ fn reference() -> String {
     }
     for (section, rows) in sections {
         let title = if section.is_empty() { "Top level" } else { &format!("`{section}`") };
-        let head =
-            "| key | value | default | meaning | a change |\n| --- | --- | --- | --- | --- |";
+        let head = "| key | value | default | meaning | a change | from GitLab |\n\
+            | --- | --- | --- | --- | --- | --- |";
         write!(page, "\n## {title}\n\n{head}\n{rows}").unwrap();
     }
     page
@@ -115,7 +117,8 @@ fn row(key: &Key, section: &str) -> String {
     };
     let Key { value, meaning, .. } = key;
     let change = key.change.as_deref().unwrap_or_default();
-    format!("| `{name}` | {value} | {default} | {meaning} | {change} |\n")
+    let pushed = key.pushed.as_deref().unwrap_or_default();
+    format!("| `{name}` | {value} | {default} | {meaning} | {change} | {pushed} |\n")
 }
 
 /// All files below `folder`.

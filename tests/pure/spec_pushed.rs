@@ -83,6 +83,19 @@ fn what_gives_more_than_pools_is_refused_by_its_key() {
         ("api.external_url", top("api: {external_url: 'https://evil.example'}")),
         ("api.token", top("api: {token: my-own-token-in-git}")),
         ("api.token", top("api: {token: 'false'}")),
+        // A pusher would know all or a part of it.
+        ("gitlab.token", gitlab("token: '${GITLAB_TOKEN:-glpat-mine}'")),
+        ("gitlab.token", gitlab("token: 'glpat-${GITLAB_TOKEN}'")),
+        ("gitlab.token", gitlab("token: '${GITLAB_TOKEN}${GITLAB_TOKEN}'")),
+        // `false` opens nothing where something else than a boolean stands.
+        ("instance", top("instance: false")),
+        ("instance", top("instance: 'false'")),
+        ("network", top("network: false")),
+        ("hosts.docker", host("docker: 'false'")),
+        ("pools.runner_image", pool("runner_image: 'false'")),
+        ("pools.job.volumes", pool("job: {volumes: false}")),
+        ("pools.job.privileged", pool("job: {privileged: 'true'}")),
+        ("pools.job.privileged", pool("job: {privileged: True}")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "https://evil.example")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "https://git.example/pages")),
         ("gitlab.url", BASE.replace("${GITLAB_URL}", "http://git.example")),
@@ -128,7 +141,14 @@ fn a_variable_stands_only_where_the_operator_gave_it() {
         let begins = format!("a spec from GitLab may not name the variable `{name}` at ");
         assert!(told.iter().any(|line| line.starts_with(&begins)), "{name}: {told:?}\n{text}");
     }
-    let given = gitlab("token: '${GITLAB_TOKEN}', webhook_secret: '${HOOK}'");
+    for known in ["${HOOK:-known}", "known${HOOK}", "$${x}${HOOK}"] {
+        let text = gitlab(&format!("token: '${{GITLAB_TOKEN}}', webhook_secret: '{known}'"));
+        let told = faults(&text, &limits("HOOK@gitlab.webhook_secret", ""));
+        let begins =
+            "`gitlab.webhook_secret` is not for a spec from GitLab: a secret is one variable";
+        assert!(told.iter().any(|line| line.starts_with(begins)), "{known}: {told:?}");
+    }
+    let given = gitlab("token: '${GITLAB_TOKEN}', webhook_secret: '${HOOK:-}'");
     let given = given.replace("tags: [docker]", "tags: [docker], job: {image: '${REGION}'}");
     let list = limits("HOOK@gitlab.webhook_secret REGION", "");
     assert_eq!(faults(&given, &list), Vec::<String>::new());

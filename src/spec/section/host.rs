@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Change::{InPlace, NotYet, Runners};
 use super::Kind::Field;
-use super::Pushed::{Allowed, Freely};
+use super::Pushed::{Allowed, FalseOnly, Freely};
 use super::Secrecy::OfTheFile;
 use super::{RawArch, section};
 use crate::spec::{Arch, BudgetSpec, ServedPools, TlsSpec, Vendor};
@@ -30,7 +30,7 @@ section! {
     socket: String => Option<PathBuf>,
         Field(OfTheFile, Runners, Allowed("runners get what is at that path"));
     /// The endpoint is a Swarm manager. Default: false.
-    swarm: bool, Field(OfTheFile, NotYet, Allowed("it changes which engines are used"));
+    swarm: bool, Field(OfTheFile, NotYet, FalseOnly("it changes which engines are used"));
     /// Endpoints of the Swarm's nodes.
     nodes: Vec<String>, Field(OfTheFile, NotYet, Allowed("it changes which engines are used"));
     /// What runners may use of the host.
@@ -83,8 +83,6 @@ pub(in crate::spec) struct RawBudget {
     /// disk. Default: nothing.
     #[schemars(extend("format" = "byte-size"))]
     pub(in crate::spec) disk_free: Option<String>,
-    /// GPUs. Default: auto.
-    #[schemars(extend("x-change" = NotYet.as_str()))]
     /// GPUs for pools that ask for some: `auto`, at most how many, or which. Default: auto, what the
     /// host has, where AutoGit runs on it.
     pub(in crate::spec) gpus: Option<RawGpus>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Change::Runners;
 use super::Kind::{Field, Section};
-use super::Pushed::{AllBut, Allowed, Freely};
+use super::Pushed::{AllBut, Allowed, FalseOnly, Freely};
 use super::Secrecy::{OfTheFile, Secret};
 use super::{HOST, section};
 use crate::spec::{JobNetwork, PullPolicy};
@@ -25,9 +25,9 @@ section! {
     network: JobNetwork => JobNetwork,
         Field(OfTheFile, Runners, AllBut("host", "it gives jobs the network of the host"));
     /// Gives jobs full access to the host. Default: false.
-    privileged: bool => bool, Field(OfTheFile, Runners, Allowed(HOST));
+    privileged: bool => bool, Field(OfTheFile, Runners, FalseOnly(HOST));
     /// Mounts the engine's socket into jobs, which gives them the host. Default: false.
-    docker_socket: bool => bool, Field(OfTheFile, Runners, Allowed(HOST));
+    docker_socket: bool => bool, Field(OfTheFile, Runners, FalseOnly(HOST));
     /// Capabilities taken from jobs and given to them.
     capabilities: RawCapabilities => Capabilities, Section(RawCapabilities::ROWS);
     /// When job images are pulled, in order of trying. Default: always, if-not-present.

@@ -52,6 +52,13 @@ impl<'t> Template<'t> {
         variables.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
     }
 
+    /// It is one variable and nothing else that says anything.
+    pub(super) fn is_one_variable(&self) -> bool {
+        let said = self.0.iter().filter(|piece| **piece != Piece::Text(""));
+        let said: Vec<_> = said.collect();
+        matches!(said.as_slice(), [Piece::Variable { default: None | Some(""), .. }])
+    }
+
     /// The text with values in place, and the variables that have none. Empty counts as absent.
     /// `None`: the text would be longer than `bytes_max`.
     pub(super) fn fill(
