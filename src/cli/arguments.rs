@@ -66,7 +66,9 @@ pub(super) enum Command {
     /// Show, and then remove, what is ours and should not be there; never a runner with a job
     #[command(visible_alias = "gc")]
     Sweep(Sweep),
-    /// Drain all runners, wait for their jobs, and remove all that is ours: the way out
+    /// Drain all runners, wait for their jobs, and remove all that is ours: the way out. Stop the AutoGit
+    /// of the instance first: one in a container or on another machine is seen from here only where its
+    /// API answers at `api.listen`, or once it starts a runner
     Down(Down),
     /// List the projects that the token's user works in
     Projects(Projects),

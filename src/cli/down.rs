@@ -37,7 +37,7 @@ pub(super) async fn down(
         talk("nothing was changed: `autogit down --yes` does this, and waits for jobs that run");
         return Ok(ExitCode::SUCCESS);
     }
-    let view = alone.empty(records, telling(shell)).await;
+    let view = alone.empty(records, telling(shell)).await?;
     let instance = &loaded.spec.instance;
     say(&format!("no runner, network or cache of instance `{instance}` is left\n"))?;
     for one in remains(&view.world) {

@@ -75,7 +75,7 @@ async fn sweep_former(
         talk(&format!("nothing was removed: `autogit sweep --instance {former} --yes` does this"));
         return Ok(code);
     }
-    let view = alone.empty(Records::Delete, telling(shell)).await;
+    let view = alone.empty(Records::Delete, telling(shell)).await?;
     for one in remains(&view.world) {
         say(&format!("{one} stays\n"))?;
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::adapters::Adapters;
 use super::down::Records;
 use super::failure::Failure;
@@ -77,17 +79,27 @@ impl Alone {
 
     /// Does it and waits for jobs, until no runner is left, and no record of ours where those are to
     /// go: a young one stays for a while, because another AutoGit may have made it a moment ago. What
-    /// fails and what cannot be seen is tried again.
+    /// fails and what cannot be seen is tried again. Fails where another AutoGit starts runners
+    /// meanwhile: one in a container or on another machine has another lock, and would go on for ever.
     pub(crate) async fn empty(
         &mut self,
         records: Records,
         mut tell: impl FnMut(&View),
-    ) -> Arc<View> {
+    ) -> Result<Arc<View>, Failure> {
+        let began = self.clock.now();
         loop {
             let tick = self.controller.tick().await;
+            if let Some(runner) = started_since(&tick.view.world, began) {
+                return Err(Failure::Failed(format!(
+                    "runner `{runner}` was started meanwhile, and not from here: another AutoGit of \
+                     this instance runs\n\
+                     hint: stop that one first, also in a container or on another machine; what is \
+                     left exits after its job"
+                )));
+            }
             let gone = records == Records::Keep || own_records(&tick.view.world).next().is_none();
             if gone && Ending::WhenNothingIsLeft.reached(&tick) == Some(true) {
-                return tick.view;
+                return Ok(tick.view);
             }
             tell(&tick.view);
             let pause = if tick.made_progress() { SOON } else { PAUSE };
@@ -98,6 +110,14 @@ impl Alone {
             }
         }
     }
+}
+
+/// A runner that is younger than that. A second more or less is what clocks are read with.
+fn started_since(world: &World, began: Timestamp) -> Option<RunnerName> {
+    let since = began + SignedDuration::from_secs(2);
+    let runners = world.runners();
+    let young = runners.iter().find(|view| view.runner.created_at > since);
+    young.map(|view| view.runner.name.clone())
 }
 
 /// The records that this instance made.

@@ -1,6 +1,7 @@
 //! `autogit run` as a process of its own, to be killed.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +43,20 @@ impl Program {
 
     /// What another command answers.
     pub(crate) async fn ask(harness: &Harness, words: &[&str]) -> Output {
+        command(harness, words).output().await.unwrap()
+    }
+
+    /// The same from outside the container that the one that runs is in: its lock and what it wrote
+    /// beside it are not there.
+    pub(crate) async fn ask_from_outside(harness: &Harness, words: &[&str]) -> Output {
+        for folder in [Path::new("/run/lock"), Path::new("/var/lock"), &harness.folder] {
+            for below in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                for suffix in ["lock", "json"] {
+                    let file = below.path().join(format!("{}.{suffix}", harness.instance));
+                    let _ = std::fs::remove_file(file);
+                }
+            }
+        }
         command(harness, words).output().await.unwrap()
     }
 

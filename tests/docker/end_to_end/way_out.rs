@@ -98,3 +98,22 @@ async fn the_way_out_waits_for_a_job_and_leaves_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_way_out_ends_where_an_autogit_that_it_cannot_see_starts_runners() {
+    with_harness(async |harness| {
+        harness.save("linux: {tags: [docker], warm: 1, max: 2}");
+        let autogit = Program::start(&harness);
+        a_runner(&harness).await;
+        let output = Program::ask_from_outside(&harness, &["down", "--yes"]).await;
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{words}");
+        assert!(words.contains("another AutoGit of this instance runs"), "{words}");
+        assert!(words.contains("hint: stop that one first, also in a container"), "{words}");
+        autogit.victim().kill();
+        autogit.until_dead().await;
+        let (fine, words, errors) = said(&harness, &["down", "--yes", "--keep-records"]).await;
+        assert!(fine, "{words}{errors}");
+    })
+    .await;
+}
