@@ -26,6 +26,7 @@ mod runner_log;
 mod runner_memory;
 mod under_way;
 mod volume;
+mod wrong_image;
 
 pub use backoff::{Backoff, Cause, early_end};
 pub use brake::{Deed, Efforts, RECORDS_PER_HOUR_MAX};
@@ -39,7 +40,7 @@ pub use disk::{ContainerUse, DiskRoom, DiskUse, VolumeUse};
 pub use gpus::{GpusOffered, GpusSeen};
 pub use host::{
     Absence, ContainerState, EngineInfo, Host, HostState, JobContainer, JobNetworkObject,
-    JobObjects, NetworkState, Node, Runner, SetAside,
+    JobObjects, NetworkState, Node, RefusedJob, Runner, SetAside,
 };
 pub use image::{ImageState, pools_on};
 pub use kept_image::{ImageKey, KeptImage};
@@ -61,6 +62,7 @@ pub use runner_log::{RunnerLog, Trouble};
 pub use runner_memory::{Condition, RunnerMemory};
 pub use under_way::StartUnderWay;
 pub use volume::{JobVolume, VolumeKind};
+pub use wrong_image::WrongImage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

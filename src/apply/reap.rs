@@ -128,7 +128,7 @@ impl Reap<'_> {
 /// Removes what jobs of that runner left: containers, then volumes, then networks.
 async fn remove_job_objects(
     engine: &dyn Engine,
-    JobObjects { containers, volumes, networks }: JobObjects,
+    JobObjects { containers, volumes, networks, refused: _ }: JobObjects,
     system_id: &SystemId,
     discard_cache: bool,
 ) -> Result<(), ApplyError> {

@@ -105,7 +105,7 @@ async fn explained_there(
     let path = format!("/explain/{}", escaped(word));
     let output: ExplainOutput = there.running.get(&path).await?;
     let ExplainOutput::Job(job) = output else { return Ok(output) };
-    let gitlab = there.loaded.as_ref().filter(|_| !job.is_pending());
+    let gitlab = there.loaded.as_ref().filter(|_| !job.is_pending() && !job.failed_here());
     let gitlab = gitlab.and_then(|loaded| (adapters.gitlab)(loaded, shell).ok());
     let Some(gitlab) = gitlab else { return Ok(ExplainOutput::Job(job)) };
     match Gitlab::job(gitlab.as_ref(), job.id.into(), None).await {

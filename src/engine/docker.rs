@@ -26,6 +26,7 @@ mod logs;
 mod networks;
 mod own_log;
 mod raw;
+mod refused;
 mod registry;
 mod runners;
 mod setup;
@@ -115,6 +116,7 @@ pub struct DockerEngine {
     logs: logs::Readers,
     pulls: images::Pulls,
     socket: socket::Found,
+    refused: refused::Refused,
 }
 
 impl DockerEngine {
@@ -133,6 +135,7 @@ impl DockerEngine {
             logs: logs::Readers::default(),
             pulls: images::Pulls::new(config),
             socket: socket::Found::new(settings.socket),
+            refused: refused::Refused::default(),
         })
     }
 
@@ -173,7 +176,9 @@ impl Engine for DockerEngine {
     }
 
     async fn jobs(&self) -> Result<JobObjects, EngineError> {
-        jobs::list(&self.client).await
+        let mut found = jobs::list(&self.client).await?;
+        found.refused = self.refused.among(&self.client, &found.containers).await;
+        Ok(found)
     }
 
     async fn runners(&self, instance: &InstanceName) -> Result<RunnerList, EngineError> {
@@ -308,7 +313,7 @@ impl Engine for DockerEngine {
     }
 
     async fn watch(&self, wakes: Wakes) {
-        events::watch(&self.client, &wakes).await;
+        events::watch(&self.client, &self.refused, &wakes).await;
     }
 
     async fn socket(&self) -> Result<PathBuf, EngineError> {

@@ -37,9 +37,14 @@ impl Wakes {
 
     /// A container of a job changed that the runner with that system id has.
     pub(crate) fn job_changed(&self, system_id: &str) {
-        if locked(&self.prefixes).has(&SystemId::from_observed(system_id)) {
+        if self.is_ours(system_id) {
             send(&self.jobs);
         }
+    }
+
+    /// It is a runner's of this instance, as far as a prefix is known.
+    pub(crate) fn is_ours(&self, system_id: &str) -> bool {
+        locked(&self.prefixes).has(&SystemId::from_observed(system_id))
     }
 
     /// What happened meanwhile was not told.

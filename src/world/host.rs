@@ -219,6 +219,19 @@ pub struct JobObjects {
     pub volumes: Vec<JobVolume>,
     /// Per-job networks.
     pub networks: Vec<JobNetworkObject>,
+    /// Jobs whose image was not executed, lately, as far as that was seen.
+    pub refused: Vec<RefusedJob>,
+}
+
+/// A job whose image the kernel did not execute: its first process ended in `exec format error`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedJob {
+    /// The job.
+    pub job: JobId,
+    /// Its runner.
+    pub system_id: SystemId,
+    /// The architecture of the image, as the engine shows it.
+    pub image: Arch,
 }
 
 /// A container that a job made.

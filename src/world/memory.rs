@@ -45,6 +45,8 @@ pub struct Memory {
     /// Jobs with a container that still runs, or whose runner is gone, which GitLab says are over,
     /// or which were told as lost.
     pub over: BTreeSet<JobId>,
+    /// Jobs that ended before they began, for their image is for another architecture.
+    pub wrong_images: BTreeMap<JobId, super::WrongImage>,
     /// What GitLab told of the jobs that runners have.
     pub job_facts: BTreeMap<JobId, super::JobFacts>,
     /// Runners of others that may take a job which no pool may take.
@@ -99,6 +101,7 @@ impl Memory {
             .chain(self.taken.values_mut())
             .chain(self.slots_used.values_mut())
             .chain(self.under_way.values_mut())
+            .chain(self.wrong_images.values_mut().map(|wrong| &mut wrong.at))
             .chain(self.gone.values_mut())
             .chain(&mut self.gitlab_failed_at);
         times.for_each(|at| *at = at.saturating_sub(by).unwrap_or(Timestamp::MIN));

@@ -3,6 +3,7 @@
 //!
 //! Each test is an instance of its own with a GitLab of its own, so that all run at once.
 
+mod architecture;
 mod budget;
 mod crash;
 mod doctor;

@@ -2,6 +2,7 @@
 //! and AutoGit in that world, one step at a time.
 
 mod apply;
+mod architecture;
 mod disks;
 mod fixture;
 mod harness;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::client::Client;
+use super::refused::Refused;
 use super::{jobs, labels};
 use crate::engine::Wakes;
+use crate::world::{ContainerId, JobId, SystemId};
 use bollard::query_parameters::EventsOptions;
 use futures_util::StreamExt as _;
 
@@ -16,13 +18,13 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Wakes at each event of a container of ours, until nobody listens.
-pub(super) async fn watch(client: &Client, wakes: &Wakes) {
+pub(super) async fn watch(client: &Client, refused: &Refused, wakes: &Wakes) {
     let mut pause = PAUSE_FIRST;
     loop {
         tokio::select! {
             biased;
             () = wakes.closed() => return,
-            heard = follow(client, wakes) => if heard { pause = PAUSE_FIRST },
+            heard = follow(client, refused, wakes) => if heard { pause = PAUSE_FIRST },
         }
         tokio::select! {
             biased;
@@ -37,8 +39,8 @@ pub(super) async fn watch(client: &Client, wakes: &Wakes) {
 
 /// Follows the stream to its end; says whether anything was heard on it.
 ///
-/// Labels of one filter must all be there, so those of runners and of jobs are told apart here.
-async fn follow(client: &Client, wakes: &Wakes) -> bool {
+/// What a job's container ended in is asked for at once, for it is removed soon. Labels of one filter must all be there, so those of runners and of jobs are told apart here.
+async fn follow(client: &Client, refused: &Refused, wakes: &Wakes) -> bool {
     let Ok(docker) = client.docker().await else { return false };
     let filters = [
         ("type".to_owned(), vec!["container".to_owned()]),
@@ -56,11 +58,18 @@ async fn follow(client: &Client, wakes: &Wakes) -> bool {
             }
         };
         heard = true;
-        let Some(marks) = event.actor.and_then(|actor| actor.attributes) else { continue };
+        let Some(actor) = event.actor else { continue };
+        let Some(marks) = actor.attributes else { continue };
         wakes.runner_changed(marks.get(labels::INSTANCE).map(String::as_str));
-        if let Some(system_id) = marks.get(jobs::SYSTEM_ID) {
-            wakes.job_changed(system_id);
+        let Some(system_id) = marks.get(jobs::SYSTEM_ID) else { continue };
+        let mark = |name: &str| marks.get(name).map(String::as_str).unwrap_or_default();
+        let failed = event.action.as_deref() == Some("die") && mark("exitCode") != "0";
+        if failed && mark(jobs::TYPE) == "build" && wakes.is_ours(system_id) {
+            let id = ContainerId::from_observed(&actor.id.unwrap_or_default());
+            let job = mark(jobs::JOB_ID).parse().ok().map(JobId);
+            refused.judge(client, &id, job, &SystemId::from_observed(system_id)).await;
         }
+        wakes.job_changed(system_id);
     }
     heard
 }

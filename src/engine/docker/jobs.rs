@@ -18,10 +18,10 @@ use crate::world::{
 
 const MANAGED: &str = "com.gitlab.gitlab-runner.managed";
 pub(super) const SYSTEM_ID: &str = "com.gitlab.gitlab-runner.runner.system_id";
-const JOB_ID: &str = "com.gitlab.gitlab-runner.job.id";
+pub(super) const JOB_ID: &str = "com.gitlab.gitlab-runner.job.id";
 const JOB_URL: &str = "com.gitlab.gitlab-runner.job.url";
 const PROJECT_ID: &str = "com.gitlab.gitlab-runner.project.id";
-const TYPE: &str = "com.gitlab.gitlab-runner.type";
+pub(super) const TYPE: &str = "com.gitlab.gitlab-runner.type";
 const REUSABLE: &str = "com.gitlab.gitlab-runner.reusable";
 
 /// Labels, whatever map the API gives them in.
@@ -68,6 +68,7 @@ pub(super) async fn list(client: &Client) -> Result<JobObjects, EngineError> {
         containers: containers.into_iter().filter_map(job_container).collect(),
         volumes: listed::items("list volumes", volumes, job_volume)?,
         networks: listed::items("list networks", &networks, job_network)?,
+        refused: Vec::new(),
     };
     objects.containers.sort_by(|a, b| a.id.cmp(&b.id));
     objects.volumes.sort_by(|a, b| a.name.cmp(&b.name));

@@ -25,6 +25,8 @@ pub(super) struct Jobs {
     running: BTreeMap<JobId, Run>,
     /// What was said of jobs that are held for long, without its numbers.
     held: BTreeMap<JobId, String>,
+    /// Those of which was said that their image is for another architecture.
+    wrong_images: BTreeSet<JobId>,
 }
 
 /// A job in a runner of ours.
@@ -39,6 +41,7 @@ impl Jobs {
     /// Says which jobs were taken, which ended, and which are held for long.
     pub(super) fn say(&mut self, view: &View) {
         self.say_runs(view);
+        self.say_wrong_images(view);
         if let Some(queue) = view.world.queue.known() {
             self.say_held(view);
             self.queued = queue.jobs.iter().map(|job| (job.id, job.queued_at)).collect();
@@ -66,6 +69,14 @@ impl Jobs {
             }
         }
         self.running = running;
+    }
+
+    fn say_wrong_images(&mut self, view: &View) {
+        let found = &view.world.memory.wrong_images;
+        for (job, wrong) in found.iter().filter(|(job, _)| !self.wrong_images.contains(job)) {
+            tracing::warn!(%job, host = %wrong.host, "{wrong}");
+        }
+        self.wrong_images = found.keys().copied().collect();
     }
 
     /// Each job once, and again when it waits for something else; those that wait for the same in

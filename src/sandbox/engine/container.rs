@@ -11,6 +11,7 @@ use super::freeze::Freeze;
 use super::labels;
 use crate::engine::NewRunner;
 use crate::sandbox::runner::{Labels, LogLine, Quit, Version};
+use crate::spec::Arch;
 use crate::world::{ContainerState, JobId, RunnerLog, RunnerName, SystemId};
 
 /// Log lines kept, as a bounded log driver does.
@@ -50,6 +51,8 @@ pub(super) struct Container {
     pub(super) hiding: Hiding,
     /// What of it cannot be read, if something.
     pub(super) odd: Option<Odd>,
+    /// The architecture of its image, which the kernel did not execute.
+    pub(super) refused: Option<Arch>,
     /// What it runs; `None`: nothing that is simulated.
     pub(super) task: Option<Task>,
     /// What makes it a runner.
@@ -74,6 +77,7 @@ impl Container {
             state: ContainerState::Created,
             hiding: Hiding::None,
             odd: None,
+            refused: None,
             task: None,
             process: Some(Process {
                 version,

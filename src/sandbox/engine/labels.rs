@@ -117,12 +117,9 @@ pub(super) fn kind(name: &str, labels: &Labels) -> VolumeKind {
     VolumeKind::of(name, theirs(labels, "reusable"))
 }
 
-/// The container of a job, if these are the labels of one.
-pub(super) fn job_container(
-    id: &ContainerId,
-    labels: &Labels,
-    running: bool,
-) -> Option<JobContainer> {
+/// What a job's container is, if it is one.
+pub(super) fn job_container(id: &ContainerId, container: &Container) -> Option<JobContainer> {
+    let labels = &container.labels;
     Some(JobContainer {
         id: id.clone(),
         system_id: job_system_id(labels)?,
@@ -131,7 +128,7 @@ pub(super) fn job_container(
         project: theirs(labels, "project.id").and_then(|id| id.parse().ok()).map(ProjectId),
         runner: ours(labels, "runner").map(RunnerName::from_observed),
         kind: theirs(labels, "type").unwrap_or_default().to_owned(),
-        running,
+        running: container.runs(),
     })
 }
 

@@ -2,6 +2,7 @@
 //! it is there also when AutoGit cannot reach it.
 
 use std::sync::Weak;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -10,10 +11,14 @@ use super::container::{Container, Hiding};
 use super::process;
 use super::state::State;
 use crate::sandbox::runner::{ContainerLife, Labels, LogLine, Machine, NewContainer, NewVolume};
+use crate::spec::Arch;
 use crate::world::{ContainerId, ContainerState};
 
 /// The image of all simulated job containers.
 const JOB_IMAGE: &str = "simulated-job";
+
+/// How a container ends whose image the kernel does not execute: at once, with 1 (runc 1.1).
+const REFUSAL: (Duration, i64) = (Duration::ZERO, 1);
 
 /// Where a process runs.
 #[derive(Debug)]
@@ -65,8 +70,12 @@ impl Machine for Place {
     fn run_container(&self, new: &NewContainer) -> Result<ContainerId, String> {
         let inner = self.engine.upgrade().ok_or("the engine is gone")?;
         let mut state = inner.state();
-        let container = job_container(new, state.now());
-        process::start_job(&mut state, container, new.ends, &inner.settings, &self.engine)
+        let settings = &inner.settings;
+        let runs = |arch: &Arch| *arch == settings.arch || settings.emulates.contains(arch);
+        let refused = new.image_arch.filter(|arch| !runs(arch));
+        let container = Container { refused, ..job_container(new, state.now()) };
+        let ends = if refused.is_some() { Some(REFUSAL) } else { new.ends };
+        process::start_job(&mut state, container, ends, settings, &self.engine)
     }
 
     fn container(&self, id: &ContainerId) -> ContainerLife {
@@ -114,6 +123,7 @@ pub(super) fn job_container(new: &NewContainer, created_at: Timestamp) -> Contai
         state: ContainerState::Created,
         hiding: Hiding::None,
         odd: None,
+        refused: None,
         task: None,
         process: None,
     }

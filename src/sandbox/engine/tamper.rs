@@ -220,6 +220,7 @@ impl SimulatedEngine {
             state: ContainerState::Created,
             hiding: Hiding::None,
             odd: None,
+            refused: None,
             task: None,
             process: None,
         };
@@ -284,6 +285,7 @@ impl JobLeftovers {
             disable_cache: !self.reusable,
             container_labels: Labels::new(),
             services: 1,
+            image_arch: None,
         };
         Footprint::of(&identity, &around, (Duration::ZERO, 0))
     }

@@ -10,8 +10,8 @@ use crate::sandbox::runner::Labels;
 use crate::spec::InstanceName;
 use crate::world::{
     ContainerId, ContainerState, ContainerUse, DiskUse, JobContainer, JobId, JobNetworkObject,
-    JobObjects, JobVolume, NetworkState, Runner, RunnerLog, RunnerName, SystemId, VolumeKind,
-    VolumeUse, WorkloadId,
+    JobObjects, JobVolume, NetworkState, RefusedJob, Runner, RunnerLog, RunnerName, SystemId,
+    VolumeKind, VolumeUse, WorkloadId,
 };
 
 /// All that is on an engine.
@@ -127,7 +127,7 @@ pub(super) fn containers(state: &State) -> Vec<ContainerView> {
         instance: labels::instance(&container.labels).map(str::to_owned),
         runner: runner(state, id, container)
             .map(|runner| Runner { log: runner_log(state, id.as_str()).ok(), ..runner }),
-        job: labels::job_container(id, &container.labels, container.runs()),
+        job: labels::job_container(id, container),
     };
     let mut views: Vec<_> = state.containers.iter().map(view).collect();
     views.sort_by(|a, b| a.name.cmp(&b.name));
@@ -233,10 +233,13 @@ pub(super) fn jobs(state: &State) -> JobObjects {
         let system_id = labels::job_system_id(&network.labels)?;
         Some(JobNetworkObject { id: id.clone(), system_id })
     };
+    let job = |(id, it): (&ContainerId, &Container)| {
+        let JobContainer { job, system_id, .. } = labels::job_container(id, it)?;
+        Some(RefusedJob { job: job?, system_id, image: it.refused.filter(|_| it.exited())? })
+    };
     JobObjects {
-        containers: containers
-            .filter_map(|(id, it)| labels::job_container(id, &it.labels, it.runs()))
-            .collect(),
+        refused: containers.clone().filter_map(job).collect(),
+        containers: containers.filter_map(|(id, it)| labels::job_container(id, it)).collect(),
         volumes: state.volumes.iter().filter_map(volume).collect(),
         networks: state.networks.iter().filter_map(network).collect(),
     }

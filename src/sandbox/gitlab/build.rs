@@ -10,7 +10,7 @@ use super::access::AccessLevel;
 use super::state::{
     Group, GroupId, Owner, Project, RecordForm, State, Status, Token, User, UserId,
 };
-use crate::spec::Scope;
+use crate::spec::{Arch, Scope};
 use crate::world::{JobId, ProjectId, RecordId};
 
 /// A job to be queued.
@@ -40,6 +40,8 @@ pub struct NewJob {
     pub duration: Duration,
     /// A simulated runner reports its failure.
     pub fails: bool,
+    /// The architecture of its image, for a simulated runner; `None`: its host's.
+    pub image_arch: Option<Arch>,
     /// What it waits for.
     pub waits_for: WaitsFor,
 }
@@ -71,6 +73,7 @@ impl NewJob {
             timeout: Duration::from_hours(1),
             duration: Duration::from_secs(10),
             fails: false,
+            image_arch: None,
             waits_for: WaitsFor::Runner,
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::version::Version;
+use crate::spec::Arch;
 use crate::world::{JobId, SystemId};
 
 /// What all of gitlab-runner's labels start with.
@@ -57,6 +58,8 @@ pub struct Surroundings {
     pub container_labels: Labels,
     /// How many services the job has.
     pub services: usize,
+    /// The architecture of the job's image; `None`: its host's.
+    pub image_arch: Option<Arch>,
 }
 
 /// A container to be run.
@@ -72,6 +75,8 @@ pub struct NewContainer {
     pub volumes: Vec<String>,
     /// After which time it ends by itself, and with which code; `None`: never.
     pub ends: Option<(Duration, i64)>,
+    /// The architecture of its image; `None`: its host's.
+    pub image_arch: Option<Arch>,
 }
 
 /// A volume to be made.
@@ -115,13 +120,17 @@ impl Footprint {
             network: on.clone(),
             volumes: volumes.iter().map(|volume| volume.name.clone()).collect(),
             ends,
+            image_arch: None,
         };
         let services =
             (0..around.services).map(|n| container("service", &format!("service-{n}"), None));
         Self {
             services: services.collect(),
             predefined: container("predefined", "predefined", Some((CLONING, 0))),
-            build: container("build", "build", Some(ends)),
+            build: NewContainer {
+                image_arch: around.image_arch,
+                ..container("build", "build", Some(ends))
+            },
             network,
             volumes,
         }

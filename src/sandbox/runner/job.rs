@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::spec::Arch;
 use crate::world::JobId;
 
 /// How long a job takes that does not say so.
@@ -98,6 +99,11 @@ impl Job {
     /// How its script ends: `SIMULATED_FAILS`.
     pub(super) fn exit_code(&self) -> i64 {
         i64::from(self.variable("SIMULATED_FAILS") == Some("true"))
+    }
+
+    /// The architecture of its image, where that is not its host's: `SIMULATED_IMAGE_ARCH`.
+    pub(super) fn image_arch(&self) -> Option<Arch> {
+        self.variable("SIMULATED_IMAGE_ARCH").and_then(Arch::parse)
     }
 
     /// After which time it is ended.

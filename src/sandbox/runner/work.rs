@@ -173,6 +173,7 @@ impl Worker {
             disable_cache: docker.disable_cache,
             container_labels: docker.container_labels.clone(),
             services: job.services.len(),
+            image_arch: job.image_arch(),
         };
         Footprint::of(&identity, &around, (job.duration(), job.exit_code()))
     }

@@ -23,6 +23,8 @@ const DROPPED: SignedDuration = SignedDuration::from_hours(24);
 const PENDING: &str = "pending";
 /// How a job stands that a runner of ours has.
 const RUNNING: &str = "running";
+/// How a job stands that was seen to fail.
+const FAILED: &str = "failed";
 /// How a job stands that neither has, as far as GitLab was not asked for it.
 const UNKNOWN: &str = "unknown";
 
@@ -102,6 +104,11 @@ impl ExplainJobOutput {
     /// It is in no queue, so GitLab itself knows better how it stands.
     pub fn is_pending(&self) -> bool {
         self.status == PENDING
+    }
+
+    /// AutoGit saw why it ended; GitLab has no word for that.
+    pub fn failed_here(&self) -> bool {
+        self.status == FAILED
     }
 
     /// The records whose runners may take it, as AutoGit sees it.
@@ -205,19 +212,25 @@ impl AsOf<'_> {
             let job = self.job_of(view).filter(|job| job.id == Some(id.into()))?;
             Some((view.runner.name.to_string(), job))
         });
-        let why = match (&ours, &self.world.queue.known()) {
-            (Some((runner, job)), _) => {
+        let wrong_image = self.world.memory.wrong_images.get(&id);
+        let why = match (&ours, wrong_image, self.world.queue.known()) {
+            (_, Some(wrong_image), _) => wrong_image.to_string(),
+            (Some((runner, job)), None, _) => {
                 let long = job.lasting.as_ref().map(|lasting| format!(" for {lasting}"));
                 format!("`{runner}` runs it{}", long.unwrap_or_default())
             }
-            (None, Some(_)) => {
+            (None, None, Some(_)) => {
                 "not in the queue, and no runner of ours has it: it ended, another runner has it, \
                  or the token may not see it"
                     .to_owned()
             }
-            (None, None) => "the queue could not be read".to_owned(),
+            (None, None, None) => "the queue could not be read".to_owned(),
         };
-        let status = if ours.is_some() { RUNNING } else { UNKNOWN };
+        let status = match (&ours, wrong_image) {
+            (_, Some(_)) => FAILED,
+            (Some(_), None) => RUNNING,
+            (None, None) => UNKNOWN,
+        };
         let facts = self.world.memory.job_facts.get(&id).filter(|_| ours.is_some());
         let (name, project, url) =
             ours.map_or((None, None, None), |(_, job)| (job.name, job.project, job.url));

@@ -9,6 +9,7 @@ use super::standstill;
 use super::unclaimed::note_unclaimed;
 use crate::spec::HostName;
 use crate::world::costs::note_costs;
+use crate::world::wrong_image;
 use crate::world::{
     Absence, AtWork, Cause, Condition, ContainerState, HostState, InDoubt, JobId, Look, Memory,
     Observed, Phase, RecordId, Runner, RunnerJob, RunnerMemory, RunnerView, SpecHash, SystemId,
@@ -66,6 +67,7 @@ pub fn note_observed(look: &mut Look) {
         }
     }
     note_work(&views, look, &mut updated);
+    wrong_image::note(look, &mut updated.wrong_images);
     let lost: BTreeSet<JobId> = updated.at_work().map(|it| it.job).collect();
     updated.over.retain(|job| lost.contains(job) || has_container(look, *job));
     updated.job_facts.retain(|job, _| lost.contains(job));

@@ -1,8 +1,8 @@
 use autogit::cli::{RenderOptions, render_explain};
 use autogit::gitlab::JobDetail;
-use autogit::spec::Scope;
+use autogit::spec::{Arch, Scope};
 use autogit::view::View;
-use autogit::world::{JobId, RecordId};
+use autogit::world::{JobId, RecordId, World, WrongImage};
 
 use crate::cli::plan::busy_day;
 use crate::support::world::{Doing, Fixture};
@@ -47,6 +47,31 @@ fn a_job_that_is_not_ours_is_told_what_gitlab_says() {
     };
     insta::assert_snapshot!(explained(&busy_day().view(), "7", Some(&detail)));
     insta::assert_snapshot!(explained(&busy_day().view(), "9", None));
+}
+
+#[test]
+fn a_job_whose_image_its_host_does_not_execute_is_told_so_whatever_gitlab_says() {
+    let mut view = busy_day().view();
+    let host = view.world.hosts.keys().next().unwrap().clone();
+    let at = view.world.now;
+    let wrong = WrongImage { host, image: Arch::Arm64, machine: Arch::Amd64, at };
+    let mut look = autogit::world::Look::clone(&view.world);
+    look.memory.wrong_images.insert(JobId(7), wrong);
+    view.world = World::of(look).into();
+    let detail = JobDetail {
+        id: JobId(7),
+        name: "deploy".to_owned(),
+        project_path: Some("team/app".to_owned()),
+        status: "failed".to_owned(),
+        web_url: "https://gitlab.example.com/team/app/-/jobs/7".to_owned(),
+        tags: vec!["docker".to_owned()],
+        ref_name: "main".to_owned(),
+        runner: Some(RecordId(3)),
+        started_at: None,
+    };
+    let told = explained(&view, "7", Some(&detail));
+    assert!(told.contains("its image is for arm64, which host"), "{told}");
+    insta::assert_snapshot!(told);
 }
 
 #[test]

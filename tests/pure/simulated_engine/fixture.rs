@@ -225,6 +225,12 @@ impl Fixture {
         self.gitlab.add_job(NewJob { duration, waits_for, ..job })
     }
 
+    /// Queues a job with the tag `docker` whose image is for that architecture.
+    pub(crate) fn job_with_image_for(&self, arch: Arch) -> JobId {
+        let job = NewJob::new(self.project).tagged(&["docker"]);
+        self.gitlab.add_job(NewJob { image_arch: Some(arch), ..job })
+    }
+
     /// The one runner on the first host.
     pub(crate) async fn runner(&self) -> Runner {
         let mut runners = self.engine().runners(&self.spec.instance).await.unwrap().runners;

@@ -1,7 +1,7 @@
 //! One job: its network and volumes, a container for each of its steps, and their removal.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gitlab_runner::job::Job;
@@ -15,6 +15,11 @@ use crate::docker::{Docker, DockerError};
 use crate::labels::{self, Labels};
 use crate::signals::Stop;
 use crate::version::{Version, hex};
+
+/// How long what a job made is still there after its script ended: the helper's container is
+/// started once more, which removes the job's file variables (`cleanup_file_variables`; 19.4). Not
+/// waited for after a success, where nobody looks for what was wrong.
+const LAST_STAGE: Duration = Duration::from_secs(1);
 
 /// What all jobs of this process share.
 pub struct Surroundings {
@@ -202,6 +207,9 @@ impl JobHandler for ContainerJob {
     }
 
     async fn cleanup(&mut self) {
+        if matches!(self.outcome, Some(Err(Failure::Script(_)))) {
+            tokio::time::sleep(LAST_STAGE).await;
+        }
         let docker = &self.shared.docker;
         for name in &self.containers {
             note(docker.remove_container(name).await);

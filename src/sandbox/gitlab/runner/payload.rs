@@ -112,8 +112,9 @@ fn variables(show: &Show<'_>, job: &Job, record: &Record, project: &Project) -> 
         ("SIMULATED_DURATION_MS", job.asked.duration.as_millis().to_string()),
         ("SIMULATED_FAILS", job.asked.fails.to_string()),
     ];
+    let arch = job.asked.image_arch.map(|arch| ("SIMULATED_IMAGE_ARCH", arch.to_string()));
     let mut variables: Vec<Value> =
-        public.iter().map(|(key, value)| variable(key, value, true)).collect();
+        public.iter().chain(&arch).map(|(key, value)| variable(key, value, true)).collect();
     variables.push(variable("CI_JOB_TOKEN", &job.token, false));
     variables
 }
