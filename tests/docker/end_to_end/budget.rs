@@ -1,7 +1,7 @@
 //! What runners cost their host, by the engine's own account of their containers, while jobs come
 //! and go, the spec changes, and AutoGit is killed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::Docker;
@@ -24,7 +24,7 @@ struct Cost {
 
 impl Cost {
     /// What the labels of a runner say that it was made with.
-    fn of(labels: &HashMap<String, String>) -> Self {
+    fn of(labels: &BTreeMap<String, String>) -> Self {
         let number = |label: &str| labels[label].parse().unwrap();
         Self { runners: 1, cpus: number("io.autogit.cpus"), memory: number("io.autogit.memory") }
     }
@@ -82,14 +82,14 @@ impl Account {
                 account.note(
                     &event.action.unwrap(),
                     actor.id.unwrap(),
-                    &actor.attributes.unwrap_or_default(),
+                    &actor.attributes.unwrap_or_default().into_iter().collect(),
                 );
             }
         });
         account
     }
 
-    fn note(&mut self, action: &str, id: String, labels: &HashMap<String, String>) {
+    fn note(&mut self, action: &str, id: String, labels: &BTreeMap<String, String>) {
         match action {
             "create" => {
                 self.living.insert(id, Cost::of(labels));

@@ -133,8 +133,8 @@ async fn a_disk_that_fills_loses_the_cache_not_used_for_longest_and_then_starts_
         ids.push(harness.until_succeeded(job).await.system_id.unwrap());
     }
     until_all_exited(&harness, &docker).await;
-    let last = harness.queue();
-    let used = harness.until_succeeded(last).await.system_id.unwrap();
+    let again = harness.queue();
+    let used = harness.until_succeeded(again).await.system_id.unwrap();
     until_all_exited(&harness, &docker).await;
     assert_eq!(cached(&docker).await, slots(&[&ids[0], &ids[1]]));
     assert!(ids.contains(&used));

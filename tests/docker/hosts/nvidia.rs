@@ -2,7 +2,7 @@
 //!
 //! Docker hands such GPUs to a container if it found `nvidia-container-runtime-hook` when it started:
 //! it tells the container's first process which ones in `NVIDIA_VISIBLE_DEVICES`, and leaves the rest
-//! to the hook (moby's daemon/nvidia_linux.go, 20.10 to 28). A hook that does nothing is enough to
+//! to the hook (moby's `daemon/nvidia_linux.go`, 20.10 to 28). A hook that does nothing is enough to
 //! see who is told what.
 
 use std::collections::BTreeSet;
