@@ -17,12 +17,32 @@ use super::{Pool, Spec};
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
     gitlab::check(spec, context);
     for pool in &spec.pools {
-        let path = Path::of("pools").join(pool.name.as_str());
-        pool_alone(pool, &path, &format!("pool `{}`", pool.name), context);
+        pool_alone(pool, &path_of(pool), &subject(pool), context);
     }
     pools::check(spec, context);
     gpus::check(spec, context);
     api::check(spec, context);
+}
+
+/// Another pool that is `plain` and whose jobs may come to `pool`, by a tag that both have.
+fn shared_tag<'p>(
+    pool: &'p Pool,
+    pools: &'p [Pool],
+    plain: impl Fn(&Pool) -> bool,
+) -> Option<(&'p str, &'p Pool)> {
+    let mut others = pools.iter().filter(|other| other.enabled && plain(other));
+    others.find_map(|other| {
+        let tag = pool.tags.iter().find(|tag| other.tags.contains(tag))?;
+        Some((tag.as_str(), other))
+    })
+}
+
+fn path_of(pool: &Pool) -> Path {
+    Path::of("pools").join(pool.name.as_str())
+}
+
+fn subject(pool: &Pool) -> String {
+    format!("pool `{}`", pool.name)
 }
 
 /// What is wrong with one pool, which stands at `path`.

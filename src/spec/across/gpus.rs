@@ -1,5 +1,6 @@
 //! Pools that ask for GPUs.
 
+use super::{path_of, shared_tag, subject};
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
@@ -9,7 +10,7 @@ use crate::spec::{GpuSpec, Pool, Spec};
 
 pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
     for pool in &spec.pools {
-        let path = Path::of("pools").join(pool.name.as_str());
+        let path = path_of(pool);
         let Some(gpu) = pool.gpu.filter(|_| context.sound(&path.join("gpu"))) else { continue };
         has_none(pool, gpu, spec, &path, context);
         if pool.enabled && context.sound(&path.join("tags")) {
@@ -24,10 +25,6 @@ pub(super) fn check(spec: &Spec, context: &mut Context<'_>) {
             context.add(&job, finding);
         }
     }
-}
-
-fn subject(pool: &Pool) -> String {
-    format!("pool `{}`", pool.name)
 }
 
 /// As far as the file says what the hosts have.
@@ -57,11 +54,8 @@ fn taken_by_plain_jobs(pool: &Pool, pools: &[Pool], path: &Path, context: &mut C
             .about(subject(pool));
         context.add(&path.join("run_untagged"), finding);
     }
-    let plain = pools.iter().filter(|other| other.enabled && other.gpu.is_none());
-    let shared = plain
-        .filter(|other| context.sound(&Path::of("pools").join(other.name.as_str()).join("tags")))
-        .find_map(|other| Some((pool.tags.iter().find(|tag| other.tags.contains(tag))?, other)));
-    if let Some((tag, other)) = shared {
+    let plain = |other: &Pool| other.gpu.is_none() && context.sound(&path_of(other).join("tags"));
+    if let Some((tag, other)) = shared_tag(pool, pools, plain) {
         let message = format!(
             "jobs that ask for `{}` only, as those of pool `{}`, get its GPUs, too",
             value(tag),

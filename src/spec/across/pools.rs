@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::ExposeSecret as _;
 
+use super::{path_of, shared_tag, subject};
 use crate::spec::context::Context;
 use crate::spec::fault::Code;
 use crate::spec::path::Path;
@@ -45,14 +46,6 @@ fn of_one_record(pools: &[Pool], context: &mut Context<'_>) {
         );
         context.add(&path_of(pool).join("runner_token"), finding);
     }
-}
-
-fn path_of(pool: &Pool) -> Path {
-    Path::of("pools").join(pool.name.as_str())
-}
-
-fn subject(pool: &Pool) -> String {
-    format!("pool `{}`", pool.name)
 }
 
 fn sound(pool: &Pool, keys: &[&str], context: &Context<'_>) -> bool {
@@ -132,12 +125,8 @@ fn trusted_with_plain_jobs(pool: &Pool, pools: &[Pool], context: &mut Context<'_
     {
         return;
     }
-    let plain = pools.iter().filter(|other| other.enabled && !gives_host(other));
-    let shared = plain.filter(|other| sound(other, &["tags", "job"], context)).find_map(|other| {
-        let tag = pool.tags.iter().find(|tag| other.tags.contains(tag))?;
-        Some((tag, other))
-    });
-    if let Some((tag, other)) = shared {
+    let plain = |other: &Pool| !gives_host(other) && sound(other, &["tags", "job"], context);
+    if let Some((tag, other)) = shared_tag(pool, pools, plain) {
         let message = format!(
             "it gives its jobs the host, and also takes those that ask for `{}` only, as pool `{}` does",
             value(tag),
