@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ports;
@@ -61,16 +62,25 @@ impl Disks {
                 self.reads.insert(name.clone(), read);
                 self.asked_at.insert(name.clone(), now);
             }
-            self.take(name, clock).await;
+        }
+        let patience = if self.looks_once { PATIENCE_ONCE } else { PATIENCE };
+        let reads = self.reads.iter_mut().map(|(name, read)| async move {
+            let answer = read.within(clock, patience).await;
+            (name.clone(), read.began(), read.words(clock.now()), answer)
+        });
+        for (name, began, words, answer) in join_all(reads).await {
+            self.take(&name, (began, words), answer, clock.now());
         }
     }
 
-    async fn take(&mut self, name: &HostName, clock: &Clock) {
-        let Some(read) = self.reads.get_mut(name) else { return };
-        let patience = if self.looks_once { PATIENCE_ONCE } else { PATIENCE };
-        let (answer, began) = (read.within(clock, patience).await, read.began());
-        let now = clock.now();
-        let words = read.words(now);
+    /// Takes up what a read that began then has told, or that it goes on, as the words say.
+    fn take(
+        &mut self,
+        name: &HostName,
+        (began, words): (Timestamp, String),
+        answer: Option<Result<DiskUse, EngineError>>,
+        now: Timestamp,
+    ) {
         let unread =
             || Observed::Unknown { since: began, error: "not read yet".into(), last: None };
         let before = self.told.remove(name).unwrap_or_else(unread);

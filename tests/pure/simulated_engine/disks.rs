@@ -1,12 +1,13 @@
 //! What takes room on a disk: asked for rarely, and caches go where it is nearly full.
 
+use autogit::cli::{RenderOptions, render_explain};
 use autogit::engine::Engine as _;
 use autogit::plan::Rule;
 use autogit::reconcile::Tick;
 use autogit::sandbox::engine::Operation;
 use autogit::sandbox::gitlab::WaitsFor;
 use autogit::spec::InstanceName;
-use autogit::view::View;
+use autogit::view::{Subject, View};
 use autogit::world::{Slot, SystemId};
 
 use crate::simulated_engine::fixture::{Fixture, linux};
@@ -62,7 +63,13 @@ async fn a_full_disk_gives_up_its_oldest_cache_and_then_serves_the_job() {
     add_volume(&fixture, "foreign", "r_someoneelse1");
     fixture.job(WaitsFor::Runner);
     let mut controller = fixture.controller().await;
-    assert_eq!(reasons(&controller.tick().await), ["disk-full"]);
+    let tick = controller.tick().await;
+    assert_eq!(reasons(&tick), ["disk-full"]);
+    let job = tick.view.plan.held_jobs[0].job;
+    let told = tick.view.as_seen().explain(&Subject::Job(job), None).unwrap();
+    let told = render_explain(&told, &[], &[], &RenderOptions::bare());
+    let full = "not started: the disk of host `alpha` is full: ";
+    assert!(told.contains(full), "{told}");
     let mut all = 0;
     for _ in 0..6 {
         all += freed(&controller.tick().await.view);
