@@ -63,7 +63,7 @@ fn methods(code: &str) -> BTreeSet<&str> {
 
 /// The paths that are written out: all of them are read by `GET`.
 fn paths(code: &str) -> BTreeSet<String> {
-    let written = ["format!(\"/", "LIMIT,\"/"].into_iter();
+    let written = ["format!(\"/", "LIMIT,\"/", "letpath=\"/"].into_iter();
     let written = written.flat_map(|before| code.split(before).skip(1));
     let paths = written.map(|rest| {
         let path = rest.split(['"', '?']).next().unwrap();
