@@ -59,7 +59,7 @@ async fn unknown_route(uri: Uri) -> Problem {
 }
 
 async fn unknown_method(method: Method, uri: Uri) -> Problem {
-    let detail = format!("`{}` does not take {method}", uri.path());
+    let detail = format!("`{}` does not accept {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 

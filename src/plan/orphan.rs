@@ -69,7 +69,7 @@ impl<'a> Declared<'a> {
             return Some("its host is in maintenance");
         }
         if !self.world.serves(view.host, pool) {
-            return Some("its host does not take its pool any more");
+            return Some("its host serves its pool no longer");
         }
         let verified = pool.runner_token.is_none() || self.given.contains(variant);
         // What was made since the records were read is not among them.

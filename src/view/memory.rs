@@ -159,7 +159,7 @@ pub struct PullOutput {
     pub image: String,
     /// Onto which host.
     pub host: String,
-    /// Since when.
+    /// When the pull began, in UTC.
     pub since: String,
     /// It is kept ready for jobs; else runners need it.
     #[serde(default)]

@@ -113,7 +113,7 @@ impl Memory {
 pub struct InDoubt {
     /// The host.
     pub host: HostName,
-    /// Since when.
+    /// When it was to be started.
     pub at: Timestamp,
     /// What it was made with, if it was made.
     pub cost: Cost,

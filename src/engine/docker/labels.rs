@@ -182,7 +182,9 @@ mod tests {
             assert_eq!(read(&lacking).unwrap_err(), key);
         }
         let wrong = [(SLOT, "-1"), (RECORD, "x"), (ARCH, "z80"), (POOL, "A"), (SCHEMA, "3")];
-        for (key, value) in wrong.into_iter().chain([(SYSTEM_ID, "r_short")]) {
+        // A GPU that cannot be told may be any of them: the container counts as one that has all.
+        let gpus = [(GPUS, "0,,1"), (GPUS, ""), (GPUS, "all of them"), (GPUS, "../sda")];
+        for (key, value) in wrong.into_iter().chain([(SYSTEM_ID, "r_short")]).chain(gpus) {
             let mut wrong = labels.clone();
             wrong.insert(key.to_owned(), value.to_owned());
             assert_eq!(read(&wrong).unwrap_err(), key);

@@ -111,7 +111,7 @@ pub(super) fn explained(error: &TlsError, tls: &TlsSpec, now: Timestamp) -> Stri
         TlsError::AlertReceived(alert) => of_ours(tls, now).unwrap_or_else(|| {
             let cert = tls.cert.display();
             format!(
-                "it does not take the certificate in `{cert}` ({alert:?})\n\
+                "it refuses the certificate in `{cert}` ({alert:?})\n\
                  hint: `tls.cert` has to be signed by the authority that the engine trusts \
                  (`--tlscacert`), for use by clients"
             )
@@ -169,7 +169,7 @@ fn of_ours(tls: &TlsSpec, now: Timestamp) -> Option<String> {
     }
     (refused == CertificateError::UnknownIssuer).then(|| {
         format!(
-            "it does not take the certificate in `{cert}`, which the authority in `{ca}` did not \
+            "it refuses the certificate in `{cert}`, which the authority in `{ca}` did not \
              sign\nhint: set `tls.cert` of this host to a certificate of the authority that the \
              engine trusts (`--tlscacert`)"
         )

@@ -105,7 +105,7 @@ impl Setting<'_> {
         let identity = match gitlab.identity().await {
             Ok(identity) => identity,
             Err(GitlabError::Unauthorized { said, .. }) => {
-                return Ok(Err(format!("GitLab does not take it ({said})")));
+                return Ok(Err(format!("GitLab refuses it ({said})")));
             }
             Err(error @ (GitlabError::Forbidden { .. } | GitlabError::Rejected { .. })) => {
                 return Ok(Err(error.to_string()));

@@ -47,7 +47,7 @@ pub enum Phase {
     },
     /// It runs and has no job.
     Idle {
-        /// Since when.
+        /// When its last job ended, or it started.
         since: Timestamp,
     },
     /// It has a job.
@@ -57,7 +57,7 @@ pub enum Phase {
     },
     /// This process asked it to exit.
     Draining {
-        /// Since when.
+        /// When it was asked.
         since: Timestamp,
         /// It still has a job.
         busy: bool,

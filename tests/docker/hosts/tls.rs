@@ -87,9 +87,9 @@ async fn what_is_wrong_with_certificates_is_told_with_its_remedy() {
     let told = with(&stranger.pem(), &fine).await;
     says(&told, &["is not signed by the authority in", "client-ca.pem", "set `tls.ca`"]);
     let told = with(&ours, &stranger.signs(Use::Client, FINE)).await;
-    says(&told, &["does not take the certificate in", "client-cert.pem", "`--tlscacert`"]);
+    says(&told, &["refuses the certificate in", "client-cert.pem", "`--tlscacert`"]);
     let told = with(&ours, &guarded.authority.signs(Use::Engine, FINE)).await;
-    says(&told, &["does not take the certificate in", "for use by clients"]);
+    says(&told, &["refuses the certificate in", "for use by clients"]);
     let told = with(&ours, &guarded.authority.signs(Use::Client, LONG_AGO)).await;
     says(&told, &["client-cert.pem` has expired", "renew it"]);
     let told = with(&ours, &(fine.0.clone(), stranger.signs(Use::Client, FINE).1)).await;

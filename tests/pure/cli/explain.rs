@@ -1,6 +1,6 @@
 use autogit::cli::{RenderOptions, render_explain};
 use autogit::gitlab::JobDetail;
-use autogit::spec::{Arch, Scope};
+use autogit::spec::{Arch, Gpu, GpuBudget, GpuSpec, Scope, Vendor};
 use autogit::view::View;
 use autogit::world::{JobId, RecordId, World, WrongImage};
 
@@ -113,4 +113,26 @@ fn a_draining_runner_is_told_when_it_was_asked_to_exit() {
     let fixture = fixture.runner("linux", 0, "local", Doing::Draining(12));
     let text = explained(&fixture.view(), "autogit-runner-linux-amd64-0", None);
     assert!(text.contains("asked to exit 12s ago"), "{text}");
+}
+
+#[test]
+fn a_job_whose_host_is_in_maintenance_is_told_when_that_ends() {
+    let mut fixture = Fixture::new().pool("linux", "docker", |_| {});
+    fixture.spec.hosts.values_mut().for_each(|host| host.maintenance = true);
+    let text = explained(&fixture.job(7, "team/app", &["docker"], 30).view(), "7", None);
+    assert!(text.contains("pending 30s, not started: host `local` is in maintenance"), "{text}");
+    assert!(text.contains("set its `maintenance` to false when that is over"), "{text}");
+}
+
+#[test]
+fn a_job_without_a_free_gpu_is_told_so() {
+    let mut fixture = Fixture::new().pool("cuda", "cuda", |pool| {
+        pool.gpu = Some(GpuSpec { vendor: Vendor::Nvidia, count: 1 });
+    });
+    let only = Gpu { vendor: Vendor::Nvidia, id: "0".to_owned(), devices: Vec::new() };
+    let host = fixture.spec.hosts.values_mut().next().unwrap();
+    host.budget.gpus = GpuBudget::These(vec![only]);
+    let fixture = fixture.job(7, "team/app", &["cuda"], 30).job(8, "team/app", &["cuda"], 20);
+    let text = explained(&fixture.view(), "8", None);
+    insta::assert_snapshot!(text.lines().nth(1).unwrap());
 }

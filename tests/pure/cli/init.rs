@@ -99,7 +99,7 @@ fn what_a_second_run_finds_wrong_it_puts_right_and_no_more() {
     let new = served.token(LEAST);
     let variables = [("GITLAB_TOKEN", new.as_str())];
     let refused = folder.autogit(&["init", "--unattended"], &[]);
-    assert!(talk(&refused).contains("The token that is there: GitLab does not take it"));
+    assert!(talk(&refused).contains("The token that is there: GitLab refuses it"));
     assert_eq!(code(&refused), 2);
     let folder = folder.write("new", &new);
     let second = folder.autogit(&["init", "--unattended", "--token-file", "new"], &[]);
@@ -164,7 +164,7 @@ fn a_token_that_does_not_do_is_told_with_what_it_lacks_and_nothing_is_written() 
         (&narrow, "`manage_runner`, to change and delete runners"),
         (&powerless, "a role of `nobody` that makes runners"),
         (&expired, "Token is expired"),
-        ("glpat-wrong", "GitLab does not take it (401 Unauthorized)"),
+        ("glpat-wrong", "GitLab refuses it (401 Unauthorized)"),
     ];
     for (token, why) in cases {
         let refused = init(&folder, &served, token, &[]);

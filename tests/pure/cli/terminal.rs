@@ -81,9 +81,7 @@ fn questions_are_answered_and_the_token_is_not_shown() {
     typed.at("[no webhook]: ", "\n");
     let shown = typed.end();
     assert!(shown.contains("ended 0") && !shown.contains("-echo"), "{shown}");
-    assert!(
-        shown.contains("GitLab does not take it") && shown.contains("personal_access_tokens?name")
-    );
+    assert!(shown.contains("GitLab refuses it") && shown.contains("personal_access_tokens?name"));
     assert!(!shown.contains(&token) && !shown.contains("glpat-wrong"), "{shown}");
     let spec = std::fs::read_to_string(folder.path().join("autogit.yaml")).unwrap();
     assert!(spec.contains("runner_url: http://gitlab.lan:3000\n"), "{spec}");
