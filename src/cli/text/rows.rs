@@ -13,14 +13,14 @@ pub(in crate::cli) struct Rows {
     pub(in crate::cli) heading: Vec<&'static str>,
     /// Columns of numbers, which stand to the right.
     pub(in crate::cli) right: &'static [usize],
-    pub(in crate::cli) rows: Vec<Vec<String>>,
+    pub(in crate::cli) cells: Vec<Vec<String>>,
 }
 
 impl Rows {
     /// To be printed.
     pub(in crate::cli) fn table(self) -> Table {
         let mut table = Table::new(&self.heading).right(self.right);
-        for row in self.rows {
+        for row in self.cells {
             table.row(row);
         }
         table
@@ -40,7 +40,7 @@ pub(in crate::cli) fn pools(status: &StatusOutput) -> Rows {
         let why = words::plain(&pool.why).into_owned();
         std::iter::once(name.clone()).chain(numbers).chain([why]).collect()
     });
-    Rows { heading: heading.to_vec(), right: &[1, 2, 3, 4, 5, 6, 7], rows: rows.collect() }
+    Rows { heading: heading.to_vec(), right: &[1, 2, 3, 4, 5, 6, 7], cells: rows.collect() }
 }
 
 /// The hosts with their budgets, by name.
@@ -71,7 +71,7 @@ pub(in crate::cli) fn hosts(status: &StatusOutput) -> Rows {
         let gpus = gpus.then(|| of(used.gpus.to_string(), |budget| budget.gpus.to_string()));
         row.into_iter().chain(gpus).chain(disk).chain(state).collect()
     });
-    Rows { heading: heading.collect(), right: &[], rows: rows.collect() }
+    Rows { heading: heading.collect(), right: &[], cells: rows.collect() }
 }
 
 /// `93.0GiB of 100.0GiB; 12.0GiB free, 10.0GiB are kept so`
@@ -107,7 +107,7 @@ pub(in crate::cli) fn runners(runners: &[RunnerOutput]) -> Rows {
         ]
     });
     let heading = vec!["runner", "host", "phase", "for", "job", "why"];
-    Rows { heading, right: &[], rows: rows.collect() }
+    Rows { heading, right: &[], cells: rows.collect() }
 }
 
 /// Pending jobs, as they are given.
@@ -125,5 +125,5 @@ pub(in crate::cli) fn jobs<'j>(jobs: impl Iterator<Item = &'j QueueJobOutput>) -
         ]
     });
     let heading = vec!["job", "project", "name", "tags", "waiting", "pool", "state"];
-    Rows { heading, right: &[], rows: rows.collect() }
+    Rows { heading, right: &[], cells: rows.collect() }
 }

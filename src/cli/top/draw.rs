@@ -121,7 +121,7 @@ fn head(
         troubles.map(|(line, style)| Line::styled(cut(&words::plain(&line), width), style)),
     );
     if more > 0 {
-        let line = format!("and {} like these: `autogit status` has all", more);
+        let line = format!("and {more} like these: `autogit status` has all");
         lines.push(Line::styled(cut(&line, width), looks.bad()));
     }
     lines

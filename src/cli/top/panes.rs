@@ -50,7 +50,7 @@ impl Pane {
     /// Its columns and rows, ordered by the `order`th of its orders, the other way round where
     /// `reversed`, those that contain `filter` alone.
     pub(super) fn list(self, seen: &Seen, order: usize, reversed: bool, filter: &str) -> List {
-        let (Rows { heading, right, rows }, keys) = match self {
+        let (Rows { heading, right, cells: rows }, keys) = match self {
             Self::Hosts => hosts(&seen.status),
             Self::Pools => pools(&seen.status),
             Self::Runners => runners(&seen.runners),
@@ -150,7 +150,7 @@ fn queue(queue: &QueueOutput) -> (Rows, Keys) {
     });
     let mut rows = rows::jobs(queue.jobs.iter());
     // Here is room for the sentence, too.
-    for (row, job) in rows.rows.iter_mut().zip(&queue.jobs) {
+    for (row, job) in rows.cells.iter_mut().zip(&queue.jobs) {
         if let (Some(state), Some(why)) = (row.last_mut(), &job.why) {
             *state = format!("{state}: {}", words::plain(why));
         }

@@ -1,5 +1,7 @@
 //! What a live view shows and what a key does to it: without a terminal, a clock or an effect.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a terminal has more keys than are used")]
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
 
@@ -118,7 +120,9 @@ impl TopState {
         match news {
             News::Seen(seen) => {
                 (self.seen, self.lost) = (Some(*seen), None);
-                Pane::ALL.into_iter().for_each(|pane| self.find_again(pane));
+                for pane in Pane::ALL {
+                    self.find_again(pane);
+                }
             }
             News::Lost(why) => self.lost = Some(why),
             News::Told(words) => self.told = Some(words),
@@ -151,16 +155,15 @@ impl TopState {
                 self.press_filter(key.code);
                 None
             }
-            Mode::Drain { name, .. } => match key.code {
-                KeyCode::Char('y' | 'Y') => {
-                    self.told = Some(format!("asks for {name} to be drained"));
-                    Some(Wish::Drain(name))
-                }
-                _ => {
-                    self.told = Some(format!("{name} stays"));
-                    None
-                }
-            },
+            Mode::Drain { name, .. } => {
+                let agrees = matches!(key.code, KeyCode::Char('y' | 'Y'));
+                self.told = Some(if agrees {
+                    format!("asks for {name} to be drained")
+                } else {
+                    format!("{name} stays")
+                });
+                agrees.then_some(Wish::Drain(name))
+            }
             Mode::Text { title, text, from } => {
                 let from = match key.code {
                     KeyCode::Down | KeyCode::Char('j') => from.saturating_add(1),
@@ -284,8 +287,7 @@ impl TopState {
 impl ListState {
     /// The row at `place`, or the last one where there are fewer.
     fn choose(&mut self, list: &List, place: usize) {
-        let last = list.rows.len().checked_sub(1);
-        let place = last.map(|last| place.min(last));
+        let place = list.rows.len().checked_sub(1).map(|highest| place.min(highest));
         self.chosen = place.and_then(|place| list.rows.get(place)).map(|row| row.name.clone());
         self.table.select(place);
     }
