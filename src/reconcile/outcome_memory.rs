@@ -133,13 +133,8 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
                 }
             }
         }
-        Action::KeepImage { host, image, .. } => {
-            if pause == Pause::BackOff {
-                let of = (host.clone(), image.clone());
-                let backoff =
-                    Backoff::after(memory.unkept.get(&of), image, Cause::Image, words(), now);
-                memory.unkept.insert(of, backoff);
-            }
+        Action::KeepImage { host, image, .. } if pause == Pause::BackOff => {
+            note_unkept(memory, host, image, words(), now);
         }
         action @ (Action::VerifyToken { variant } | Action::CreateRecord { variant }) => {
             // What came of a request without an answer shows later.
@@ -152,19 +147,25 @@ fn failed(memory: &mut Memory, outcome: &Outcome, error: &ApplyError, spec: &Spe
                 back_off(memory, variant, failure, now);
             }
         }
-        Action::CreateNetwork { host } => {
-            if pause == Pause::BackOff {
-                let previous = memory.networks.get(host);
-                let backoff = Backoff::after(previous, host, Cause::Network, words(), now);
-                memory.networks.insert(host.clone(), backoff);
-            }
+        Action::CreateNetwork { host } if pause == Pause::BackOff => {
+            let previous = memory.networks.get(host);
+            let backoff = Backoff::after(previous, host, Cause::Network, words(), now);
+            memory.networks.insert(host.clone(), backoff);
         }
-        Action::UpdateRecord { .. }
+        Action::KeepImage { .. }
+        | Action::CreateNetwork { .. }
+        | Action::UpdateRecord { .. }
         | Action::DeleteRecord { .. }
         | Action::Drain { .. }
         | Action::Reap { .. }
         | Action::Sweep { .. } => {}
     }
+}
+
+fn note_unkept(memory: &mut Memory, host: &HostName, image: &str, error: Arc<str>, now: Timestamp) {
+    let of = (host.clone(), image.to_owned());
+    let backoff = Backoff::after(memory.unkept.get(&of), &image, Cause::Image, error, now);
+    memory.unkept.insert(of, backoff);
 }
 
 /// The variants whose runners have that image on the host, those that are emulated there, too.

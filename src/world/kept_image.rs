@@ -45,7 +45,8 @@ impl ImageKey {
     /// Of that reference, however it is written.
     pub fn of(reference: &str) -> Self {
         let digest = Sha256::digest(full_name(reference));
-        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        let hex = digest.iter().take(8);
+        Self(hex.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 }
 

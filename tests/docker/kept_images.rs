@@ -58,8 +58,8 @@ impl Registry {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold("sha256:".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 async fn manifest(State(config): State<Arc<Mutex<Vec<u8>>>>) -> Response {

@@ -1,6 +1,5 @@
 //! Images that are kept ready: marks beside them, which are tags in a repository of our own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bollard::query_parameters::{ListImagesOptions, RemoveImageOptions, TagImageOptions};
@@ -17,7 +16,7 @@ pub(super) async fn list(
     client: &Client,
     instance: &InstanceName,
 ) -> Result<Vec<KeptImage>, EngineError> {
-    let filters = HashMap::from([("reference".to_owned(), vec![MARKS.to_owned()])]);
+    let filters = [("reference".to_owned(), vec![MARKS.to_owned()])].into();
     let listed = client.call("list images", READ_LIMIT, |docker| async move {
         let options = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
         docker.list_images(Some(options)).await
