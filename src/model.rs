@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, Plan};
 use crate::world::{
-    Absence, Deed, Job, JobId, Look, Memory, Observed, Question, World, note_observed, questions,
+    Absence, Job, JobId, Look, Memory, Observed, Question, World, note_observed, questions,
 };
 use process::{Process, ProcessId};
 
@@ -144,17 +144,10 @@ impl Model {
         self.tell_contacts();
         // A pull that the process was about when the model began is over, and all else came to nothing.
         for deed in std::mem::take(&mut self.memory.under_way).into_keys() {
-            match deed {
-                Deed::PullImage { host, image } => self.pull(&host, &image),
-                Deed::KeepImage { host, image } => self.keep_image(&host, &image),
-                Deed::VerifyToken(_)
-                | Deed::MakeRecord(_)
-                | Deed::ChangeRecord(_)
-                | Deed::Remove(_)
-                | Deed::MakeNetwork(_)
-                | Deed::Start { .. }
-                | Deed::Drain(_)
-                | Deed::Reap(_) => {}
+            match deed.pull() {
+                Some((host, image, false)) => self.pull(host, image),
+                Some((host, image, true)) => self.keep_image(host, image),
+                None => {}
             }
         }
         self.memory.asked.clear();

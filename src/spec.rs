@@ -43,6 +43,7 @@ pub use diff::{diff, diff_without_secrets};
 pub use fault::{Code, Fault, Faults, Severity};
 pub use gpu::{Gpu, GpuBudget, GpuIds, GpuSpec, KFD, is_device, render_node};
 pub use hash::Digest;
+pub(crate) use hash::hex;
 pub(crate) use hidden::looks_secret;
 pub(crate) use names::word_type;
 pub use names::{Arch, HostName, InstanceName, PoolName};
@@ -57,7 +58,7 @@ pub use secret::{secret_in_file, weak_secret_in_file};
 pub(crate) use section::is_open;
 pub use section::{ApiSpec, Capabilities, GitlabSpec, HostSpec, JobSpec, Pool, Proxy, Spec};
 pub use shown::{shown, shown_changes};
-pub(crate) use values::{RUNNER_VERSION_MIN, runner_release, runner_version};
+pub(crate) use values::{RUNNER_VERSION_MIN, registry_in, runner_release, runner_version};
 pub use variables::Missing;
 
 use std::collections::BTreeMap;

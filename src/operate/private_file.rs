@@ -142,7 +142,8 @@ impl Drop for Beside {
     }
 }
 
-fn rights_of(file: &Metadata) -> u32 {
+/// Who may do what with a file.
+pub(crate) fn rights_of(file: &Metadata) -> u32 {
     file.mode() & 0o7777
 }
 

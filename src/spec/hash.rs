@@ -32,7 +32,12 @@ impl Digest {
 }
 
 fn short(bytes: &[u8]) -> String {
-    bytes.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(bytes.iter().take(6))
+}
+
+/// Two digits a byte.
+pub(crate) fn hex<'b>(bytes: impl Iterator<Item = &'b u8>) -> String {
+    bytes.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Not a byte of it.

@@ -5,7 +5,7 @@ mod image;
 mod times;
 
 pub(super) use address::{base_url, endpoint, host_of, is_local, is_private, listen};
-pub(crate) use image::{RUNNER_VERSION_MIN, runner_release, runner_version};
+pub(crate) use image::{RUNNER_VERSION_MIN, registry_in, runner_release, runner_version};
 pub(super) use image::{image, image_of_a_job};
 pub(super) use times::{days, end_time, time, timezone};
 

@@ -28,8 +28,7 @@ impl View {
         let under_way = self.world.memory.under_way.iter();
         let long = under_way.filter_map(|(deed, since)| {
             let lasts = now.duration_since(*since);
-            let pulls = matches!(deed, Deed::PullImage { .. } | Deed::KeepImage { .. });
-            let hangs_after = if pulls { PULL_HANGS_AFTER } else { HANGS_AFTER };
+            let hangs_after = if deed.pull().is_some() { PULL_HANGS_AFTER } else { HANGS_AFTER };
             (lasts >= hangs_after).then(|| format!("{}, for {}", self.words_of(deed), brief(lasts)))
         });
         long.collect()

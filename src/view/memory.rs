@@ -323,19 +323,8 @@ impl OtherRunnerOutput {
 
 impl PullOutput {
     fn of((deed, since): (&Deed, &Timestamp)) -> Option<Self> {
-        let (host, image, for_jobs) = match deed {
-            Deed::PullImage { host, image } => (host, image, false),
-            Deed::KeepImage { host, image } => (host, image, true),
-            Deed::VerifyToken(_)
-            | Deed::MakeRecord(_)
-            | Deed::ChangeRecord(_)
-            | Deed::Remove(_)
-            | Deed::MakeNetwork(_)
-            | Deed::Start { .. }
-            | Deed::Drain(_)
-            | Deed::Reap(_) => return None,
-        };
-        let (image, host) = (image.clone(), host.to_string());
+        let (host, image, for_jobs) = deed.pull()?;
+        let (image, host) = (image.to_owned(), host.to_string());
         Some(Self { image, host, since: since.to_string(), for_jobs })
     }
 

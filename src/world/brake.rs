@@ -60,6 +60,24 @@ pub enum Deed {
     Reap(WorkloadId),
 }
 
+impl Deed {
+    /// The host and the image of a pull, and whether it is for jobs; else runners need it.
+    pub(crate) fn pull(&self) -> Option<(&HostName, &str, bool)> {
+        match self {
+            Self::PullImage { host, image } => Some((host, image, false)),
+            Self::KeepImage { host, image } => Some((host, image, true)),
+            Self::VerifyToken(_)
+            | Self::MakeRecord(_)
+            | Self::ChangeRecord(_)
+            | Self::Remove(_)
+            | Self::MakeNetwork(_)
+            | Self::Start { .. }
+            | Self::Drain(_)
+            | Self::Reap(_) => None,
+        }
+    }
+}
+
 /// So many times at once; from then on a pause that doubles with each.
 #[derive(Debug, Clone, Copy)]
 struct Brake {

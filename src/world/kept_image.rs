@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::image::serves;
 use super::{HostState, Look, pools_on};
 use crate::duration::signed;
-use crate::spec::{Arch, HostName, InstanceName, Pool, Spec, runner_release};
+use crate::spec::{Arch, HostName, InstanceName, Pool, Spec, hex, registry_in, runner_release};
 
 /// The repository of the marks. No registry has it: nothing is ever pulled or pushed under it.
 pub(crate) const MARKS: &str = "autogit-kept";
@@ -45,8 +45,7 @@ impl ImageKey {
     /// Of that reference, however it is written.
     pub fn of(reference: &str) -> Self {
         let digest = Sha256::digest(full_name(reference));
-        let hex = digest.iter().take(8);
-        Self(hex.fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+        Self(hex(digest.iter().take(8)))
     }
 }
 
@@ -68,6 +67,15 @@ impl KeptImage {
         let Self { image, pulled_at, found } = self;
         let end = if *found { format!(".{FOUND}") } else { String::new() };
         format!("{instance}.{image}.{}{end}", pulled_at.as_second())
+    }
+
+    /// The newest mark of that reference among `marks`.
+    pub(crate) fn newest<'m>(
+        marks: impl IntoIterator<Item = &'m Self>,
+        image: &ImageKey,
+    ) -> Option<&'m Self> {
+        let its = marks.into_iter().filter(|mark| mark.image == *image);
+        its.max_by_key(|mark| mark.pulled_at)
     }
 
     /// What a tag within [`MARKS`] says, if it is a mark of `instance`.
@@ -98,11 +106,10 @@ fn full_name(reference: &str) -> String {
         _ => (name, "latest"),
     };
     let end = digest.map_or_else(|| format!(":{tag}"), |digest| format!("@{digest}"));
-    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
-    let host = match path.split_once('/') {
-        Some((first, _)) if is_host(first) => "",
-        Some(_) => "docker.io/",
-        None => "docker.io/library/",
+    let host = match path.contains('/') {
+        _ if registry_in(path).is_some() => "",
+        true => "docker.io/",
+        false => "docker.io/library/",
     };
     format!("{host}{path}{end}")
 }
@@ -168,8 +175,7 @@ fn helper_image(pool: &Pool, arch: Arch) -> Option<String> {
 impl HostState {
     /// The newest mark of that reference there, if the marks were told.
     pub fn newest_mark(&self, image: &ImageKey) -> Option<&KeptImage> {
-        let marks = self.kept_images.iter().flatten().filter(|mark| mark.image == *image);
-        marks.max_by_key(|mark| mark.pulled_at)
+        KeptImage::newest(self.kept_images.iter().flatten(), image)
     }
 }
 

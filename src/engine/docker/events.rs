@@ -39,7 +39,8 @@ pub(super) async fn watch(client: &Client, refused: &Refused, wakes: &Wakes) {
 
 /// Follows the stream to its end; says whether anything was heard on it.
 ///
-/// What a job's container ended in is asked for at once, for it is removed soon. Labels of one filter must all be there, so those of runners and of jobs are told apart here.
+/// How a job's container ended is asked for at once, for it is removed soon. Labels of one filter
+/// must all be there, so those of runners and of jobs are told apart here.
 async fn follow(client: &Client, refused: &Refused, wakes: &Wakes) -> bool {
     let Ok(docker) = client.docker().await else { return false };
     let filters = [

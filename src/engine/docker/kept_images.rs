@@ -53,8 +53,7 @@ pub(super) async fn keep(
     let key = ImageKey::of(&request.image);
     let before = images::state(client, &request.image, request.arch).await?;
     let marks = list(client, instance).await?;
-    let last = marks.into_iter().filter(|mark| mark.image == key).max_by_key(|it| it.pulled_at);
-    let found = match (&last, before) {
+    let found = match (KeptImage::newest(&marks, &key), before) {
         (_, ImageState::Absent) => false,
         (Some(last), ImageState::Here | ImageState::OtherArch(_)) => last.found,
         (None, ImageState::Here | ImageState::OtherArch(_)) => true,

@@ -3,6 +3,8 @@
 use bollard::auth::DockerCredentials;
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 
+use crate::spec::registry_in;
+
 /// The registry of names that have none.
 const DOCKER_HUB: &str = "docker.io";
 /// What Docker Hub goes by in `config.json`.
@@ -10,10 +12,7 @@ const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// The host of the registry that an image comes from.
 pub(super) fn registry_of(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
-        _ => DOCKER_HUB,
-    }
+    registry_in(image).map_or(DOCKER_HUB, |(host, _)| host)
 }
 
 /// The image with a tag: without one Docker's API pulls all there are.

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::text::{self, Answers, CA_FILE, ENV_FILE, SCHEMA_FILE};
 use crate::operate::Failure;
-use crate::operate::private_file::{Beside, PRIVATE, SHARED, closed_of, left_beside, taken, write};
+use crate::operate::private_file::{
+    Beside, PRIVATE, SHARED, closed_of, left_beside, rights_of, taken, write,
+};
 use crate::source::parse_env_file;
 use crate::spec::{Missing, Spec, schema_json};
 
@@ -193,9 +194,9 @@ fn accepted(spec: &str, env: &SecretString) -> Result<(), Failure> {
 pub(super) fn put(path: &Path, mode: u32, text: &str) -> Result<Written, Failure> {
     let before = read(path)?;
     let there = path.metadata().ok();
-    let is_open = |there: &&Metadata| bits(there) & OTHERS & !closed_of(there) != 0;
+    let is_open = |there: &&Metadata| rights_of(there) & OTHERS & !closed_of(there) != 0;
     let open = there.as_ref().filter(|there| mode == PRIVATE && is_open(there));
-    let open = open.map(bits);
+    let open = open.map(rights_of);
     if there.is_some() && before == text {
         return Ok(Written { rights: open.map(Rights::Open), ..Written::kept(path) });
     }
@@ -206,10 +207,6 @@ pub(super) fn put(path: &Path, mode: u32, text: &str) -> Result<Written, Failure
 
 /// Rights of all but the owner.
 const OTHERS: u32 = 0o077;
-
-fn bits(file: &Metadata) -> u32 {
-    file.permissions().mode() & 0o7777
-}
 
 /// A file's text; empty where there is none.
 fn read(path: &Path) -> Result<String, Failure> {

@@ -14,6 +14,12 @@ pub(in crate::spec) fn image_of_a_job(word: &str) -> Result<String, Unreadable> 
     if fits { Ok(word.to_owned()) } else { image(word) }
 }
 
+/// The host of the registry that a reference begins with, and what follows; `None`: it names none.
+pub(crate) fn registry_in(reference: &str) -> Option<(&str, &str)> {
+    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    reference.split_once('/').filter(|(first, _)| is_host(first))
+}
+
 /// By the grammar of github.com/distribution/reference.
 fn is_reference(word: &str) -> bool {
     let (named, digest) = match word.split_once('@') {
@@ -26,12 +32,7 @@ fn is_reference(word: &str) -> bool {
         None => (named, None),
     };
     let name = name.strip_suffix(':').unwrap_or(name);
-    let (host, path) = match name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
-            (Some(host), path)
-        }
-        _ => (None, name),
-    };
+    let (host, path) = registry_in(name).map_or((None, name), |(host, path)| (Some(host), path));
     host.is_none_or(is_host)
         && path.split('/').all(is_component)
         && tag.is_none_or(is_tag)
