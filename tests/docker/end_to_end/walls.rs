@@ -4,7 +4,7 @@ use secrecy::ExposeSecret as _;
 use tokio::process::Command;
 
 use crate::end_to_end::engine::Found;
-use crate::end_to_end::harness::{Harness, with_harness};
+use crate::end_to_end::harness::{Harness, until, with_harness};
 use crate::end_to_end::operator::Operator;
 use crate::end_to_end::program::Program;
 
@@ -106,7 +106,10 @@ async fn a_runners_token_is_in_its_config_and_nowhere_else() {
         harness.gates.open("busy");
         shown += &harness.until_succeeded(job).await.trace;
         harness.until_nothing_is_left().await;
-        shown += &harness.logs().concat();
+        // What was done is told after it was done.
+        let told =
+            async || Some(harness.logs().concat()).filter(|logs| logs.contains("reap-exited"));
+        shown += &until("the reap is told", told).await;
         let looked_at = [runner.as_str(), "Job succeeded", "reap-exited", "TRACE"];
         for word in looked_at {
             assert!(shown.contains(word), "nothing of `{word}` was looked at");
