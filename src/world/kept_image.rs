@@ -62,7 +62,7 @@ impl fmt::Debug for ImageKey {
 }
 
 impl KeptImage {
-    /// The tag that says so, within [`MARKS`].
+    /// The tag that says so, in the repository of the marks.
     pub fn tag(&self, instance: &InstanceName) -> String {
         let Self { image, pulled_at, found } = self;
         let end = if *found { format!(".{FOUND}") } else { String::new() };
@@ -78,7 +78,7 @@ impl KeptImage {
         its.max_by_key(|mark| mark.pulled_at)
     }
 
-    /// What a tag within [`MARKS`] says, if it is a mark of `instance`.
+    /// What a tag in the repository of the marks says, if it is a mark of `instance`.
     pub fn of_tag(instance: &InstanceName, tag: &str) -> Option<Self> {
         let said = tag.strip_prefix(instance.as_str())?.strip_prefix('.')?;
         let mut parts = said.split('.');
